@@ -1,0 +1,20 @@
+#ifndef RAPL_SIM_LOAD_H
+#define RAPL_SIM_LOAD_H
+
+#include <stdbool.h>
+
+enum load_shape { LOAD_CONSTANT, LOAD_STEP, LOAD_WAVE };
+
+/* Power over time as a factor around 1, so that a zone's mean power is its base power. */
+struct load {
+    enum load_shape shape;
+    double period_seconds;
+};
+
+bool load_parse_shape(const char *text, enum load_shape *shape);
+double load_factor(const struct load *load, double seconds);
+
+/* The factor integrated from 0 to seconds: energy is base watts times this. */
+double load_integral(const struct load *load, double seconds);
+
+#endif

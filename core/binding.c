@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+#include "binding.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Two reads of one counter can lie on both sides of an update, and the updates, about a
+ * millisecond apart, jitter. */
+#define UPDATE_NS UINT64_C(2000000)
+
+/* --- identities ------------------------------------------------------------------------------ */
+
+static bool is_amd(const struct binding *binding) {
+    return binding->vendor == CPU_VENDOR_AMD || binding->vendor == CPU_VENDOR_HYGON;
+}
+
+static struct zone_identity drop_die(const struct zone_identity *identity) {
+    struct zone_identity whole = *identity;
+    whole.die_id = RAPL_NO_ID;
+    return whole;
+}
+
+/*
+ * What the zone is, the vendor known. AMD: the counter is the package's, so package-N-die-K (Linux
+ * 6.9 to 6.11 counts a CCD as a die, commit 26096aed255f) are all the same; the core zone is the
+ * one core of the package's lead CPU (intel_rapl_msr.c, MSR 0xC001029A).
+ */
+static struct zone_identity interpret(const struct binding *binding, const struct zone *zone) {
+    struct zone_identity identity = zone->identity;
+    if (is_amd(binding) && identity.kind == ZONE_PACKAGE)
+        return drop_die(&identity);
+    if (is_amd(binding) && identity.kind == ZONE_CORE) {
+        identity.kind = ZONE_LEAD_CORE;
+        strcpy(identity.domain, "lead_core");
+    }
+    return identity;
+}
+
+/* The identity that stands for presumed mirrors; false where the zone cannot be one. psys is that
+ * of the first die of package 0, and psys-0 that of another die of it (intel_rapl_common.c names
+ * it by the package once the die's number is above 0). */
+static bool presume(const struct binding *binding, const struct zone *zone,
+                    struct zone_identity *whole) {
+    if (zone->identity.kind == ZONE_PSYS && zone->identity.package_id <= 0) {
+        *whole = zone->identity;
+        whole->package_id = RAPL_NO_ID;
+        return true;
+    }
+    *whole = drop_die(&zone->identity);
+    return binding->vendor == CPU_VENDOR_UNKNOWN && zone->identity.die_id != RAPL_NO_ID;
+}
+
+static struct mirror *find_mirror(const struct binding *binding,
+                                  const struct zone_identity *identity) {
+    for (size_t i = 0; i < binding->mirror_count; i++) {
+        if (zone_equal(&binding->mirrors[i].identity, identity))
+            return &binding->mirrors[i];
+    }
+    return NULL;
+}
+
+static struct series *find_series(const struct binding *binding,
+                                  const struct zone_identity *identity) {
+    for (size_t i = 0; i < binding->series_count; i++) {
+        if (zone_equal(&binding->series[i]->identity, identity))
+            return binding->series[i];
+    }
+    return NULL;
+}
+
+/* Zones that show one counter become a mirror when there are two of them. Where one of them is
+ * read under its own name already, it keeps that. */
+static int presume_mirrors(struct binding *binding, const struct source *source) {
+    for (size_t i = 0; i < source->zone_count; i++) {
+        const struct zone *zone = source->zones[i];
+        struct zone_identity whole;
+        if (!zone->identified || !presume(binding, zone, &whole) ||
+            find_mirror(binding, &whole) != NULL)
+            continue;
+        size_t others = 0;
+        bool read = false;
+        for (size_t j = 0; j < source->zone_count; j++) {
+            const struct zone *other = source->zones[j];
+            struct zone_identity same;
+            if (!other->identified || other->control != zone->control ||
+                !presume(binding, other, &same) || !zone_equal(&same, &whole))
+                continue;
+            const struct series *series = find_series(binding, &other->identity);
+            others += !zone_equal(&other->identity, &zone->identity);
+            read = read || (series != NULL && series->has_read);
+        }
+        if (others == 0)
+            continue;
+        struct mirror *mirrors =
+            realloc(binding->mirrors, (binding->mirror_count + 1) * sizeof(*mirrors));
+        if (mirrors == NULL)
+            return -ENOMEM;
+        binding->mirrors = mirrors;
+        mirrors[binding->mirror_count++] = (struct mirror){.identity = whole, .parted = read};
+    }
+    return 0;
+}
+
+/* The mirror that a zone is presumed to be part of, or NULL. */
+static struct mirror *mirror_of(const struct binding *binding, const struct zone *zone) {
+    struct zone_identity whole;
+    if (!zone->identified || !presume(binding, zone, &whole))
+        return NULL;
+    struct mirror *mirror = find_mirror(binding, &whole);
+    return mirror != NULL && !mirror->parted ? mirror : NULL;
+}
+
+/* --- series ---------------------------------------------------------------------------------- */
+
+static struct series *add_series(struct binding *binding, const struct zone_identity *identity) {
+    struct series **list =
+        realloc(binding->series, (binding->series_count + 1) * sizeof(struct series *));
+    if (list == NULL)
+        return NULL;
+    binding->series = list;
+    struct series *series = calloc(1, sizeof(*series));
+    if (series == NULL)
+        return NULL;
+    series->identity = *identity;
+    zone_format_name(identity, series->name);
+    zone_format_parent(identity, series->parent);
+    series->number = binding->series_count + 1; /* 0 is the total */
+    series->selected = selection_matches(binding->selection, series->name);
+    list[binding->series_count++] = series;
+    return series;
+}
+
+static int add_zone(struct series *series, const struct zone *zone, size_t index) {
+    size_t *zones = realloc(series->zones, (series->zone_count + 1) * sizeof(*zones));
+    if (zones == NULL)
+        return -ENOMEM;
+    series->zones = zones;
+    if (series->zone_count == 0) {
+        /* Another control type has a counter of its own: where it stands says nothing of the
+         * energy since the last reading. */
+        if (series->has_read && series->control != zone->control) {
+            counter_forget(&series->counter);
+            series->lost = true;
+        }
+        series->control = zone->control;
+        series->traits = zone->traits;
+    }
+    zones[series->zone_count++] = index;
+    return 0;
+}
+
+/* Whether the zone shows the same counter as the one that feeds the series already. */
+static bool is_mirror(const struct binding *binding, const struct zone *zone,
+                      const struct zone *first) {
+    if (zone->control != first->control)
+        return false;
+    if (mirror_of(binding, zone) != NULL)
+        return true;
+    return is_amd(binding) && zone->identity.kind == ZONE_PACKAGE &&
+           !zone_equal(&zone->identity, &first->identity);
+}
+
+static int bind_zone(struct binding *binding, const struct source *source, size_t index,
+                     struct problems *problems) {
+    struct zone *zone = source->zones[index];
+    zone->wanted = false;
+    zone->reported = false;
+    zone->shown = NULL;
+    if (!zone->identified)
+        return 0;
+    const struct mirror *mirror = mirror_of(binding, zone);
+    const struct zone_identity identity =
+        mirror != NULL ? mirror->identity : interpret(binding, zone);
+    zone_format_name(&identity, zone->name);
+    /* No counter: intel-rapl-mmio may have the one that is lacking. It is wanted all the same,
+     * so that its error is told. */
+    if (problem_means_gone(zone->error)) {
+        zone->wanted = selection_matches(binding->selection, zone->name);
+        return 0;
+    }
+    struct series *series = find_series(binding, &identity);
+    if (series == NULL)
+        series = add_series(binding, &identity);
+    if (series == NULL)
+        return -ENOMEM;
+    const struct zone *first = series->zone_count > 0 ? source->zones[series->zones[0]] : NULL;
+    if (first != NULL && !is_mirror(binding, zone, first)) {
+        zone->shown = first;
+        if (zone->control == first->control)
+            problems_raise(problems, PROBLEM_DUPLICATE, 0, series->name);
+        return 0;
+    }
+    zone->shown = first;
+    zone->reported = series->selected;
+    zone->wanted = series->selected || (binding->total && zone_in_total(&identity));
+    return add_zone(series, zone, index);
+}
+
+int binding_update(struct binding *binding, const struct source *source,
+                   struct problems *problems) {
+    int error = presume_mirrors(binding, source);
+    for (size_t i = 0; i < binding->series_count; i++)
+        binding->series[i]->zone_count = 0;
+    for (size_t i = 0; i < source->zone_count && error == 0; i++)
+        error = bind_zone(binding, source, i, problems);
+    for (size_t i = 0; i < binding->series_count && error == 0; i++) {
+        struct series *series = binding->series[i];
+        const struct mirror *mirror = find_mirror(binding, &series->identity);
+        series->present = series->zone_count > 0;
+        series->ended = mirror != NULL && mirror->parted && !series->present;
+    }
+    return error;
+}
+
+/* --- mirrors that part ----------------------------------------------------------------------- */
+
+static bool agree(const struct zone *zone, const struct reading *a, const struct reading *b) {
+    const uint64_t apart_ns =
+        a->time_ns > b->time_ns ? a->time_ns - b->time_ns : b->time_ns - a->time_ns;
+    const uint64_t distance = counter_distance(a->ticks, b->ticks, zone->traits.modulus);
+    return !counter_exceeds(&zone->traits, distance, apart_ns + UPDATE_NS);
+}
+
+/* The index of another zone of the same mirror whose reading tells another counter's value, or
+ * that of the zone itself. */
+static bool differs(const struct binding *binding, const struct source *source, size_t index) {
+    const struct mirror *mirror = mirror_of(binding, source->zones[index]);
+    const struct reading *readings = source->readings;
+    if (mirror == NULL || !source->zones[index]->wanted || readings[index].error != 0)
+        return false;
+    for (size_t i = 0; i < index; i++) {
+        if (source->zones[i]->wanted && readings[i].error == 0 &&
+            source->zones[i]->control == source->zones[index]->control &&
+            mirror_of(binding, source->zones[i]) == mirror)
+            return !agree(source->zones[index], &readings[i], &readings[index]);
+    }
+    return false;
+}
+
+bool binding_part(struct binding *binding, const struct source *source, struct problems *problems) {
+    bool parted = false;
+    for (size_t i = 0; binding->mirror_count > 0 && i < source->zone_count; i++) {
+        if (!differs(binding, source, i))
+            continue;
+        struct mirror *mirror = mirror_of(binding, source->zones[i]);
+        struct series *series = find_series(binding, &mirror->identity);
+        mirror->parted = true;
+        parted = true;
+        /* Before the first report nobody has seen them as one. */
+        if (series != NULL && series->has_read) {
+            problems_raise(problems, PROBLEM_PARTED, 0, series->name);
+            counter_forget(&series->counter);
+            series->lost = true;
+        }
+    }
+    return parted;
+}
+
+void binding_free(struct binding *binding) {
+    for (size_t i = 0; i < binding->series_count; i++) {
+        free(binding->series[i]->zones);
+        free(binding->series[i]);
+    }
+    free(binding->series);
+    free(binding->mirrors);
+    *binding = (struct binding){.series = NULL};
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* Which zone feeds which series: identities, mirrors, duplicates. No I/O. */
+#ifndef RAPL_BINDING_H
+#define RAPL_BINDING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "problem.h"
+#include "select.h"
+#include "series.h"
+#include "source.h"
+#include "topology.h"
+
+/* Zones of one package and domain that are presumed to show one counter. */
+struct mirror {
+    struct zone_identity identity; /* of the one series that stands for them */
+    bool parted;                   /* each has its own, for good */
+};
+
+struct binding {
+    enum cpu_vendor vendor;
+    const struct selection *selection;
+    bool total; /* package and dram are read whatever is selected */
+    struct series **series;
+    size_t series_count;
+    struct mirror *mirrors;
+    size_t mirror_count;
+};
+
+/* Gives every zone of the source its series, making those that are new. -ENOMEM, and then the
+ * binding is as it was or unfinished: call again before the next sample. */
+int binding_update(struct binding *binding, const struct source *source, struct problems *problems);
+
+/* Whether readings show that presumed mirrors are not: they have parted then, and binding_update
+ * is due. */
+bool binding_part(struct binding *binding, const struct source *source, struct problems *problems);
+
+void binding_free(struct binding *binding);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+#include "counter.h"
+
+uint64_t counter_unit(uint64_t range) {
+    const uint64_t ticks = UINT32_MAX;
+    return range / ticks + (range % ticks >= (ticks + 1) / 2 ? 1 : 0);
+}
+
+uint64_t counter_modulus(uint64_t range) {
+    uint64_t unit = counter_unit(range);
+    return range == 0 || range > UINT64_MAX - unit ? 0 : range + unit;
+}
+
+uint64_t counter_to_uj(struct tick_scale scale, uint64_t ticks) {
+    return (uint64_t)((rapl_uint128)ticks * scale.numerator_uj / scale.denominator);
+}
+
+uint64_t counter_distance(uint64_t a, uint64_t b, uint64_t modulus) {
+    uint64_t direct = a > b ? a - b : b - a;
+    return direct < modulus && modulus - direct < direct ? modulus - direct : direct;
+}
+
+bool counter_exceeds(const struct counter_traits *traits, uint64_t ticks, uint64_t span_ns) {
+    /* uJ / ns = kW = 10^9 uW */
+    return (rapl_uint128)counter_to_uj(traits->scale, ticks) * UINT64_C(1000000000) >
+           (rapl_uint128)traits->ceiling_uw * span_ns;
+}
+
+/* Whether one more turn of the counter than ticks would still have been possible. */
+static bool may_hide_wrap(const struct counter_traits *traits, uint64_t ticks, uint64_t span_ns) {
+    return ticks <= UINT64_MAX - traits->modulus &&
+           !counter_exceeds(traits, ticks + traits->modulus, span_ns);
+}
+
+static struct counter_step step_back(const struct counter_traits *traits, uint64_t back,
+                                     uint64_t span_ns, bool gap, bool slept) {
+    /* After sleep and without a known range nothing tells a wrap from a new start. */
+    if (slept || traits->modulus == 0 || back >= traits->modulus)
+        return (struct counter_step){.outcome = COUNTER_RESET};
+    uint64_t ticks = traits->modulus - back;
+    if (counter_exceeds(traits, ticks, span_ns))
+        return (struct counter_step){.outcome = COUNTER_RESET};
+    if (gap || may_hide_wrap(traits, ticks, span_ns))
+        return (struct counter_step){.outcome = COUNTER_UNDECIDED};
+    return (struct counter_step){.outcome = COUNTER_WRAPPED, .ticks = ticks};
+}
+
+static struct counter_step step_forward(const struct counter_traits *traits, uint64_t ticks,
+                                        uint64_t span_ns, bool gap, bool slept) {
+    if (counter_exceeds(traits, ticks, span_ns))
+        return (struct counter_step){.outcome = COUNTER_RESET_FORWARD};
+    /* Of a sleep, what the counter shows is counted: it never shows more than was used. */
+    bool hidden = traits->modulus != 0 ? may_hide_wrap(traits, ticks, span_ns) : gap;
+    if (hidden && (gap || !slept))
+        return (struct counter_step){.outcome = COUNTER_UNDECIDED};
+    return (struct counter_step){.outcome = COUNTER_COUNTED, .ticks = ticks};
+}
+
+struct counter_step counter_advance(struct counter *counter, const struct counter_traits *traits,
+                                    const struct reading *reading, uint64_t slept_ns) {
+    if (reading->error != 0) {
+        counter->in_gap = counter->has_baseline;
+        return (struct counter_step){.outcome = COUNTER_FAILED};
+    }
+    const struct counter before = *counter;
+    *counter = (struct counter){
+        .has_baseline = true, .ticks = reading->ticks, .time_ns = reading->time_ns};
+    if (!before.has_baseline)
+        return (struct counter_step){.outcome = COUNTER_BASELINE};
+
+    uint64_t span_ns = slept_ns;
+    if (reading->time_ns > before.time_ns)
+        span_ns += reading->time_ns - before.time_ns;
+    if (span_ns < COUNTER_JUDGED_SPAN_NS)
+        span_ns = COUNTER_JUDGED_SPAN_NS;
+    if (reading->ticks < before.ticks)
+        return step_back(traits, before.ticks - reading->ticks, span_ns, before.in_gap,
+                         slept_ns > 0);
+    return step_forward(traits, reading->ticks - before.ticks, span_ns, before.in_gap,
+                        slept_ns > 0);
+}
+
+void counter_forget(struct counter *counter) {
+    *counter = (struct counter){.has_baseline = false};
+}

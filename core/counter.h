@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* One raw counter, turned into energy step by step: wrap, reset, gap, sleep. Pure. */
+#ifndef RAPL_COUNTER_H
+#define RAPL_COUNTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* One reading of a counter. */
+struct reading {
+    uint64_t ticks;
+    uint64_t time_ns; /* CLOCK_MONOTONIC in the middle of the read */
+    int error;        /* negative errno, and then the rest says nothing */
+};
+
+/* Microjoules per tick, as a fraction: powercap 1/1, an MSR 1000000/2^14, perf 1000000/2^32. */
+struct tick_scale {
+    uint32_t numerator_uj;
+    uint64_t denominator;
+};
+
+/* What a source knows of a counter. */
+struct counter_traits {
+    uint64_t modulus; /* ticks after which it is at 0 again; 0: none known */
+    struct tick_scale scale;
+    uint64_t ceiling_uw; /* above it, a step cannot have been energy */
+};
+
+struct counter {
+    bool has_baseline;
+    bool in_gap; /* the last reading failed */
+    uint64_t ticks;
+    uint64_t time_ns;
+};
+
+enum counter_outcome {
+    COUNTER_BASELINE,      /* the first reading */
+    COUNTER_COUNTED,       /* it went forward (or stood still: 0 J) */
+    COUNTER_WRAPPED,       /* it passed its range once */
+    COUNTER_RESET,         /* it started again */
+    COUNTER_RESET_FORWARD, /* it jumped further than the ceiling allows */
+    COUNTER_UNDECIDED,     /* a wrap may have hidden since the last reading */
+    COUNTER_FAILED,        /* it could not be read */
+};
+
+struct counter_step {
+    enum counter_outcome outcome;
+    uint64_t ticks; /* of COUNTED and WRAPPED; 0 otherwise */
+};
+
+/*
+ * Takes the next reading. slept_ns is the time since the last one that CLOCK_MONOTONIC did not
+ * count. RESET, RESET_FORWARD and UNDECIDED make the reading a new baseline.
+ */
+struct counter_step counter_advance(struct counter *counter, const struct counter_traits *traits,
+                                    const struct reading *reading, uint64_t slept_ns);
+
+/* Starts anew: the next reading is a first one. */
+void counter_forget(struct counter *counter);
+
+/*
+ * The modulus of a counter that shows range as its largest value: one tick of the hardware more.
+ * The hardware counts 2^32 ticks (SDM vol. 3B 16.10.3), so a tick is range / (2^32 - 1), here
+ * rounded to the source's ticks. 0 for a range of 0 or one that leaves no room.
+ */
+uint64_t counter_modulus(uint64_t range);
+
+/* One tick of the hardware as above. */
+uint64_t counter_unit(uint64_t range);
+
+uint64_t counter_to_uj(struct tick_scale scale, uint64_t ticks);
+
+/* The difference of two counters that go round at modulus (0: that do not). */
+uint64_t counter_distance(uint64_t a, uint64_t b, uint64_t modulus);
+
+/* Whether ticks in span_ns would be more than the ceiling. */
+bool counter_exceeds(const struct counter_traits *traits, uint64_t ticks, uint64_t span_ns);
+
+/* Shorter spans are judged as if they were this long: counters move about once a millisecond, so
+ * two reads microseconds apart can lie a whole update apart. */
+#define COUNTER_JUDGED_SPAN_NS UINT64_C(50000000)
+
+/* The kernel's unsigned 128-bit integer: microjoules times nanoseconds need it. */
+__extension__ typedef unsigned __int128 rapl_uint128;
+
+#endif

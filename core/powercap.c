@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: MIT */
+/* The counters that the kernel's powercap class shows (drivers/powercap/powercap_sys.c). */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "source.h"
+#include "sysfs.h"
+
+#define CLASS "sys/class/powercap"
+#define CONTROL_TYPE "intel-rapl"
+
+/* powercap_sys.c: MAX_CONSTRAINTS_PER_ZONE */
+#define CONSTRAINT_MAX 10
+
+/* Limits of 3 kW and more are "no limit programmed" (a laptop of 2015 shows 3.4 and 4.1 kW). */
+#define LIMIT_BELOW_UW UINT64_C(3000000000)
+#define CEILING_FACTOR 4
+#define CEILING_LEAST_UW UINT64_C(250000000)
+#define CEILING_UNKNOWN_UW UINT64_C(1000000000)
+#define CEILING_PSYS_UW UINT64_C(50000000000)
+
+struct powercap_zone {
+    struct zone zone; /* first: a zone of the source is one of these */
+    struct powercap_zone *parent;
+    int file;
+    bool listed; /* in the listing under way */
+};
+
+struct powercap {
+    struct source source; /* first, likewise */
+    int root;
+    uint64_t max_power_uw;
+};
+
+/* --- names of the class ---------------------------------------------------------------------- */
+
+/* Length of the control type in "intel-rapl-mmio:0:1"; 0 for what is not RAPL. The ids are
+ * hexadecimal (powercap_sys.c: "%s:%x"). */
+static size_t parse_id(const char *id) {
+    if (strncmp(id, CONTROL_TYPE, strlen(CONTROL_TYPE)) != 0)
+        return 0;
+    const size_t type = strcspn(id, ":");
+    if (type > strlen(CONTROL_TYPE) && id[strlen(CONTROL_TYPE)] != '-')
+        return 0;
+    const char *at = id + type;
+    while (*at == ':') {
+        size_t digits = strspn(at + 1, "0123456789abcdef");
+        if (digits == 0 || digits > 8)
+            return 0;
+        at += 1 + digits;
+    }
+    return *at == '\0' ? type : 0;
+}
+
+/* intel-rapl before all others, then by the numbers of the ids: a parent before its sub-zones. */
+static int compare_ids(const char *a, const char *b) {
+    const size_t type_a = strcspn(a, ":");
+    const size_t type_b = strcspn(b, ":");
+    if (type_a != type_b)
+        return type_a < type_b ? -1 : 1;
+    int order = strncmp(a, b, type_a);
+    a += type_a;
+    b += type_b;
+    while (order == 0 && *a == ':' && *b == ':') {
+        char *end_a;
+        char *end_b;
+        unsigned long number_a = strtoul(a + 1, &end_a, 16);
+        unsigned long number_b = strtoul(b + 1, &end_b, 16);
+        order = (number_a > number_b) - (number_a < number_b);
+        a = end_a;
+        b = end_b;
+    }
+    return order != 0 ? order : (*a != '\0') - (*b != '\0');
+}
+
+static int compare_entries(const void *a, const void *b) {
+    return compare_ids(*(char *const *)a, *(char *const *)b);
+}
+
+static struct powercap_zone *zone_at(const struct source *source, size_t index) {
+    return (struct powercap_zone *)source->zones[index];
+}
+
+static struct powercap_zone *find_zone(const struct source *source, const char *id, size_t length) {
+    for (size_t i = 0; i < source->zone_count; i++) {
+        const char *known = source->zones[i]->id;
+        if (strncmp(known, id, length) == 0 && known[length] == '\0')
+            return zone_at(source, i);
+    }
+    return NULL;
+}
+
+/* --- one zone -------------------------------------------------------------------------------- */
+
+static void format_path(const struct zone *zone, const char *attribute, char *path, size_t size) {
+    snprintf(path, size, CLASS "/%s/%s", zone->id, attribute);
+}
+
+static int read_energy(struct powercap_zone *zone, uint64_t *energy_uj) {
+    zone->zone.error =
+        zone->file >= 0 ? sysfs_read_number(zone->file, energy_uj) : zone->zone.error;
+    return zone->zone.error;
+}
+
+static void close_energy(struct powercap_zone *zone) {
+    if (zone->file >= 0)
+        close(zone->file);
+    zone->file = -1;
+}
+
+/* The largest power that the zone's limits speak of; 0 where they tell nothing. */
+static uint64_t read_largest_limit_uw(const struct powercap *powercap, const struct zone *zone,
+                                      struct problems *problems) {
+    static const char *const attributes[] = {"constraint_%d_max_power_uw",
+                                             "constraint_%d_power_limit_uw"};
+    uint64_t largest_uw = 0;
+    for (int i = 0; i < 2 * CONSTRAINT_MAX; i++) {
+        char attribute[64];
+        char path[512];
+        uint64_t limit_uw = 0;
+        snprintf(attribute, sizeof(attribute), attributes[i % 2], i / 2);
+        format_path(zone, attribute, path, sizeof(path));
+        int error = sysfs_load_number(powercap->root, path, &limit_uw);
+        /* Files that are not there, and ENODATA, are how the kernel says that there is no such
+         * limit. */
+        if (error != 0 && error != -ENOENT && error != -ENODATA)
+            problems_raise(problems, PROBLEM_LIMIT, error, path);
+        if (error == 0 && limit_uw < LIMIT_BELOW_UW && limit_uw > largest_uw)
+            largest_uw = limit_uw;
+    }
+    return largest_uw;
+}
+
+static uint64_t decide_ceiling_uw(const struct powercap *powercap, const struct powercap_zone *zone,
+                                  struct problems *problems) {
+    const enum zone_kind kind = zone->zone.identity.kind;
+    if (kind == ZONE_PSYS)
+        return CEILING_PSYS_UW;
+    if (powercap->max_power_uw != 0)
+        return powercap->max_power_uw;
+    if ((kind == ZONE_CORE || kind == ZONE_UNCORE) && zone->parent != NULL)
+        return zone->parent->zone.traits.ceiling_uw;
+    uint64_t largest_uw = read_largest_limit_uw(powercap, &zone->zone, problems);
+    if (largest_uw == 0)
+        return CEILING_UNKNOWN_UW;
+    uint64_t ceiling_uw = CEILING_FACTOR * largest_uw;
+    return ceiling_uw > CEILING_LEAST_UW ? ceiling_uw : CEILING_LEAST_UW;
+}
+
+/* A name that cannot be read is told of with what stands in its way: a link that leads nowhere,
+ * or the file itself. */
+static void raise_name(const struct powercap *powercap, const struct zone *zone, const char *path,
+                       struct problems *problems) {
+    char folder[512];
+    snprintf(folder, sizeof(folder), CLASS "/%s", zone->id);
+    int fd = zone->error == -ENOENT ? sysfs_open_folder(powercap->root, folder) : 0;
+    if (fd == -ENOENT)
+        problems_raise(problems, PROBLEM_MASKED, 0, folder);
+    else
+        problems_raise(problems, PROBLEM_NAME, zone->error, path);
+    if (zone->error == -ENOENT && fd >= 0)
+        close(fd);
+}
+
+static void load_zone(const struct powercap *powercap, struct powercap_zone *zone,
+                      struct problems *problems) {
+    char path[512];
+    char name[SYSFS_TEXT_SIZE];
+    uint64_t energy_uj;
+    struct zone *base = &zone->zone;
+
+    close_energy(zone);
+    base->identified = false;
+    format_path(base, "name", path, sizeof(path));
+    base->error = sysfs_load_line(powercap->root, path, name, sizeof(name));
+    if (base->error == 0 && zone_identify(name, NULL, &base->identity) != 0)
+        base->error = SYSFS_TOO_LONG;
+    if (base->error != 0) {
+        raise_name(powercap, base, path, problems);
+        return;
+    }
+    /* The parent's name says whose sub-zone it is: without it, there is nothing true to say. */
+    const bool sub_zone = strchr(strchr(base->id, ':') + 1, ':') != NULL;
+    if (sub_zone && (zone->parent == NULL || !zone->parent->zone.identified)) {
+        base->error = ZONE_WITHOUT_PARENT;
+        problems_raise(problems, PROBLEM_NAME, base->error, path);
+        return;
+    }
+    if (sub_zone)
+        zone_identify(name, &zone->parent->zone.identity, &base->identity);
+    base->identified = true;
+
+    format_path(base, "max_energy_range_uj", path, sizeof(path));
+    base->range_uj = 0;
+    int range_error = sysfs_load_number(powercap->root, path, &base->range_uj);
+    base->traits =
+        (struct counter_traits){.modulus = counter_modulus(base->range_uj),
+                                .scale = {.numerator_uj = 1, .denominator = 1},
+                                .ceiling_uw = decide_ceiling_uw(powercap, zone, problems)};
+    zone->file = sysfs_open(powercap->root, base->path);
+    if (zone->file < 0)
+        base->error = zone->file;
+    else
+        read_energy(zone, &energy_uj);
+    if (base->traits.modulus == 0 && zone->file >= 0)
+        problems_raise(problems, PROBLEM_RANGE, range_error, path);
+}
+
+static void free_zone(struct powercap_zone *zone) {
+    if (zone == NULL)
+        return;
+    close_energy(zone);
+    free(zone->zone.id);
+    free(zone->zone.path);
+    free(zone);
+}
+
+static struct powercap_zone *new_zone(const char *id) {
+    struct powercap_zone *zone = calloc(1, sizeof(*zone));
+    if (zone == NULL)
+        return NULL;
+    zone->file = -1;
+    zone->zone.id = strdup(id);
+    zone->zone.wanted = true;
+    zone->zone.error = -ENODEV;
+    if (zone->zone.id == NULL || asprintf(&zone->zone.path, CLASS "/%s/energy_uj", id) < 0) {
+        zone->zone.path = NULL;
+        free_zone(zone);
+        return NULL;
+    }
+    return zone;
+}
+
+/* --- the class ------------------------------------------------------------------------------- */
+
+static void free_entries(char **entries, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        free(entries[i]);
+    free(entries);
+}
+
+/* Lists the RAPL zones of the class by id. -ENOMEM, or another negative errno of the folder. */
+static int list_class(const struct powercap *powercap, char ***listed, size_t *listed_count) {
+    char **entries = NULL;
+    size_t count = 0;
+    int error = 0;
+    const struct dirent *entry;
+
+    int fd = sysfs_open_folder(powercap->root, CLASS);
+    DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+    if (folder == NULL) {
+        error = fd < 0 ? fd : -ENOMEM;
+        if (fd >= 0)
+            close(fd);
+        return error;
+    }
+    while ((entry = readdir(folder)) != NULL) {
+        size_t type = parse_id(entry->d_name);
+        if (type == 0 || entry->d_name[type] == '\0')
+            continue; /* not RAPL, or a control type */
+        char **more = realloc(entries, (count + 1) * sizeof(*entries));
+        if (more != NULL)
+            entries = more;
+        char *copy = more != NULL ? strdup(entry->d_name) : NULL;
+        if (copy == NULL) {
+            error = -ENOMEM;
+            break;
+        }
+        entries[count++] = copy;
+    }
+    closedir(folder);
+    if (error != 0) {
+        free_entries(entries, count);
+        return error;
+    }
+    if (count > 0)
+        qsort(entries, count, sizeof(*entries), compare_entries);
+    *listed = entries;
+    *listed_count = count;
+    return 0;
+}
+
+/* Brings source->zones in line with the listing, keeping what is known. 1: something came or
+ * went. */
+static int match_entries(struct source *source, char *const *entries, size_t count) {
+    int changed = 0;
+    struct zone **zones = calloc(count > 0 ? count : 1, sizeof(struct zone *));
+    struct reading *readings = calloc(count > 0 ? count : 1, sizeof(*readings));
+    struct powercap_zone **fresh = calloc(count > 0 ? count : 1, sizeof(struct powercap_zone *));
+    if (zones == NULL || readings == NULL || fresh == NULL)
+        goto no_memory;
+    for (size_t i = 0; i < count; i++) {
+        struct powercap_zone *zone = find_zone(source, entries[i], strlen(entries[i]));
+        if (zone == NULL) {
+            zone = fresh[i] = new_zone(entries[i]);
+            changed = 1;
+        }
+        if (zone == NULL)
+            goto no_memory;
+        zones[i] = &zone->zone;
+    }
+    for (size_t i = 0; i < source->zone_count; i++)
+        zone_at(source, i)->listed = false;
+    for (size_t i = 0; i < count; i++)
+        ((struct powercap_zone *)zones[i])->listed = true;
+    for (size_t i = 0; i < source->zone_count; i++) {
+        if (!zone_at(source, i)->listed) {
+            free_zone(zone_at(source, i));
+            changed = 1;
+        }
+    }
+    free(source->zones);
+    free(source->readings);
+    free(fresh);
+    source->zones = zones;
+    source->readings = readings;
+    source->zone_count = count;
+    return changed;
+
+no_memory:
+    for (size_t i = 0; fresh != NULL && i < count; i++)
+        free_zone(fresh[i]);
+    free(fresh);
+    free(readings);
+    free(zones);
+    return -ENOMEM;
+}
+
+/* Ranks the control types and finds each zone's parent. */
+static void relate_zones(struct source *source) {
+    for (size_t i = 0; i < source->zone_count; i++) {
+        struct powercap_zone *zone = zone_at(source, i);
+        const char *id = zone->zone.id;
+        const size_t type = strcspn(id, ":");
+        const char *before = i > 0 ? source->zones[i - 1]->id : CONTROL_TYPE ":";
+        const unsigned int rank = i > 0 ? source->zones[i - 1]->control : 0;
+        const bool same = strcspn(before, ":") == type && strncmp(before, id, type) == 0;
+        zone->zone.control = same ? rank : rank + 1;
+        zone->parent = find_zone(source, id, (size_t)(strrchr(id, ':') - id));
+    }
+}
+
+/* Every zone that does not read is loaded anew, and so are the sub-zones of such a one: its id
+ * may stand for another zone by now. */
+static int load_zones(struct powercap *powercap, struct problems *problems) {
+    int changed = 0;
+    bool *loaded = calloc(powercap->source.zone_count + 1, sizeof(*loaded));
+    if (loaded == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < powercap->source.zone_count; i++) {
+        struct powercap_zone *zone = zone_at(&powercap->source, i);
+        uint64_t energy_uj;
+        bool stale = zone->file < 0;
+        for (size_t j = 0; j < i && !stale; j++)
+            stale = zone_at(&powercap->source, j) == zone->parent && loaded[j];
+        stale = stale || problem_means_gone(read_energy(zone, &energy_uj));
+        if (!stale)
+            continue;
+        const int before = zone->zone.error;
+        load_zone(powercap, zone, problems);
+        loaded[i] = true;
+        if (zone->zone.error == 0 || zone->zone.error != before)
+            changed = 1;
+    }
+    free(loaded);
+    return changed;
+}
+
+static int powercap_discover(struct source *source, struct problems *problems) {
+    struct powercap *powercap = (struct powercap *)source;
+    char **entries = NULL;
+    size_t count = 0;
+    int error = list_class(powercap, &entries, &count);
+    if (error == -ENOMEM)
+        return error;
+    problems_begin(problems, PROBLEM_CLASS, PROBLEM_NAME);
+    if (error != 0)
+        problems_raise(problems, PROBLEM_CLASS, error, CLASS);
+    else if (count == 0)
+        problems_raise(problems, PROBLEM_NO_ZONES, 0, CLASS);
+    int changed = match_entries(source, entries, count);
+    int reloaded = 0;
+    if (changed >= 0) {
+        relate_zones(source);
+        reloaded = load_zones(powercap, problems);
+    }
+    problems_end(problems, PROBLEM_CLASS, PROBLEM_NAME);
+    free_entries(entries, count);
+    if (changed < 0 || reloaded < 0)
+        return -ENOMEM;
+    return changed != 0 || reloaded != 0;
+}
+
+static void powercap_sample(struct source *source) {
+    uint64_t before_ns = clock_monotonic_ns();
+    for (size_t i = 0; i < source->zone_count; i++) {
+        struct powercap_zone *zone = zone_at(source, i);
+        struct reading *reading = &source->readings[i];
+        if (!zone->zone.wanted)
+            continue;
+        reading->error = read_energy(zone, &reading->ticks);
+        uint64_t after_ns = clock_monotonic_ns();
+        reading->time_ns = before_ns + (after_ns - before_ns) / 2;
+        before_ns = after_ns;
+        if (problem_means_gone(reading->error))
+            close_energy(zone);
+    }
+}
+
+static void powercap_close(struct source *source) {
+    for (size_t i = 0; i < source->zone_count; i++)
+        free_zone(zone_at(source, i));
+    free(source->zones);
+    free(source->readings);
+    free(source);
+}
+
+struct source *powercap_open(int root, uint64_t max_power_uw) {
+    static const struct source_operations operations = {
+        .name = "powercap",
+        .discover = powercap_discover,
+        .sample = powercap_sample,
+        .close = powercap_close,
+    };
+    struct powercap *powercap = calloc(1, sizeof(*powercap));
+    if (powercap == NULL)
+        return NULL;
+    powercap->source.operations = &operations;
+    powercap->root = root;
+    powercap->max_power_uw = max_power_uw;
+    return &powercap->source;
+}

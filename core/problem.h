@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* What went wrong where: kept here, worded here, told once. */
+#ifndef RAPL_PROBLEM_H
+#define RAPL_PROBLEM_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rapl.h"
+
+/* Error of a sub-zone whose parent is not there or has no name. */
+#define ZONE_WITHOUT_PARENT (-ENOLINK)
+
+enum problem_cause {
+    /* States of discovery: raised anew by each, up to PROBLEM_NAME; what a zone lacks lasts. */
+    PROBLEM_ROOT,     /* the root cannot be opened */
+    PROBLEM_CLASS,    /* sys/class/powercap cannot be opened */
+    PROBLEM_NO_ZONES, /* it holds no RAPL zone */
+    PROBLEM_MASKED,   /* a link of the class leads nowhere */
+    PROBLEM_NAME,     /* a zone's name cannot be read */
+    PROBLEM_RANGE,    /* a zone's range cannot be read */
+    PROBLEM_LIMIT,    /* a constraint holds no number */
+    PROBLEM_SELECTION,
+    /* States of a sample. */
+    PROBLEM_ENERGY, /* a counter cannot be read */
+    /* Events. */
+    PROBLEM_DUPLICATE,
+    PROBLEM_PARTED,
+    PROBLEM_LEFT_TOTAL,
+    PROBLEM_JUMPED,
+    PROBLEM_UNDECIDED,
+};
+
+struct problem {
+    enum problem_cause cause;
+    int error;     /* negative errno, or 0 */
+    char *subject; /* the first file or zone it struck */
+    unsigned int count;
+    uint64_t since_ns;
+    uint64_t told_ns;
+    bool seen;      /* in the pass under way */
+    bool present;   /* a state that lasts, or an event that is to be told */
+    bool told;      /* since it is present */
+    bool tell_over; /* its end is to be told */
+};
+
+struct problems {
+    const char *root; /* shown before a path */
+    struct problem *list;
+    size_t count;
+    char reason[1024];
+    char remedy[1024];
+};
+
+/* A pass over all that can raise one of the states from first to last: what is not raised until
+ * its end is over. */
+void problems_begin(struct problems *problems, enum problem_cause first, enum problem_cause last);
+void problems_end(struct problems *problems, enum problem_cause first, enum problem_cause last);
+
+/* Raises a state, or notes an event. Without memory it is lost: no worse than not knowing. */
+void problems_raise(struct problems *problems, enum problem_cause cause, int error,
+                    const char *subject);
+
+bool problems_next(struct problems *problems, struct rapl_problem *problem);
+
+/* Whether an errno says that the zone itself has gone, rather than that a read failed. */
+bool problem_means_gone(int error);
+
+/* What the kernel, or the parser of its text, says of a file. */
+const char *problem_word_error(int error);
+
+void problems_free(struct problems *problems);
+
+#endif

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The energy counters of a machine (RAPL) as joules and watts.
+ *
+ * This is the only header of the core that a plugin includes. Open a handle, ask it for a report
+ * whenever one is wanted, print what went wrong, close it.
+ *
+ * Threads: a handle may be used by one thread at a time; different handles are independent. The
+ * core starts no thread, installs no signal handler, prints nothing and keeps no global state.
+ *
+ * Errors: functions that return int return 0 or a negative errno. Counters that are missing or
+ * cannot be read are no error of a call: they are problem records (struct rapl_problem).
+ *
+ * Lifetime: every pointer in a report, a zone description or a problem belongs to the handle and
+ * is valid until the next call with that handle.
+ */
+#ifndef RAPL_H
+#define RAPL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct rapl;
+
+/* No package, die or core belongs to this zone. */
+#define RAPL_NO_ID (-1)
+
+/* A way to read the counters. */
+enum rapl_source {
+    RAPL_SOURCE_AUTO,     /* the first that can read energy */
+    RAPL_SOURCE_POWERCAP, /* /sys/class/powercap, drivers/powercap/powercap_sys.c */
+    RAPL_SOURCE_PERF,     /* known by name; rapl_open() refuses it with -ENOTSUP */
+    RAPL_SOURCE_MSR,      /* likewise */
+};
+
+struct rapl_options {
+    /* Folder that holds sys, proc and dev. NULL: HOST_MOUNT_PREFIX of the environment, else "/".
+     * No path outside of it is opened; links within it are followed as if it were "/". */
+    const char *root;
+    enum rapl_source source;
+    /* fnmatch(3) patterns with FNM_PATHNAME against names such as "package-0", "package-0/dram",
+     * "psys-1", "total". No include pattern means all; exclude wins. */
+    const char *const *include;
+    size_t include_count;
+    const char *const *exclude;
+    size_t exclude_count;
+    /* Power above which a step of a counter is not taken for energy, in microwatts, for every
+     * zone but psys. 0: derived from the limits that the kernel shows. */
+    uint64_t max_power_uw;
+    /* Report the sum of packages and dram. */
+    bool total;
+};
+
+#define RAPL_OPTIONS_DEFAULT \
+    { .source = RAPL_SOURCE_AUTO, .total = true }
+
+/* What one series has to say at the end of an interval. */
+struct rapl_value {
+    /* A small number: the same for the life of the handle, and no other series' ever. */
+    size_t series;
+    /* "package-0", "package-0/dram", "package-0-die-1/core", "psys-1", "total". */
+    const char *name;
+    /* The zone it is shown under: "package-0" for package-0 and package-0/dram; "" for total. */
+    const char *parent;
+    /* package, core, uncore, dram, psys, lead_core, total, or the kernel's own name of a domain
+     * that is none of these, made of [A-Za-z0-9_.-] alone. */
+    const char *domain;
+    int package_id; /* or RAPL_NO_ID, as for the other two */
+    int die_id;
+    int core_id;
+    /* Energy since the handle was opened, in microjoules. Unwrapped: it only grows. */
+    uint64_t energy_uj;
+    /* The span that power is the mean of, CLOCK_MONOTONIC, and the energy in it. */
+    uint64_t start_ns;
+    uint64_t end_ns;
+    uint64_t span_energy_uj;
+    /* Mean power of the span in microwatts; false where the span is too short to tell (under
+     * 50 ms, or under unit / 2 W) or the machine slept in it. */
+    bool has_power;
+    uint64_t power_uw;
+};
+
+/* Counts since the handle was opened; zones is the number that read at the last sample. */
+struct rapl_health {
+    const char *source;
+    uint64_t zones;
+    uint64_t samples;
+    uint64_t read_errors;
+    uint64_t wraps;         /* a counter passed its range */
+    uint64_t resets;        /* a counter started again, or stepped as no energy can */
+    uint64_t gaps;          /* a zone could not be read, or its energy could not be decided */
+    uint64_t rediscoveries; /* zones were found, lost or opened anew */
+};
+
+struct rapl_report {
+    uint64_t time_ns; /* CLOCK_REALTIME at the sample, the same for every value */
+    /* A series with nothing true to say in this interval is not among the values. */
+    const struct rapl_value *values;
+    size_t value_count;
+    struct rapl_health health;
+};
+
+/*
+ * Finds the counters and takes a first sample. That there are none, or none that can be read, is
+ * no error: the handle looks again once a minute when it is asked for reports.
+ * Options are copied. -EINVAL: an empty pattern or root; -ENOTSUP: a source that is not built;
+ * -ENOMEM.
+ */
+int rapl_open(const struct rapl_options *options, struct rapl **rapl);
+
+/* Reads every counter once between two reports, so that none wraps unseen. */
+int rapl_sample(struct rapl *rapl);
+
+/*
+ * Reads every counter once and closes the interval that the last report (or rapl_open) began.
+ * Looks for zones again first where that is due. -ENOMEM, and then the interval goes on.
+ */
+int rapl_report(struct rapl *rapl, const struct rapl_report **report);
+
+/* Earliest CLOCK_MONOTONIC instant at which a report can hold power; 0: now, or nothing reads. */
+uint64_t rapl_power_ready_ns(const struct rapl *rapl);
+
+/* Closes every file and frees the handle; NULL is allowed. */
+void rapl_close(struct rapl *rapl);
+
+/* --- what was found ------------------------------------------------------------------------- */
+
+struct rapl_zone {
+    const char *id;      /* the kernel's: "intel-rapl:0:1" */
+    const char *name;    /* as in struct rapl_value; "?" where its name cannot be read */
+    const char *path;    /* of the counter, below the root */
+    uint64_t unit_nj;    /* energy of one tick of the hardware in nanojoules; 0 unknown */
+    uint64_t range_uj;   /* largest value of the counter; 0 unknown */
+    uint64_t ceiling_uw; /* power above which a step is no energy */
+    int error;           /* negative errno of the last attempt to read it; 0: it reads */
+    bool reported;       /* it is selected and feeds a series */
+    const char *mirrors; /* id of the zone that shows the same counter in its stead, or NULL */
+};
+
+/* Number of zones known; rapl_zone() describes the one at index. */
+size_t rapl_zone_count(const struct rapl *rapl);
+void rapl_zone(const struct rapl *rapl, size_t index, struct rapl_zone *zone);
+
+/* Zones that read at the last sample, selected or not. */
+size_t rapl_readable_count(const struct rapl *rapl);
+
+const char *rapl_source_name(const struct rapl *rapl);
+const char *rapl_root(const struct rapl *rapl);
+const char *rapl_vendor(const struct rapl *rapl); /* of the CPU: "Intel", …; "unknown" */
+
+/* --- what went wrong ------------------------------------------------------------------------ */
+
+enum rapl_severity { RAPL_ERROR, RAPL_WARNING, RAPL_INFO };
+
+struct rapl_problem {
+    enum rapl_severity severity;
+    const char *reason; /* which file or zone, and why; one line */
+    const char *remedy; /* what mends it, a command where one does; may be "" */
+    uint64_t since_ns;  /* CLOCK_REALTIME */
+    bool over;          /* the cause has gone */
+};
+
+/*
+ * The next thing to tell the user, or false. Each cause is told once, however many zones and
+ * intervals it concerns, and once more when it has gone. Its text is in the problem's pointers.
+ */
+bool rapl_next_problem(struct rapl *rapl, struct rapl_problem *problem);
+
+/* What a zone's error means, in words. */
+const char *rapl_error_text(int error);
+
+/* --- shared by the plugins' options --------------------------------------------------------- */
+
+/* "auto", "powercap", "perf", "msr"; -EINVAL otherwise, -ENOTSUP for one that is not built. */
+int rapl_source_from_name(const char *name, enum rapl_source *source);
+
+/* Watts as microwatts; -ERANGE unless 1 mW to 1 GW. */
+int rapl_max_power_from_watts(double watts, uint64_t *max_power_uw);
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+#include "report.h"
+
+static void describe(const struct series *series, struct rapl_value *value) {
+    *value = (struct rapl_value){
+        .series = series->number,
+        .name = series->name,
+        .parent = series->parent,
+        .domain = series->identity.domain,
+        .package_id = series->identity.package_id,
+        .die_id = series->identity.die_id,
+        .core_id = series->identity.core_id,
+    };
+}
+
+/* Energy in microjoules per time in nanoseconds, as microwatts, to the nearest. */
+static uint64_t divide_power_uw(uint64_t energy_uj, uint64_t span_ns) {
+    return (uint64_t)(((rapl_uint128)energy_uj * UINT64_C(1000000000) + span_ns / 2) / span_ns);
+}
+
+static uint64_t energy_since(const struct series *series, const struct mark *mark) {
+    return series_energy_uj(series) - counter_to_uj(series->traits.scale, mark->ticks);
+}
+
+static bool speaks(const struct series *series) {
+    return series->reads && !series->lost;
+}
+
+static void fill(struct series *series, struct rapl_value *value) {
+    const struct mark now = series_now(series);
+    describe(series, value);
+    value->energy_uj = series_energy_uj(series);
+    value->start_ns = series->power.time_ns;
+    value->end_ns = now.time_ns;
+    value->span_energy_uj = energy_since(series, &series->power);
+    const uint64_t span_ns = value->end_ns - value->start_ns;
+    if (!series->slept && span_ns >= series_power_span_ns(series)) {
+        value->has_power = true;
+        value->power_uw = divide_power_uw(value->span_energy_uj, span_ns);
+        series->power = now;
+    }
+}
+
+static bool is_member(const struct series *series) {
+    return zone_in_total(&series->identity) && series->has_read;
+}
+
+static void add_power(const struct series *series, struct rapl_value *value) {
+    const uint64_t span_ns = series->counter.time_ns - series->total.time_ns;
+    const uint64_t energy_uj = energy_since(series, &series->total);
+    if (span_ns < series_power_span_ns(series))
+        value->has_power = false;
+    else
+        value->power_uw += divide_power_uw(energy_uj, span_ns);
+    value->span_energy_uj += energy_uj;
+    if (value->start_ns == 0 || series->total.time_ns < value->start_ns)
+        value->start_ns = series->total.time_ns;
+    if (series->counter.time_ns > value->end_ns)
+        value->end_ns = series->counter.time_ns;
+}
+
+/*
+ * The sum over the members. The energy of a member that has gone stays in it; one that is silent
+ * leaves the total out; one that joined or lost energy begins the power's span anew for all, for
+ * a sum of powers over different memberships is the power of nothing.
+ */
+static bool fill_total(struct series *const *series, size_t count, const struct series *total,
+                       struct rapl_value *value) {
+    bool silent = false;
+    bool restart = false;
+    size_t members = 0;
+    describe(total, value);
+    value->has_power = true;
+    for (size_t i = 0; i < count; i++) {
+        const struct series *member = series[i];
+        if (!is_member(member))
+            continue;
+        value->energy_uj += series_energy_uj(member);
+        if (member->ended || member->gone)
+            continue;
+        members++;
+        silent = silent || !speaks(member);
+        restart = restart || member->lost || member->slept || member->joined;
+        add_power(member, value);
+    }
+    value->has_power = value->has_power && !restart;
+    for (size_t i = 0; i < count; i++) {
+        if (restart || (value->has_power && !silent))
+            series[i]->total = series_now(series[i]);
+    }
+    return members > 0 && !silent;
+}
+
+size_t report_build(struct series *const *series, size_t count, const struct series *total,
+                    struct rapl_value *values) {
+    size_t filled = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (series[i]->selected && speaks(series[i]))
+            fill(series[i], &values[filled++]);
+    }
+    if (total != NULL && fill_total(series, count, total, &values[filled]))
+        filled++;
+    for (size_t i = 0; i < count; i++) {
+        if (series[i]->lost || series[i]->slept)
+            series[i]->power = series_now(series[i]);
+        series[i]->lost = false;
+        series[i]->slept = false;
+        series[i]->joined = false;
+    }
+    return filled;
+}

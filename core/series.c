@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#include "series.h"
+
+/* Below it, the counter's own step (about 1 ms) is more than 2 % of the power. */
+#define POWER_SPAN_NS UINT64_C(50000000)
+/* unit / 2 W: a counter of whole joules then tells power to 2 W. */
+#define POWER_SPAN_NS_PER_UJ UINT64_C(500)
+
+struct mark series_now(const struct series *series) {
+    return (struct mark){.time_ns = series->counter.time_ns, .ticks = series->ticks};
+}
+
+uint64_t series_energy_uj(const struct series *series) {
+    return counter_to_uj(series->traits.scale, series->ticks);
+}
+
+uint64_t series_power_span_ns(const struct series *series) {
+    uint64_t unit_ticks = series->traits.modulus / ((uint64_t)UINT32_MAX + 1);
+    uint64_t span_ns = counter_to_uj(series->traits.scale, unit_ticks) * POWER_SPAN_NS_PER_UJ;
+    return span_ns > POWER_SPAN_NS ? span_ns : POWER_SPAN_NS;
+}
+
+enum counter_outcome series_take(struct series *series, const struct reading *reading,
+                                 uint64_t slept_ns, struct rapl_health *health) {
+    const bool was_in_gap = series->counter.in_gap;
+    const struct counter_step step =
+        counter_advance(&series->counter, &series->traits, reading, slept_ns);
+    series->reads = step.outcome != COUNTER_FAILED;
+    series->has_read = series->has_read || series->reads;
+    series->ticks += step.ticks;
+    series->slept = series->slept || slept_ns > 0;
+    switch (step.outcome) {
+    case COUNTER_BASELINE:
+        series->power = series_now(series);
+        series->joined = true;
+        break;
+    case COUNTER_COUNTED:
+        break;
+    case COUNTER_WRAPPED:
+        health->wraps++;
+        break;
+    case COUNTER_RESET:
+    case COUNTER_RESET_FORWARD:
+        health->resets++;
+        series->lost = true;
+        break;
+    case COUNTER_UNDECIDED:
+        health->gaps += was_in_gap ? 0 : 1;
+        series->lost = true;
+        break;
+    case COUNTER_FAILED:
+        health->gaps += series->counter.in_gap && !was_in_gap ? 1 : 0;
+        break;
+    }
+    if (series->reads && series->gone) {
+        series->gone = false;
+        series->joined = true;
+    }
+    return step.outcome;
+}

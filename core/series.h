@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* One series: an identity that users see, the counter behind it, and its energy so far. Pure. */
+#ifndef RAPL_SERIES_H
+#define RAPL_SERIES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "counter.h"
+#include "rapl.h"
+#include "zone.h"
+
+/* A point from which energy and time are counted. */
+struct mark {
+    uint64_t time_ns;
+    uint64_t ticks;
+};
+
+struct series {
+    struct zone_identity identity;
+    char name[ZONE_NAME_SIZE];
+    char parent[ZONE_TEXT_SIZE];
+    size_t number;
+    bool selected;
+
+    /* Where it gets its readings; set anew by each discovery. */
+    struct counter_traits traits;
+    size_t *zones; /* the first that reads is taken: several only where they mirror each other */
+    size_t zone_count;
+    unsigned int control; /* control type of its zones: another one is another counter */
+    bool present;         /* it has a zone */
+    bool ended;           /* mirrors that parted: it never reads again */
+
+    struct counter counter;
+    bool has_read;  /* ever */
+    uint64_t ticks; /* counted since the start */
+    struct mark power;
+    struct mark total; /* the same for its part of the total */
+
+    bool reads;  /* at the last sample */
+    bool lost;   /* in this interval: energy went by uncounted */
+    bool slept;  /* in this interval */
+    bool joined; /* in this interval: its first reading, or the first after it had gone */
+    bool gone;   /* a member of the total that discovery no longer finds */
+};
+
+/* Takes its part of a sample. Counts what happened in health; returns the outcome. */
+enum counter_outcome series_take(struct series *series, const struct reading *reading,
+                                 uint64_t slept_ns, struct rapl_health *health);
+
+/* Energy and time now. */
+struct mark series_now(const struct series *series);
+
+uint64_t series_energy_uj(const struct series *series);
+
+/* Shortest span that its power may be told of, in nanoseconds: 50 ms, and unit / 2 W. */
+uint64_t series_power_span_ns(const struct series *series);
+
+#endif

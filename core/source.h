@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* What a source of counters provides. */
+#ifndef RAPL_SOURCE_H
+#define RAPL_SOURCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "counter.h"
+#include "problem.h"
+#include "zone.h"
+
+/* One counter as a source found it. */
+struct zone {
+    char *id;   /* the kernel's: "intel-rapl:0:1" */
+    char *path; /* of the counter, below the root */
+    bool identified;
+    struct zone_identity identity;
+    struct counter_traits traits;
+    uint64_t range_uj;
+    /* Control type by rank: 0 is intel-rapl itself, others show its counters again. */
+    unsigned int control;
+    int error; /* of the last attempt to read it */
+
+    /* Set by the binding. */
+    char name[ZONE_NAME_SIZE];
+    bool wanted;              /* sample reads it */
+    bool reported;            /* it feeds a series that is selected */
+    const struct zone *shown; /* the zone that is reported in its stead, or NULL */
+};
+
+struct source {
+    const struct source_operations *operations;
+    struct zone **zones; /* in the order of their ids */
+    struct reading *readings;
+    size_t zone_count;
+};
+
+struct source_operations {
+    const char *name;
+    /* Looks for zones. What is known and reads stays as it is. 1: zones came, went or were
+     * opened anew; 0: nothing changed; -ENOMEM. */
+    int (*discover)(struct source *source, struct problems *problems);
+    /* Reads every wanted zone into readings. */
+    void (*sample)(struct source *source);
+    void (*close)(struct source *source);
+};
+
+/* root: descriptor of the folder that holds sys; it stays open as long as the source.
+ * max_power_uw: as in struct rapl_options. NULL without memory. */
+struct source *powercap_open(int root, uint64_t max_power_uw);
+
+#endif

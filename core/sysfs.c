@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+#include "sysfs.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* O_NONBLOCK: a FIFO in place of an attribute must not hang us. */
+#define OPEN_FLAGS (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+
+int sysfs_open_root(const char *root) {
+    int fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return fd >= 0 ? fd : -errno;
+}
+
+/* Before Linux 5.6, and where a container's filter does not know openat2: resolve the path, see
+ * that it lies below the root, and open just that. */
+static int open_resolved(int root, const char *path, int flags) {
+    char own[32];
+    char base[PATH_MAX];
+    char joined[PATH_MAX];
+    char resolved[PATH_MAX];
+    snprintf(own, sizeof(own), "/proc/self/fd/%d", root);
+    ssize_t length = readlink(own, base, sizeof(base) - 1);
+    if (length < 0)
+        return -errno;
+    base[length] = '\0';
+    if (length == 1)
+        length = 0; /* "/": every path begins with it */
+    if (snprintf(joined, sizeof(joined), "%.*s/%s", (int)length, base, path) >= (int)sizeof(joined))
+        return -ENAMETOOLONG;
+    if (realpath(joined, resolved) == NULL)
+        return -errno;
+    if (strncmp(resolved, base, (size_t)length) != 0 || resolved[length] != '/')
+        return -EXDEV;
+    int fd = open(resolved, flags | O_NOFOLLOW);
+    return fd >= 0 ? fd : -errno;
+}
+
+static int open_below(int root, const char *path, int flags) {
+    struct open_how how = {.flags = (unsigned int)flags, .resolve = RESOLVE_IN_ROOT};
+    int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+    if (fd < 0 && (errno == ENOSYS || errno == EPERM))
+        return open_resolved(root, path, flags);
+    return fd >= 0 ? fd : -errno;
+}
+
+int sysfs_open(int root, const char *path) {
+    int fd = open_below(root, path, OPEN_FLAGS);
+    struct stat status;
+    if (fd < 0)
+        return fd;
+    if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode))
+        return fd;
+    close(fd);
+    return SYSFS_NOT_REGULAR;
+}
+
+int sysfs_open_folder(int root, const char *path) {
+    return open_below(root, path, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
+}
+
+int sysfs_read(int file, char *text, size_t size) {
+    ssize_t length;
+    do
+        length = pread(file, text, size - 1, 0);
+    while (length < 0 && errno == EINTR);
+    if (length < 0)
+        return -errno;
+    text[length] = '\0';
+    /* A whole buffer is a longer text, unless it ends in padding. */
+    if ((size_t)length == size - 1 && text[length - 1] != '\0')
+        return SYSFS_TOO_LONG;
+    return (int)length;
+}
+
+int sysfs_parse_number(const char *text, size_t length, uint64_t *number) {
+    while (length > 0 && text[length - 1] == '\0')
+        length--;
+    if (length > 0 && text[length - 1] == '\n')
+        length--;
+    if (length == 0)
+        return SYSFS_EMPTY;
+    uint64_t value = 0;
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return SYSFS_NOT_A_NUMBER;
+        uint64_t digit = (uint64_t)(text[i] - '0');
+        if (value > (UINT64_MAX - digit) / 10)
+            return SYSFS_OUT_OF_RANGE;
+        value = value * 10 + digit;
+    }
+    *number = value;
+    return 0;
+}
+
+int sysfs_read_number(int file, uint64_t *number) {
+    char text[SYSFS_TEXT_SIZE];
+    int length = sysfs_read(file, text, sizeof(text));
+    return length < 0 ? length : sysfs_parse_number(text, (size_t)length, number);
+}
+
+int sysfs_load_number(int root, const char *path, uint64_t *number) {
+    int file = sysfs_open(root, path);
+    if (file < 0)
+        return file;
+    int error = sysfs_read_number(file, number);
+    close(file);
+    return error;
+}
+
+int sysfs_load_line(int root, const char *path, char *line, size_t size) {
+    int file = sysfs_open(root, path);
+    if (file < 0)
+        return file;
+    int length = sysfs_read(file, line, size);
+    close(file);
+    if (length < 0)
+        return length;
+    line[strcspn(line, "\n")] = '\0';
+    return line[0] != '\0' ? 0 : SYSFS_EMPTY;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* Small files of the kernel, opened below a root and parsed strictly. */
+#ifndef RAPL_SYSFS_H
+#define RAPL_SYSFS_H
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* More than any number or name that the kernel prints. */
+#define SYSFS_TEXT_SIZE 128
+
+/* The answers below that are ours rather than the kernel's. */
+#define SYSFS_NOT_REGULAR (-ENOTSUP) /* a FIFO, a device, a folder */
+#define SYSFS_TOO_LONG (-EMSGSIZE)
+#define SYSFS_EMPTY (-ENOMSG)
+#define SYSFS_NOT_A_NUMBER (-EBADMSG)
+#define SYSFS_OUT_OF_RANGE (-EOVERFLOW)
+
+/* Opens the folder that holds sys, proc and dev. Returns a descriptor or a negative errno. */
+int sysfs_open_root(const char *root);
+
+/* Opens a regular file for reading, never outside of the root. Descriptor or negative errno. */
+int sysfs_open(int root, const char *path);
+
+/* The same for a folder. */
+int sysfs_open_folder(int root, const char *path);
+
+/* Reads at offset 0 (sysfs computes the value anew at each such read) into text, NUL-terminated.
+ * Returns the length or a negative errno. */
+int sysfs_read(int file, char *text, size_t size);
+
+/* Parses digits, at most one newline and NUL padding: nothing else is a number of the kernel's. */
+int sysfs_parse_number(const char *text, size_t length, uint64_t *number);
+
+/* sysfs_read and sysfs_parse_number. */
+int sysfs_read_number(int file, uint64_t *number);
+
+/* Open, read, close: a number, and one line of text without its newline. */
+int sysfs_load_number(int root, const char *path, uint64_t *number);
+int sysfs_load_line(int root, const char *path, char *line, size_t size);
+
+#endif

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+#include "zone.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "rapl.h"
+
+/* Reads a number as the kernel prints one with %d: no sign, no leading zero. Returns what follows
+ * it, or NULL. */
+static const char *read_id(const char *text, int *id) {
+    if (*text < '0' || *text > '9')
+        return NULL;
+    if (*text == '0' && text[1] >= '0' && text[1] <= '9')
+        return NULL;
+    int value = 0;
+    for (; *text >= '0' && *text <= '9'; text++) {
+        int digit = *text - '0';
+        if (value > (INT_MAX - digit) / 10)
+            return NULL;
+        value = value * 10 + digit;
+    }
+    *id = value;
+    return text;
+}
+
+static bool read_package(const char *name, struct zone_identity *identity) {
+    static const char package[] = "package-";
+    static const char die[] = "-die-";
+    if (strncmp(name, package, strlen(package)) != 0)
+        return false;
+    int package_id = RAPL_NO_ID;
+    int die_id = RAPL_NO_ID;
+    const char *rest = read_id(name + strlen(package), &package_id);
+    if (rest != NULL && strncmp(rest, die, strlen(die)) == 0)
+        rest = read_id(rest + strlen(die), &die_id);
+    if (rest == NULL || *rest != '\0')
+        return false;
+    identity->kind = ZONE_PACKAGE;
+    identity->package_id = package_id;
+    identity->die_id = die_id;
+    return true;
+}
+
+static bool read_psys(const char *name, struct zone_identity *identity) {
+    static const char psys[] = "psys";
+    if (strncmp(name, psys, strlen(psys)) != 0)
+        return false;
+    const char *rest = name + strlen(psys);
+    int package_id = RAPL_NO_ID;
+    if (*rest == '-')
+        rest = read_id(rest + 1, &package_id);
+    if (rest == NULL || *rest != '\0')
+        return false;
+    identity->kind = ZONE_PSYS;
+    identity->package_id = package_id;
+    return true;
+}
+
+static void copy_safely(char to[ZONE_TEXT_SIZE], const char *from) {
+    size_t i = 0;
+    for (; from[i] != '\0' && i < ZONE_TEXT_SIZE - 1; i++) {
+        char c = from[i];
+        bool safe = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                    c == '_' || c == '-' || c == '.';
+        to[i] = safe ? c : '_';
+    }
+    to[i] = '\0';
+}
+
+int zone_identify(const char *name, const struct zone_identity *parent,
+                  struct zone_identity *identity) {
+    static const struct {
+        const char *name;
+        enum zone_kind kind;
+    } sub_zones[] = {{"core", ZONE_CORE}, {"uncore", ZONE_UNCORE}, {"dram", ZONE_DRAM}};
+
+    if (*name == '\0' || strlen(name) >= ZONE_TEXT_SIZE)
+        return -EINVAL;
+    *identity = (struct zone_identity){
+        .kind = ZONE_OTHER, .package_id = RAPL_NO_ID, .die_id = RAPL_NO_ID, .core_id = RAPL_NO_ID};
+    if (parent == NULL && read_package(name, identity)) {
+        copy_safely(identity->domain, "package");
+        return 0;
+    }
+    if (parent == NULL && read_psys(name, identity)) {
+        copy_safely(identity->domain, "psys");
+        return 0;
+    }
+    copy_safely(identity->domain, name);
+    for (size_t i = 0; i < sizeof(sub_zones) / sizeof(sub_zones[0]); i++) {
+        if (strcmp(name, sub_zones[i].name) == 0)
+            identity->kind = sub_zones[i].kind;
+    }
+    /* A series of the kernel's must not look like one of ours. */
+    if (identity->kind == ZONE_OTHER &&
+        (strcmp(identity->domain, "total") == 0 || strcmp(identity->domain, "lead_core") == 0 ||
+         strcmp(identity->domain, "package") == 0 || strcmp(identity->domain, "psys") == 0))
+        strcat(identity->domain, "_");
+    if (parent != NULL) {
+        identity->package_id = parent->package_id;
+        identity->die_id = parent->die_id;
+        if (parent->package_id == RAPL_NO_ID)
+            zone_format_parent(parent, identity->parent);
+    }
+    return 0;
+}
+
+bool zone_equal(const struct zone_identity *a, const struct zone_identity *b) {
+    return a->kind == b->kind && a->package_id == b->package_id && a->die_id == b->die_id &&
+           a->core_id == b->core_id && strcmp(a->domain, b->domain) == 0;
+}
+
+bool zone_in_total(const struct zone_identity *identity) {
+    return identity->kind == ZONE_PACKAGE || identity->kind == ZONE_DRAM;
+}
+
+void zone_format_parent(const struct zone_identity *identity, char text[ZONE_TEXT_SIZE]) {
+    const size_t size = ZONE_TEXT_SIZE;
+    if (identity->kind == ZONE_TOTAL)
+        text[0] = '\0';
+    else if (identity->kind == ZONE_PSYS && identity->package_id != RAPL_NO_ID)
+        snprintf(text, size, "psys-%d", identity->package_id);
+    else if (identity->kind == ZONE_PSYS)
+        snprintf(text, size, "psys");
+    else if (identity->package_id == RAPL_NO_ID)
+        snprintf(text, size, "%s",
+                 identity->parent[0] != '\0' ? identity->parent : identity->domain);
+    else if (identity->die_id == RAPL_NO_ID)
+        snprintf(text, size, "package-%d", identity->package_id);
+    else
+        snprintf(text, size, "package-%d-die-%d", identity->package_id, identity->die_id);
+}
+
+void zone_format_name(const struct zone_identity *identity, char text[ZONE_NAME_SIZE]) {
+    char parent[ZONE_TEXT_SIZE];
+    zone_format_parent(identity, parent);
+    bool top_level = identity->kind == ZONE_PACKAGE || identity->kind == ZONE_PSYS ||
+                     (identity->package_id == RAPL_NO_ID && identity->parent[0] == '\0');
+    if (identity->kind == ZONE_TOTAL)
+        snprintf(text, ZONE_NAME_SIZE, "total");
+    else if (top_level)
+        snprintf(text, ZONE_NAME_SIZE, "%s", parent);
+    else
+        snprintf(text, ZONE_NAME_SIZE, "%s/%s", parent, identity->domain);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* A zone's identity, taken from the kernel's names. Pure. */
+#ifndef RAPL_ZONE_H
+#define RAPL_ZONE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A kernel zone name has at most 29 characters (POWERCAP_ZONE_NAME_ATTRS, powercap_sys.c); more
+ * than this is no name. */
+#define ZONE_TEXT_SIZE 64
+
+enum zone_kind {
+    ZONE_PACKAGE,
+    ZONE_CORE,
+    ZONE_UNCORE,
+    ZONE_DRAM,
+    ZONE_PSYS,
+    ZONE_LEAD_CORE,
+    ZONE_TOTAL,
+    ZONE_OTHER,
+};
+
+struct zone_identity {
+    enum zone_kind kind;
+    char domain[ZONE_TEXT_SIZE];
+    int package_id; /* RAPL_NO_ID where there is none, as for die and core */
+    int die_id;
+    int core_id;
+    /* Top-level zone of a sub-zone whose parent has no package number; "" otherwise. */
+    char parent[ZONE_TEXT_SIZE];
+};
+
+/*
+ * Reads an identity out of a zone's name and, for a sub-zone, its parent's identity (else NULL).
+ * A name that is none of the kernel's is a domain of its own. -EINVAL: the name is empty or too
+ * long.
+ */
+int zone_identify(const char *name, const struct zone_identity *parent,
+                  struct zone_identity *identity);
+
+bool zone_equal(const struct zone_identity *a, const struct zone_identity *b);
+
+/* Whether its energy is part of the machine's total: package and dram (psys holds both already). */
+bool zone_in_total(const struct zone_identity *identity);
+
+/* "package-0", "package-0-die-1", "psys-1": what the zone is shown under; "" for the total. */
+void zone_format_parent(const struct zone_identity *identity, char text[ZONE_TEXT_SIZE]);
+
+/* "package-0", "package-0/dram", "psys-1", "total": what selection patterns are held against. */
+#define ZONE_NAME_SIZE (2 * ZONE_TEXT_SIZE)
+void zone_format_name(const struct zone_identity *identity, char text[ZONE_NAME_SIZE]);
+
+#endif

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* What is found and what is missing, as a table for a person. */
+#ifndef RAPL_EXECD_CHECK_H
+#define RAPL_EXECD_CHECK_H
+
+#include "rapl.h"
+
+/* Prints to stdout. Returns whether energy can be read. */
+bool check_print(struct rapl *rapl);
+
+#endif

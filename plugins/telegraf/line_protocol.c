@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+#include "line_protocol.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The fields of a line: two numbers of 20 digits, their names, a timestamp. */
+#define FIELDS_MAX 160
+#define HEALTH_FIELDS_MAX 320
+
+/* --- tags ------------------------------------------------------------------------------------ */
+
+const char *line_check_tag(const char *key, const char *value) {
+    /* The tags and fields of this plugin, and the tag that Telegraf itself adds. */
+    static const char *const taken[] = {"domain",
+                                        "package_id",
+                                        "die_id",
+                                        "core_id",
+                                        "source",
+                                        "host",
+                                        "energy_joules",
+                                        "power_watts",
+                                        "power_min_watts",
+                                        "power_max_watts",
+                                        "power_p50_watts",
+                                        "power_p95_watts",
+                                        "power_p99_watts",
+                                        "samples",
+                                        "zones",
+                                        "read_errors",
+                                        "power_stddev_watts",
+                                        "wraps",
+                                        "resets",
+                                        "gaps",
+                                        "rediscoveries",
+                                        "time"};
+    if (key[0] == '\0')
+        return "has no key";
+    if (value[0] == '\0')
+        return "has an empty value, which line protocol cannot hold";
+    for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
+        if (strcmp(key, taken[i]) == 0)
+            return "has a key that rapl-execd or Telegraf sets itself";
+    }
+    if (key[0] == '_')
+        return "has a key that begins with _, which InfluxDB keeps for itself";
+    for (int part = 0; part < 2; part++) {
+        const char *text = part == 0 ? key : value;
+        for (const char *at = text; *at != '\0'; at++) {
+            if ((unsigned char)*at < 0x20 || *at == 0x7f)
+                return "holds a newline or control character";
+            /* A backslash stands for itself unless what follows could be escaped: there is no
+             * way to write the two side by side. */
+            if (*at == '\\' && (at[1] == '\0' || strchr(",= \\", at[1]) != NULL))
+                return "holds a backslash at its end or before a comma, space, = or backslash, "
+                       "which line protocol cannot hold";
+        }
+    }
+    return NULL;
+}
+
+static int compare_tags(const void *a, const void *b) {
+    return strcmp(((const struct tag *)a)->key, ((const struct tag *)b)->key);
+}
+
+static void write_escaped(FILE *to, const char *text) {
+    for (; *text != '\0'; text++) {
+        if (*text == ',' || *text == '=' || *text == ' ')
+            fputc('\\', to);
+        fputc(*text, to);
+    }
+}
+
+/* "measurement,tags " with the tags in the order of their bytes; NULL without memory. */
+static char *make_prefix(const char *measurement, struct tag *tags, size_t count) {
+    char *prefix = NULL;
+    size_t size = 0;
+    FILE *to = open_memstream(&prefix, &size);
+    if (to == NULL)
+        return NULL;
+    qsort(tags, count, sizeof(*tags), compare_tags);
+    fputs(measurement, to);
+    for (size_t i = 0; i < count; i++) {
+        fputc(',', to);
+        write_escaped(to, tags[i].key);
+        fputc('=', to);
+        write_escaped(to, tags[i].value);
+    }
+    fputc(' ', to);
+    bool failed = ferror(to) != 0;
+    if (fclose(to) == 0 && !failed)
+        return prefix;
+    free(prefix);
+    return NULL;
+}
+
+static void add_id(struct tag *tags, size_t *count, char *key, int id, char text[16]) {
+    if (id == RAPL_NO_ID)
+        return;
+    snprintf(text, 16, "%d", id);
+    tags[(*count)++] = (struct tag){.key = key, .value = text};
+}
+
+static char *make_series_prefix(const struct line_writer *writer, const struct rapl_value *value) {
+    static char domain_key[] = "domain";
+    static char package_key[] = "package_id";
+    static char die_key[] = "die_id";
+    static char core_key[] = "core_id";
+    char ids[3][16];
+    char *domain = strdup(value->domain);
+    struct tag *tags = calloc(writer->tag_count + 4, sizeof(*tags));
+    char *prefix = NULL;
+    if (tags != NULL && domain != NULL) {
+        size_t count = 0;
+        tags[count++] = (struct tag){.key = domain_key, .value = domain};
+        add_id(tags, &count, package_key, value->package_id, ids[0]);
+        add_id(tags, &count, die_key, value->die_id, ids[1]);
+        add_id(tags, &count, core_key, value->core_id, ids[2]);
+        for (size_t i = 0; i < writer->tag_count; i++)
+            tags[count++] = writer->tags[i];
+        prefix = make_prefix("rapl", tags, count);
+    }
+    free(tags);
+    free(domain);
+    return prefix;
+}
+
+static char *make_health_prefix(const struct line_writer *writer, const char *source) {
+    static char source_key[] = "source";
+    char *source_value = strdup(source);
+    struct tag *tags = calloc(writer->tag_count + 1, sizeof(*tags));
+    char *prefix = NULL;
+    if (tags != NULL && source_value != NULL) {
+        tags[0] = (struct tag){.key = source_key, .value = source_value};
+        for (size_t i = 0; i < writer->tag_count; i++)
+            tags[i + 1] = writer->tags[i];
+        prefix = make_prefix("rapl_health", tags, writer->tag_count + 1);
+    }
+    free(tags);
+    free(source_value);
+    return prefix;
+}
+
+/* --- lines ----------------------------------------------------------------------------------- */
+
+void line_writer_open(struct line_writer *writer, const struct tag *tags, size_t tag_count,
+                      bool energy, bool health) {
+    *writer = (struct line_writer){
+        .tags = tags, .tag_count = tag_count, .energy = energy, .health = health};
+}
+
+static int grow_text(struct line_writer *writer, size_t more) {
+    writer->longest += more;
+    if (writer->longest <= writer->text_size)
+        return 0;
+    char *text = realloc(writer->text, writer->longest);
+    if (text == NULL)
+        return -ENOMEM;
+    writer->text = text;
+    writer->text_size = writer->longest;
+    return 0;
+}
+
+/* What is made once, when a series is first seen. */
+static int meet_series(struct line_writer *writer, const struct rapl_value *value) {
+    if (value->series < writer->prefix_count && writer->prefixes[value->series] != NULL)
+        return 0;
+    if (value->series >= writer->prefix_count) {
+        char **prefixes = realloc(writer->prefixes, (value->series + 1) * sizeof(*prefixes));
+        if (prefixes == NULL)
+            return -ENOMEM;
+        for (size_t i = writer->prefix_count; i <= value->series; i++)
+            prefixes[i] = NULL;
+        writer->prefixes = prefixes;
+        writer->prefix_count = value->series + 1;
+    }
+    char *prefix = make_series_prefix(writer, value);
+    if (prefix == NULL || grow_text(writer, strlen(prefix) + FIELDS_MAX) != 0) {
+        free(prefix);
+        return -ENOMEM;
+    }
+    writer->prefixes[value->series] = prefix;
+    return 0;
+}
+
+static char *put_text(char *to, const char *text) {
+    return stpcpy(to, text);
+}
+
+static char *put_number(char *to, uint64_t number, int least_digits) {
+    char digits[20];
+    int count = 0;
+    do {
+        digits[count++] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0 || count < least_digits);
+    while (count > 0)
+        *to++ = digits[--count];
+    return to;
+}
+
+/* A number of millionths, thousandths, …: whole.fraction */
+static char *put_fraction(char *to, uint64_t number, uint64_t one, int digits) {
+    to = put_number(to, number / one, 1);
+    *to++ = '.';
+    return put_number(to, number % one, digits);
+}
+
+static char *put_value(const struct line_writer *writer, const struct rapl_value *value, char *to,
+                       uint64_t time_ns) {
+    if (!writer->energy && !value->has_power)
+        return to;
+    to = put_text(to, writer->prefixes[value->series]);
+    if (writer->energy) {
+        to = put_text(to, "energy_joules=");
+        to = put_fraction(to, value->energy_uj, 1000000, 6);
+    }
+    if (writer->energy && value->has_power)
+        *to++ = ',';
+    if (value->has_power) {
+        to = put_text(to, "power_watts=");
+        to = put_fraction(to, (value->power_uw + 500) / 1000, 1000, 3);
+    }
+    *to++ = ' ';
+    to = put_number(to, time_ns, 1);
+    *to++ = '\n';
+    return to;
+}
+
+static char *put_health(const struct line_writer *writer, const struct rapl_report *report,
+                        char *to) {
+    const struct {
+        const char *name;
+        uint64_t count;
+    } fields[] = {{"zones=", report->health.zones},
+                  {"samples=", report->health.samples},
+                  {"read_errors=", report->health.read_errors},
+                  {"wraps=", report->health.wraps},
+                  {"resets=", report->health.resets},
+                  {"gaps=", report->health.gaps},
+                  {"rediscoveries=", report->health.rediscoveries}};
+    to = put_text(to, writer->health_prefix);
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        if (i > 0)
+            *to++ = ',';
+        to = put_text(to, fields[i].name);
+        to = put_number(to, fields[i].count, 1);
+        *to++ = 'i';
+    }
+    *to++ = ' ';
+    to = put_number(to, report->time_ns, 1);
+    *to++ = '\n';
+    return to;
+}
+
+int line_writer_format(struct line_writer *writer, const struct rapl_report *report) {
+    writer->length = 0;
+    for (size_t i = 0; i < report->value_count; i++) {
+        int error = meet_series(writer, &report->values[i]);
+        if (error != 0)
+            return error;
+    }
+    if (writer->health && writer->health_prefix == NULL) {
+        char *prefix = make_health_prefix(writer, report->health.source);
+        if (prefix == NULL || grow_text(writer, strlen(prefix) + HEALTH_FIELDS_MAX) != 0) {
+            free(prefix);
+            return -ENOMEM;
+        }
+        writer->health_prefix = prefix;
+    }
+    char *to = writer->text;
+    for (size_t i = 0; i < report->value_count; i++)
+        to = put_value(writer, &report->values[i], to, report->time_ns);
+    if (writer->health)
+        to = put_health(writer, report, to);
+    writer->length = to != NULL ? (size_t)(to - writer->text) : 0;
+    return 0;
+}
+
+void line_writer_close(struct line_writer *writer) {
+    for (size_t i = 0; i < writer->prefix_count; i++)
+        free(writer->prefixes[i]);
+    free(writer->prefixes);
+    free(writer->health_prefix);
+    free(writer->text);
+    *writer = (struct line_writer){.text = NULL};
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* A report as InfluxDB line protocol. */
+#ifndef RAPL_EXECD_LINE_PROTOCOL_H
+#define RAPL_EXECD_LINE_PROTOCOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "rapl.h"
+
+struct tag {
+    char *key;
+    char *value;
+};
+
+/* What is wrong with a tag of the user's, as words that follow its name; NULL: nothing. */
+const char *line_check_tag(const char *key, const char *value);
+
+struct line_writer {
+    const struct tag *tags;
+    size_t tag_count;
+    bool energy;
+    bool health;
+    char **prefixes; /* by series: measurement and tags, made once */
+    size_t prefix_count;
+    char *health_prefix;
+    size_t longest; /* what one report can take at most */
+    char *text;
+    size_t text_size;
+    size_t length; /* of the last report */
+};
+
+/* The tags stay the caller's, and must outlive the writer. */
+void line_writer_open(struct line_writer *writer, const struct tag *tags, size_t tag_count,
+                      bool energy, bool health);
+
+/* Puts the report into text and length: nothing where it has nothing to say. -ENOMEM. */
+int line_writer_format(struct line_writer *writer, const struct rapl_report *report);
+
+void line_writer_close(struct line_writer *writer);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#include "log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+void log_line(char level, const char *format, ...) {
+    char line[2300];
+    const int room = (int)sizeof(line) - 1; /* for the newline */
+    int length = snprintf(line, sizeof(line), "%c! ", level);
+    va_list arguments;
+    va_start(arguments, format);
+    int more = vsnprintf(line + length, (size_t)(room - length), format, arguments);
+    va_end(arguments);
+    length = more < room - length ? length + more : room - 1;
+    line[length++] = '\n';
+    ssize_t written = write(STDERR_FILENO, line, (size_t)length);
+    (void)written; /* there is nowhere left to say so */
+}
+
+bool log_problems(struct rapl *rapl) {
+    struct rapl_problem problem;
+    bool any = false;
+    while (rapl_next_problem(rapl, &problem)) {
+        char level = problem.severity == RAPL_ERROR     ? 'E'
+                     : problem.severity == RAPL_WARNING ? 'W'
+                                                        : 'I';
+        any = true;
+        if (problem.over)
+            log_line(level, "Over: %s", problem.reason);
+        else if (problem.remedy[0] != '\0')
+            log_line(level, "%s. To mend: %s", problem.reason, problem.remedy);
+        else
+            log_line(level, "%s", problem.reason);
+    }
+    return any;
+}

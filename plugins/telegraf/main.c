@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/* rapl-execd: energy and power as line protocol, whenever Telegraf asks for it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "line_protocol.h"
+#include "log.h"
+#include "options.h"
+#include "output.h"
+#include "prompt.h"
+#include "rapl.h"
+
+#define ONCE_INTERVAL_NS UINT64_C(1000000000)
+
+static uint64_t now_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
+/* Files of ours must not become stdin, stdout or stderr where those are closed. */
+static void keep_standard_files(void) {
+    int fd;
+    do
+        fd = open("/dev/null", O_RDONLY);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO)
+        close(fd);
+}
+
+/* One report to stdout: 1: written; 0: there was nothing to say; negative errno. */
+static int report_once(struct rapl *rapl, struct line_writer *writer, struct prompt *prompt,
+                       bool debug) {
+    const struct rapl_report *report = NULL;
+    const uint64_t begin_ns = now_ns();
+    int error = rapl_report(rapl, &report);
+    if (error == 0)
+        error = line_writer_format(writer, report);
+    log_problems(rapl);
+    if (error != 0)
+        return error;
+    if (debug)
+        log_line('D', "%zu series in %llu us", report->value_count,
+                 (unsigned long long)((now_ns() - begin_ns) / 1000));
+    if (writer->length == 0)
+        return 0;
+    error = output_write(prompt, writer->text, writer->length);
+    return error != 0 ? error : 1;
+}
+
+static int run_once(struct rapl *rapl, struct line_writer *writer, struct prompt *prompt,
+                    const struct execd_options *options) {
+    const uint64_t end_ns =
+        now_ns() + (options->interval_ns != 0 ? options->interval_ns : ONCE_INTERVAL_NS);
+    for (uint64_t now = now_ns(); now < end_ns && !prompt->stop; now = now_ns())
+        prompt_wait(prompt, end_ns - now);
+    if (prompt->stop)
+        return EXIT_SUCCESS;
+    int result = report_once(rapl, writer, prompt, options->debug);
+    if (result > 0)
+        return EXIT_SUCCESS;
+    if (result == 0)
+        log_line('E', "nothing to report: %s",
+                 rapl_readable_count(rapl) > 0
+                     ? "no zone that reads is selected, or --interval is too short for it"
+                     : "no energy counter can be read; rapl-execd --check shows what was found");
+    else if (result != -EPIPE)
+        log_line('E', "cannot report: %s", strerror(-result));
+    return EXIT_FAILURE;
+}
+
+/* Without energy, a report before power is known would be empty: it is put off until it is. */
+static uint64_t put_off_until_ns(const struct rapl *rapl, const struct execd_options *options) {
+    return options->energy || options->health ? 0 : rapl_power_ready_ns(rapl);
+}
+
+static int run(struct rapl *rapl, struct line_writer *writer, struct prompt *prompt,
+               const struct execd_options *options) {
+    bool out_of_memory = false;
+    if (isatty(STDIN_FILENO) && options->interval_ns == 0)
+        log_line('I', "Waiting for a newline on stdin: each gives a report (--once gives one, "
+                      "--check a table)");
+    while (!prompt->stop) {
+        uint64_t timeout_ns = UINT64_MAX;
+        if (prompt->asked) {
+            const uint64_t ready_ns = put_off_until_ns(rapl, options);
+            const uint64_t now = now_ns();
+            timeout_ns = ready_ns > now ? ready_ns - now : 0;
+        }
+        if (timeout_ns > 0) {
+            prompt_wait(prompt, timeout_ns);
+            continue;
+        }
+        prompt->asked = false;
+        int result = report_once(rapl, writer, prompt, options->debug);
+        if (result == -EPIPE || result == -ECANCELED)
+            return EXIT_SUCCESS;
+        if (result == -ENOMEM && !out_of_memory)
+            log_line('E', "cannot report: %s", strerror(-result));
+        out_of_memory = result == -ENOMEM;
+        if (result < 0 && result != -ENOMEM) {
+            log_line('E', "cannot write to stdout: %s", strerror(-result));
+            return EXIT_FAILURE;
+        }
+    }
+    return EXIT_SUCCESS;
+}
+
+int main(int count, char **words) {
+    struct execd_options options;
+    struct line_writer writer = {.text = NULL};
+    struct prompt prompt = {.signals = -1, .timer = -1};
+    struct rapl *rapl = NULL;
+    char problem[512] = "out of memory";
+    int status = EXIT_FAILURE;
+
+    keep_standard_files();
+    int error = options_parse(count, words, &options, problem, sizeof(problem));
+    if (error != 0) {
+        log_line('E', "%s; rapl-execd --help lists the options", problem);
+        status = error == -EINVAL ? 2 : EXIT_FAILURE;
+        goto free_options;
+    }
+    if (options.mode == EXECD_HELP || options.mode == EXECD_VERSION) {
+        if (options.mode == EXECD_HELP)
+            fputs(options_help, stdout);
+        else
+            puts("rapl-execd " RAPL_VERSION);
+        status = fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        goto free_options;
+    }
+    const bool once = options.mode == EXECD_ONCE;
+    error = prompt_open(&prompt, once ? 0 : options.interval_ns, !once);
+    if (error == 0)
+        error = rapl_open(&options.rapl, &rapl);
+    if (error != 0) {
+        log_line('E', "cannot start: %s", strerror(-error));
+        goto close_prompt;
+    }
+    if (options.mode == EXECD_CHECK) {
+        status = check_print(rapl) && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        goto close_rapl;
+    }
+    if (options.cores)
+        log_line('W', "--cores=yes: source %s shows no single cores", rapl_source_name(rapl));
+    if (options.debug)
+        log_line('D', "%zu of %zu zones read, source %s, root %s", rapl_readable_count(rapl),
+                 rapl_zone_count(rapl), rapl_source_name(rapl), rapl_root(rapl));
+    log_problems(rapl);
+    line_writer_open(&writer, options.tags, options.tag_count, options.energy && !once,
+                     options.health);
+    status =
+        once ? run_once(rapl, &writer, &prompt, &options) : run(rapl, &writer, &prompt, &options);
+    line_writer_close(&writer);
+
+close_rapl:
+    rapl_close(rapl);
+close_prompt:
+    prompt_close(&prompt);
+free_options:
+    options_free(&options);
+    return status;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* The command line of rapl-execd. */
+#ifndef RAPL_EXECD_OPTIONS_H
+#define RAPL_EXECD_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "line_protocol.h"
+#include "rapl.h"
+
+enum execd_mode { EXECD_RUN, EXECD_ONCE, EXECD_CHECK, EXECD_HELP, EXECD_VERSION };
+
+struct execd_options {
+    enum execd_mode mode;
+    struct rapl_options rapl; /* its strings are those of the command line */
+    const char **include;
+    const char **exclude;
+    uint64_t interval_ns; /* 0: none given */
+    bool energy;
+    bool health;
+    bool cores;
+    bool debug;
+    struct tag *tags; /* as given; owned */
+    size_t tag_count;
+};
+
+/* Reads the command line. -EINVAL with, in problem, what is wrong and with which option; -ENOMEM.
+ * Free the options in every case. */
+int options_parse(int count, char *const *words, struct execd_options *options, char *problem,
+                  size_t problem_size);
+
+void options_free(struct execd_options *options);
+
+extern const char options_help[];
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* A report on its way to stdout. */
+#ifndef RAPL_EXECD_OUTPUT_H
+#define RAPL_EXECD_OUTPUT_H
+
+#include <stddef.h>
+
+#include "prompt.h"
+
+/*
+ * Writes all of text with one write(2), and more only where the reader takes a part. While the
+ * reader takes nothing it waits; once prompt->stop is set, for a second in all. 0; -ECANCELED: it
+ * was given up so; -EPIPE: nobody reads; another negative errno.
+ */
+int output_write(struct prompt *prompt, const char *text, size_t length);
+
+#endif

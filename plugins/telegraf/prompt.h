@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* When to report and when to end: newlines and the end of stdin, signals, our own clock. */
+#ifndef RAPL_EXECD_PROMPT_H
+#define RAPL_EXECD_PROMPT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct prompt {
+    int signals;  /* signalfd of every signal that means something */
+    int timer;    /* timerfd of the interval, or -1 */
+    bool listens; /* to stdin */
+    bool asked;   /* a report is wanted: one, however many prompts there were */
+    bool stop;
+};
+
+/*
+ * Blocks the signals that are prompts (SIGHUP, SIGUSR1, SIGUSR2) or ends (SIGTERM, SIGINT) and
+ * ignores SIGPIPE. interval_ns 0: no clock of our own. listen: prompts and the end of stdin count.
+ * Negative errno.
+ */
+int prompt_open(struct prompt *prompt, uint64_t interval_ns, bool listen);
+
+/* Waits until asked or stop is set, or for timeout_ns (UINT64_MAX: for ever). */
+void prompt_wait(struct prompt *prompt, uint64_t timeout_ns);
+
+void prompt_close(struct prompt *prompt);
+
+#endif

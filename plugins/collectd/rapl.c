@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/* The collectd read plugin: energy and power of the CPUs. The work is done in core/rapl.h. */
+#include "collectd.h"
+
+#include "plugin.h"
+#include "utils/common/common.h"
+
+#include <errno.h>
+
+#include "rapl.h"
+
+#define PLUGIN "rapl"
+
+static struct {
+    struct rapl_options core;
+    char *root;
+    char **zones;
+    size_t zone_count;
+    bool ignore_selected;
+    bool report_energy;
+    bool report_health;
+    bool report_cores;
+} config = {.core = RAPL_OPTIONS_DEFAULT, .report_energy = true};
+
+static struct rapl *rapl;
+
+/* --- configuration --------------------------------------------------------------------------- */
+
+/* A wrong option must not keep collectd from starting: it is an error in the log, and the default
+ * stands. What the cf_util functions refuse, they log themselves, naming the option. */
+static void refuse(const char *key, const char *why) {
+    ERROR(PLUGIN " plugin: option \"%s\" %s; its default is used.", key, why);
+}
+
+static void configure_string(oconfig_item_t *item, char **text) {
+    char *value = NULL;
+    if (cf_util_get_string(item, &value) != 0 || value[0] == '\0') {
+        refuse(item->key, "needs a text that is not empty");
+        sfree(value);
+        return;
+    }
+    sfree(*text);
+    *text = value;
+}
+
+static void configure_yes_no(oconfig_item_t *item, bool *yes) {
+    bool value = *yes;
+    if (cf_util_get_boolean(item, &value) != 0)
+        refuse(item->key, "is neither true nor false");
+    else
+        *yes = value;
+}
+
+static void configure_source(oconfig_item_t *item) {
+    char *name = NULL;
+    configure_string(item, &name);
+    if (name == NULL)
+        return;
+    enum rapl_source source = RAPL_SOURCE_AUTO;
+    int error = rapl_source_from_name(name, &source);
+    if (error == -ENOTSUP)
+        refuse(item->key, "names a source that this version does not have yet (use auto or "
+                          "powercap)");
+    else if (error != 0)
+        refuse(item->key, "names no source (use auto or powercap)");
+    else
+        config.core.source = source;
+    sfree(name);
+}
+
+static void configure_zone(oconfig_item_t *item) {
+    char *pattern = NULL;
+    configure_string(item, &pattern);
+    if (pattern == NULL)
+        return;
+    char **zones = realloc(config.zones, (config.zone_count + 1) * sizeof(*zones));
+    if (zones == NULL) {
+        refuse(item->key, "does not fit into memory");
+        sfree(pattern);
+        return;
+    }
+    config.zones = zones;
+    zones[config.zone_count++] = pattern;
+}
+
+static void configure_max_power(oconfig_item_t *item) {
+    double watts = 0;
+    if (cf_util_get_double(item, &watts) != 0 ||
+        rapl_max_power_from_watts(watts, &config.core.max_power_uw) != 0)
+        refuse(item->key, "is not a number of watts from 0.001 to 1000000000");
+}
+
+static void configure_sample_interval(oconfig_item_t *item) {
+    double seconds = 0;
+    if (cf_util_get_double(item, &seconds) != 0 || !(seconds >= 0))
+        refuse(item->key, "is not a number of seconds");
+    else if (seconds > 0)
+        refuse(item->key, "asks for samples inside the interval, which this version does not have "
+                          "yet");
+}
+
+static int rapl_config(oconfig_item_t *block) {
+    bool statistics = false; /* there are none without SampleInterval */
+    for (int i = 0; i < block->children_num; i++) {
+        oconfig_item_t *item = block->children + i;
+        if (strcasecmp("Source", item->key) == 0)
+            configure_source(item);
+        else if (strcasecmp("Root", item->key) == 0)
+            configure_string(item, &config.root);
+        else if (strcasecmp("Zone", item->key) == 0)
+            configure_zone(item);
+        else if (strcasecmp("IgnoreSelected", item->key) == 0)
+            configure_yes_no(item, &config.ignore_selected);
+        else if (strcasecmp("MaxPower", item->key) == 0)
+            configure_max_power(item);
+        else if (strcasecmp("SampleInterval", item->key) == 0)
+            configure_sample_interval(item);
+        else if (strcasecmp("ReportEnergy", item->key) == 0)
+            configure_yes_no(item, &config.report_energy);
+        else if (strcasecmp("ReportTotal", item->key) == 0)
+            configure_yes_no(item, &config.core.total);
+        else if (strcasecmp("ReportHealth", item->key) == 0)
+            configure_yes_no(item, &config.report_health);
+        else if (strcasecmp("ReportStatistics", item->key) == 0)
+            configure_yes_no(item, &statistics);
+        else if (strcasecmp("ReportCores", item->key) == 0)
+            configure_yes_no(item, &config.report_cores);
+        else
+            ERROR(PLUGIN " plugin: there is no option \"%s\"; it is passed over.", item->key);
+    }
+    return 0;
+}
+
+/* --- dispatch -------------------------------------------------------------------------------- */
+
+static void rapl_submit(const struct rapl_report *report, const char *plugin_instance,
+                        const char *type, const char *type_instance, value_t value) {
+    value_list_t list = VALUE_LIST_INIT;
+    list.values = &value;
+    list.values_len = 1;
+    list.time = NS_TO_CDTIME_T(report->time_ns);
+    sstrncpy(list.plugin, PLUGIN, sizeof(list.plugin));
+    sstrncpy(list.plugin_instance, plugin_instance, sizeof(list.plugin_instance));
+    sstrncpy(list.type, type, sizeof(list.type));
+    sstrncpy(list.type_instance, type_instance, sizeof(list.type_instance));
+    plugin_dispatch_values(&list);
+}
+
+static void submit_health(const struct rapl_report *report) {
+    const struct rapl_health *health = &report->health;
+    const struct {
+        const char *name;
+        uint64_t count;
+    } counts[] = {{"samples", health->samples}, {"read_errors", health->read_errors},
+                  {"wraps", health->wraps},     {"resets", health->resets},
+                  {"gaps", health->gaps},       {"rediscoveries", health->rediscoveries}};
+    rapl_submit(report, "", "count", "zones", (value_t){.gauge = (gauge_t)health->zones});
+    for (size_t i = 0; i < STATIC_ARRAY_SIZE(counts); i++)
+        rapl_submit(report, "", "derive", counts[i].name,
+                    (value_t){.derive = (derive_t)counts[i].count});
+}
+
+static void log_problems(void) {
+    struct rapl_problem problem;
+    while (rapl_next_problem(rapl, &problem)) {
+        const char *mend = problem.remedy[0] != '\0' ? " To mend: " : "";
+        if (problem.over)
+            INFO(PLUGIN " plugin: Over: %s.", problem.reason);
+        else
+            WARNING(PLUGIN " plugin: %s.%s%s", problem.reason, mend, problem.remedy);
+    }
+}
+
+/* 0 in every case: collectd suspends a plugin whose read fails, for up to a day. */
+static int rapl_read(__attribute__((unused)) user_data_t *user_data) {
+    const struct rapl_report *report = NULL;
+    int error = rapl_report(rapl, &report);
+    log_problems();
+    if (error != 0) {
+        ERROR(PLUGIN " plugin: no report: %s", STRERROR(-error));
+        return 0;
+    }
+    for (size_t i = 0; i < report->value_count; i++) {
+        const struct rapl_value *value = &report->values[i];
+        if (config.report_energy)
+            rapl_submit(report, value->parent, "energy", value->domain,
+                        (value_t){.gauge = (gauge_t)value->energy_uj / 1e6});
+        if (value->has_power)
+            rapl_submit(report, value->parent, "power", value->domain,
+                        (value_t){.gauge = (gauge_t)value->power_uw / 1e6});
+    }
+    if (config.report_health)
+        submit_health(report);
+    return 0;
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+static int rapl_init(void) {
+    const char *const *zones = (const char *const *)config.zones;
+    if (config.ignore_selected) {
+        config.core.exclude = zones;
+        config.core.exclude_count = config.zone_count;
+    } else {
+        config.core.include = zones;
+        config.core.include_count = config.zone_count;
+    }
+    config.core.root = config.root;
+    int error = rapl_open(&config.core, &rapl);
+    if (error != 0) {
+        ERROR(PLUGIN " plugin: cannot start: %s", STRERROR(-error));
+        return -1;
+    }
+    if (config.report_cores)
+        WARNING(PLUGIN " plugin: ReportCores: source %s shows no single cores.",
+                rapl_source_name(rapl));
+    log_problems();
+    return plugin_register_complex_read(NULL, PLUGIN, rapl_read, 0, NULL);
+}
+
+static int rapl_shutdown(void) {
+    rapl_close(rapl);
+    rapl = NULL;
+    for (size_t i = 0; i < config.zone_count; i++)
+        sfree(config.zones[i]);
+    sfree(config.zones);
+    sfree(config.root);
+    config.zone_count = 0;
+    return 0;
+}
+
+__attribute__((visibility("default"))) void module_register(void) {
+    plugin_register_complex_config(PLUGIN, rapl_config);
+    plugin_register_init(PLUGIN, rapl_init);
+    plugin_register_shutdown(PLUGIN, rapl_shutdown);
+}

@@ -2,8 +2,8 @@
 #include "binding.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* Two reads of one counter can lie on both sides of an update, and the updates, about a
  * millisecond apart, jitter. */
@@ -32,7 +32,7 @@ static struct zone_identity interpret(const struct binding *binding, const struc
         return drop_die(&identity);
     if (is_amd(binding) && identity.kind == ZONE_CORE) {
         identity.kind = ZONE_LEAD_CORE;
-        strcpy(identity.domain, "lead_core");
+        snprintf(identity.domain, sizeof(identity.domain), "lead_core");
     }
     return identity;
 }

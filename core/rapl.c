@@ -114,7 +114,7 @@ static int discover(struct rapl *rapl) {
 }
 
 static bool misses_zone(const struct rapl *rapl) {
-    for (size_t i = 0; i < rapl->binding.series_count; i++) {
+    for (size_t i = 0; rapl->source != NULL && i < rapl->binding.series_count; i++) {
         const struct series *series = rapl->binding.series[i];
         if (!series->has_read || series->ended || series->reads)
             continue;

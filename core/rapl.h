@@ -107,7 +107,7 @@ struct rapl_report {
  * Options are copied. -EINVAL: an empty pattern or root; -ENOTSUP: a source that is not built;
  * -ENOMEM.
  */
-int rapl_open(const struct rapl_options *options, struct rapl **rapl);
+int rapl_open(const struct rapl_options *options, struct rapl **opened);
 
 /* Reads every counter once between two reports, so that none wraps unseen. */
 int rapl_sample(struct rapl *rapl);
@@ -140,7 +140,7 @@ struct rapl_zone {
 
 /* Number of zones known; rapl_zone() describes the one at index. */
 size_t rapl_zone_count(const struct rapl *rapl);
-void rapl_zone(const struct rapl *rapl, size_t index, struct rapl_zone *zone);
+void rapl_zone(const struct rapl *rapl, size_t index, struct rapl_zone *described);
 
 /* Zones that read at the last sample, selected or not. */
 size_t rapl_readable_count(const struct rapl *rapl);

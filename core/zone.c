@@ -59,15 +59,26 @@ static bool read_psys(const char *name, struct zone_identity *identity) {
     return true;
 }
 
-static void copy_safely(char to[ZONE_TEXT_SIZE], const char *from) {
-    size_t i = 0;
-    for (; from[i] != '\0' && i < ZONE_TEXT_SIZE - 1; i++) {
-        char c = from[i];
-        bool safe = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                    c == '_' || c == '-' || c == '.';
-        to[i] = safe ? c : '_';
+/* The caller has seen to it that the name fits. */
+static void copy_safely(char to[ZONE_TEXT_SIZE], const char *name) {
+    for (; *name != '\0'; name++, to++) {
+        const char c = *name;
+        const bool safe = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                          (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+        *to = c;
+        if (!safe)
+            *to = '_';
     }
-    to[i] = '\0';
+    *to = '\0';
+}
+
+static bool is_ours(const char *domain) {
+    static const char *const ours[] = {"total", "lead_core", "package", "psys"};
+    for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+        if (strcmp(domain, ours[i]) == 0)
+            return true;
+    }
+    return false;
 }
 
 int zone_identify(const char *name, const struct zone_identity *parent,
@@ -95,10 +106,8 @@ int zone_identify(const char *name, const struct zone_identity *parent,
             identity->kind = sub_zones[i].kind;
     }
     /* A series of the kernel's must not look like one of ours. */
-    if (identity->kind == ZONE_OTHER &&
-        (strcmp(identity->domain, "total") == 0 || strcmp(identity->domain, "lead_core") == 0 ||
-         strcmp(identity->domain, "package") == 0 || strcmp(identity->domain, "psys") == 0))
-        strcat(identity->domain, "_");
+    if (identity->kind == ZONE_OTHER && is_ours(name))
+        snprintf(identity->domain, sizeof(identity->domain), "%s_", name);
     if (parent != NULL) {
         identity->package_id = parent->package_id;
         identity->die_id = parent->die_id;

@@ -8,7 +8,7 @@
 
 /* A kernel zone name has at most 29 characters (POWERCAP_ZONE_NAME_ATTRS, powercap_sys.c); more
  * than this is no name. */
-#define ZONE_TEXT_SIZE 64
+#define ZONE_TEXT_SIZE ((size_t)64)
 
 enum zone_kind {
     ZONE_PACKAGE,

@@ -62,8 +62,13 @@ const char *line_check_tag(const char *key, const char *value) {
     return NULL;
 }
 
+struct tag_view {
+    const char *key;
+    const char *value;
+};
+
 static int compare_tags(const void *a, const void *b) {
-    return strcmp(((const struct tag *)a)->key, ((const struct tag *)b)->key);
+    return strcmp(((const struct tag_view *)a)->key, ((const struct tag_view *)b)->key);
 }
 
 static void write_escaped(FILE *to, const char *text) {
@@ -75,7 +80,7 @@ static void write_escaped(FILE *to, const char *text) {
 }
 
 /* "measurement,tags " with the tags in the order of their bytes; NULL without memory. */
-static char *make_prefix(const char *measurement, struct tag *tags, size_t count) {
+static char *make_prefix(const char *measurement, struct tag_view *tags, size_t count) {
     char *prefix = NULL;
     size_t size = 0;
     FILE *to = open_memstream(&prefix, &size);
@@ -97,51 +102,44 @@ static char *make_prefix(const char *measurement, struct tag *tags, size_t count
     return NULL;
 }
 
-static void add_id(struct tag *tags, size_t *count, char *key, int id, char text[16]) {
+#define ID_SIZE ((size_t)16)
+
+static void add_id(struct tag_view *tags, size_t *count, const char *key, int id,
+                   char text[ID_SIZE]) {
     if (id == RAPL_NO_ID)
         return;
-    snprintf(text, 16, "%d", id);
-    tags[(*count)++] = (struct tag){.key = key, .value = text};
+    snprintf(text, ID_SIZE, "%d", id);
+    tags[(*count)++] = (struct tag_view){.key = key, .value = text};
+}
+
+/* The tags of this plugin and those of the user, in one line's prefix. */
+static char *make_line_prefix(const struct line_writer *writer, const char *measurement,
+                              const struct tag_view *own, size_t own_count) {
+    struct tag_view *tags = calloc(own_count + writer->tag_count + 1, sizeof(*tags));
+    if (tags == NULL)
+        return NULL;
+    memcpy(tags, own, own_count * sizeof(*own));
+    for (size_t i = 0; i < writer->tag_count; i++)
+        tags[own_count + i] =
+            (struct tag_view){.key = writer->tags[i].key, .value = writer->tags[i].value};
+    char *prefix = make_prefix(measurement, tags, own_count + writer->tag_count);
+    free(tags);
+    return prefix;
 }
 
 static char *make_series_prefix(const struct line_writer *writer, const struct rapl_value *value) {
-    static char domain_key[] = "domain";
-    static char package_key[] = "package_id";
-    static char die_key[] = "die_id";
-    static char core_key[] = "core_id";
-    char ids[3][16];
-    char *domain = strdup(value->domain);
-    struct tag *tags = calloc(writer->tag_count + 4, sizeof(*tags));
-    char *prefix = NULL;
-    if (tags != NULL && domain != NULL) {
-        size_t count = 0;
-        tags[count++] = (struct tag){.key = domain_key, .value = domain};
-        add_id(tags, &count, package_key, value->package_id, ids[0]);
-        add_id(tags, &count, die_key, value->die_id, ids[1]);
-        add_id(tags, &count, core_key, value->core_id, ids[2]);
-        for (size_t i = 0; i < writer->tag_count; i++)
-            tags[count++] = writer->tags[i];
-        prefix = make_prefix("rapl", tags, count);
-    }
-    free(tags);
-    free(domain);
-    return prefix;
+    char ids[3][ID_SIZE];
+    struct tag_view tags[4] = {{.key = "domain", .value = value->domain}};
+    size_t count = 1;
+    add_id(tags, &count, "package_id", value->package_id, ids[0]);
+    add_id(tags, &count, "die_id", value->die_id, ids[1]);
+    add_id(tags, &count, "core_id", value->core_id, ids[2]);
+    return make_line_prefix(writer, "rapl", tags, count);
 }
 
 static char *make_health_prefix(const struct line_writer *writer, const char *source) {
-    static char source_key[] = "source";
-    char *source_value = strdup(source);
-    struct tag *tags = calloc(writer->tag_count + 1, sizeof(*tags));
-    char *prefix = NULL;
-    if (tags != NULL && source_value != NULL) {
-        tags[0] = (struct tag){.key = source_key, .value = source_value};
-        for (size_t i = 0; i < writer->tag_count; i++)
-            tags[i + 1] = writer->tags[i];
-        prefix = make_prefix("rapl_health", tags, writer->tag_count + 1);
-    }
-    free(tags);
-    free(source_value);
-    return prefix;
+    const struct tag_view tag = {.key = "source", .value = source};
+    return make_line_prefix(writer, "rapl_health", &tag, 1);
 }
 
 /* --- lines ----------------------------------------------------------------------------------- */
@@ -186,10 +184,6 @@ static int meet_series(struct line_writer *writer, const struct rapl_value *valu
     return 0;
 }
 
-static char *put_text(char *to, const char *text) {
-    return stpcpy(to, text);
-}
-
 static char *put_number(char *to, uint64_t number, int least_digits) {
     char digits[20];
     int count = 0;
@@ -213,15 +207,15 @@ static char *put_value(const struct line_writer *writer, const struct rapl_value
                        uint64_t time_ns) {
     if (!writer->energy && !value->has_power)
         return to;
-    to = put_text(to, writer->prefixes[value->series]);
+    to = stpcpy(to, writer->prefixes[value->series]);
     if (writer->energy) {
-        to = put_text(to, "energy_joules=");
+        to = stpcpy(to, "energy_joules=");
         to = put_fraction(to, value->energy_uj, 1000000, 6);
     }
     if (writer->energy && value->has_power)
         *to++ = ',';
     if (value->has_power) {
-        to = put_text(to, "power_watts=");
+        to = stpcpy(to, "power_watts=");
         to = put_fraction(to, (value->power_uw + 500) / 1000, 1000, 3);
     }
     *to++ = ' ';
@@ -242,11 +236,11 @@ static char *put_health(const struct line_writer *writer, const struct rapl_repo
                   {"resets=", report->health.resets},
                   {"gaps=", report->health.gaps},
                   {"rediscoveries=", report->health.rediscoveries}};
-    to = put_text(to, writer->health_prefix);
+    to = stpcpy(to, writer->health_prefix);
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
         if (i > 0)
             *to++ = ',';
-        to = put_text(to, fields[i].name);
+        to = stpcpy(to, fields[i].name);
         to = put_number(to, fields[i].count, 1);
         *to++ = 'i';
     }

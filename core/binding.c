@@ -164,6 +164,7 @@ static bool is_mirror(const struct binding *binding, const struct zone *zone,
 static int bind_zone(struct binding *binding, const struct source *source, size_t index,
                      struct problems *problems) {
     struct zone *zone = source->zones[index];
+    zone->bound = false;
     zone->wanted = false;
     zone->reported = false;
     zone->shown = NULL;
@@ -192,6 +193,7 @@ static int bind_zone(struct binding *binding, const struct source *source, size_
         return 0;
     }
     zone->shown = first;
+    zone->bound = true;
     zone->reported = series->selected;
     zone->wanted = series->selected || (binding->total && zone_in_total(&identity));
     return add_zone(series, zone, index);

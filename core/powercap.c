@@ -28,7 +28,8 @@ struct powercap_zone {
     struct zone zone; /* first: a zone of the source is one of these */
     struct powercap_zone *parent;
     int file;
-    bool listed; /* in the listing under way */
+    bool listed; /* in the discovery under way, as is the next */
+    bool loaded;
 };
 
 struct powercap {
@@ -347,27 +348,20 @@ static void relate_zones(struct source *source) {
 
 /* Every zone that does not read is loaded anew, and so are the sub-zones of such a one: its id
  * may stand for another zone by now. */
-static int load_zones(struct powercap *powercap, struct problems *problems) {
+static int load_zones(const struct powercap *powercap, struct problems *problems) {
     int changed = 0;
-    bool *loaded = calloc(powercap->source.zone_count + 1, sizeof(*loaded));
-    if (loaded == NULL)
-        return -ENOMEM;
     for (size_t i = 0; i < powercap->source.zone_count; i++) {
         struct powercap_zone *zone = zone_at(&powercap->source, i);
         uint64_t energy_uj;
-        bool stale = zone->file < 0;
-        for (size_t j = 0; j < i && !stale; j++)
-            stale = zone_at(&powercap->source, j) == zone->parent && loaded[j];
-        stale = stale || problem_means_gone(read_energy(zone, &energy_uj));
-        if (!stale)
-            continue;
         const int before = zone->zone.error;
+        zone->loaded = zone->file < 0 || (zone->parent != NULL && zone->parent->loaded) ||
+                       problem_means_gone(read_energy(zone, &energy_uj));
+        if (!zone->loaded)
+            continue;
         load_zone(powercap, zone, problems);
-        loaded[i] = true;
         if (zone->zone.error == 0 || zone->zone.error != before)
             changed = 1;
     }
-    free(loaded);
     return changed;
 }
 
@@ -375,6 +369,7 @@ static int powercap_discover(struct source *source, struct problems *problems) {
     struct powercap *powercap = (struct powercap *)source;
     char **entries = NULL;
     size_t count = 0;
+    int changed = 0;
     int error = list_class(powercap, &entries, &count);
     if (error == -ENOMEM)
         return error;
@@ -383,17 +378,16 @@ static int powercap_discover(struct source *source, struct problems *problems) {
         problems_raise(problems, PROBLEM_CLASS, error, CLASS);
     else if (count == 0)
         problems_raise(problems, PROBLEM_NO_ZONES, 0, CLASS);
-    int changed = match_entries(source, entries, count);
-    int reloaded = 0;
-    if (changed >= 0) {
+    /* That the list cannot be read now (too many open files) takes no zone away. */
+    if (error == 0 || problem_means_gone(error)) {
+        changed = match_entries(source, entries, count);
         relate_zones(source);
-        reloaded = load_zones(powercap, problems);
+        if (changed >= 0)
+            changed |= load_zones(powercap, problems);
     }
     problems_end(problems, PROBLEM_CLASS, PROBLEM_NAME);
     free_entries(entries, count);
-    if (changed < 0 || reloaded < 0)
-        return -ENOMEM;
-    return changed != 0 || reloaded != 0;
+    return changed;
 }
 
 static void powercap_sample(struct source *source) {

@@ -136,12 +136,6 @@ static void word_energy_remedy(struct problems *problems, const struct problem *
             text, size,
             "it has no counter here: leave it out with --exclude (rapl-execd) or Zone (collectd)");
         break;
-    case -ENODEV:
-    case -ENXIO:
-        snprintf(text, size,
-                 "it is looked for at every report; if it should be there: sudo "
-                 "modprobe intel_rapl_msr");
-        break;
     case -EINVAL:
     case -EIO:
         snprintf(text, size, "the driver could not read the counter: dmesg | grep -i rapl");
@@ -193,6 +187,12 @@ static void word_remedy(struct problems *problems, const struct problem *problem
     case PROBLEM_ENERGY:
         word_energy_remedy(problems, problem);
         break;
+    case PROBLEM_GONE:
+    case PROBLEM_GONE_FROM_TOTAL:
+        snprintf(text, size,
+                 "it is looked for at every report; if its CPUs are online: sudo modprobe "
+                 "intel_rapl_msr");
+        break;
     case PROBLEM_JUMPED:
         snprintf(text, size, "if the machine can draw that much, set %s", hint);
         break;
@@ -201,7 +201,6 @@ static void word_remedy(struct problems *problems, const struct problem *problem
         break;
     case PROBLEM_DUPLICATE:
     case PROBLEM_PARTED:
-    case PROBLEM_LEFT_TOTAL:
         break;
     }
 }
@@ -245,6 +244,12 @@ static void word_reason(struct problems *problems, const struct problem *problem
     case PROBLEM_ENERGY:
         snprintf(text, size, "%s/%s%s: %s", root, what, others, error);
         break;
+    case PROBLEM_GONE:
+        snprintf(text, size, "%s%s has gone", what, others);
+        break;
+    case PROBLEM_GONE_FROM_TOTAL:
+        snprintf(text, size, "%s%s has gone; total goes on without its power", what, others);
+        break;
     case PROBLEM_DUPLICATE:
         snprintf(text, size, "%s is there more than once; the lowest zone is reported", what);
         break;
@@ -253,9 +258,6 @@ static void word_reason(struct problems *problems, const struct problem *problem
                  "the zones of %s showed the same counter and now differ; each is a series of its "
                  "own from now on",
                  what);
-        break;
-    case PROBLEM_LEFT_TOTAL:
-        snprintf(text, size, "%s has gone; total goes on without its power", what);
         break;
     case PROBLEM_JUMPED:
         snprintf(text, size, "%s stepped further than its ceiling allows; the interval is left out",
@@ -278,7 +280,7 @@ static enum rapl_severity judge(const struct problem *problem) {
     case PROBLEM_SELECTION:
         return RAPL_ERROR;
     case PROBLEM_ENERGY:
-        return problem_means_gone(problem->error) ? RAPL_WARNING : RAPL_ERROR;
+        return problem->error == -ENOENT ? RAPL_WARNING : RAPL_ERROR;
     default:
         return RAPL_WARNING;
     }

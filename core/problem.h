@@ -25,10 +25,11 @@ enum problem_cause {
     PROBLEM_SELECTION,
     /* States of a sample. */
     PROBLEM_ENERGY, /* a counter cannot be read */
+    PROBLEM_GONE,   /* a series has no counter any more */
+    PROBLEM_GONE_FROM_TOTAL,
     /* Events. */
     PROBLEM_DUPLICATE,
     PROBLEM_PARTED,
-    PROBLEM_LEFT_TOTAL,
     PROBLEM_JUMPED,
     PROBLEM_UNDECIDED,
 };

@@ -84,14 +84,9 @@ static int bind(struct rapl *rapl) {
     for (size_t i = 0; i < rapl->binding.series_count; i++) {
         struct series *series = rapl->binding.series[i];
         any = any || series->selected;
-        if (!series->has_read || series->present || series->ended || series->gone ||
-            !zone_in_total(&series->identity))
-            continue;
-        series->gone = true;
-        if (rapl->total.selected)
-            problems_raise(&rapl->problems, PROBLEM_LEFT_TOTAL, 0, series->name);
+        series->gone = series->gone || (series->has_read && !series->present && !series->ended);
     }
-    if (!any && rapl->source->zone_count > 0)
+    if (!any && rapl->binding.series_count > 0)
         problems_raise(&rapl->problems, PROBLEM_SELECTION, 0,
                        rapl->selection.include_count > 0 ? rapl->selection.include[0]
                                                          : "everything is excluded");
@@ -113,17 +108,21 @@ static int discover(struct rapl *rapl) {
     return changed > 0 || !rapl->bound ? bind(rapl) : 0;
 }
 
+/* Whether the series has been read, and has no zone any more or one that has gone. */
+static bool has_gone(const struct rapl *rapl, const struct series *series) {
+    if (!series->has_read || series->ended || series->reads)
+        return false;
+    for (size_t i = 0; i < series->zone_count; i++) {
+        if (!problem_means_gone(rapl->source->zones[series->zones[i]]->error))
+            return false;
+    }
+    return true;
+}
+
 static bool misses_zone(const struct rapl *rapl) {
-    for (size_t i = 0; rapl->source != NULL && i < rapl->binding.series_count; i++) {
-        const struct series *series = rapl->binding.series[i];
-        if (!series->has_read || series->ended || series->reads)
-            continue;
-        if (!series->present)
+    for (size_t i = 0; i < rapl->binding.series_count; i++) {
+        if (has_gone(rapl, rapl->binding.series[i]))
             return true;
-        for (size_t j = 0; j < series->zone_count; j++) {
-            if (problem_means_gone(rapl->source->zones[series->zones[j]]->error))
-                return true;
-        }
     }
     return false;
 }
@@ -155,9 +154,9 @@ static void read_ahead_ns(uint64_t *least_ns, uint64_t *most_ns) {
     *most_ns = boot_ns > before_ns ? boot_ns - before_ns : 0;
 }
 
+/* What goes is told of by series; a zone that never had one is told of by its file. */
 static void note_errors(struct rapl *rapl) {
     const struct source *source = rapl->source;
-    problems_begin(&rapl->problems, PROBLEM_ENERGY, PROBLEM_ENERGY);
     rapl->report.health.zones = 0;
     for (size_t i = 0; i < source->zone_count; i++) {
         const struct zone *zone = source->zones[i];
@@ -168,9 +167,9 @@ static void note_errors(struct rapl *rapl) {
             continue;
         }
         rapl->report.health.read_errors++;
-        problems_raise(&rapl->problems, PROBLEM_ENERGY, zone->error, zone->path);
+        if (!zone->bound || !problem_means_gone(zone->error))
+            problems_raise(&rapl->problems, PROBLEM_ENERGY, zone->error, zone->path);
     }
-    problems_end(&rapl->problems, PROBLEM_ENERGY, PROBLEM_ENERGY);
 }
 
 static void take_reading(struct rapl *rapl, struct series *series, uint64_t slept_ns) {
@@ -213,6 +212,7 @@ int rapl_sample(struct rapl *rapl) {
     rapl->sampled = true;
     rapl->report.health.samples++;
 
+    problems_begin(&rapl->problems, PROBLEM_ENERGY, PROBLEM_GONE_FROM_TOTAL);
     note_errors(rapl);
     if (binding_part(&rapl->binding, rapl->source, &rapl->problems)) {
         int error = bind(rapl);
@@ -225,7 +225,14 @@ int rapl_sample(struct rapl *rapl) {
             take_reading(rapl, series, slept_ns);
         else
             series->reads = false;
+        if (is_read(rapl, series) && has_gone(rapl, series))
+            problems_raise(&rapl->problems,
+                           rapl->total.selected && zone_in_total(&series->identity)
+                               ? PROBLEM_GONE_FROM_TOTAL
+                               : PROBLEM_GONE,
+                           0, series->name);
     }
+    problems_end(&rapl->problems, PROBLEM_ENERGY, PROBLEM_GONE_FROM_TOTAL);
     return 0;
 }
 

@@ -42,7 +42,7 @@ struct series {
     bool lost;   /* in this interval: energy went by uncounted */
     bool slept;  /* in this interval */
     bool joined; /* in this interval: its first reading, or the first after it had gone */
-    bool gone;   /* a member of the total that discovery no longer finds */
+    bool gone;   /* discovery no longer finds it */
 };
 
 /* Takes its part of a sample. Counts what happened in health; returns the outcome. */

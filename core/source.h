@@ -25,6 +25,7 @@ struct zone {
 
     /* Set by the binding. */
     char name[ZONE_NAME_SIZE];
+    bool bound;               /* it feeds a series */
     bool wanted;              /* sample reads it */
     bool reported;            /* it feeds a series that is selected */
     const struct zone *shown; /* the zone that is reported in its stead, or NULL */

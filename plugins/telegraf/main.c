@@ -86,7 +86,7 @@ static int run(struct rapl *rapl, struct line_writer *writer, struct prompt *pro
     if (isatty(STDIN_FILENO) && options->interval_ns == 0)
         log_line('I', "Waiting for a newline on stdin: each gives a report (--once gives one, "
                       "--check a table)");
-    while (!prompt->stop) {
+    while (!prompt->stop || prompt->asked) {
         uint64_t timeout_ns = UINT64_MAX;
         if (prompt->asked) {
             const uint64_t ready_ns = put_off_until_ns(rapl, options);

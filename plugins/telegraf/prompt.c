@@ -43,10 +43,12 @@ int prompt_open(struct prompt *prompt, uint64_t interval_ns, bool listen) {
 static void take_signals(struct prompt *prompt) {
     struct signalfd_siginfo signal;
     while (read(prompt->signals, &signal, sizeof(signal)) == (ssize_t)sizeof(signal)) {
-        if (signal.ssi_signo == SIGTERM || signal.ssi_signo == SIGINT)
+        if (signal.ssi_signo == SIGTERM || signal.ssi_signo == SIGINT) {
             prompt->stop = true;
-        else
+            prompt->ended = true;
+        } else {
             prompt->asked = true;
+        }
     }
 }
 
@@ -56,8 +58,10 @@ static void take_stdin(struct prompt *prompt) {
     ssize_t length = read(STDIN_FILENO, text, sizeof(text));
     if (length > 0)
         prompt->asked = prompt->asked || memchr(text, '\n', (size_t)length) != NULL;
-    else if (length == 0 || (errno != EINTR && errno != EAGAIN))
+    else if (length == 0 || (errno != EINTR && errno != EAGAIN)) {
         prompt->stop = true;
+        prompt->listens = false;
+    }
 }
 
 void prompt_wait(struct prompt *prompt, uint64_t timeout_ns) {
@@ -76,6 +80,9 @@ void prompt_wait(struct prompt *prompt, uint64_t timeout_ns) {
     uint64_t ticks;
     if (files[2].revents != 0 && read(prompt->timer, &ticks, sizeof(ticks)) > 0)
         prompt->asked = true;
+    /* What was asked before stdin ended is answered; a signal to end is not to be kept waiting. */
+    if (prompt->ended)
+        prompt->asked = false;
 }
 
 void prompt_close(struct prompt *prompt) {

@@ -11,7 +11,8 @@ struct prompt {
     int timer;    /* timerfd of the interval, or -1 */
     bool listens; /* to stdin */
     bool asked;   /* a report is wanted: one, however many prompts there were */
-    bool stop;
+    bool stop;    /* stdin has ended, or a signal says to end */
+    bool ended;   /* it was a signal */
 };
 
 /*

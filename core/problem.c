@@ -104,12 +104,7 @@ const char *problem_word_error(int error) {
     }
 }
 
-static const char *option_hint(enum problem_cause cause) {
-    return cause == PROBLEM_JUMPED || cause == PROBLEM_UNDECIDED || cause == PROBLEM_LIMIT
-               ? "MaxPower (collectd) or --max-power (rapl-execd)"
-               : "Root (collectd) or --root (rapl-execd)";
-}
-
+/* A command comes last, so that it can be copied to the end of the line. */
 static void word_energy_remedy(struct problems *problems, const struct problem *problem) {
     const char *root = strcmp(problems->root, "/") != 0 ? problems->root : "";
     char *text = problems->remedy;
@@ -119,26 +114,27 @@ static void word_energy_remedy(struct problems *problems, const struct problem *
     case -EPERM:
         if (geteuid() == 0)
             snprintf(text, size,
-                     "root lacks CAP_DAC_READ_SEARCH here (a container, or a unit's "
-                     "CapabilityBoundingSet=): docker run --cap-add DAC_READ_SEARCH");
+                     "root lacks CAP_DAC_READ_SEARCH here; where that is a unit's "
+                     "CapabilityBoundingSet=, add it there; in a container: docker run --cap-add "
+                     "DAC_READ_SEARCH");
         else
             snprintf(text, size,
-                     "sudo find %s/sys/devices/virtual/powercap/ -name energy_uj "
-                     "-exec chgrp %u {} + -exec chmod g+r {} + (lasts until the driver is loaded "
-                     "again; README, Privileges, makes it stay)",
+                     "let the group read it, until the driver is loaded again (README, "
+                     "Privileges, makes it stay): sudo find %s/sys/devices/virtual/powercap/ "
+                     "-name energy_uj -exec chgrp %u {} + -exec chmod g+r {} +",
                      root, (unsigned int)getegid());
         break;
     case -EMFILE:
         snprintf(text, size, "raise the limit of open files (LimitNOFILE= of the unit)");
         break;
     case -ENOENT:
-        snprintf(
-            text, size,
-            "it has no counter here: leave it out with --exclude (rapl-execd) or Zone (collectd)");
+        snprintf(text, size,
+                 "it has no counter here: leave it out with --exclude (rapl-execd) or Zone "
+                 "(collectd)");
         break;
     case -EINVAL:
     case -EIO:
-        snprintf(text, size, "the driver could not read the counter: dmesg | grep -i rapl");
+        snprintf(text, size, "the driver could not read the counter, and says why in: sudo dmesg");
         break;
     default:
         snprintf(text, size, "see what stands there: sudo head -c 200 %s/%s", root,
@@ -148,30 +144,31 @@ static void word_energy_remedy(struct problems *problems, const struct problem *
 }
 
 static void word_remedy(struct problems *problems, const struct problem *problem) {
+    static const char root_options[] = "Root (collectd) or --root (rapl-execd)";
+    static const char power_options[] = "MaxPower (collectd) or --max-power (rapl-execd)";
     char *text = problems->remedy;
     const size_t size = sizeof(problems->remedy);
-    const char *hint = option_hint(problem->cause);
     text[0] = '\0';
     switch (problem->cause) {
     case PROBLEM_ROOT:
         snprintf(text, size, "set %s, or HOST_MOUNT_PREFIX, to the folder that holds sys and proc",
-                 hint);
+                 root_options);
         break;
     case PROBLEM_CLASS:
         snprintf(text, size,
-                 "the kernel has no powercap (CONFIG_POWERCAP), as in most virtual machines; in a "
-                 "container, mount the host's / and set %s to it",
-                 hint);
+                 "a kernel without CONFIG_POWERCAP, as most virtual machines have, shows no "
+                 "counters; in a container, show it those of the host: docker run -v "
+                 "/:/host:ro,rslave -e HOST_MOUNT_PREFIX=/host");
         break;
     case PROBLEM_NO_ZONES:
         snprintf(text, size,
-                 "sudo modprobe intel_rapl_msr (a virtual machine has no counters: "
-                 "measure on its host)");
+                 "a virtual machine has no counters (measure on its host); elsewhere "
+                 "load the driver: sudo modprobe intel_rapl_msr");
         break;
     case PROBLEM_MASKED:
         snprintf(text, size,
-                 "containers hide the folder it points to: docker run -v /:/host:ro,rslave -e "
-                 "HOST_MOUNT_PREFIX=/host");
+                 "containers hide the folder it points to; show it that of the host: docker run "
+                 "-v /:/host:ro,rslave -e HOST_MOUNT_PREFIX=/host");
         break;
     case PROBLEM_NAME:
     case PROBLEM_RANGE:
@@ -179,10 +176,11 @@ static void word_remedy(struct problems *problems, const struct problem *problem
                  strcmp(problems->root, "/") != 0 ? problems->root : "", problem->subject);
         break;
     case PROBLEM_LIMIT:
-        snprintf(text, size, "set %s if the ceiling does not fit", hint);
+        snprintf(text, size, "if the ceiling that --check shows does not fit, set %s",
+                 power_options);
         break;
     case PROBLEM_SELECTION:
-        snprintf(text, size, "rapl-execd --check lists the names that patterns are held against");
+        snprintf(text, size, "see the names that patterns are held against: rapl-execd --check");
         break;
     case PROBLEM_ENERGY:
         word_energy_remedy(problems, problem);
@@ -190,14 +188,15 @@ static void word_remedy(struct problems *problems, const struct problem *problem
     case PROBLEM_GONE:
     case PROBLEM_GONE_FROM_TOTAL:
         snprintf(text, size,
-                 "it is looked for at every report; if its CPUs are online: sudo modprobe "
-                 "intel_rapl_msr");
+                 "it is looked for at every report; if its CPUs are online, load the driver: sudo "
+                 "modprobe intel_rapl_msr");
         break;
     case PROBLEM_JUMPED:
-        snprintf(text, size, "if the machine can draw that much, set %s", hint);
+        snprintf(text, size, "if the machine can draw that much, set %s", power_options);
         break;
     case PROBLEM_UNDECIDED:
-        snprintf(text, size, "report more often, or set %s to what the machine can draw", hint);
+        snprintf(text, size, "report more often, or set %s to what the machine can draw",
+                 power_options);
         break;
     case PROBLEM_DUPLICATE:
     case PROBLEM_PARTED:

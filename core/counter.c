@@ -26,10 +26,17 @@ bool counter_exceeds(const struct counter_traits *traits, uint64_t ticks, uint64
            (rapl_uint128)traits->ceiling_uw * span_ns;
 }
 
+/* No domain draws more than this for long: the ceiling of psys, 50 kW, is there to let its steps of
+ * whole joules pass, and would let a range of 262 kJ go round in 5 s. */
+#define SUSTAINED_UW UINT64_C(4000000000)
+
 /* Whether one more turn of the counter than ticks would still have been possible. */
 static bool may_hide_wrap(const struct counter_traits *traits, uint64_t ticks, uint64_t span_ns) {
+    struct counter_traits sustained = *traits;
+    if (sustained.ceiling_uw > SUSTAINED_UW)
+        sustained.ceiling_uw = SUSTAINED_UW;
     return ticks <= UINT64_MAX - traits->modulus &&
-           !counter_exceeds(traits, ticks + traits->modulus, span_ns);
+           !counter_exceeds(&sustained, ticks + traits->modulus, span_ns);
 }
 
 static struct counter_step step_back(const struct counter_traits *traits, uint64_t back,

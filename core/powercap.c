@@ -209,7 +209,8 @@ static void load_zone(const struct powercap *powercap, struct powercap_zone *zon
     else
         read_energy(zone, &energy_uj);
     if (base->traits.modulus == 0 && zone->file >= 0)
-        problems_raise(problems, PROBLEM_RANGE, range_error, path);
+        problems_raise(problems, PROBLEM_RANGE, range_error != 0 ? range_error : ZONE_WITHOUT_RANGE,
+                       path);
 }
 
 static void free_zone(struct powercap_zone *zone) {
@@ -359,7 +360,8 @@ static int load_zones(const struct powercap *powercap, struct problems *problems
         if (!zone->loaded)
             continue;
         load_zone(powercap, zone, problems);
-        if (zone->zone.error == 0 || zone->zone.error != before)
+        const int after = zone->zone.error;
+        if (after == 0 || after != before || (zone->zone.bound && problem_means_gone(after)))
             changed = 1;
     }
     return changed;

@@ -97,6 +97,8 @@ const char *problem_word_error(int error) {
         return "does not hold a number";
     case SYSFS_OUT_OF_RANGE:
         return "holds a number of more than 64 bits";
+    case ZONE_WITHOUT_RANGE:
+        return "is not the range of a counter";
     case ZONE_WITHOUT_PARENT:
         return "its parent zone cannot be identified";
     default:

@@ -12,6 +12,8 @@
 
 /* Error of a sub-zone whose parent is not there or has no name. */
 #define ZONE_WITHOUT_PARENT (-ENOLINK)
+/* Error of a range that no counter can have. */
+#define ZONE_WITHOUT_RANGE (-ERANGE)
 
 enum problem_cause {
     /* States of discovery: raised anew by each, up to PROBLEM_NAME; what a zone lacks lasts. */

@@ -14,12 +14,15 @@
 /* O_NONBLOCK: a FIFO in place of an attribute must not hang us. */
 #define OPEN_FLAGS (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
 
+#define OPEN_TRIES 8
+
 int sysfs_open_root(const char *root) {
     int fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
     return fd >= 0 ? fd : -errno;
 }
 
-/* Before Linux 5.6, and where a container's filter does not know openat2: resolve the path, see
+/* Before Linux 5.6, where a container's filter does not know openat2, and where that cannot come to
+ * an end for renames: resolve the path, see
  * that it lies below the root, and open just that. */
 static int open_resolved(int root, const char *path, int flags) {
     char own[32];
@@ -45,8 +48,13 @@ static int open_resolved(int root, const char *path, int flags) {
 
 static int open_below(int root, const char *path, int flags) {
     struct open_how how = {.flags = (unsigned int)flags, .resolve = RESOLVE_IN_ROOT};
-    int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
-    if (fd < 0 && (errno == ENOSYS || errno == EPERM))
+    int fd;
+    int tries = 0;
+    /* A rename or mount anywhere in the system can make it fail with EAGAIN (openat2(2)). */
+    do
+        fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+    while (fd < 0 && errno == EAGAIN && ++tries < OPEN_TRIES);
+    if (fd < 0 && (errno == ENOSYS || errno == EPERM || errno == EAGAIN))
         return open_resolved(root, path, flags);
     return fd >= 0 ? fd : -errno;
 }

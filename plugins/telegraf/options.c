@@ -217,9 +217,12 @@ int options_parse(int count, char *const *words, struct execd_options *options, 
     options->rapl.exclude = options->exclude;
     opterr = 0;
     optind = 0; /* GNU: start afresh, so that it can be called again */
-    int id;
-    while ((id = getopt_long(count, words, "+:", long_options, NULL)) != -1) {
+    for (;;) {
         const char *wrong = NULL;
+        const char *word = words[optind > 0 ? optind : 1]; /* the one under way */
+        const int id = getopt_long(count, words, "+:", long_options, NULL);
+        if (id == -1)
+            break;
         switch (id) {
         case '?':
             if (optopt >= OPTION_ONCE)
@@ -228,7 +231,7 @@ int options_parse(int count, char *const *words, struct execd_options *options, 
                 snprintf(problem, problem_size,
                          "%s is not an option, or not the only one it "
                          "could be short for",
-                         words[optind - 1]);
+                         word);
             return -EINVAL;
         case ':':
             snprintf(problem, problem_size, "--%s needs a value", name_option(optopt));

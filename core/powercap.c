@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The counters that the kernel's powercap class shows (drivers/powercap/powercap_sys.c). */
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,11 +7,11 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "powercap_list.h"
 #include "source.h"
 #include "sysfs.h"
 
-#define CLASS "sys/class/powercap"
-#define CONTROL_TYPE "intel-rapl"
+#define CLASS POWERCAP_CLASS
 
 /* powercap_sys.c: MAX_CONSTRAINTS_PER_ZONE */
 #define CONSTRAINT_MAX 10
@@ -38,50 +37,7 @@ struct powercap {
     uint64_t max_power_uw;
 };
 
-/* --- names of the class ---------------------------------------------------------------------- */
-
-/* Length of the control type in "intel-rapl-mmio:0:1"; 0 for what is not RAPL. The ids are
- * hexadecimal (powercap_sys.c: "%s:%x"). */
-static size_t parse_id(const char *id) {
-    if (strncmp(id, CONTROL_TYPE, strlen(CONTROL_TYPE)) != 0)
-        return 0;
-    const size_t type = strcspn(id, ":");
-    if (type > strlen(CONTROL_TYPE) && id[strlen(CONTROL_TYPE)] != '-')
-        return 0;
-    const char *at = id + type;
-    while (*at == ':') {
-        size_t digits = strspn(at + 1, "0123456789abcdef");
-        if (digits == 0 || digits > 8)
-            return 0;
-        at += 1 + digits;
-    }
-    return *at == '\0' ? type : 0;
-}
-
-/* intel-rapl before all others, then by the numbers of the ids: a parent before its sub-zones. */
-static int compare_ids(const char *a, const char *b) {
-    const size_t type_a = strcspn(a, ":");
-    const size_t type_b = strcspn(b, ":");
-    if (type_a != type_b)
-        return type_a < type_b ? -1 : 1;
-    int order = strncmp(a, b, type_a);
-    a += type_a;
-    b += type_b;
-    while (order == 0 && *a == ':' && *b == ':') {
-        char *end_a;
-        char *end_b;
-        unsigned long number_a = strtoul(a + 1, &end_a, 16);
-        unsigned long number_b = strtoul(b + 1, &end_b, 16);
-        order = (number_a > number_b) - (number_a < number_b);
-        a = end_a;
-        b = end_b;
-    }
-    return order != 0 ? order : (*a != '\0') - (*b != '\0');
-}
-
-static int compare_entries(const void *a, const void *b) {
-    return compare_ids(*(char *const *)a, *(char *const *)b);
-}
+/* --- one zone -------------------------------------------------------------------------------- */
 
 static struct powercap_zone *zone_at(const struct source *source, size_t index) {
     return (struct powercap_zone *)source->zones[index];
@@ -95,8 +51,6 @@ static struct powercap_zone *find_zone(const struct source *source, const char *
     }
     return NULL;
 }
-
-/* --- one zone -------------------------------------------------------------------------------- */
 
 static void format_path(const struct zone *zone, const char *attribute, char *path, size_t size) {
     snprintf(path, size, CLASS "/%s/%s", zone->id, attribute);
@@ -240,53 +194,6 @@ static struct powercap_zone *new_zone(const char *id) {
 
 /* --- the class ------------------------------------------------------------------------------- */
 
-static void free_entries(char **entries, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        free(entries[i]);
-    free(entries);
-}
-
-/* Lists the RAPL zones of the class by id. -ENOMEM, or another negative errno of the folder. */
-static int list_class(const struct powercap *powercap, char ***listed, size_t *listed_count) {
-    char **entries = NULL;
-    size_t count = 0;
-    int error = 0;
-    const struct dirent *entry;
-
-    int fd = sysfs_open_folder(powercap->root, CLASS);
-    DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
-    if (folder == NULL) {
-        error = fd < 0 ? fd : -ENOMEM;
-        if (fd >= 0)
-            close(fd);
-        return error;
-    }
-    while ((entry = readdir(folder)) != NULL) {
-        size_t type = parse_id(entry->d_name);
-        if (type == 0 || entry->d_name[type] == '\0')
-            continue; /* not RAPL, or a control type */
-        char **more = realloc(entries, (count + 1) * sizeof(*entries));
-        if (more != NULL)
-            entries = more;
-        char *copy = more != NULL ? strdup(entry->d_name) : NULL;
-        if (copy == NULL) {
-            error = -ENOMEM;
-            break;
-        }
-        entries[count++] = copy;
-    }
-    closedir(folder);
-    if (error != 0) {
-        free_entries(entries, count);
-        return error;
-    }
-    if (count > 0)
-        qsort(entries, count, sizeof(*entries), compare_entries);
-    *listed = entries;
-    *listed_count = count;
-    return 0;
-}
-
 /* Brings source->zones in line with the listing, keeping what is known. 1: something came or
  * went. */
 static int match_entries(struct source *source, char *const *entries, size_t count) {
@@ -339,12 +246,22 @@ static void relate_zones(struct source *source) {
         struct powercap_zone *zone = zone_at(source, i);
         const char *id = zone->zone.id;
         const size_t type = strcspn(id, ":");
-        const char *before = i > 0 ? source->zones[i - 1]->id : CONTROL_TYPE ":";
+        const char *before = i > 0 ? source->zones[i - 1]->id : POWERCAP_CONTROL_TYPE ":";
         const unsigned int rank = i > 0 ? source->zones[i - 1]->control : 0;
         const bool same = strcspn(before, ":") == type && strncmp(before, id, type) == 0;
         zone->zone.control = same ? rank : rank + 1;
         zone->parent = find_zone(source, id, (size_t)(strrchr(id, ':') - id));
     }
+}
+
+/* Whether loading a zone found what the binding does not know. */
+static bool is_news(const struct zone *before, const struct zone *after, bool was_open) {
+    if (after->error != 0)
+        return after->error != before->error || (after->bound && problem_means_gone(after->error));
+    return !was_open || before->error != 0 || !before->identified ||
+           !zone_equal(&before->identity, &after->identity) ||
+           before->traits.modulus != after->traits.modulus ||
+           before->traits.ceiling_uw != after->traits.ceiling_uw;
 }
 
 /* Every zone that does not read is loaded anew, and so are the sub-zones of such a one: its id
@@ -354,14 +271,14 @@ static int load_zones(const struct powercap *powercap, struct problems *problems
     for (size_t i = 0; i < powercap->source.zone_count; i++) {
         struct powercap_zone *zone = zone_at(&powercap->source, i);
         uint64_t energy_uj;
-        const int before = zone->zone.error;
-        zone->loaded = zone->file < 0 || (zone->parent != NULL && zone->parent->loaded) ||
+        const bool was_open = zone->file >= 0;
+        zone->loaded = !was_open || (zone->parent != NULL && zone->parent->loaded) ||
                        problem_means_gone(read_energy(zone, &energy_uj));
         if (!zone->loaded)
             continue;
+        const struct zone before = zone->zone;
         load_zone(powercap, zone, problems);
-        const int after = zone->zone.error;
-        if (after == 0 || after != before || (zone->zone.bound && problem_means_gone(after)))
+        if (is_news(&before, &zone->zone, was_open))
             changed = 1;
     }
     return changed;
@@ -372,7 +289,7 @@ static int powercap_discover(struct source *source, struct problems *problems) {
     char **entries = NULL;
     size_t count = 0;
     int changed = 0;
-    int error = list_class(powercap, &entries, &count);
+    int error = powercap_list(powercap->root, &entries, &count);
     if (error == -ENOMEM)
         return error;
     problems_begin(problems, PROBLEM_CLASS, PROBLEM_NAME);
@@ -388,7 +305,7 @@ static int powercap_discover(struct source *source, struct problems *problems) {
             changed |= load_zones(powercap, problems);
     }
     problems_end(problems, PROBLEM_CLASS, PROBLEM_NAME);
-    free_entries(entries, count);
+    powercap_list_free(entries, count);
     return changed;
 }
 

@@ -96,13 +96,17 @@ static int bind(struct rapl *rapl) {
 
 static int discover(struct rapl *rapl) {
     const bool first = rapl->source == NULL;
-    rapl->discovered_ns = clock_boottime_ns();
     int error = open_root(rapl);
-    if (error != 0 || rapl->source == NULL)
+    if (error != 0)
         return error;
+    rapl->discovered_ns = clock_boottime_ns();
+    if (rapl->source == NULL)
+        return 0;
     int changed = rapl->source->operations->discover(rapl->source, &rapl->problems);
-    if (changed < 0)
+    if (changed < 0) {
+        rapl->discovered_ns = 0; /* at the next report again */
         return changed;
+    }
     if (changed > 0 && !first)
         rapl->report.health.rediscoveries++;
     return changed > 0 || !rapl->bound ? bind(rapl) : 0;

@@ -36,7 +36,7 @@ enum rapl_source {
 
 struct rapl_options {
     /* Folder that holds sys, proc and dev. NULL: HOST_MOUNT_PREFIX of the environment, else "/".
-     * No path outside of it is opened; links within it are followed as if it were "/". */
+     * No path outside of it is opened, whatever its links say. */
     const char *root;
     enum rapl_source source;
     /* fnmatch(3) patterns with FNM_PATHNAME against names such as "package-0", "package-0/dram",

@@ -21,9 +21,8 @@ int sysfs_open_root(const char *root) {
     return fd >= 0 ? fd : -errno;
 }
 
-/* Before Linux 5.6, where a container's filter does not know openat2, and where that cannot come to
- * an end for renames: resolve the path, see
- * that it lies below the root, and open just that. */
+/* Where openat2 is not known (Linux before 5.6, a container's filter) or comes to no end: resolve
+ * the path, see that it lies below the root, and open just that. */
 static int open_resolved(int root, const char *path, int flags) {
     char own[32];
     char base[PATH_MAX];

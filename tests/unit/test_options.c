@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT */
+#include "options.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cmocka_all.h"
+
+#define WORDS_MAX 16
+
+/* What a test passes after the program's name, up to NULL. */
+struct command {
+    const char *words[WORDS_MAX];
+};
+
+static int parse(const struct command *command, struct execd_options *options, char *problem,
+                 size_t size) {
+    static char text[WORDS_MAX][128];
+    static char program[] = "rapl-execd";
+    char *words[WORDS_MAX + 2] = {program};
+    int count = 1;
+    for (size_t i = 0; i < WORDS_MAX && command->words[i] != NULL; i++) {
+        assert_true(strlen(command->words[i]) < sizeof(text[i]));
+        strcpy(text[i], command->words[i]);
+        words[count++] = text[i];
+    }
+    problem[0] = '\0';
+    return options_parse(count, words, options, problem, size);
+}
+
+static struct execd_options accept_words(struct command command) {
+    struct execd_options options;
+    char problem[256];
+    const int error = parse(&command, &options, problem, sizeof(problem));
+    if (error != 0)
+        fail_msg("refused: %s", problem);
+    return options;
+}
+
+#define ACCEPT(...) accept_words((struct command){{__VA_ARGS__}})
+#define REFUSE(part, ...) refuse_words(part, (struct command){{__VA_ARGS__}})
+
+/* The message holds part: the name of the option. */
+static void refuse_words(const char *part, struct command command) {
+    struct execd_options options;
+    char problem[256];
+    const int error = parse(&command, &options, problem, sizeof(problem));
+    options_free(&options);
+    assert_int_equal(error, -EINVAL);
+    if (strstr(problem, part) == NULL)
+        fail_msg("\"%s\" does not name \"%s\"", problem, part);
+}
+
+static void test_defaults(void **state) {
+    (void)state;
+    struct execd_options options = ACCEPT(NULL);
+    assert_int_equal(options.mode, EXECD_RUN);
+    assert_int_equal(options.rapl.source, RAPL_SOURCE_AUTO);
+    assert_null(options.rapl.root);
+    assert_int_equal(options.rapl.include_count, 0);
+    assert_int_equal(options.rapl.exclude_count, 0);
+    assert_int_equal(options.rapl.max_power_uw, 0);
+    assert_int_equal(options.interval_ns, 0);
+    assert_int_equal(options.tag_count, 0);
+    assert_true(options.energy);
+    assert_true(options.rapl.total);
+    assert_false(options.health);
+    assert_false(options.cores);
+    assert_false(options.debug);
+    options_free(&options);
+}
+
+static void test_modes(void **state) {
+    (void)state;
+    static const struct {
+        const char *word;
+        enum execd_mode mode;
+    } modes[] = {{"--once", EXECD_ONCE},
+                 {"--check", EXECD_CHECK},
+                 {"--help", EXECD_HELP},
+                 {"--version", EXECD_VERSION}};
+    for (size_t i = 0; i < COUNT_OF(modes); i++) {
+        struct execd_options options = ACCEPT(modes[i].word);
+        assert_int_equal(options.mode, modes[i].mode);
+        options_free(&options);
+        char word[32];
+        snprintf(word, sizeof(word), "%s=yes", modes[i].word);
+        REFUSE(modes[i].word, word);
+    }
+    struct execd_options options = ACCEPT("--debug");
+    assert_true(options.debug);
+    options_free(&options);
+}
+
+static void test_value_may_be_a_word_of_its_own(void **state) {
+    (void)state;
+    struct execd_options options = ACCEPT("--root", "/host", "--interval", "10s");
+    assert_string_equal(options.rapl.root, "/host");
+    assert_int_equal(options.interval_ns, UINT64_C(10000000000));
+    options_free(&options);
+}
+
+static void test_durations(void **state) {
+    (void)state;
+    static const struct {
+        const char *word;
+        uint64_t ns;
+    } good[] = {
+        {"--interval=1ms", UINT64_C(1000000)},
+        {"--interval=500ms", UINT64_C(500000000)},
+        {"--interval=10s", UINT64_C(10000000000)},
+        {"--interval=010s", UINT64_C(10000000000)},
+        {"--interval=1m", UINT64_C(60000000000)},
+        {"--interval=24h", UINT64_C(86400000000000)},
+        {"--interval=86400s", UINT64_C(86400000000000)},
+    };
+    static const char *const bad[] = {
+        "--interval=10",
+        "--interval=",
+        "--interval=s",
+        "--interval=0s",
+        "--interval=-1s",
+        "--interval=+1s",
+        "--interval=1.5s",
+        "--interval=1 s",
+        "--interval= 1s",
+        "--interval=1s ",
+        "--interval=10S",
+        "--interval=10sec",
+        "--interval=1m30s",
+        "--interval=1us",
+        "--interval=25h",
+        "--interval=86401s",
+        "--interval=99999999999999999999999ms",
+        "--interval=18446744073709551616ms",
+        "--interval=ten",
+        "--interval=1e3ms",
+        "--interval=0x10s",
+    };
+    for (size_t i = 0; i < COUNT_OF(good); i++) {
+        struct execd_options options = ACCEPT(good[i].word);
+        assert_int_equal(options.interval_ns, good[i].ns);
+        options_free(&options);
+    }
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        REFUSE("--interval", bad[i]);
+}
+
+static void test_once_needs_the_time_that_power_takes(void **state) {
+    (void)state;
+    REFUSE("--interval", "--once", "--interval=49ms");
+    REFUSE("--interval", "--interval=49ms", "--once");
+    struct execd_options options = ACCEPT("--once", "--interval=50ms");
+    options_free(&options);
+    options = ACCEPT("--interval=49ms");
+    options_free(&options);
+}
+
+static void test_sources(void **state) {
+    (void)state;
+    struct execd_options options = ACCEPT("--source=auto");
+    assert_int_equal(options.rapl.source, RAPL_SOURCE_AUTO);
+    options_free(&options);
+    options = ACCEPT("--source=powercap");
+    assert_int_equal(options.rapl.source, RAPL_SOURCE_POWERCAP);
+    options_free(&options);
+    REFUSE("--source", "--source=perf");
+    REFUSE("--source", "--source=msr");
+    REFUSE("--source", "--source=PowerCap");
+    REFUSE("--source", "--source=");
+}
+
+static void test_root_is_not_empty(void **state) {
+    (void)state;
+    struct execd_options options = ACCEPT("--root=/host");
+    assert_string_equal(options.rapl.root, "/host");
+    options_free(&options);
+    REFUSE("--root", "--root=");
+}
+
+static void test_patterns_repeat(void **state) {
+    (void)state;
+    struct execd_options options =
+        ACCEPT("--include=package-0", "--exclude=psys", "--include", "*/dram", "--exclude=total");
+    assert_int_equal(options.rapl.include_count, 2);
+    assert_string_equal(options.rapl.include[0], "package-0");
+    assert_string_equal(options.rapl.include[1], "*/dram");
+    assert_int_equal(options.rapl.exclude_count, 2);
+    assert_string_equal(options.rapl.exclude[0], "psys");
+    assert_string_equal(options.rapl.exclude[1], "total");
+    options_free(&options);
+    REFUSE("--include", "--include=psys", "--include=");
+    REFUSE("--exclude", "--exclude=");
+}
+
+static void test_max_power(void **state) {
+    (void)state;
+    static const struct {
+        const char *word;
+        uint64_t uw;
+    } good[] = {
+        {"--max-power=400", UINT64_C(400000000)},
+        {"--max-power=0.001", 1000},
+        {"--max-power=12.5", 12500000},
+        {"--max-power=.5", 500000},
+        {"--max-power=1000000000", UINT64_C(1000000000000000)},
+    };
+    static const char *const bad[] = {
+        "--max-power=0",    "--max-power=0.0009", "--max-power=1000000001", "--max-power=-1",
+        "--max-power=+1",   "--max-power=",       "--max-power=.",          "--max-power=1.2.3",
+        "--max-power=400W", "--max-power=0x10",   "--max-power=1e3",        "--max-power=inf",
+        "--max-power=nan",  "--max-power= 1",     "--max-power=1,5",
+    };
+    for (size_t i = 0; i < COUNT_OF(good); i++) {
+        struct execd_options options = ACCEPT(good[i].word);
+        assert_int_equal(options.rapl.max_power_uw, good[i].uw);
+        options_free(&options);
+    }
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        REFUSE("--max-power", bad[i]);
+}
+
+static void test_yes_and_no(void **state) {
+    (void)state;
+    static const char *const names[] = {"--energy", "--total", "--health", "--statistics",
+                                        "--cores"};
+    struct execd_options options =
+        ACCEPT("--energy=no", "--total=no", "--health=yes", "--cores=yes", "--statistics=no");
+    assert_false(options.energy);
+    assert_false(options.rapl.total);
+    assert_true(options.health);
+    assert_true(options.cores);
+    options_free(&options);
+    /* the last one counts */
+    options = ACCEPT("--energy=no", "--energy=yes", "--total=no", "--total=yes", "--health=yes",
+                     "--health=no", "--cores=yes", "--cores=no", "--statistics=yes");
+    assert_true(options.energy);
+    assert_true(options.rapl.total);
+    assert_false(options.health);
+    assert_false(options.cores);
+    options_free(&options);
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        static const char *const bad[] = {"", "Yes", "true", "1", "yes ", "nope"};
+        for (size_t j = 0; j < COUNT_OF(bad); j++) {
+            char word[64];
+            snprintf(word, sizeof(word), "%s=%s", names[i], bad[j]);
+            REFUSE(names[i], word);
+        }
+        REFUSE(names[i], names[i]);
+    }
+}
+
+static void test_samples_inside_the_interval_are_not_there_yet(void **state) {
+    (void)state;
+    struct execd_options options = ACCEPT("--sample-interval=off");
+    options_free(&options);
+    REFUSE("--sample-interval", "--sample-interval=100ms");
+    REFUSE("--sample-interval", "--sample-interval=junk");
+}
+
+static void test_tags(void **state) {
+    (void)state;
+    struct execd_options options = ACCEPT("--tag=rack=4", "--tag", "room=a=b c,d");
+    assert_int_equal(options.tag_count, 2);
+    assert_string_equal(options.tags[0].key, "rack");
+    assert_string_equal(options.tags[0].value, "4");
+    assert_string_equal(options.tags[1].key, "room");
+    assert_string_equal(options.tags[1].value, "a=b c,d");
+    options_free(&options);
+    REFUSE("--tag", "--tag=rack");
+    REFUSE("--tag", "--tag=");
+    REFUSE("--tag", "--tag==4");
+    REFUSE("--tag", "--tag=rack=");
+    REFUSE("--tag", "--tag=domain=x");
+    REFUSE("--tag", "--tag=host=x");
+    REFUSE("--tag", "--tag=_x=y");
+    REFUSE("--tag", "--tag=a=b\nc=d");
+    REFUSE("--tag", "--tag=rack=4", "--tag=rack=4");
+}
+
+static void test_options_that_lack_their_value(void **state) {
+    (void)state;
+    static const char *const names[] = {
+        "--interval",   "--source",          "--root",   "--include", "--exclude",
+        "--max-power",  "--sample-interval", "--energy", "--total",   "--health",
+        "--statistics", "--cores",           "--tag"};
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        REFUSE(names[i], "--once", names[i]);
+}
+
+static void test_unknown_words_are_named(void **state) {
+    (void)state;
+    REFUSE("--unknown", "--unknown");
+    REFUSE("--unknown=1", "--once", "--unknown=1");
+    REFUSE("--in", "--in=1"); /* interval or include? */
+    REFUSE("word", "word");
+    REFUSE("word", "--once", "word", "--check");
+    REFUSE("word", "--once", "--", "word");
+    REFUSE("-x", "-x");
+}
+
+static void test_option_with_one_dash_is_named(void **state) {
+    (void)state;
+    REFUSE("-once", "-once");
+    REFUSE("-interval=10s", "--check", "-interval=10s");
+}
+
+static void test_long_words_do_not_overflow_the_message(void **state) {
+    (void)state;
+    struct execd_options options;
+    char problem[16];
+    struct command command = {{"--unknown-and-longer-than-the-room"}};
+    assert_int_equal(parse(&command, &options, problem, sizeof(problem)), -EINVAL);
+    assert_true(strlen(problem) < sizeof(problem));
+    options_free(&options);
+}
+
+static void test_help_names_every_option(void **state) {
+    (void)state;
+    static const char *const names[] = {
+        "--once",    "--check",     "--interval", "--source", "--root",    "--include",
+        "--exclude", "--max-power", "--energy",   "--total",  "--health",  "--statistics",
+        "--cores",   "--tag",       "--debug",    "--help",   "--version",
+    };
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        assert_non_null(strstr(options_help, names[i]));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_modes),
+        cmocka_unit_test(test_value_may_be_a_word_of_its_own),
+        cmocka_unit_test(test_durations),
+        cmocka_unit_test(test_once_needs_the_time_that_power_takes),
+        cmocka_unit_test(test_sources),
+        cmocka_unit_test(test_root_is_not_empty),
+        cmocka_unit_test(test_patterns_repeat),
+        cmocka_unit_test(test_max_power),
+        cmocka_unit_test(test_yes_and_no),
+        cmocka_unit_test(test_samples_inside_the_interval_are_not_there_yet),
+        cmocka_unit_test(test_tags),
+        cmocka_unit_test(test_options_that_lack_their_value),
+        cmocka_unit_test(test_unknown_words_are_named),
+        cmocka_unit_test(test_option_with_one_dash_is_named),
+        cmocka_unit_test(test_long_words_do_not_overflow_the_message),
+        cmocka_unit_test(test_help_names_every_option),
+    };
+    return cmocka_run_group_tests_name("options", tests, NULL, NULL);
+}

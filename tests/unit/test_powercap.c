@@ -1,0 +1,578 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "cmocka_all.h"
+#include "fakes.h"
+#include "source.h"
+#include "sysfs.h"
+#include "tree.h"
+
+#define WATT UINT64_C(1000000)
+
+/* A source over a temporary tree. */
+struct bench {
+    struct tree *tree;
+    struct source *source;
+    struct problems problems;
+};
+
+static struct bench bench;
+
+static int setup(void **state) {
+    void *tree = NULL;
+    if (tree_setup(&tree) != 0)
+        return -1;
+    bench = (struct bench){.tree = tree, .problems = {.root = "/"}};
+    bench.source = powercap_open(bench.tree->root, 0);
+    *state = bench.tree;
+    return bench.source != NULL ? 0 : -1;
+}
+
+static int teardown(void **state) {
+    fakes_end();
+    bench.source->operations->close(bench.source);
+    problems_free(&bench.problems);
+    return tree_teardown(state);
+}
+
+static void open_with_max_power(uint64_t max_power_uw) {
+    bench.source->operations->close(bench.source);
+    bench.source = powercap_open(bench.tree->root, max_power_uw);
+    assert_non_null(bench.source);
+}
+
+static int discover(void) {
+    return bench.source->operations->discover(bench.source, &bench.problems);
+}
+
+static void sample(void) {
+    bench.source->operations->sample(bench.source);
+}
+
+static const struct zone *zone(const char *id) {
+    for (size_t i = 0; i < bench.source->zone_count; i++) {
+        if (strcmp(bench.source->zones[i]->id, id) == 0)
+            return bench.source->zones[i];
+    }
+    fail_msg("%s was not found", id);
+    return NULL;
+}
+
+static const struct reading *reading(const char *id) {
+    for (size_t i = 0; i < bench.source->zone_count; i++) {
+        if (strcmp(bench.source->zones[i]->id, id) == 0)
+            return &bench.source->readings[i];
+    }
+    fail_msg("%s was not found", id);
+    return NULL;
+}
+
+static void expect_ids(const char *const *ids, size_t count) {
+    assert_int_equal(bench.source->zone_count, count);
+    for (size_t i = 0; i < count; i++)
+        assert_string_equal(bench.source->zones[i]->id, ids[i]);
+}
+
+static void expect_told(const char *part) {
+    struct rapl_problem problem;
+    assert_true(problems_next(&bench.problems, &problem));
+    if (strstr(problem.reason, part) == NULL)
+        fail_msg("\"%s\" does not hold \"%s\"", problem.reason, part);
+}
+
+static void expect_nothing_told(void) {
+    struct rapl_problem problem;
+    if (problems_next(&bench.problems, &problem))
+        fail_msg("\"%s\"", problem.reason);
+}
+
+/* --- layouts --------------------------------------------------------------------------------- */
+
+static void test_zones_of_two_packages(void **state) {
+    const struct tree *tree = *state;
+    static const char *const ids[] = {"intel-rapl:0", "intel-rapl:0:0", "intel-rapl:0:1",
+                                      "intel-rapl:1", "intel-rapl:1:0"};
+    tree_add_zone(tree, "intel-rapl:1", "package-1", 30, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 10, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:1:0", "dram", 40, RANGE_15_UJ);
+    tree_add_zone(tree, "intel-rapl:0:1", "dram", 20, RANGE_15_UJ);
+    tree_add_zone(tree, "intel-rapl:0:0", "core", 15, RANGE_61_UJ);
+    assert_int_equal(discover(), 1);
+    expect_ids(ids, COUNT_OF(ids));
+    const struct zone *dram = zone("intel-rapl:1:0");
+    assert_true(dram->identified);
+    assert_int_equal(dram->identity.kind, ZONE_DRAM);
+    assert_int_equal(dram->identity.package_id, 1);
+    assert_int_equal(dram->range_uj, RANGE_15_UJ);
+    assert_int_equal(dram->traits.modulus, counter_modulus(RANGE_15_UJ));
+    assert_int_equal(counter_to_uj(dram->traits.scale, 12345), 12345);
+    assert_string_equal(dram->path, "sys/class/powercap/intel-rapl:1:0/energy_uj");
+    assert_int_equal(dram->control, 0);
+    assert_int_equal(dram->error, 0);
+    sample();
+    assert_int_equal(reading("intel-rapl:0")->ticks, 10);
+    assert_int_equal(reading("intel-rapl:1:0")->ticks, 40);
+    assert_int_equal(discover(), 0);
+    expect_nothing_told();
+}
+
+static void test_ids_are_hexadecimal_and_in_their_order(void **state) {
+    const struct tree *tree = *state;
+    static const char *const ids[] = {"intel-rapl:1",   "intel-rapl:2",      "intel-rapl:9",
+                                      "intel-rapl:a",   "intel-rapl:a:0",    "intel-rapl:a:1",
+                                      "intel-rapl:a:b", "intel-rapl:a:10",   "intel-rapl:f",
+                                      "intel-rapl:10",  "intel-rapl-mmio:0", "intel-rapl-tpmi:0"};
+    static const size_t order[] = {11, 9, 3, 8, 10, 0, 7, 2, 5, 1, 4, 6};
+    char name[32];
+    for (size_t i = 0; i < COUNT_OF(ids); i++) {
+        snprintf(name, sizeof(name), "package-%zu", order[i]);
+        tree_add_zone(tree, ids[order[i]], name, 1, RANGE_61_UJ);
+    }
+    assert_int_equal(discover(), 1);
+    expect_ids(ids, COUNT_OF(ids));
+    /* a stands for ten, and :a:10 is its sub-zone, not that of :10 */
+    assert_int_equal(zone("intel-rapl:a:10")->identity.package_id, 3);
+}
+
+static void test_control_types_are_ranked(void **state) {
+    const struct tree *tree = *state;
+    tree_add_zone(tree, "intel-rapl-tpmi:0", "package-0", 1, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl-mmio:0", "package-0", 1, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl-mmio:1", "package-1", 1, RANGE_61_UJ);
+    assert_int_equal(discover(), 1);
+    /* 0 is intel-rapl itself, even where it is not there */
+    assert_int_equal(zone("intel-rapl-mmio:0")->control, 1);
+    assert_int_equal(zone("intel-rapl-mmio:1")->control, 1);
+    assert_int_equal(zone("intel-rapl-tpmi:0")->control, 2);
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 1, RANGE_61_UJ);
+    assert_int_equal(discover(), 1);
+    assert_int_equal(zone("intel-rapl:0")->control, 0);
+    assert_int_equal(zone("intel-rapl-mmio:0")->control, 1);
+    assert_int_equal(zone("intel-rapl-tpmi:0")->control, 2);
+}
+
+static void test_what_is_not_rapl_is_ignored(void **state) {
+    const struct tree *tree = *state;
+    static const char *const names[] = {
+        "dtpm",          "dtpm:0",        "intel-rapl",           "intel-rapl:",
+        "intel-rapl:g",  "intel-rapl:0:", "intel-rapl::0",        "intel-rapl:0:x",
+        "intel-rapl:A",  "intel-raplx:0", "intel-rapl:123456789", "idle:0",
+        "xintel-rapl:0", "intel-rapl:0 "};
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        char path[128];
+        snprintf(path, sizeof(path), "sys/class/powercap/%s/name", names[i]);
+        tree_write(tree, path, "package-0\n");
+    }
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 1, RANGE_61_UJ);
+    assert_int_equal(discover(), 1);
+    assert_int_equal(bench.source->zone_count, 1);
+    expect_nothing_told();
+}
+
+static void test_class_that_is_missing_or_empty(void **state) {
+    const struct tree *tree = *state;
+    assert_int_equal(discover(), 0);
+    expect_told("/sys/class/powercap: No such file or directory");
+    tree_make_folder(tree, "sys/class/powercap");
+    assert_int_equal(discover(), 0);
+    expect_told("/sys/class/powercap");
+    expect_told("holds no RAPL zone");
+    tree_make_folder(tree, "sys/class/powercap/dtpm");
+    assert_int_equal(discover(), 0);
+    expect_nothing_told();
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 1, RANGE_61_UJ);
+    assert_int_equal(discover(), 1);
+    expect_told("holds no RAPL zone");
+    expect_nothing_told();
+    sample();
+}
+
+/* --- changes --------------------------------------------------------------------------------- */
+
+static void test_zones_come_and_go(void **state) {
+    const struct tree *tree = *state;
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 1, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:1", "package-1", 2, RANGE_61_UJ);
+    assert_int_equal(discover(), 1);
+    const struct zone *kept = zone("intel-rapl:0");
+    tree_drop_zone(tree, "intel-rapl:1");
+    assert_int_equal(discover(), 1);
+    assert_int_equal(bench.source->zone_count, 1);
+    assert_int_equal(discover(), 0);
+    tree_add_zone(tree, "intel-rapl:1", "package-1", 3, RANGE_61_UJ);
+    assert_int_equal(discover(), 1);
+    assert_ptr_equal(zone("intel-rapl:0"), kept);
+    sample();
+    assert_int_equal(reading("intel-rapl:1")->ticks, 3);
+}
+
+static void test_zone_that_has_gone_is_opened_anew(void **state) {
+    const struct tree *tree = *state;
+    const size_t before = tree_count_descriptors();
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 1, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:0:0", "core", 1, RANGE_61_UJ);
+    assert_int_equal(discover(), 1);
+    assert_int_equal(tree_count_descriptors(), before + 2);
+    tree_set(tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, ENODEV);
+    sample();
+    assert_int_equal(reading("intel-rapl:0")->error, -ENODEV);
+    assert_int_equal(zone("intel-rapl:0")->error, -ENODEV);
+    assert_int_equal(tree_count_descriptors(), before + 1);
+    sample();
+    assert_int_equal(reading("intel-rapl:0")->error, -ENODEV);
+    /* after a hotplug its id may stand for another one */
+    tree_set(tree, "intel-rapl:0", "name", "package-1\n");
+    tree_set_energy(tree, "intel-rapl:0", 77);
+    assert_int_equal(discover(), 1);
+    assert_int_equal(zone("intel-rapl:0")->identity.package_id, 1);
+    assert_int_equal(zone("intel-rapl:0:0")->identity.package_id, 1);
+    sample();
+    assert_int_equal(reading("intel-rapl:0")->error, 0);
+    assert_int_equal(reading("intel-rapl:0")->ticks, 77);
+    assert_int_equal(tree_count_descriptors(), before + 2);
+}
+
+static void test_read_error_that_may_pass_keeps_the_file(void **state) {
+    const struct tree *tree = *state;
+    static const int errors[] = {EIO, EINVAL, ENODATA};
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 1, RANGE_61_UJ);
+    assert_int_equal(discover(), 1);
+    const size_t before = tree_count_descriptors();
+    for (size_t i = 0; i < COUNT_OF(errors); i++) {
+        tree_set(tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, errors[i]);
+        sample();
+        assert_int_equal(reading("intel-rapl:0")->error, -errors[i]);
+        assert_int_equal(tree_count_descriptors(), before);
+    }
+    tree_set_energy(tree, "intel-rapl:0", 5);
+    sample();
+    assert_int_equal(reading("intel-rapl:0")->error, 0);
+    assert_int_equal(reading("intel-rapl:0")->ticks, 5);
+}
+
+static void test_zones_stay_while_the_class_cannot_be_listed(void **state) {
+    const struct tree *tree = *state;
+    struct rlimit limit;
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 1, RANGE_61_UJ);
+    assert_int_equal(discover(), 1);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    /* no descriptor is left, for a moment */
+    const struct rlimit none = {.rlim_cur = 0, .rlim_max = limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    (void)discover();
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(bench.source->zone_count, 1);
+    sample();
+    assert_int_equal(reading("intel-rapl:0")->error, 0);
+    expect_told("/sys/class/powercap: Too many open files");
+}
+
+static void test_unwanted_zone_is_not_read(void **state) {
+    const struct tree *tree = *state;
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 7, RANGE_61_UJ);
+    assert_int_equal(discover(), 1);
+    bench.source->zones[0]->wanted = false;
+    bench.source->readings[0].ticks = 4711;
+    sample();
+    assert_int_equal(bench.source->readings[0].ticks, 4711);
+}
+
+static void test_readings_are_stamped_between_the_reads(void **state) {
+    const struct tree *tree = *state;
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 1, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:1", "package-1", 1, RANGE_61_UJ);
+    assert_int_equal(discover(), 1);
+    fake_clocks_stop();
+    fake_clocks_pass(123456789);
+    sample();
+    assert_int_equal(reading("intel-rapl:0")->time_ns, fake_clocks_monotonic_ns());
+    assert_int_equal(reading("intel-rapl:1")->time_ns, fake_clocks_monotonic_ns());
+}
+
+/* --- what zones lack ------------------------------------------------------------------------- */
+
+static void test_one_bad_zone_never_costs_another(void **state) {
+    const struct tree *tree = *state;
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 1, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:1", "package-1", 1, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:2", "package-2", 1, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:3", "package-3", 1, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:4", "package-4", 44, RANGE_61_UJ);
+    tree_set(tree, "intel-rapl:0", "energy_uj", "junk\n");
+    tree_set(tree, "intel-rapl:1", "energy_uj", "%s", "");
+    tree_remove(tree, "sys/class/powercap/intel-rapl:2/energy_uj");
+    tree_remove(tree, "sys/class/powercap/intel-rapl:3/energy_uj");
+    tree_make_fifo(tree, "sys/class/powercap/intel-rapl:3/energy_uj");
+    assert_int_equal(discover(), 1);
+    sample();
+    assert_int_equal(reading("intel-rapl:0")->error, SYSFS_NOT_A_NUMBER);
+    assert_int_equal(reading("intel-rapl:1")->error, SYSFS_EMPTY);
+    assert_int_equal(reading("intel-rapl:2")->error, -ENOENT);
+    assert_int_equal(reading("intel-rapl:3")->error, SYSFS_NOT_REGULAR);
+    assert_int_equal(reading("intel-rapl:4")->error, 0);
+    assert_int_equal(reading("intel-rapl:4")->ticks, 44);
+    for (size_t i = 0; i < 5; i++)
+        assert_true(bench.source->zones[i]->identified);
+}
+
+static void test_zone_without_a_name_is_left_out(void **state) {
+    const struct tree *tree = *state;
+    char name[80];
+    memset(name, 'n', sizeof(name));
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 1, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:0:0", "core", 1, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:1", "package-1", 1, RANGE_61_UJ);
+    tree_remove(tree, "sys/class/powercap/intel-rapl:0/name");
+    assert_int_equal(discover(), 1);
+    assert_false(zone("intel-rapl:0")->identified);
+    assert_false(zone("intel-rapl:0:0")->identified);
+    assert_int_equal(zone("intel-rapl:0:0")->error, ZONE_WITHOUT_PARENT);
+    assert_true(zone("intel-rapl:1")->identified);
+    expect_told("/sys/class/powercap/intel-rapl:0/name: No such file or directory");
+    expect_told("/sys/class/powercap/intel-rapl:0:0/name: its parent zone cannot be identified");
+    expect_nothing_told();
+    tree_set(tree, "intel-rapl:0", "name", "\n");
+    (void)discover();
+    assert_int_equal(zone("intel-rapl:0")->error, SYSFS_EMPTY);
+    tree_write_bytes(tree, "sys/class/powercap/intel-rapl:0/name", name, sizeof(name));
+    (void)discover();
+    assert_int_equal(zone("intel-rapl:0")->error, SYSFS_TOO_LONG);
+    tree_set(tree, "intel-rapl:0", "name", "package-0\n");
+    assert_int_equal(discover(), 1);
+    assert_true(zone("intel-rapl:0")->identified);
+    assert_true(zone("intel-rapl:0:0")->identified);
+}
+
+static void test_sub_zone_without_its_parent_is_left_out(void **state) {
+    const struct tree *tree = *state;
+    tree_write(tree, "sys/class/powercap/intel-rapl:3:0/name", "dram\n");
+    tree_write(tree, "sys/class/powercap/intel-rapl:3:0/energy_uj", "1\n");
+    assert_int_equal(discover(), 1);
+    assert_false(zone("intel-rapl:3:0")->identified);
+    expect_told("its parent zone cannot be identified");
+}
+
+static void test_link_that_leads_nowhere_is_told_as_such(void **state) {
+    const struct tree *tree = *state;
+    tree_make_link(tree, "sys/class/powercap/intel-rapl:0",
+                   "../../devices/virtual/powercap/intel-rapl/intel-rapl:0");
+    tree_make_link(tree, "sys/class/powercap/intel-rapl:1",
+                   "../../devices/virtual/powercap/intel-rapl/intel-rapl:1");
+    assert_int_equal(discover(), 1);
+    assert_int_equal(bench.source->zone_count, 2);
+    assert_false(zone("intel-rapl:0")->identified);
+    expect_told("/sys/class/powercap/intel-rapl:0 (and 1 more): the link leads nowhere");
+    expect_nothing_told();
+}
+
+static void test_entry_that_is_no_folder(void **state) {
+    const struct tree *tree = *state;
+    tree_write(tree, "sys/class/powercap/intel-rapl:0", "text\n");
+    tree_add_zone(tree, "intel-rapl:1", "package-1", 1, RANGE_61_UJ);
+    assert_int_equal(discover(), 1);
+    assert_false(zone("intel-rapl:0")->identified);
+    assert_true(zone("intel-rapl:1")->identified);
+    expect_told("/sys/class/powercap/intel-rapl:0/name: Not a directory");
+    expect_nothing_told();
+}
+
+static void test_range_that_cannot_be_told_leaves_no_modulus(void **state) {
+    const struct tree *tree = *state;
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 1, 0);
+    tree_add_zone(tree, "intel-rapl:1", "package-1", 1, 0);
+    tree_add_zone(tree, "intel-rapl:2", "package-2", 1, 0);
+    tree_set(tree, "intel-rapl:1", "max_energy_range_uj", "-1\n");
+    tree_set(tree, "intel-rapl:2", "max_energy_range_uj", "18446744073709551616\n");
+    assert_int_equal(discover(), 1);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(bench.source->zones[i]->traits.modulus, 0);
+        assert_int_equal(bench.source->zones[i]->range_uj, 0);
+        assert_int_equal(bench.source->zones[i]->error, 0);
+    }
+    expect_told("/sys/class/powercap/intel-rapl:0/max_energy_range_uj: No such file");
+    expect_told("/sys/class/powercap/intel-rapl:1/max_energy_range_uj: does not hold a number");
+    expect_told("/sys/class/powercap/intel-rapl:2/max_energy_range_uj: holds a number of more");
+    expect_nothing_told();
+}
+
+static void test_range_of_zero_is_told_in_words(void **state) {
+    const struct tree *tree = *state;
+    struct rapl_problem problem;
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 1, 0);
+    tree_set(tree, "intel-rapl:0", "max_energy_range_uj", "0\n");
+    assert_int_equal(discover(), 1);
+    assert_int_equal(zone("intel-rapl:0")->traits.modulus, 0);
+    assert_true(problems_next(&bench.problems, &problem));
+    assert_non_null(strstr(problem.reason, "intel-rapl:0/max_energy_range_uj"));
+    assert_null(strstr(problem.reason, "Success"));
+}
+
+/* --- ceiling --------------------------------------------------------------------------------- */
+
+static void set_limit(const char *id, const char *attribute, uint64_t uw) {
+    tree_set(bench.tree, id, attribute, "%" PRIu64 "\n", uw);
+}
+
+static void expect_ceiling(const char *id, uint64_t watts) {
+    assert_int_equal(zone(id)->traits.ceiling_uw, watts * WATT);
+}
+
+static void test_ceiling_is_four_times_the_largest_limit(void **state) {
+    const struct tree *tree = *state;
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 1, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:1", "package-1", 1, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:2", "package-2", 1, RANGE_61_UJ);
+    set_limit("intel-rapl:0", "constraint_0_power_limit_uw", 125 * WATT);
+    set_limit("intel-rapl:0", "constraint_0_max_power_uw", 100 * WATT);
+    set_limit("intel-rapl:0", "constraint_1_power_limit_uw", 150 * WATT);
+    set_limit("intel-rapl:1", "constraint_0_power_limit_uw", 95 * WATT);
+    set_limit("intel-rapl:1", "constraint_2_max_power_uw", 205 * WATT);
+    set_limit("intel-rapl:2", "constraint_9_power_limit_uw", 300 * WATT);
+    set_limit("intel-rapl:2", "constraint_10_power_limit_uw", 400 * WATT);
+    assert_int_equal(discover(), 1);
+    expect_ceiling("intel-rapl:0", 600);
+    expect_ceiling("intel-rapl:1", 820);
+    expect_ceiling("intel-rapl:2", 1200);
+    expect_nothing_told();
+}
+
+static void test_ceiling_is_at_least_250_watts(void **state) {
+    const struct tree *tree = *state;
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 1, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:1", "package-1", 1, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:2", "package-2", 1, RANGE_61_UJ);
+    set_limit("intel-rapl:0", "constraint_0_power_limit_uw", 15 * WATT);
+    set_limit("intel-rapl:1", "constraint_0_power_limit_uw", 62 * WATT);
+    set_limit("intel-rapl:2", "constraint_0_power_limit_uw", 63 * WATT);
+    assert_int_equal(discover(), 1);
+    expect_ceiling("intel-rapl:0", 250);
+    expect_ceiling("intel-rapl:1", 250);
+    expect_ceiling("intel-rapl:2", 252);
+}
+
+static void test_limits_of_3_kw_and_more_tell_nothing(void **state) {
+    const struct tree *tree = *state;
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 1, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:1", "package-1", 1, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:2", "package-2", 1, RANGE_61_UJ);
+    set_limit("intel-rapl:0", "constraint_0_power_limit_uw", 3000 * WATT);
+    set_limit("intel-rapl:1", "constraint_0_power_limit_uw", 4095 * WATT);
+    set_limit("intel-rapl:1", "constraint_1_power_limit_uw", 100 * WATT);
+    set_limit("intel-rapl:2", "constraint_0_power_limit_uw", 3000 * WATT - 1);
+    assert_int_equal(discover(), 1);
+    expect_ceiling("intel-rapl:0", 1000);
+    expect_ceiling("intel-rapl:1", 400);
+    assert_int_equal(zone("intel-rapl:2")->traits.ceiling_uw, 4 * (3000 * WATT - 1));
+}
+
+static void test_ceiling_is_1000_watts_where_nothing_is_known(void **state) {
+    const struct tree *tree = *state;
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 1, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:1", "package-1", 1, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:2", "package-2", 1, RANGE_61_UJ);
+    set_limit("intel-rapl:1", "constraint_0_power_limit_uw", 0);
+    tree_set(tree, "intel-rapl:2", "constraint_0_max_power_uw", FAKE_ERRNO, ENODATA);
+    assert_int_equal(discover(), 1);
+    expect_ceiling("intel-rapl:0", 1000);
+    expect_ceiling("intel-rapl:1", 1000);
+    expect_ceiling("intel-rapl:2", 1000);
+    expect_nothing_told();
+}
+
+static void test_limit_that_holds_no_number_is_told(void **state) {
+    const struct tree *tree = *state;
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 1, RANGE_61_UJ);
+    tree_set(tree, "intel-rapl:0", "constraint_0_power_limit_uw", "unlimited\n");
+    set_limit("intel-rapl:0", "constraint_1_power_limit_uw", 100 * WATT);
+    assert_int_equal(discover(), 1);
+    expect_ceiling("intel-rapl:0", 400);
+    expect_told("constraint_0_power_limit_uw: does not hold a number");
+    expect_nothing_told();
+}
+
+static void test_core_and_uncore_have_the_ceiling_of_their_package(void **state) {
+    const struct tree *tree = *state;
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 1, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:0:0", "core", 1, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:0:1", "uncore", 1, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:0:2", "dram", 1, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:0:3", "gpu", 1, RANGE_61_UJ);
+    set_limit("intel-rapl:0", "constraint_0_power_limit_uw", 200 * WATT);
+    set_limit("intel-rapl:0:0", "constraint_0_power_limit_uw", 10 * WATT);
+    set_limit("intel-rapl:0:2", "constraint_0_power_limit_uw", 70 * WATT);
+    assert_int_equal(discover(), 1);
+    expect_ceiling("intel-rapl:0", 800);
+    expect_ceiling("intel-rapl:0:0", 800);
+    expect_ceiling("intel-rapl:0:1", 800);
+    expect_ceiling("intel-rapl:0:2", 280);
+    expect_ceiling("intel-rapl:0:3", 1000);
+}
+
+static void test_max_power_replaces_all_but_psys(void **state) {
+    const struct tree *tree = *state;
+    open_with_max_power(42 * WATT);
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 1, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:0:0", "core", 1, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:0:1", "dram", 1, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:1", "psys", 1, RANGE_1_J);
+    tree_add_zone(tree, "intel-rapl:2", "psys-1", 1, RANGE_1_J);
+    set_limit("intel-rapl:0", "constraint_0_power_limit_uw", 200 * WATT);
+    set_limit("intel-rapl:1", "constraint_0_power_limit_uw", 200 * WATT);
+    assert_int_equal(discover(), 1);
+    expect_ceiling("intel-rapl:0", 42);
+    expect_ceiling("intel-rapl:0:0", 42);
+    expect_ceiling("intel-rapl:0:1", 42);
+    expect_ceiling("intel-rapl:1", 50000);
+    expect_ceiling("intel-rapl:2", 50000);
+}
+
+static void test_nothing_stays_open(void **state) {
+    const struct tree *tree = *state;
+    const size_t before = tree_count_descriptors();
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 1, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:1", "package-1", 1, RANGE_61_UJ);
+    tree_remove(tree, "sys/class/powercap/intel-rapl:1/name");
+    for (int i = 0; i < 5; i++)
+        assert_true(discover() >= 0);
+    assert_int_equal(tree_count_descriptors(), before + 1);
+    open_with_max_power(0);
+    assert_int_equal(tree_count_descriptors(), before);
+}
+
+#define IN_TREE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        IN_TREE(test_zones_of_two_packages),
+        IN_TREE(test_ids_are_hexadecimal_and_in_their_order),
+        IN_TREE(test_control_types_are_ranked),
+        IN_TREE(test_what_is_not_rapl_is_ignored),
+        IN_TREE(test_class_that_is_missing_or_empty),
+        IN_TREE(test_zones_come_and_go),
+        IN_TREE(test_zone_that_has_gone_is_opened_anew),
+        IN_TREE(test_read_error_that_may_pass_keeps_the_file),
+        IN_TREE(test_zones_stay_while_the_class_cannot_be_listed),
+        IN_TREE(test_unwanted_zone_is_not_read),
+        IN_TREE(test_readings_are_stamped_between_the_reads),
+        IN_TREE(test_one_bad_zone_never_costs_another),
+        IN_TREE(test_zone_without_a_name_is_left_out),
+        IN_TREE(test_sub_zone_without_its_parent_is_left_out),
+        IN_TREE(test_link_that_leads_nowhere_is_told_as_such),
+        IN_TREE(test_entry_that_is_no_folder),
+        IN_TREE(test_range_that_cannot_be_told_leaves_no_modulus),
+        IN_TREE(test_range_of_zero_is_told_in_words),
+        IN_TREE(test_ceiling_is_four_times_the_largest_limit),
+        IN_TREE(test_ceiling_is_at_least_250_watts),
+        IN_TREE(test_limits_of_3_kw_and_more_tell_nothing),
+        IN_TREE(test_ceiling_is_1000_watts_where_nothing_is_known),
+        IN_TREE(test_limit_that_holds_no_number_is_told),
+        IN_TREE(test_core_and_uncore_have_the_ceiling_of_their_package),
+        IN_TREE(test_max_power_replaces_all_but_psys),
+        IN_TREE(test_nothing_stays_open),
+    };
+    return cmocka_run_group_tests_name("powercap", tests, NULL, NULL);
+}

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+#include "problem.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmocka_all.h"
+#include "fakes.h"
+#include "sysfs.h"
+
+static int setup(void **state) {
+    static struct problems problems;
+    problems = (struct problems){.root = "/"};
+    fake_clocks_stop();
+    *state = &problems;
+    return 0;
+}
+
+static int teardown(void **state) {
+    problems_free(*state);
+    fakes_end();
+    return 0;
+}
+
+static struct rapl_problem next(struct problems *problems) {
+    struct rapl_problem problem = {.reason = NULL};
+    assert_true(problems_next(problems, &problem));
+    assert_non_null(problem.reason);
+    assert_non_null(problem.remedy);
+    assert_null(strchr(problem.reason, '\n'));
+    assert_null(strchr(problem.remedy, '\n'));
+    return problem;
+}
+
+static void expect_nothing(struct problems *problems) {
+    struct rapl_problem problem;
+    assert_false(problems_next(problems, &problem));
+}
+
+static void expect_holds(const char *text, const char *part) {
+    if (strstr(text, part) == NULL)
+        fail_msg("\"%s\" does not hold \"%s\"", text, part);
+}
+
+static void energy_pass(struct problems *problems, int error, unsigned int zones) {
+    problems_begin(problems, PROBLEM_ENERGY, PROBLEM_ENERGY);
+    for (unsigned int i = 0; i < zones; i++) {
+        char subject[32];
+        snprintf(subject, sizeof(subject), "sys/zone-%u/energy_uj", i);
+        problems_raise(problems, PROBLEM_ENERGY, error, subject);
+    }
+    problems_end(problems, PROBLEM_ENERGY, PROBLEM_ENERGY);
+}
+
+static void test_cause_is_told_once(void **state) {
+    struct problems *problems = *state;
+    expect_nothing(problems);
+    for (int i = 0; i < 3; i++) {
+        energy_pass(problems, -EIO, 1);
+        if (i == 0) {
+            const struct rapl_problem problem = next(problems);
+            assert_false(problem.over);
+            assert_int_equal(problem.severity, RAPL_ERROR);
+            assert_int_equal(problem.since_ns, FAKE_EPOCH_NS);
+            assert_string_equal(problem.reason, "/sys/zone-0/energy_uj: Input/output error");
+        }
+        expect_nothing(problems);
+        fake_clocks_pass(7200 * NS_PER_S);
+    }
+}
+
+static void test_one_message_for_many_zones(void **state) {
+    struct problems *problems = *state;
+    energy_pass(problems, -EACCES, 12);
+    expect_holds(next(problems).reason, "/sys/zone-0/energy_uj (and 11 more): Permission denied");
+    expect_nothing(problems);
+}
+
+static void test_count_is_that_of_the_last_pass(void **state) {
+    struct problems *problems = *state;
+    energy_pass(problems, -EACCES, 12);
+    energy_pass(problems, -EACCES, 3);
+    expect_holds(next(problems).reason, "(and 2 more)");
+}
+
+static void test_one_zone_is_not_counted(void **state) {
+    struct problems *problems = *state;
+    energy_pass(problems, -EACCES, 1);
+    assert_null(strstr(next(problems).reason, "more"));
+}
+
+static void test_each_errno_is_a_cause(void **state) {
+    struct problems *problems = *state;
+    problems_begin(problems, PROBLEM_ENERGY, PROBLEM_ENERGY);
+    problems_raise(problems, PROBLEM_ENERGY, -EIO, "sys/a");
+    problems_raise(problems, PROBLEM_ENERGY, -EACCES, "sys/b");
+    problems_end(problems, PROBLEM_ENERGY, PROBLEM_ENERGY);
+    expect_holds(next(problems).reason, "/sys/a: Input/output error");
+    expect_holds(next(problems).reason, "/sys/b: Permission denied");
+    expect_nothing(problems);
+}
+
+static void test_end_is_told(void **state) {
+    struct problems *problems = *state;
+    energy_pass(problems, -EIO, 1);
+    (void)next(problems);
+    energy_pass(problems, -EIO, 0);
+    const struct rapl_problem over = next(problems);
+    assert_true(over.over);
+    assert_int_equal(over.severity, RAPL_INFO);
+    assert_string_equal(over.remedy, "");
+    expect_holds(over.reason, "/sys/zone-0/energy_uj");
+    expect_nothing(problems);
+    energy_pass(problems, -EIO, 0);
+    expect_nothing(problems);
+}
+
+static void test_end_of_what_was_not_told_is_not_told(void **state) {
+    struct problems *problems = *state;
+    energy_pass(problems, -EIO, 1);
+    energy_pass(problems, -EIO, 0);
+    expect_nothing(problems);
+}
+
+static void test_flutter_is_told_once_an_hour(void **state) {
+    struct problems *problems = *state;
+    energy_pass(problems, -EIO, 1);
+    (void)next(problems);
+    energy_pass(problems, -EIO, 0);
+    assert_true(next(problems).over);
+    fake_clocks_pass(3600 * NS_PER_S - 1);
+    energy_pass(problems, -EIO, 1);
+    expect_nothing(problems);
+    /* it is not over, either, for nobody knows that it came again */
+    energy_pass(problems, -EIO, 0);
+    expect_nothing(problems);
+    energy_pass(problems, -EIO, 1);
+    fake_clocks_pass(1);
+    const struct rapl_problem again = next(problems);
+    assert_false(again.over);
+    assert_int_equal(again.since_ns, FAKE_EPOCH_NS + 3600 * NS_PER_S - 1);
+}
+
+static void test_return_before_its_end_was_told_is_no_end(void **state) {
+    struct problems *problems = *state;
+    energy_pass(problems, -EIO, 1);
+    (void)next(problems);
+    energy_pass(problems, -EIO, 0);
+    energy_pass(problems, -EIO, 1);
+    expect_nothing(problems);
+}
+
+static void test_pass_ends_its_own_causes_alone(void **state) {
+    struct problems *problems = *state;
+    problems_raise(problems, PROBLEM_CLASS, -ENOENT, "sys/class/powercap");
+    problems_raise(problems, PROBLEM_RANGE, -ENOENT, "sys/a");
+    energy_pass(problems, -EIO, 1);
+    for (int i = 0; i < 3; i++)
+        (void)next(problems);
+    problems_begin(problems, PROBLEM_CLASS, PROBLEM_NAME);
+    problems_end(problems, PROBLEM_CLASS, PROBLEM_NAME);
+    const struct rapl_problem over = next(problems);
+    assert_true(over.over);
+    expect_holds(over.reason, "/sys/class/powercap");
+    expect_nothing(problems);
+}
+
+static void test_event_is_told_once_per_zone(void **state) {
+    struct problems *problems = *state;
+    problems_raise(problems, PROBLEM_JUMPED, 0, "package-0");
+    problems_raise(problems, PROBLEM_JUMPED, 0, "package-1");
+    expect_holds(next(problems).reason, "package-0 ");
+    expect_holds(next(problems).reason, "package-1 ");
+    expect_nothing(problems);
+    problems_raise(problems, PROBLEM_JUMPED, 0, "package-0");
+    expect_nothing(problems);
+    fake_clocks_pass(3600 * NS_PER_S);
+    expect_holds(next(problems).reason, "package-0 ");
+    expect_nothing(problems);
+}
+
+static void test_an_hour_of_sleep_is_an_hour(void **state) {
+    struct problems *problems = *state;
+    problems_raise(problems, PROBLEM_JUMPED, 0, "package-0");
+    (void)next(problems);
+    problems_raise(problems, PROBLEM_JUMPED, 0, "package-0");
+    fake_clocks_sleep(3600 * NS_PER_S);
+    (void)next(problems);
+}
+
+static void test_first_one_forward_names_max_power(void **state) {
+    struct problems *problems = *state;
+    problems_raise(problems, PROBLEM_JUMPED, 0, "package-0");
+    const struct rapl_problem problem = next(problems);
+    assert_int_equal(problem.severity, RAPL_WARNING);
+    expect_holds(problem.remedy, "MaxPower");
+    expect_holds(problem.remedy, "--max-power");
+}
+
+static void test_every_cause_has_words(void **state) {
+    struct problems *problems = *state;
+    static const struct {
+        enum problem_cause cause;
+        int error;
+        enum rapl_severity severity;
+        bool remedied;
+    } causes[] = {
+        {PROBLEM_ROOT, -ENOENT, RAPL_ERROR, true},
+        {PROBLEM_CLASS, -ENOENT, RAPL_ERROR, true},
+        {PROBLEM_NO_ZONES, 0, RAPL_ERROR, true},
+        {PROBLEM_MASKED, 0, RAPL_ERROR, true},
+        {PROBLEM_NAME, -ENOENT, RAPL_WARNING, true},
+        {PROBLEM_RANGE, -ENOENT, RAPL_WARNING, true},
+        {PROBLEM_LIMIT, -EBADMSG, RAPL_WARNING, true},
+        {PROBLEM_SELECTION, 0, RAPL_ERROR, true},
+        {PROBLEM_ENERGY, -EACCES, RAPL_ERROR, true},
+        {PROBLEM_ENERGY, -EMFILE, RAPL_ERROR, true},
+        {PROBLEM_ENERGY, -ENOENT, RAPL_WARNING, true},
+        {PROBLEM_GONE, 0, RAPL_WARNING, true},
+        {PROBLEM_GONE_FROM_TOTAL, 0, RAPL_WARNING, true},
+        {PROBLEM_ENERGY, -EIO, RAPL_ERROR, true},
+        {PROBLEM_ENERGY, SYSFS_NOT_A_NUMBER, RAPL_ERROR, true},
+        {PROBLEM_DUPLICATE, 0, RAPL_WARNING, false},
+        {PROBLEM_PARTED, 0, RAPL_WARNING, false},
+        {PROBLEM_JUMPED, 0, RAPL_WARNING, true},
+        {PROBLEM_UNDECIDED, 0, RAPL_WARNING, true},
+    };
+    for (size_t i = 0; i < COUNT_OF(causes); i++) {
+        problems_raise(problems, causes[i].cause, causes[i].error, "the-subject");
+        const struct rapl_problem problem = next(problems);
+        expect_holds(problem.reason, "the-subject");
+        assert_int_equal(problem.severity, causes[i].severity);
+        assert_int_equal(problem.remedy[0] != '\0', causes[i].remedied);
+    }
+}
+
+static void test_root_stands_before_the_path(void **state) {
+    struct problems *problems = *state;
+    problems->root = "/host";
+    energy_pass(problems, -EACCES, 1);
+    problems_raise(problems, PROBLEM_RANGE, SYSFS_EMPTY, "sys/b");
+    struct rapl_problem problem = next(problems);
+    expect_holds(problem.reason, "/host/sys/zone-0/energy_uj: ");
+    if (geteuid() != 0)
+        expect_holds(problem.remedy, "/host/sys/devices");
+    problem = next(problems);
+    expect_holds(problem.reason, "/host/sys/b: is empty");
+    expect_holds(problem.remedy, "/host/sys/b");
+}
+
+static void test_world_readable_counters_are_never_the_remedy(void **state) {
+    struct problems *problems = *state;
+    energy_pass(problems, -EACCES, 1);
+    const struct rapl_problem problem = next(problems);
+    static const char *const bad[] = {"0444", "a+r", "o+r", "644", "777"};
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
+        assert_null(strstr(problem.remedy, bad[i]));
+}
+
+static void test_zones_that_have_gone_are_counted(void **state) {
+    struct problems *problems = *state;
+    problems_begin(problems, PROBLEM_ENERGY, PROBLEM_GONE_FROM_TOTAL);
+    problems_raise(problems, PROBLEM_GONE_FROM_TOTAL, 0, "package-1");
+    problems_raise(problems, PROBLEM_GONE_FROM_TOTAL, 0, "package-1/dram");
+    problems_end(problems, PROBLEM_ENERGY, PROBLEM_GONE_FROM_TOTAL);
+    expect_holds(next(problems).reason, "package-1 (and 1 more) has gone; total goes on");
+    problems_begin(problems, PROBLEM_ENERGY, PROBLEM_GONE_FROM_TOTAL);
+    problems_end(problems, PROBLEM_ENERGY, PROBLEM_GONE_FROM_TOTAL);
+    assert_true(next(problems).over);
+}
+
+static void test_long_subject_is_cut(void **state) {
+    struct problems *problems = *state;
+    char subject[4000];
+    memset(subject, 's', sizeof(subject) - 1);
+    subject[sizeof(subject) - 1] = '\0';
+    problems_raise(problems, PROBLEM_NAME, -EIO, subject);
+    const struct rapl_problem problem = next(problems);
+    assert_int_equal(strlen(problem.reason), sizeof(problems->reason) - 1);
+}
+
+static void test_errors_have_words(void **state) {
+    (void)state;
+    static const int own[] = {SYSFS_NOT_REGULAR,  SYSFS_TOO_LONG,     SYSFS_EMPTY,
+                              SYSFS_NOT_A_NUMBER, SYSFS_OUT_OF_RANGE, ZONE_WITHOUT_PARENT,
+                              ZONE_WITHOUT_RANGE};
+    for (size_t i = 0; i < COUNT_OF(own); i++) {
+        assert_string_not_equal(problem_word_error(own[i]), strerror(-own[i]));
+        for (size_t j = 0; j < i; j++)
+            assert_string_not_equal(problem_word_error(own[i]), problem_word_error(own[j]));
+    }
+    assert_string_equal(problem_word_error(-EACCES), strerror(EACCES));
+}
+
+static void test_errors_of_a_zone_that_has_gone(void **state) {
+    (void)state;
+    assert_true(problem_means_gone(-ENODEV));
+    assert_true(problem_means_gone(-ENOENT));
+    assert_true(problem_means_gone(-ENXIO));
+    assert_false(problem_means_gone(0));
+    assert_false(problem_means_gone(-EIO));
+    assert_false(problem_means_gone(-EACCES));
+    assert_false(problem_means_gone(-ENODATA));
+}
+
+#define TOLD(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TOLD(test_cause_is_told_once),
+        TOLD(test_one_message_for_many_zones),
+        TOLD(test_count_is_that_of_the_last_pass),
+        TOLD(test_one_zone_is_not_counted),
+        TOLD(test_each_errno_is_a_cause),
+        TOLD(test_end_is_told),
+        TOLD(test_end_of_what_was_not_told_is_not_told),
+        TOLD(test_flutter_is_told_once_an_hour),
+        TOLD(test_return_before_its_end_was_told_is_no_end),
+        TOLD(test_pass_ends_its_own_causes_alone),
+        TOLD(test_event_is_told_once_per_zone),
+        TOLD(test_an_hour_of_sleep_is_an_hour),
+        TOLD(test_first_one_forward_names_max_power),
+        TOLD(test_every_cause_has_words),
+        TOLD(test_root_stands_before_the_path),
+        TOLD(test_world_readable_counters_are_never_the_remedy),
+        TOLD(test_zones_that_have_gone_are_counted),
+        TOLD(test_long_subject_is_cut),
+        TOLD(test_errors_have_words),
+        TOLD(test_errors_of_a_zone_that_has_gone),
+    };
+    return cmocka_run_group_tests_name("problem", tests, NULL, NULL);
+}

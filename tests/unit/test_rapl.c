@@ -1,0 +1,888 @@
+/* SPDX-License-Identifier: MIT */
+/* The whole core over a temporary tree, with clocks that move when told to. */
+#include "rapl.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmocka_all.h"
+#include "fakes.h"
+#include "tree.h"
+
+#define JOULE UINT64_C(1000000)
+#define WATT UINT64_C(1000000)
+#define PACKAGE "intel-rapl:0"
+#define CORE "intel-rapl:0:0"
+#define DRAM "intel-rapl:0:1"
+#define PSYS "intel-rapl:1"
+#define ONLINE "sys/devices/system/cpu/online"
+
+static struct {
+    struct tree *tree;
+    struct rapl *rapl;
+    const struct rapl_report *report;
+    size_t descriptors;
+} run;
+
+static int setup(void **state) {
+    void *tree = NULL;
+    if (tree_setup(&tree) != 0)
+        return -1;
+    run.tree = tree;
+    run.rapl = NULL;
+    run.report = NULL;
+    run.descriptors = tree_count_descriptors();
+    fake_clocks_stop();
+    *state = tree;
+    return 0;
+}
+
+/* Whatever a test did, nothing stays open. */
+static int teardown(void **state) {
+    rapl_close(run.rapl);
+    run.rapl = NULL;
+    const bool closed = tree_count_descriptors() == run.descriptors;
+    return tree_teardown(state) == 0 && closed ? 0 : -1;
+}
+
+/* One package with core and dram, and psys: 1000, 2000, 3000 and 4000 J on their counters. */
+static void add_machine(void) {
+    tree_set_vendor(run.tree, "GenuineIntel");
+    tree_write(run.tree, ONLINE, "0-1\n");
+    tree_add_zone(run.tree, PACKAGE, "package-0", 1000 * JOULE, RANGE_61_UJ);
+    tree_add_zone(run.tree, CORE, "core", 2000 * JOULE, RANGE_61_UJ);
+    tree_add_zone(run.tree, DRAM, "dram", 3000 * JOULE, RANGE_15_UJ);
+    tree_add_zone(run.tree, PSYS, "psys", 4000 * JOULE, RANGE_1_J);
+}
+
+static struct rapl_options default_options(void) {
+    struct rapl_options options = RAPL_OPTIONS_DEFAULT;
+    options.root = run.tree->path;
+    return options;
+}
+
+static void open_with(const struct rapl_options *options) {
+    assert_int_equal(rapl_open(options, &run.rapl), 0);
+    assert_non_null(run.rapl);
+}
+
+static void open_default(void) {
+    const struct rapl_options options = default_options();
+    open_with(&options);
+}
+
+static void open_machine(void) {
+    add_machine();
+    open_default();
+}
+
+static void set_joules(const char *id, uint64_t joules) {
+    tree_set_energy(run.tree, id, joules * JOULE);
+}
+
+static void report(void) {
+    assert_int_equal(rapl_report(run.rapl, &run.report), 0);
+}
+
+static void report_after(uint64_t seconds) {
+    fake_clocks_pass(seconds * NS_PER_S);
+    report();
+}
+
+static const struct rapl_value *find(const char *name) {
+    for (size_t i = 0; i < run.report->value_count; i++) {
+        if (strcmp(run.report->values[i].name, name) == 0)
+            return &run.report->values[i];
+    }
+    return NULL;
+}
+
+static void expect_power(const char *name, uint64_t energy_j, uint64_t power_w) {
+    const struct rapl_value *value = find(name);
+    if (value == NULL)
+        fail_msg("%s says nothing", name);
+    assert_int_equal(value->energy_uj, energy_j * JOULE);
+    assert_true(value->has_power);
+    assert_int_equal(value->power_uw, power_w * WATT);
+}
+
+static void expect_energy_alone(const char *name, uint64_t energy_j) {
+    const struct rapl_value *value = find(name);
+    if (value == NULL)
+        fail_msg("%s says nothing", name);
+    assert_int_equal(value->energy_uj, energy_j * JOULE);
+    assert_false(value->has_power);
+}
+
+static void expect_silence(const char *name) {
+    if (find(name) != NULL)
+        fail_msg("%s says something", name);
+}
+
+static struct rapl_problem next_problem(const char *part) {
+    struct rapl_problem problem = {.reason = NULL};
+    if (!rapl_next_problem(run.rapl, &problem))
+        fail_msg("nothing is told of \"%s\"", part);
+    if (strstr(problem.reason, part) == NULL)
+        fail_msg("\"%s\" does not hold \"%s\"", problem.reason, part);
+    return problem;
+}
+
+static void expect_nothing_told(void) {
+    struct rapl_problem problem;
+    if (rapl_next_problem(run.rapl, &problem))
+        fail_msg("\"%s\"", problem.reason);
+}
+
+/* --- opening --------------------------------------------------------------------------------- */
+
+static void test_wrong_options_are_refused(void **state) {
+    (void)state;
+    static const char *const empty[] = {""};
+    struct rapl *rapl = NULL;
+    add_machine();
+    struct rapl_options options = default_options();
+    options.root = "";
+    assert_int_equal(rapl_open(&options, &rapl), -EINVAL);
+    options = default_options();
+    options.include = empty;
+    options.include_count = 1;
+    assert_int_equal(rapl_open(&options, &rapl), -EINVAL);
+    options = default_options();
+    options.exclude = empty;
+    options.exclude_count = 1;
+    assert_int_equal(rapl_open(&options, &rapl), -EINVAL);
+    options = default_options();
+    options.source = RAPL_SOURCE_PERF;
+    assert_int_equal(rapl_open(&options, &rapl), -ENOTSUP);
+    options.source = RAPL_SOURCE_MSR;
+    assert_int_equal(rapl_open(&options, &rapl), -ENOTSUP);
+    assert_null(rapl);
+    rapl_close(NULL);
+}
+
+static void test_root_comes_from_the_environment(void **state) {
+    (void)state;
+    struct rapl_options options = RAPL_OPTIONS_DEFAULT;
+    char root[256];
+    add_machine();
+    snprintf(root, sizeof(root), "%s//", run.tree->path);
+    assert_int_equal(setenv("HOST_MOUNT_PREFIX", root, 1), 0);
+    open_with(&options);
+    assert_string_equal(rapl_root(run.rapl), run.tree->path);
+    assert_int_equal(rapl_zone_count(run.rapl), 4);
+    /* a root that is given wins */
+    rapl_close(run.rapl);
+    options.root = "/nowhere";
+    open_with(&options);
+    assert_string_equal(rapl_root(run.rapl), "/nowhere");
+    rapl_close(run.rapl);
+    run.rapl = NULL;
+    assert_int_equal(setenv("HOST_MOUNT_PREFIX", "", 1), 0);
+    options.root = NULL;
+    open_with(&options);
+    assert_string_equal(rapl_root(run.rapl), "/");
+    assert_int_equal(unsetenv("HOST_MOUNT_PREFIX"), 0);
+}
+
+static void test_missing_root_is_a_problem_and_no_error(void **state) {
+    const struct tree *tree = *state;
+    char root[256];
+    struct rapl_options options = RAPL_OPTIONS_DEFAULT;
+    snprintf(root, sizeof(root), "%s/late", tree->path);
+    options.root = root;
+    open_with(&options);
+    assert_int_equal(rapl_zone_count(run.rapl), 0);
+    assert_int_equal(rapl_readable_count(run.rapl), 0);
+    assert_int_equal(rapl_power_ready_ns(run.rapl), 0);
+    assert_string_equal(rapl_vendor(run.rapl), "unknown");
+    assert_int_equal(next_problem(root).severity, RAPL_ERROR);
+    report_after(59);
+    assert_int_equal(run.report->value_count, 0);
+    assert_int_equal(run.report->time_ns, FAKE_EPOCH_NS + 59 * NS_PER_S);
+    expect_nothing_told();
+    /* it is there a minute later */
+    tree_write(tree, "late/sys/class/powercap/intel-rapl:0/name", "package-0\n");
+    tree_write(tree, "late/sys/class/powercap/intel-rapl:0/max_energy_range_uj", "262143328850\n");
+    tree_write(tree, "late/sys/class/powercap/intel-rapl:0/energy_uj", "5\n");
+    report_after(1);
+    expect_energy_alone("package-0", 0);
+    assert_true(next_problem(root).over);
+    expect_nothing_told();
+    report_after(10);
+    expect_power("package-0", 0, 0);
+}
+
+static void test_no_zones_are_a_problem_and_no_error(void **state) {
+    (void)state;
+    open_default();
+    assert_int_equal(next_problem("sys/class/powercap").severity, RAPL_ERROR);
+    report_after(10);
+    assert_int_equal(run.report->value_count, 0);
+    assert_int_equal(run.report->health.samples, 2);
+    expect_nothing_told();
+}
+
+static void test_zones_are_described(void **state) {
+    (void)state;
+    struct rapl_zone zone;
+    open_machine();
+    assert_string_equal(rapl_source_name(run.rapl), "powercap");
+    assert_string_equal(rapl_vendor(run.rapl), "Intel");
+    assert_int_equal(rapl_zone_count(run.rapl), 4);
+    assert_int_equal(rapl_readable_count(run.rapl), 4);
+    rapl_zone(run.rapl, 2, &zone);
+    assert_string_equal(zone.id, DRAM);
+    assert_string_equal(zone.name, "package-0/dram");
+    assert_string_equal(zone.path, "sys/class/powercap/" DRAM "/energy_uj");
+    assert_int_equal(zone.unit_nj, 15258);
+    assert_int_equal(zone.range_uj, RANGE_15_UJ);
+    assert_int_equal(zone.ceiling_uw, 1000 * WATT);
+    assert_int_equal(zone.error, 0);
+    assert_true(zone.reported);
+    assert_null(zone.mirrors);
+    expect_nothing_told();
+}
+
+/* --- intervals ------------------------------------------------------------------------------- */
+
+static void test_every_prompt_is_answered(void **state) {
+    (void)state;
+    open_machine();
+    report();
+    assert_int_equal(run.report->value_count, 5);
+    expect_energy_alone("package-0", 0);
+    expect_energy_alone("total", 0);
+    fake_clocks_pass(NS_PER_MS);
+    report();
+    assert_int_equal(run.report->value_count, 5);
+    expect_energy_alone("psys", 0);
+    /* and the next one's power covers the whole span */
+    set_joules(PACKAGE, 1010);
+    fake_clocks_pass(999 * NS_PER_MS);
+    report();
+    expect_power("package-0", 10, 10);
+    expect_power("total", 10, 10);
+}
+
+static void test_power_is_energy_over_time(void **state) {
+    (void)state;
+    open_machine();
+    set_joules(PACKAGE, 1100);
+    set_joules(CORE, 2060);
+    set_joules(DRAM, 3050);
+    set_joules(PSYS, 4200);
+    report_after(10);
+    assert_int_equal(run.report->value_count, 5);
+    expect_power("package-0", 100, 10);
+    expect_power("package-0/core", 60, 6);
+    expect_power("package-0/dram", 50, 5);
+    expect_power("psys", 200, 20);
+    expect_power("total", 150, 15);
+    assert_int_equal(run.report->time_ns, FAKE_EPOCH_NS + 10 * NS_PER_S);
+    assert_int_equal(run.report->health.zones, 4);
+    assert_int_equal(run.report->health.samples, 2);
+    assert_int_equal(run.report->health.read_errors, 0);
+    assert_string_equal(run.report->health.source, "powercap");
+    assert_int_equal(run.report->health.rediscoveries, 0);
+    report_after(10);
+    expect_power("package-0", 100, 0);
+    expect_power("total", 150, 0);
+}
+
+static void test_power_is_ready_after_50_ms(void **state) {
+    (void)state;
+    open_machine();
+    assert_int_equal(rapl_power_ready_ns(run.rapl), fake_clocks_monotonic_ns() + 50 * NS_PER_MS);
+    report_after(1);
+    assert_int_equal(rapl_power_ready_ns(run.rapl), fake_clocks_monotonic_ns() + 50 * NS_PER_MS);
+}
+
+static void test_whole_joules_take_half_a_second(void **state) {
+    const struct tree *tree = *state;
+    tree_add_zone(tree, "intel-rapl:0", "psys", 5 * JOULE, RANGE_1_J);
+    open_default();
+    assert_int_equal(rapl_power_ready_ns(run.rapl), fake_clocks_monotonic_ns() + 500 * NS_PER_MS);
+    set_joules("intel-rapl:0", 55);
+    fake_clocks_pass(400 * NS_PER_MS);
+    report();
+    expect_energy_alone("psys", 50);
+    fake_clocks_pass(100 * NS_PER_MS);
+    report();
+    expect_power("psys", 50, 100);
+}
+
+static void test_wrap_is_counted_to_the_tick(void **state) {
+    (void)state;
+    add_machine();
+    tree_set_energy(run.tree, PACKAGE, RANGE_61_UJ - 99 * JOULE);
+    open_default();
+    tree_set_energy(run.tree, PACKAGE, 1 * JOULE - 61);
+    report_after(10);
+    expect_power("package-0", 100, 10);
+    expect_power("total", 100, 10);
+    assert_int_equal(run.report->health.wraps, 1);
+    assert_int_equal(run.report->health.resets, 0);
+    expect_nothing_told();
+}
+
+static void test_reset_leaves_the_interval_out_and_the_next_goes_on(void **state) {
+    (void)state;
+    open_machine();
+    set_joules(PACKAGE, 1100);
+    report_after(10);
+    set_joules(PACKAGE, 3);
+    report_after(10);
+    expect_silence("package-0");
+    expect_silence("total");
+    expect_power("package-0/core", 0, 0);
+    assert_int_equal(run.report->health.resets, 1);
+    assert_int_equal(run.report->health.wraps, 0);
+    set_joules(PACKAGE, 53);
+    report_after(10);
+    expect_power("package-0", 150, 5);
+    expect_power("total", 150, 5);
+    expect_nothing_told();
+}
+
+static void test_jump_forward_is_a_reset_and_names_max_power(void **state) {
+    (void)state;
+    open_machine();
+    set_joules(PACKAGE, 1000 + 10001);
+    report_after(10);
+    expect_silence("package-0");
+    assert_int_equal(run.report->health.resets, 1);
+    const struct rapl_problem problem = next_problem("package-0");
+    assert_int_equal(problem.severity, RAPL_WARNING);
+    assert_non_null(strstr(problem.remedy, "MaxPower"));
+    set_joules(PACKAGE, 900000);
+    report_after(10);
+    expect_silence("package-0");
+    assert_int_equal(run.report->health.resets, 2);
+    expect_nothing_told();
+    set_joules(PACKAGE, 900010);
+    report_after(10);
+    expect_power("package-0", 10, 1);
+}
+
+static void test_max_power_raises_the_ceiling(void **state) {
+    (void)state;
+    add_machine();
+    struct rapl_options options = default_options();
+    options.max_power_uw = 2000 * WATT;
+    open_with(&options);
+    set_joules(PACKAGE, 1000 + 15000);
+    report_after(10);
+    expect_power("package-0", 15000, 1500);
+}
+
+static void test_standing_counter_is_no_power(void **state) {
+    (void)state;
+    open_machine();
+    for (int i = 0; i < 3; i++) {
+        report_after(10);
+        expect_power("package-0", 0, 0);
+    }
+    assert_int_equal(run.report->health.wraps, 0);
+}
+
+static void test_interval_in_which_a_wrap_may_hide_is_left_out(void **state) {
+    (void)state;
+    open_machine();
+    /* dram: 65.5 kJ are 65.5 s at 1 kW */
+    set_joules(DRAM, 3010);
+    report_after(120);
+    expect_silence("package-0/dram");
+    expect_silence("total");
+    expect_power("package-0", 0, 0);
+    assert_int_equal(run.report->health.gaps, 1);
+    (void)next_problem("package-0/dram");
+    expect_nothing_told();
+    set_joules(DRAM, 3020);
+    report_after(10);
+    expect_power("package-0/dram", 10, 1);
+}
+
+/* A laptop's psys has the unit of its package, and so its range: at 10 s it has to speak. */
+static void test_psys_of_fine_unit_speaks_every_10_s(void **state) {
+    const struct tree *tree = *state;
+    tree_add_zone(tree, "intel-rapl:0", "psys", 4000 * JOULE, RANGE_61_UJ);
+    open_default();
+    set_joules("intel-rapl:0", 4200);
+    report_after(10);
+    expect_power("psys", 200, 20);
+    expect_nothing_told();
+}
+
+static void test_sample_between_reports_keeps_wraps_from_hiding(void **state) {
+    (void)state;
+    open_machine();
+    set_joules(DRAM, 33010);
+    fake_clocks_pass(60 * NS_PER_S);
+    assert_int_equal(rapl_sample(run.rapl), 0);
+    set_joules(DRAM, 3000);
+    report_after(60);
+    assert_int_equal(run.report->health.wraps, 1);
+    assert_int_equal(run.report->health.samples, 3);
+    const struct rapl_value *dram = find("package-0/dram");
+    assert_non_null(dram);
+    assert_int_equal(dram->energy_uj, UINT64_C(65532611002));
+    assert_true(dram->has_power);
+    assert_int_equal(dram->end_ns - dram->start_ns, 120 * NS_PER_S);
+}
+
+/* --- sleep ----------------------------------------------------------------------------------- */
+
+static void test_sleep_counts_energy_and_reports_no_power(void **state) {
+    (void)state;
+    open_machine();
+    set_joules(PACKAGE, 1100);
+    report_after(10);
+    set_joules(PACKAGE, 1150);
+    set_joules(DRAM, 1);
+    fake_clocks_sleep(3600 * NS_PER_S);
+    report_after(10);
+    expect_energy_alone("package-0", 150);
+    expect_silence("package-0/dram");
+    expect_silence("total");
+    assert_int_equal(run.report->health.resets, 1);
+    set_joules(PACKAGE, 1250);
+    set_joules(DRAM, 51);
+    report_after(10);
+    expect_power("package-0", 250, 10);
+    expect_power("package-0/dram", 50, 5);
+    expect_power("total", 300, 15);
+    expect_nothing_told();
+}
+
+/* --- zones that fail ------------------------------------------------------------------------- */
+
+static void test_failing_zone_leaves_itself_and_the_total_out(void **state) {
+    (void)state;
+    open_machine();
+    tree_set(run.tree, DRAM, "energy_uj", "junk\n");
+    set_joules(PACKAGE, 1100);
+    report_after(10);
+    expect_power("package-0", 100, 10);
+    expect_silence("package-0/dram");
+    expect_silence("total");
+    assert_int_equal(run.report->value_count, 3);
+    assert_int_equal(run.report->health.zones, 3);
+    assert_int_equal(run.report->health.read_errors, 1);
+    assert_int_equal(run.report->health.gaps, 1);
+    assert_int_equal(next_problem(DRAM "/energy_uj").severity, RAPL_ERROR);
+    report_after(10);
+    assert_int_equal(run.report->health.read_errors, 2);
+    assert_int_equal(run.report->health.gaps, 1);
+    expect_nothing_told();
+    /* the mean covers the whole gap */
+    set_joules(DRAM, 3090);
+    set_joules(PACKAGE, 1300);
+    report_after(10);
+    expect_power("package-0/dram", 90, 3);
+    expect_power("package-0", 300, 20);
+    expect_power("total", 390, 13);
+    assert_true(next_problem(DRAM "/energy_uj").over);
+    expect_nothing_told();
+}
+
+static void test_gap_in_which_a_wrap_may_hide_adds_nothing(void **state) {
+    (void)state;
+    open_machine();
+    tree_set(run.tree, DRAM, "energy_uj", FAKE_ERRNO, EIO);
+    report_after(60);
+    set_joules(DRAM, 3090);
+    report_after(10);
+    expect_silence("package-0/dram");
+    assert_int_equal(run.report->health.gaps, 1);
+    set_joules(DRAM, 3100);
+    report_after(10);
+    expect_power("package-0/dram", 10, 1);
+}
+
+static void test_zone_that_is_removed_and_returns_continues(void **state) {
+    (void)state;
+    open_machine();
+    set_joules(PACKAGE, 1100);
+    set_joules(DRAM, 3050);
+    report_after(10);
+    /* the driver unregisters dram: its open file says so, and its folder is gone */
+    tree_set(run.tree, DRAM, "energy_uj", FAKE_ERRNO, ENODEV);
+    set_joules(PACKAGE, 1200);
+    tree_drop_zone(run.tree, DRAM);
+    report_after(10);
+    expect_silence("package-0/dram");
+    expect_silence("total");
+    assert_int_equal(next_problem("package-0/dram has gone; total goes on").severity, RAPL_WARNING);
+    /* rediscovery does not find it: total goes on without its power, with its joules */
+    set_joules(PACKAGE, 1300);
+    report_after(10);
+    expect_power("package-0", 300, 10);
+    expect_power("total", 350, 10);
+    assert_int_equal(run.report->health.rediscoveries, 1);
+    report_after(10);
+    expect_power("total", 350, 0);
+    expect_nothing_told();
+    /* it returns under another index and goes on where it was */
+    tree_add_zone(run.tree, "intel-rapl:0:2", "dram", 3090 * JOULE, RANGE_15_UJ);
+    report_after(10);
+    expect_power("package-0/dram", 90, 1);
+    expect_energy_alone("total", 390);
+    assert_int_equal(run.report->health.rediscoveries, 2);
+    assert_true(next_problem("package-0/dram has gone").over);
+    set_joules("intel-rapl:0:2", 3140);
+    report_after(10);
+    expect_power("package-0/dram", 140, 5);
+    expect_power("total", 440, 5);
+    expect_nothing_told();
+}
+
+static void test_zone_without_counter_from_the_start_is_no_member(void **state) {
+    (void)state;
+    add_machine();
+    tree_remove(run.tree, "sys/class/powercap/" DRAM "/energy_uj");
+    open_default();
+    set_joules(PACKAGE, 1100);
+    report_after(10);
+    expect_power("total", 100, 10);
+    expect_silence("package-0/dram");
+    (void)next_problem(DRAM "/energy_uj");
+}
+
+static void test_mmio_takes_over_when_the_counter_goes(void **state) {
+    const struct tree *tree = *state;
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 1000 * JOULE, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl-mmio:0", "package-0", 50 * JOULE, RANGE_61_UJ);
+    open_default();
+    report_after(10);
+    expect_power("package-0", 0, 0);
+    tree_drop_zone(tree, "intel-rapl:0");
+    tree_write(tree, ONLINE, "0\n");
+    report_after(60);
+    expect_silence("package-0");
+    set_joules("intel-rapl-mmio:0", 60);
+    report_after(10);
+    const struct rapl_value *package = find("package-0");
+    assert_non_null(package);
+    assert_int_equal(package->energy_uj, 10 * JOULE);
+    set_joules("intel-rapl-mmio:0", 160);
+    report_after(10);
+    expect_power("package-0", 110, 10);
+}
+
+/* Its file is still there, and says ENODEV: the same as if it were not. */
+static void test_mmio_takes_over_from_a_counter_that_is_listed_still(void **state) {
+    const struct tree *tree = *state;
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 1000 * JOULE, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl-mmio:0", "package-0", 50 * JOULE, RANGE_61_UJ);
+    open_default();
+    report_after(10);
+    tree_set(tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, ENODEV);
+    report_after(10);
+    expect_silence("package-0");
+    report_after(10);
+    set_joules("intel-rapl-mmio:0", 150);
+    report_after(10);
+    expect_power("package-0", 100, 10);
+}
+
+/* --- looking again --------------------------------------------------------------------------- */
+
+static void test_driver_that_is_loaded_late_is_found_within_a_minute(void **state) {
+    const struct tree *tree = *state;
+    tree_make_folder(tree, "sys/class/powercap");
+    open_default();
+    (void)next_problem("holds no RAPL zone");
+    add_machine();
+    report_after(59);
+    assert_int_equal(run.report->value_count, 0);
+    report_after(1);
+    assert_int_equal(run.report->value_count, 5);
+    expect_energy_alone("package-0", 0);
+    assert_int_equal(run.report->health.rediscoveries, 1);
+    assert_true(next_problem("holds no RAPL zone").over);
+    set_joules(PACKAGE, 1100);
+    report_after(10);
+    expect_power("package-0", 100, 10);
+}
+
+static void test_change_of_the_online_cpus_makes_it_look_three_times(void **state) {
+    (void)state;
+    open_machine();
+    tree_write(run.tree, ONLINE, "0-3\n");
+    report_after(1);
+    report_after(1);
+    assert_int_equal(rapl_zone_count(run.rapl), 4);
+    /* the zone comes some milliseconds after its CPU */
+    tree_add_zone(run.tree, "intel-rapl:2", "package-1", JOULE, RANGE_61_UJ);
+    report_after(1);
+    assert_int_equal(rapl_zone_count(run.rapl), 5);
+    expect_energy_alone("package-1", 0);
+    tree_add_zone(run.tree, "intel-rapl:3", "package-2", JOULE, RANGE_61_UJ);
+    report_after(1);
+    assert_int_equal(rapl_zone_count(run.rapl), 5);
+    report_after(57);
+    assert_int_equal(rapl_zone_count(run.rapl), 5);
+    report_after(2);
+    assert_int_equal(rapl_zone_count(run.rapl), 6);
+}
+
+static void test_shift_of_the_indices_mixes_up_nothing(void **state) {
+    (void)state;
+    add_machine();
+    tree_add_zone(run.tree, "intel-rapl:2", "package-1", 500 * JOULE, RANGE_61_UJ);
+    open_default();
+    report_after(10);
+    /* both go, and come back in each other's place */
+    tree_set(run.tree, "intel-rapl:2", "energy_uj", FAKE_ERRNO, ENODEV);
+    tree_set(run.tree, PSYS, "energy_uj", FAKE_ERRNO, ENODEV);
+    report_after(10);
+    expect_silence("psys");
+    expect_silence("package-1");
+    tree_set(run.tree, "intel-rapl:2", "name", "psys\n");
+    tree_set(run.tree, "intel-rapl:2", "max_energy_range_uj", "4294967295000000\n");
+    tree_set(run.tree, PSYS, "name", "package-1\n");
+    tree_set(run.tree, PSYS, "max_energy_range_uj", "262143328850\n");
+    set_joules("intel-rapl:2", 4100);
+    set_joules(PSYS, 520);
+    report_after(10);
+    expect_power("psys", 100, 5);
+    expect_power("package-1", 20, 1);
+}
+
+/* --- selection and total --------------------------------------------------------------------- */
+
+static void test_total_is_over_the_machine_whatever_is_selected(void **state) {
+    (void)state;
+    static const char *const include[] = {"psys", "total"};
+    add_machine();
+    struct rapl_options options = default_options();
+    options.include = include;
+    options.include_count = 2;
+    open_with(&options);
+    set_joules(PACKAGE, 1100);
+    set_joules(DRAM, 3050);
+    set_joules(PSYS, 4200);
+    report_after(10);
+    assert_int_equal(run.report->value_count, 2);
+    expect_power("psys", 200, 20);
+    expect_power("total", 150, 15);
+}
+
+static void test_total_can_be_left_out(void **state) {
+    (void)state;
+    static const char *const exclude[] = {"total"};
+    static const char *const include[] = {"*/dram"};
+    add_machine();
+    struct rapl_options options = default_options();
+    options.total = false;
+    open_with(&options);
+    report_after(10);
+    assert_int_equal(run.report->value_count, 4);
+    expect_silence("total");
+    rapl_close(run.rapl);
+    options.total = true;
+    options.exclude = exclude;
+    options.exclude_count = 1;
+    open_with(&options);
+    report_after(10);
+    expect_silence("total");
+    rapl_close(run.rapl);
+    options = default_options();
+    options.include = include;
+    options.include_count = 1;
+    open_with(&options);
+    report_after(10);
+    assert_int_equal(run.report->value_count, 1);
+    expect_power("package-0/dram", 0, 0);
+    /* then nobody needs the others */
+    assert_int_equal(run.report->health.zones, 1);
+}
+
+static void test_selection_of_nothing_is_told(void **state) {
+    (void)state;
+    static const char *const include[] = {"pakage-*"};
+    add_machine();
+    struct rapl_options options = default_options();
+    options.include = include;
+    options.include_count = 1;
+    open_with(&options);
+    report_after(10);
+    assert_int_equal(run.report->value_count, 0);
+    assert_int_equal(next_problem("pakage-*").severity, RAPL_ERROR);
+    expect_nothing_told();
+}
+
+static void test_series_have_numbers_of_their_own(void **state) {
+    (void)state;
+    open_machine();
+    report_after(1);
+    for (size_t i = 0; i < run.report->value_count; i++) {
+        for (size_t j = 0; j < i; j++)
+            assert_int_not_equal(run.report->values[i].series, run.report->values[j].series);
+    }
+    const size_t psys = find("psys")->series;
+    tree_set(run.tree, PACKAGE, "energy_uj", "junk\n");
+    report_after(1);
+    assert_int_equal(find("psys")->series, psys);
+}
+
+/* --- mirrors --------------------------------------------------------------------------------- */
+
+static void test_dies_of_amd_are_counted_once(void **state) {
+    (void)state;
+    static const char *const ids[] = {"intel-rapl:0", "intel-rapl:1", "intel-rapl:2"};
+    struct rapl_zone zone;
+    tree_set_vendor(run.tree, "AuthenticAMD");
+    for (size_t i = 0; i < COUNT_OF(ids); i++) {
+        char name[32];
+        char core[32];
+        snprintf(name, sizeof(name), "package-0-die-%zu", i);
+        snprintf(core, sizeof(core), "%s:0", ids[i]);
+        tree_add_zone(run.tree, ids[i], name, 1000 * JOULE, RANGE_15_UJ);
+        tree_add_zone(run.tree, core, "core", 7 * JOULE, RANGE_15_UJ);
+    }
+    open_default();
+    for (size_t i = 0; i < COUNT_OF(ids); i++)
+        set_joules(ids[i], 1100);
+    report_after(10);
+    expect_power("package-0", 100, 10);
+    expect_power("total", 100, 10);
+    expect_power("package-0-die-1/lead_core", 0, 0);
+    assert_string_equal(find("package-0-die-1/lead_core")->domain, "lead_core");
+    assert_int_equal(find("package-0")->die_id, RAPL_NO_ID);
+    assert_int_equal(run.report->value_count, 5);
+    rapl_zone(run.rapl, 2, &zone);
+    assert_string_equal(zone.mirrors, "intel-rapl:0");
+    /* another one serves while the first fails */
+    tree_set(run.tree, ids[0], "energy_uj", "junk\n");
+    set_joules(ids[1], 1200);
+    set_joules(ids[2], 1200);
+    report_after(10);
+    const struct rapl_value *package = find("package-0");
+    assert_non_null(package);
+    assert_int_equal(package->energy_uj, 200 * JOULE);
+}
+
+static void test_presumed_mirrors_that_part_start_at_zero(void **state) {
+    (void)state;
+    tree_add_zone(run.tree, "intel-rapl:0", "package-0-die-0", 1000 * JOULE, RANGE_61_UJ);
+    tree_add_zone(run.tree, "intel-rapl:1", "package-0-die-1", 1000 * JOULE, RANGE_61_UJ);
+    open_default();
+    assert_string_equal(rapl_vendor(run.rapl), "unknown");
+    set_joules("intel-rapl:0", 1100);
+    set_joules("intel-rapl:1", 1100);
+    report_after(10);
+    assert_int_equal(run.report->value_count, 2);
+    expect_power("package-0", 100, 10);
+    expect_power("total", 100, 10);
+    expect_nothing_told();
+    set_joules("intel-rapl:0", 1200);
+    set_joules("intel-rapl:1", 1150);
+    report_after(10);
+    expect_silence("package-0");
+    expect_energy_alone("package-0-die-0", 0);
+    expect_energy_alone("package-0-die-1", 0);
+    expect_energy_alone("total", 100);
+    (void)next_problem("package-0");
+    set_joules("intel-rapl:0", 1300);
+    set_joules("intel-rapl:1", 1200);
+    report_after(10);
+    expect_power("package-0-die-0", 100, 10);
+    expect_power("package-0-die-1", 50, 5);
+    expect_power("total", 250, 15);
+    expect_nothing_told();
+}
+
+static void test_dies_that_differ_from_the_start_were_never_one(void **state) {
+    (void)state;
+    tree_add_zone(run.tree, "intel-rapl:0", "package-0-die-0", 1000 * JOULE, RANGE_61_UJ);
+    tree_add_zone(run.tree, "intel-rapl:1", "package-0-die-1", 2000 * JOULE, RANGE_61_UJ);
+    open_default();
+    report_after(10);
+    assert_int_equal(run.report->value_count, 3);
+    expect_power("package-0-die-0", 0, 0);
+    expect_power("package-0-die-1", 0, 0);
+    expect_power("total", 0, 0);
+    expect_nothing_told();
+}
+
+/* --- shared by the options of the plugins ---------------------------------------------------- */
+
+static void test_sources_have_names(void **state) {
+    (void)state;
+    enum rapl_source source = RAPL_SOURCE_MSR;
+    assert_int_equal(rapl_source_from_name("auto", &source), 0);
+    assert_int_equal(source, RAPL_SOURCE_AUTO);
+    assert_int_equal(rapl_source_from_name("powercap", &source), 0);
+    assert_int_equal(source, RAPL_SOURCE_POWERCAP);
+    assert_int_equal(rapl_source_from_name("perf", &source), -ENOTSUP);
+    assert_int_equal(rapl_source_from_name("msr", &source), -ENOTSUP);
+    assert_int_equal(rapl_source_from_name("", &source), -EINVAL);
+    assert_int_equal(rapl_source_from_name("Auto", &source), -EINVAL);
+}
+
+static void test_watts_from_a_milliwatt_to_a_gigawatt(void **state) {
+    (void)state;
+    uint64_t power_uw = 7;
+    assert_int_equal(rapl_max_power_from_watts(0, &power_uw), -ERANGE);
+    assert_int_equal(rapl_max_power_from_watts(-5, &power_uw), -ERANGE);
+    assert_int_equal(rapl_max_power_from_watts(0.00099, &power_uw), -ERANGE);
+    assert_int_equal(rapl_max_power_from_watts(1.0000001e9, &power_uw), -ERANGE);
+    assert_int_equal(rapl_max_power_from_watts((double)NAN, &power_uw), -ERANGE);
+    assert_int_equal(rapl_max_power_from_watts((double)INFINITY, &power_uw), -ERANGE);
+    assert_int_equal(power_uw, 7);
+    assert_int_equal(rapl_max_power_from_watts(0.001, &power_uw), 0);
+    assert_int_equal(power_uw, 1000);
+    assert_int_equal(rapl_max_power_from_watts(1e9, &power_uw), 0);
+    assert_int_equal(power_uw, UINT64_C(1000000000000000));
+    assert_int_equal(rapl_max_power_from_watts(0.29, &power_uw), 0);
+    assert_int_equal(power_uw, 290000);
+}
+
+#define IN_TREE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        IN_TREE(test_wrong_options_are_refused),
+        IN_TREE(test_root_comes_from_the_environment),
+        IN_TREE(test_missing_root_is_a_problem_and_no_error),
+        IN_TREE(test_no_zones_are_a_problem_and_no_error),
+        IN_TREE(test_zones_are_described),
+        IN_TREE(test_every_prompt_is_answered),
+        IN_TREE(test_power_is_energy_over_time),
+        IN_TREE(test_power_is_ready_after_50_ms),
+        IN_TREE(test_whole_joules_take_half_a_second),
+        IN_TREE(test_wrap_is_counted_to_the_tick),
+        IN_TREE(test_reset_leaves_the_interval_out_and_the_next_goes_on),
+        IN_TREE(test_jump_forward_is_a_reset_and_names_max_power),
+        IN_TREE(test_max_power_raises_the_ceiling),
+        IN_TREE(test_standing_counter_is_no_power),
+        IN_TREE(test_interval_in_which_a_wrap_may_hide_is_left_out),
+        IN_TREE(test_psys_of_fine_unit_speaks_every_10_s),
+        IN_TREE(test_sample_between_reports_keeps_wraps_from_hiding),
+        IN_TREE(test_sleep_counts_energy_and_reports_no_power),
+        IN_TREE(test_failing_zone_leaves_itself_and_the_total_out),
+        IN_TREE(test_gap_in_which_a_wrap_may_hide_adds_nothing),
+        IN_TREE(test_zone_that_is_removed_and_returns_continues),
+        IN_TREE(test_zone_without_counter_from_the_start_is_no_member),
+        IN_TREE(test_mmio_takes_over_when_the_counter_goes),
+        IN_TREE(test_mmio_takes_over_from_a_counter_that_is_listed_still),
+        IN_TREE(test_driver_that_is_loaded_late_is_found_within_a_minute),
+        IN_TREE(test_change_of_the_online_cpus_makes_it_look_three_times),
+        IN_TREE(test_shift_of_the_indices_mixes_up_nothing),
+        IN_TREE(test_total_is_over_the_machine_whatever_is_selected),
+        IN_TREE(test_total_can_be_left_out),
+        IN_TREE(test_selection_of_nothing_is_told),
+        IN_TREE(test_series_have_numbers_of_their_own),
+        IN_TREE(test_dies_of_amd_are_counted_once),
+        IN_TREE(test_presumed_mirrors_that_part_start_at_zero),
+        IN_TREE(test_dies_that_differ_from_the_start_were_never_one),
+        cmocka_unit_test(test_sources_have_names),
+        cmocka_unit_test(test_watts_from_a_milliwatt_to_a_gigawatt),
+    };
+    return cmocka_run_group_tests_name("rapl", tests, NULL, NULL);
+}

@@ -1,0 +1,584 @@
+/* SPDX-License-Identifier: MIT */
+#include "report.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cmocka_all.h"
+#include "fakes.h"
+
+/* A machine of one package with dram, core and psys: the last two are outside of the total. */
+enum { PACKAGE, DRAM, CORE, PSYS, SERIES_COUNT };
+
+struct machine {
+    struct series series[SERIES_COUNT];
+    struct series *list[SERIES_COUNT];
+    struct series total;
+    struct rapl_health health;
+    struct rapl_value values[SERIES_COUNT + 1];
+    size_t count;
+    uint64_t now_ns;
+};
+
+static void name_series(struct series *series, enum zone_kind kind, const char *domain,
+                        size_t number) {
+    *series = (struct series){.identity = {.kind = kind,
+                                           .package_id = RAPL_NO_ID,
+                                           .die_id = RAPL_NO_ID,
+                                           .core_id = RAPL_NO_ID},
+                              .number = number,
+                              .selected = true,
+                              .traits = {.modulus = counter_modulus(UINT64_C(262143328850)),
+                                         .scale = {.numerator_uj = 1, .denominator = 1},
+                                         .ceiling_uw = UINT64_C(1000000000)}};
+    snprintf(series->identity.domain, sizeof(series->identity.domain), "%s", domain);
+    zone_format_name(&series->identity, series->name);
+    zone_format_parent(&series->identity, series->parent);
+}
+
+static void start(struct machine *machine) {
+    static const struct {
+        enum zone_kind kind;
+        const char *domain;
+    } zones[SERIES_COUNT] = {[PACKAGE] = {ZONE_PACKAGE, "package"},
+                             [DRAM] = {ZONE_DRAM, "dram"},
+                             [CORE] = {ZONE_CORE, "core"},
+                             [PSYS] = {ZONE_PSYS, "psys"}};
+    memset(machine, 0, sizeof(*machine));
+    for (size_t i = 0; i < SERIES_COUNT; i++) {
+        name_series(&machine->series[i], zones[i].kind, zones[i].domain, i + 1);
+        machine->list[i] = &machine->series[i];
+    }
+    name_series(&machine->total, ZONE_TOTAL, "total", 0);
+    machine->now_ns = 100 * NS_PER_S;
+}
+
+static void take(struct machine *machine, size_t index, uint64_t ticks, uint64_t slept_ns) {
+    const struct reading reading = {.ticks = ticks, .time_ns = machine->now_ns};
+    series_take(machine->list[index], &reading, slept_ns, &machine->health);
+}
+
+static void read_energy(struct machine *machine, size_t index, uint64_t ticks) {
+    take(machine, index, ticks, 0);
+}
+
+static void fail_read(struct machine *machine, size_t index) {
+    const struct reading reading = {.error = -EIO};
+    series_take(machine->list[index], &reading, 0, &machine->health);
+}
+
+/* Energies of the four, in joules. */
+static void read_all(struct machine *machine, uint64_t package, uint64_t dram, uint64_t core,
+                     uint64_t psys) {
+    read_energy(machine, PACKAGE, package * 1000000);
+    read_energy(machine, DRAM, dram * 1000000);
+    read_energy(machine, CORE, core * 1000000);
+    read_energy(machine, PSYS, psys * 1000000);
+}
+
+static void pass(struct machine *machine, uint64_t ns) {
+    machine->now_ns += ns;
+}
+
+static void build(struct machine *machine) {
+    machine->count = report_build(machine->list, SERIES_COUNT, &machine->total, machine->values);
+    assert_true(machine->count <= SERIES_COUNT + 1);
+}
+
+static const struct rapl_value *find(const struct machine *machine, const char *domain) {
+    for (size_t i = 0; i < machine->count; i++) {
+        if (strcmp(machine->values[i].domain, domain) == 0)
+            return &machine->values[i];
+    }
+    return NULL;
+}
+
+static void expect_power(const struct machine *machine, const char *domain, uint64_t energy_j,
+                         uint64_t power_w) {
+    const struct rapl_value *value = find(machine, domain);
+    assert_non_null(value);
+    assert_int_equal(value->energy_uj, energy_j * 1000000);
+    assert_true(value->has_power);
+    assert_int_equal(value->power_uw, power_w * 1000000);
+}
+
+static void expect_energy_alone(const struct machine *machine, const char *domain,
+                                uint64_t energy_j) {
+    const struct rapl_value *value = find(machine, domain);
+    assert_non_null(value);
+    assert_int_equal(value->energy_uj, energy_j * 1000000);
+    assert_false(value->has_power);
+    assert_int_equal(value->power_uw, 0);
+}
+
+static void expect_silence(const struct machine *machine, const char *domain) {
+    assert_null(find(machine, domain));
+}
+
+/* A machine that has reported once. */
+static void start_running(struct machine *machine) {
+    start(machine);
+    read_all(machine, 500, 600, 700, 800);
+    build(machine);
+}
+
+/* --- a series -------------------------------------------------------------------------------- */
+
+static void test_first_interval_holds_energy_alone(void **state) {
+    (void)state;
+    struct machine machine;
+    start_running(&machine);
+    assert_int_equal(machine.count, 5);
+    expect_energy_alone(&machine, "package", 0);
+    expect_energy_alone(&machine, "dram", 0);
+    expect_energy_alone(&machine, "total", 0);
+}
+
+static void test_value_tells_who_it_is(void **state) {
+    (void)state;
+    struct machine machine;
+    start(&machine);
+    machine.series[DRAM].identity.package_id = 3;
+    machine.series[DRAM].identity.die_id = 2;
+    machine.series[DRAM].identity.core_id = 1;
+    zone_format_name(&machine.series[DRAM].identity, machine.series[DRAM].name);
+    zone_format_parent(&machine.series[DRAM].identity, machine.series[DRAM].parent);
+    read_all(&machine, 1, 2, 3, 4);
+    build(&machine);
+    const struct rapl_value *dram = find(&machine, "dram");
+    assert_int_equal(dram->series, DRAM + 1);
+    assert_string_equal(dram->name, "package-3-die-2/dram");
+    assert_string_equal(dram->parent, "package-3-die-2");
+    assert_int_equal(dram->package_id, 3);
+    assert_int_equal(dram->die_id, 2);
+    assert_int_equal(dram->core_id, 1);
+    const struct rapl_value *total = &machine.values[machine.count - 1];
+    assert_int_equal(total->series, 0);
+    assert_string_equal(total->name, "total");
+    assert_string_equal(total->parent, "");
+    assert_int_equal(total->package_id, RAPL_NO_ID);
+}
+
+static void test_power_is_the_mean_of_the_interval(void **state) {
+    (void)state;
+    struct machine machine;
+    start_running(&machine);
+    const uint64_t start_ns = machine.now_ns;
+    pass(&machine, 10 * NS_PER_S);
+    read_all(&machine, 600, 650, 760, 1000);
+    build(&machine);
+    expect_power(&machine, "package", 100, 10);
+    expect_power(&machine, "dram", 50, 5);
+    expect_power(&machine, "core", 60, 6);
+    expect_power(&machine, "psys", 200, 20);
+    const struct rapl_value *package = find(&machine, "package");
+    assert_int_equal(package->start_ns, start_ns);
+    assert_int_equal(package->end_ns, machine.now_ns);
+    assert_int_equal(package->span_energy_uj, 100000000);
+    pass(&machine, 10 * NS_PER_S);
+    read_all(&machine, 630, 650, 760, 1000);
+    build(&machine);
+    expect_power(&machine, "package", 130, 3);
+    expect_power(&machine, "dram", 50, 0);
+    package = find(&machine, "package");
+    assert_int_equal(package->start_ns, start_ns + 10 * NS_PER_S);
+    assert_int_equal(package->span_energy_uj, 30000000);
+}
+
+static void test_power_is_rounded_to_the_nearest(void **state) {
+    (void)state;
+    struct machine machine;
+    start(&machine);
+    read_all(&machine, 0, 0, 0, 0);
+    build(&machine);
+    pass(&machine, 3 * NS_PER_S);
+    read_energy(&machine, PACKAGE, 1);
+    read_energy(&machine, DRAM, 2);
+    build(&machine);
+    assert_int_equal(find(&machine, "package")->power_uw, 0);
+    assert_int_equal(find(&machine, "dram")->power_uw, 1);
+}
+
+static void test_short_interval_holds_energy_alone_and_the_next_covers_it(void **state) {
+    (void)state;
+    struct machine machine;
+    start_running(&machine);
+    const uint64_t start_ns = machine.now_ns;
+    pass(&machine, 50 * NS_PER_MS - 1);
+    read_all(&machine, 501, 600, 700, 800);
+    build(&machine);
+    expect_energy_alone(&machine, "package", 1);
+    expect_energy_alone(&machine, "total", 1);
+    assert_int_equal(find(&machine, "package")->span_energy_uj, 1000000);
+    assert_int_equal(find(&machine, "package")->start_ns, start_ns);
+    pass(&machine, NS_PER_S - 50 * NS_PER_MS + 1);
+    read_all(&machine, 510, 600, 700, 800);
+    build(&machine);
+    expect_power(&machine, "package", 10, 10);
+    expect_power(&machine, "total", 10, 10);
+    assert_int_equal(find(&machine, "package")->start_ns, start_ns);
+    assert_int_equal(find(&machine, "total")->start_ns, start_ns);
+}
+
+static void test_50_ms_are_enough(void **state) {
+    (void)state;
+    struct machine machine;
+    start_running(&machine);
+    pass(&machine, 50 * NS_PER_MS);
+    read_all(&machine, 501, 600, 700, 800);
+    build(&machine);
+    expect_power(&machine, "package", 1, 20);
+    expect_power(&machine, "total", 1, 20);
+}
+
+static void test_whole_joules_need_half_a_second(void **state) {
+    (void)state;
+    struct machine machine;
+    start(&machine);
+    machine.series[DRAM].traits.modulus = counter_modulus(UINT64_C(4294967295000000));
+    read_all(&machine, 0, 0, 0, 0);
+    build(&machine);
+    pass(&machine, 500 * NS_PER_MS - 1);
+    read_all(&machine, 5, 3, 0, 0);
+    build(&machine);
+    assert_true(find(&machine, "package")->has_power);
+    expect_energy_alone(&machine, "dram", 3);
+    /* a sum lacks power as long as one of its parts does */
+    const struct rapl_value *total = find(&machine, "total");
+    assert_int_equal(total->energy_uj, 8000000);
+    assert_false(total->has_power);
+    pass(&machine, 500 * NS_PER_MS + 1);
+    read_all(&machine, 10, 10, 0, 0);
+    build(&machine);
+    expect_power(&machine, "dram", 10, 10);
+    expect_power(&machine, "total", 20, 20);
+}
+
+static void test_spans_add_up_to_the_energy(void **state) {
+    (void)state;
+    struct machine machine;
+    start(&machine);
+    machine.series[PACKAGE].traits.scale =
+        (struct tick_scale){.numerator_uj = 1000000, .denominator = 1 << 14};
+    read_all(&machine, 0, 0, 0, 0);
+    build(&machine);
+    uint64_t sum_uj = 0;
+    for (uint64_t i = 1; i <= 100; i++) {
+        pass(&machine, NS_PER_S);
+        read_energy(&machine, PACKAGE, 7 * i);
+        build(&machine);
+        sum_uj += find(&machine, "package")->span_energy_uj;
+        assert_int_equal(find(&machine, "package")->energy_uj, sum_uj);
+    }
+    assert_int_equal(sum_uj, 700 * UINT64_C(1000000) / (1 << 14));
+}
+
+static void test_unselected_series_is_silent(void **state) {
+    (void)state;
+    struct machine machine;
+    start_running(&machine);
+    machine.series[DRAM].selected = false;
+    pass(&machine, 10 * NS_PER_S);
+    read_all(&machine, 600, 650, 760, 1000);
+    build(&machine);
+    expect_silence(&machine, "dram");
+    assert_int_equal(machine.count, 4);
+    /* the total is the machine's, whatever is selected */
+    expect_power(&machine, "total", 150, 15);
+}
+
+static void test_series_that_does_not_read_is_silent(void **state) {
+    (void)state;
+    struct machine machine;
+    start_running(&machine);
+    pass(&machine, 10 * NS_PER_S);
+    read_all(&machine, 600, 650, 760, 1000);
+    fail_read(&machine, CORE);
+    build(&machine);
+    expect_silence(&machine, "core");
+    expect_power(&machine, "package", 100, 10);
+    /* the next one covers both intervals */
+    pass(&machine, 10 * NS_PER_S);
+    read_all(&machine, 700, 700, 860, 1200);
+    build(&machine);
+    expect_power(&machine, "core", 160, 8);
+    assert_int_equal(find(&machine, "core")->start_ns, machine.now_ns - 20 * NS_PER_S);
+}
+
+static void test_gap_within_the_interval_is_covered(void **state) {
+    (void)state;
+    struct machine machine;
+    start_running(&machine);
+    pass(&machine, 10 * NS_PER_S);
+    fail_read(&machine, CORE);
+    build(&machine);
+    expect_silence(&machine, "core");
+    pass(&machine, 10 * NS_PER_S);
+    read_energy(&machine, CORE, 860000000);
+    build(&machine);
+    expect_power(&machine, "core", 160, 8);
+}
+
+static void test_reset_leaves_the_interval_out(void **state) {
+    (void)state;
+    struct machine machine;
+    start_running(&machine);
+    pass(&machine, 10 * NS_PER_S);
+    read_all(&machine, 600, 650, 760, 1000);
+    build(&machine);
+    pass(&machine, 5 * NS_PER_S);
+    read_all(&machine, 3, 660, 780, 1000);
+    pass(&machine, 5 * NS_PER_S);
+    read_all(&machine, 4, 680, 800, 1000);
+    build(&machine);
+    expect_silence(&machine, "package");
+    expect_power(&machine, "dram", 80, 3);
+    expect_silence(&machine, "total");
+    pass(&machine, 10 * NS_PER_S);
+    read_all(&machine, 54, 780, 800, 1000);
+    build(&machine);
+    /* what was counted since the reset stays in the energy; power begins at the report */
+    expect_power(&machine, "package", 151, 5);
+    expect_power(&machine, "total", 151 + 180, 15);
+}
+
+static void test_sleep_leaves_power_out_for_one_interval(void **state) {
+    (void)state;
+    struct machine machine;
+    start_running(&machine);
+    pass(&machine, 10 * NS_PER_S);
+    take(&machine, PACKAGE, 600000000, NS_PER_S);
+    take(&machine, DRAM, 650000000, NS_PER_S);
+    take(&machine, CORE, 760000000, NS_PER_S);
+    take(&machine, PSYS, 5000000, NS_PER_S);
+    build(&machine);
+    expect_energy_alone(&machine, "package", 100);
+    expect_energy_alone(&machine, "core", 60);
+    expect_silence(&machine, "psys");
+    assert_int_equal(find(&machine, "total")->energy_uj, 150000000);
+    assert_false(find(&machine, "total")->has_power);
+    pass(&machine, 10 * NS_PER_S);
+    read_all(&machine, 700, 660, 780, 105);
+    build(&machine);
+    expect_power(&machine, "package", 200, 10);
+    expect_power(&machine, "psys", 100, 10);
+    expect_power(&machine, "total", 260, 11);
+}
+
+/* --- total ----------------------------------------------------------------------------------- */
+
+static void test_total_is_packages_and_dram_once(void **state) {
+    (void)state;
+    struct machine machine;
+    start_running(&machine);
+    const uint64_t start_ns = machine.now_ns;
+    pass(&machine, 10 * NS_PER_S);
+    read_all(&machine, 600, 650, 760, 1000);
+    build(&machine);
+    expect_power(&machine, "total", 150, 15);
+    const struct rapl_value *total = &machine.values[machine.count - 1];
+    assert_string_equal(total->domain, "total");
+    assert_int_equal(total->span_energy_uj, 150000000);
+    assert_int_equal(total->start_ns, start_ns);
+    assert_int_equal(total->end_ns, machine.now_ns);
+}
+
+static void test_total_spans_its_members(void **state) {
+    (void)state;
+    struct machine machine;
+    start(&machine);
+    /* the members are read one after the other */
+    read_energy(&machine, DRAM, 0);
+    pass(&machine, NS_PER_MS);
+    read_energy(&machine, PACKAGE, 0);
+    build(&machine);
+    const uint64_t dram_start_ns = machine.now_ns - NS_PER_MS;
+    pass(&machine, NS_PER_S);
+    read_energy(&machine, PACKAGE, 10000000);
+    pass(&machine, NS_PER_MS);
+    read_energy(&machine, DRAM, 0);
+    build(&machine);
+    const struct rapl_value *total = find(&machine, "total");
+    assert_int_equal(total->start_ns, dram_start_ns);
+    assert_int_equal(total->end_ns, machine.now_ns);
+    /* each member's power is over its own span */
+    assert_int_equal(total->power_uw, 10000000);
+}
+
+static void test_no_total_where_it_is_not_wanted(void **state) {
+    (void)state;
+    struct machine machine;
+    start_running(&machine);
+    pass(&machine, 10 * NS_PER_S);
+    read_all(&machine, 600, 650, 760, 1000);
+    machine.count = report_build(machine.list, SERIES_COUNT, NULL, machine.values);
+    assert_int_equal(machine.count, 4);
+    expect_silence(&machine, "total");
+}
+
+static void test_no_total_without_a_member(void **state) {
+    (void)state;
+    struct machine machine;
+    start(&machine);
+    fail_read(&machine, PACKAGE);
+    read_energy(&machine, CORE, 5);
+    read_energy(&machine, PSYS, 5);
+    build(&machine);
+    assert_int_equal(machine.count, 2);
+    expect_silence(&machine, "total");
+    assert_int_equal(report_build(NULL, 0, &machine.total, machine.values), 0);
+}
+
+static void test_zone_that_never_read_is_no_member(void **state) {
+    (void)state;
+    struct machine machine;
+    start(&machine);
+    read_energy(&machine, PACKAGE, 0);
+    fail_read(&machine, DRAM);
+    build(&machine);
+    pass(&machine, 10 * NS_PER_S);
+    read_energy(&machine, PACKAGE, 100000000);
+    fail_read(&machine, DRAM);
+    build(&machine);
+    expect_power(&machine, "total", 100, 10);
+}
+
+static void test_silent_member_leaves_the_total_out(void **state) {
+    (void)state;
+    struct machine machine;
+    start_running(&machine);
+    const uint64_t start_ns = machine.now_ns;
+    pass(&machine, 10 * NS_PER_S);
+    read_energy(&machine, PACKAGE, 600000000);
+    fail_read(&machine, DRAM);
+    build(&machine);
+    expect_power(&machine, "package", 100, 10);
+    expect_silence(&machine, "total");
+    /* afterwards it covers the gap for every member */
+    pass(&machine, 10 * NS_PER_S);
+    read_energy(&machine, PACKAGE, 900000000);
+    read_energy(&machine, DRAM, 620000000);
+    build(&machine);
+    expect_power(&machine, "package", 400, 30);
+    expect_power(&machine, "total", 420, 21);
+    assert_int_equal(find(&machine, "total")->start_ns, start_ns);
+}
+
+static void test_member_that_fails_at_the_report_alone_leaves_the_total_out(void **state) {
+    (void)state;
+    struct machine machine;
+    start_running(&machine);
+    const uint64_t start_ns = machine.now_ns;
+    /* a read between the reports */
+    pass(&machine, 5 * NS_PER_S);
+    read_all(&machine, 550, 610, 700, 800);
+    pass(&machine, 5 * NS_PER_S);
+    read_energy(&machine, PACKAGE, 600000000);
+    fail_read(&machine, DRAM);
+    build(&machine);
+    expect_silence(&machine, "total");
+    pass(&machine, 10 * NS_PER_S);
+    read_all(&machine, 800, 640, 700, 800);
+    build(&machine);
+    expect_power(&machine, "total", 340, 17);
+    assert_int_equal(find(&machine, "total")->start_ns, start_ns);
+}
+
+static void test_member_that_has_gone_keeps_its_joules_in_the_total(void **state) {
+    (void)state;
+    struct machine machine;
+    start_running(&machine);
+    pass(&machine, 10 * NS_PER_S);
+    read_all(&machine, 600, 650, 760, 1000);
+    build(&machine);
+    pass(&machine, 10 * NS_PER_S);
+    read_energy(&machine, PACKAGE, 700000000);
+    fail_read(&machine, DRAM);
+    machine.series[DRAM].gone = true;
+    build(&machine);
+    expect_power(&machine, "total", 250, 10);
+    /* it returns: its joules go on, and the sum's power begins anew for all */
+    pass(&machine, 10 * NS_PER_S);
+    read_energy(&machine, PACKAGE, 800000000);
+    read_energy(&machine, DRAM, 670000000);
+    build(&machine);
+    expect_power(&machine, "package", 300, 10);
+    expect_power(&machine, "dram", 70, 1);
+    assert_int_equal(find(&machine, "total")->energy_uj, 370000000);
+    assert_false(find(&machine, "total")->has_power);
+    pass(&machine, 10 * NS_PER_S);
+    read_energy(&machine, PACKAGE, 900000000);
+    read_energy(&machine, DRAM, 770000000);
+    build(&machine);
+    expect_power(&machine, "total", 570, 20);
+}
+
+static void test_merged_series_that_ended_keeps_its_joules_in_the_total(void **state) {
+    (void)state;
+    struct machine machine;
+    start_running(&machine);
+    pass(&machine, 10 * NS_PER_S);
+    read_all(&machine, 600, 650, 760, 1000);
+    build(&machine);
+    pass(&machine, 10 * NS_PER_S);
+    read_energy(&machine, PACKAGE, 700000000);
+    machine.series[DRAM].ended = true;
+    machine.series[DRAM].reads = false;
+    build(&machine);
+    expect_silence(&machine, "dram");
+    expect_power(&machine, "total", 250, 10);
+    /* the last one, too: then there is nothing to add up */
+    machine.series[PACKAGE].ended = true;
+    machine.series[PACKAGE].reads = false;
+    build(&machine);
+    expect_silence(&machine, "total");
+}
+
+static void test_late_member_begins_the_power_of_the_total_anew(void **state) {
+    (void)state;
+    struct machine machine;
+    start(&machine);
+    read_energy(&machine, PACKAGE, 0);
+    build(&machine);
+    pass(&machine, 10 * NS_PER_S);
+    read_energy(&machine, PACKAGE, 100000000);
+    read_energy(&machine, DRAM, 7000000);
+    build(&machine);
+    assert_int_equal(find(&machine, "total")->energy_uj, 100000000);
+    assert_false(find(&machine, "total")->has_power);
+    pass(&machine, 10 * NS_PER_S);
+    read_energy(&machine, PACKAGE, 200000000);
+    read_energy(&machine, DRAM, 57000000);
+    build(&machine);
+    expect_power(&machine, "total", 250, 15);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_first_interval_holds_energy_alone),
+        cmocka_unit_test(test_value_tells_who_it_is),
+        cmocka_unit_test(test_power_is_the_mean_of_the_interval),
+        cmocka_unit_test(test_power_is_rounded_to_the_nearest),
+        cmocka_unit_test(test_short_interval_holds_energy_alone_and_the_next_covers_it),
+        cmocka_unit_test(test_50_ms_are_enough),
+        cmocka_unit_test(test_whole_joules_need_half_a_second),
+        cmocka_unit_test(test_spans_add_up_to_the_energy),
+        cmocka_unit_test(test_unselected_series_is_silent),
+        cmocka_unit_test(test_series_that_does_not_read_is_silent),
+        cmocka_unit_test(test_gap_within_the_interval_is_covered),
+        cmocka_unit_test(test_reset_leaves_the_interval_out),
+        cmocka_unit_test(test_sleep_leaves_power_out_for_one_interval),
+        cmocka_unit_test(test_total_is_packages_and_dram_once),
+        cmocka_unit_test(test_total_spans_its_members),
+        cmocka_unit_test(test_no_total_where_it_is_not_wanted),
+        cmocka_unit_test(test_no_total_without_a_member),
+        cmocka_unit_test(test_zone_that_never_read_is_no_member),
+        cmocka_unit_test(test_silent_member_leaves_the_total_out),
+        cmocka_unit_test(test_member_that_fails_at_the_report_alone_leaves_the_total_out),
+        cmocka_unit_test(test_member_that_has_gone_keeps_its_joules_in_the_total),
+        cmocka_unit_test(test_merged_series_that_ended_keeps_its_joules_in_the_total),
+        cmocka_unit_test(test_late_member_begins_the_power_of_the_total_anew),
+    };
+    return cmocka_run_group_tests_name("report", tests, NULL, NULL);
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+#include "series.h"
+
+#include <errno.h>
+
+#include "cmocka_all.h"
+#include "fakes.h"
+
+static struct series new_series(void) {
+    return (struct series){.traits = {.modulus = 1000000000,
+                                      .scale = {.numerator_uj = 1, .denominator = 1},
+                                      .ceiling_uw = 1000000}};
+}
+
+static enum counter_outcome take(struct series *series, uint64_t seconds, uint64_t ticks,
+                                 struct rapl_health *health) {
+    const struct reading reading = {.ticks = ticks, .time_ns = seconds * NS_PER_S};
+    return series_take(series, &reading, 0, health);
+}
+
+static enum counter_outcome fail_read(struct series *series, struct rapl_health *health) {
+    const struct reading reading = {.error = -EIO};
+    return series_take(series, &reading, 0, health);
+}
+
+static void test_first_reading_joins_at_zero(void **state) {
+    (void)state;
+    struct series series = new_series();
+    struct rapl_health health = {.wraps = 0};
+    assert_int_equal(take(&series, 5, 777, &health), COUNTER_BASELINE);
+    assert_true(series.reads);
+    assert_true(series.has_read);
+    assert_true(series.joined);
+    assert_false(series.lost);
+    assert_int_equal(series_energy_uj(&series), 0);
+    assert_int_equal(series.power.time_ns, 5 * NS_PER_S);
+    assert_int_equal(series.power.ticks, 0);
+    assert_int_equal(series_now(&series).time_ns, 5 * NS_PER_S);
+}
+
+static void test_energy_only_grows(void **state) {
+    (void)state;
+    struct series series = new_series();
+    struct rapl_health health = {.wraps = 0};
+    take(&series, 1, 999999990, &health);
+    series.joined = false;
+    assert_int_equal(take(&series, 2, 999999997, &health), COUNTER_COUNTED);
+    assert_int_equal(series_energy_uj(&series), 7);
+    assert_int_equal(take(&series, 3, 4, &health), COUNTER_WRAPPED);
+    assert_int_equal(series_energy_uj(&series), 14);
+    assert_int_equal(health.wraps, 1);
+    assert_false(series.lost);
+    assert_int_equal(take(&series, 4, 500000000, &health), COUNTER_RESET_FORWARD);
+    assert_int_equal(series_energy_uj(&series), 14);
+    assert_int_equal(health.resets, 1);
+    assert_true(series.lost);
+    series.lost = false;
+    assert_int_equal(take(&series, 5, 9, &health), COUNTER_RESET);
+    assert_int_equal(series_energy_uj(&series), 14);
+    assert_int_equal(health.resets, 2);
+    assert_true(series.lost);
+    assert_int_equal(take(&series, 6, 10, &health), COUNTER_COUNTED);
+    assert_int_equal(series_energy_uj(&series), 15);
+    assert_int_equal(health.wraps, 1);
+    assert_int_equal(health.gaps, 0);
+    assert_false(series.joined);
+}
+
+static void test_gap_is_counted_once(void **state) {
+    (void)state;
+    struct series series = new_series();
+    struct rapl_health health = {.wraps = 0};
+    take(&series, 1, 10, &health);
+    assert_int_equal(fail_read(&series, &health), COUNTER_FAILED);
+    assert_false(series.reads);
+    assert_true(series.has_read);
+    assert_int_equal(health.gaps, 1);
+    fail_read(&series, &health);
+    assert_int_equal(health.gaps, 1);
+    assert_int_equal(take(&series, 4, 15, &health), COUNTER_COUNTED);
+    assert_true(series.reads);
+    assert_false(series.lost);
+    assert_int_equal(series_energy_uj(&series), 5);
+    fail_read(&series, &health);
+    assert_int_equal(health.gaps, 2);
+    /* the gap's energy cannot be told: that is the same gap */
+    assert_int_equal(take(&series, 4000, 20, &health), COUNTER_UNDECIDED);
+    assert_int_equal(health.gaps, 2);
+    assert_true(series.lost);
+    assert_int_equal(series_energy_uj(&series), 5);
+}
+
+static void test_undecided_step_is_a_gap(void **state) {
+    (void)state;
+    struct series series = new_series();
+    struct rapl_health health = {.wraps = 0};
+    take(&series, 1, 10, &health);
+    assert_int_equal(take(&series, 4000, 20, &health), COUNTER_UNDECIDED);
+    assert_int_equal(health.gaps, 1);
+    assert_int_equal(health.resets, 0);
+    assert_true(series.lost);
+}
+
+static void test_failure_before_the_first_reading_is_no_gap(void **state) {
+    (void)state;
+    struct series series = new_series();
+    struct rapl_health health = {.wraps = 0};
+    fail_read(&series, &health);
+    assert_false(series.reads);
+    assert_false(series.has_read);
+    assert_int_equal(health.gaps, 0);
+}
+
+static void test_sleep_is_remembered(void **state) {
+    (void)state;
+    struct series series = new_series();
+    struct rapl_health health = {.wraps = 0};
+    const struct reading slept = {.ticks = 20, .time_ns = 2 * NS_PER_S};
+    take(&series, 1, 10, &health);
+    assert_false(series.slept);
+    assert_int_equal(series_take(&series, &slept, 1, &health), COUNTER_COUNTED);
+    assert_true(series.slept);
+    take(&series, 3, 30, &health);
+    assert_true(series.slept);
+}
+
+static void test_returning_member_joins_again(void **state) {
+    (void)state;
+    struct series series = new_series();
+    struct rapl_health health = {.wraps = 0};
+    take(&series, 1, 10, &health);
+    series.joined = false;
+    series.gone = true;
+    fail_read(&series, &health);
+    assert_true(series.gone);
+    assert_false(series.joined);
+    take(&series, 2, 15, &health);
+    assert_false(series.gone);
+    assert_true(series.joined);
+    assert_int_equal(series_energy_uj(&series), 5);
+}
+
+static void test_power_needs_50_ms_or_half_a_second_per_joule(void **state) {
+    (void)state;
+    static const struct {
+        uint64_t range;
+        uint64_t span_ms;
+    } known[] = {
+        {0, 50},
+        {UINT64_C(262143328850), 50},
+        {UINT64_C(65532610987), 50},
+        {UINT64_C(4294967295000000), 500},
+        {UINT64_C(429496729500000), 50},
+        {UINT64_C(858993459000000), 100},
+    };
+    for (size_t i = 0; i < COUNT_OF(known); i++) {
+        struct series series = new_series();
+        series.traits.modulus = counter_modulus(known[i].range);
+        assert_int_equal(series_power_span_ns(&series), known[i].span_ms * NS_PER_MS);
+    }
+}
+
+static void test_unit_of_a_finer_scale(void **state) {
+    (void)state;
+    struct series series = new_series();
+    /* an MSR that counts whole joules: 2^32 ticks */
+    series.traits.modulus = UINT64_C(1) << 32;
+    series.traits.scale = (struct tick_scale){.numerator_uj = 1000000, .denominator = 1};
+    series.ticks = 3;
+    assert_int_equal(series_power_span_ns(&series), 500 * NS_PER_MS);
+    assert_int_equal(series_energy_uj(&series), 3000000);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_first_reading_joins_at_zero),
+        cmocka_unit_test(test_energy_only_grows),
+        cmocka_unit_test(test_gap_is_counted_once),
+        cmocka_unit_test(test_undecided_step_is_a_gap),
+        cmocka_unit_test(test_failure_before_the_first_reading_is_no_gap),
+        cmocka_unit_test(test_sleep_is_remembered),
+        cmocka_unit_test(test_returning_member_joins_again),
+        cmocka_unit_test(test_power_needs_50_ms_or_half_a_second_per_joule),
+        cmocka_unit_test(test_unit_of_a_finer_scale),
+    };
+    return cmocka_run_group_tests_name("series", tests, NULL, NULL);
+}

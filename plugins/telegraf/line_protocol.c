@@ -13,52 +13,52 @@
 
 /* --- tags ------------------------------------------------------------------------------------ */
 
+static bool holds_control(const char *text) {
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            return true;
+    }
+    return false;
+}
+
+static bool ends_in_backslash(const char *text) {
+    return text[0] != '\0' && text[strlen(text) - 1] == '\\';
+}
+
+/* Telegraf's parser takes \" for " once the text holds something that is escaped (escape.go). */
+static bool loses_backslash(const char *text) {
+    return strstr(text, "\\\"") != NULL && strpbrk(text, ", =") != NULL;
+}
+
 const char *line_check_tag(const char *key, const char *value) {
-    /* The tags and fields of this plugin, and the tag that Telegraf itself adds. */
-    static const char *const taken[] = {"domain",
-                                        "package_id",
-                                        "die_id",
-                                        "core_id",
-                                        "source",
-                                        "host",
-                                        "energy_joules",
-                                        "power_watts",
-                                        "power_min_watts",
-                                        "power_max_watts",
-                                        "power_p50_watts",
-                                        "power_p95_watts",
-                                        "power_p99_watts",
-                                        "samples",
-                                        "zones",
-                                        "read_errors",
-                                        "power_stddev_watts",
-                                        "wraps",
-                                        "resets",
-                                        "gaps",
-                                        "rediscoveries",
-                                        "time"};
+    /* The tags and fields of this plugin, the tag that Telegraf adds, and the names that InfluxDB
+     * keeps for itself. */
+    static const char *const taken[] = {"domain",          "package_id",
+                                        "die_id",          "core_id",
+                                        "source",          "host",
+                                        "energy_joules",   "power_watts",
+                                        "power_min_watts", "power_max_watts",
+                                        "power_p50_watts", "power_p95_watts",
+                                        "power_p99_watts", "samples",
+                                        "zones",           "power_stddev_watts",
+                                        "read_errors",     "wraps",
+                                        "resets",          "gaps",
+                                        "rediscoveries",   "time",
+                                        "_field",          "_measurement"};
     if (key[0] == '\0')
         return "has no key";
     if (value[0] == '\0')
         return "has an empty value, which line protocol cannot hold";
     for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
         if (strcmp(key, taken[i]) == 0)
-            return "has a key that rapl-execd or Telegraf sets itself";
+            return "has a key that is set by rapl-execd, Telegraf or InfluxDB itself";
     }
-    if (key[0] == '_')
-        return "has a key that begins with _, which InfluxDB keeps for itself";
-    for (int part = 0; part < 2; part++) {
-        const char *text = part == 0 ? key : value;
-        for (const char *at = text; *at != '\0'; at++) {
-            if ((unsigned char)*at < 0x20 || *at == 0x7f)
-                return "holds a newline or control character";
-            /* A backslash stands for itself unless what follows could be escaped: there is no
-             * way to write the two side by side. */
-            if (*at == '\\' && (at[1] == '\0' || strchr(",= \\", at[1]) != NULL))
-                return "holds a backslash at its end or before a comma, space, = or backslash, "
-                       "which line protocol cannot hold";
-        }
-    }
+    if (holds_control(key) || holds_control(value))
+        return "holds a newline or control character";
+    if (ends_in_backslash(key) || ends_in_backslash(value))
+        return "ends in a backslash, which line protocol cannot hold";
+    if (loses_backslash(key) || loses_backslash(value))
+        return "holds \\\" and one of comma, space and =: Telegraf would lose the backslash";
     return NULL;
 }
 

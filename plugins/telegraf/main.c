@@ -75,21 +75,28 @@ static int run_once(struct rapl *rapl, struct line_writer *writer, struct prompt
     return EXIT_FAILURE;
 }
 
-/* Without energy, a report before power is known would be empty: it is put off until it is. */
-static uint64_t put_off_until_ns(const struct rapl *rapl, const struct execd_options *options) {
-    return options->energy || options->health ? 0 : rapl_power_ready_ns(rapl);
+/*
+ * A report that could only be empty, for want of energy, is put off until power is known. So is the
+ * first: Telegraf prompts at once, and "telegraf --test" never again, so that nobody would see
+ * watts.
+ */
+static uint64_t put_off_until_ns(const struct rapl *rapl, const struct execd_options *options,
+                                 bool first) {
+    const bool empty = !options->energy && !options->health;
+    return first || empty ? rapl_power_ready_ns(rapl) : 0;
 }
 
 static int run(struct rapl *rapl, struct line_writer *writer, struct prompt *prompt,
                const struct execd_options *options) {
     bool out_of_memory = false;
+    bool first = true;
     if (isatty(STDIN_FILENO) && options->interval_ns == 0)
         log_line('I', "Waiting for a newline on stdin: each gives a report (--once gives one, "
                       "--check a table)");
     while (!prompt->stop || prompt->asked) {
         uint64_t timeout_ns = UINT64_MAX;
         if (prompt->asked) {
-            const uint64_t ready_ns = put_off_until_ns(rapl, options);
+            const uint64_t ready_ns = put_off_until_ns(rapl, options, first);
             const uint64_t now = now_ns();
             timeout_ns = ready_ns > now ? ready_ns - now : 0;
         }
@@ -98,6 +105,7 @@ static int run(struct rapl *rapl, struct line_writer *writer, struct prompt *pro
             continue;
         }
         prompt->asked = false;
+        first = false;
         int result = report_once(rapl, writer, prompt, options->debug);
         if (result == -EPIPE || result == -ECANCELED)
             return EXIT_SUCCESS;

@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: MIT
+"""Starts rapl-execd, prompts it and reads its reports."""
+import collections
+import os
+import re
+import select
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BUILD = os.path.abspath(os.environ.get("RAPL_BUILD") or os.path.join(HERE, "..", "..", "build"))
+PROGRAM = os.path.join(BUILD, "plugins", "telegraf", "rapl-execd")
+
+# How long anything may take on a busy machine before it counts as hanging.
+PATIENCE_SECONDS = 5
+
+# --- line protocol -------------------------------------------------------------------------------
+
+Line = collections.namedtuple("Line", "measurement tags fields timestamp")
+
+LINE = re.compile(r"([a-z_]+)((?:,(?:\\.|[^\\ ]|\\(?=[^ ]))+)?) ([^ ]+) ([1-9][0-9]{18})")
+FLOAT = re.compile(r"(?:0|[1-9][0-9]*)\.[0-9]+")
+INTEGER = re.compile(r"(?:0|[1-9][0-9]*)i")
+
+
+def split_unescaped(text, separator):
+    """Splits where the separator has no backslash before it."""
+    return re.split(r"(?<!\\)" + re.escape(separator), text)
+
+
+def unescape(text):
+    """A backslash stands for itself unless a comma, = or space follows."""
+    return re.sub(r"\\([,= ])", r"\1", text)
+
+
+def parse_field(name, text):
+    if INTEGER.fullmatch(text):
+        return int(text[:-1])
+    if not FLOAT.fullmatch(text):
+        raise ValueError("field %s=%s is neither a plain decimal nor an integer" % (name, text))
+    decimals = len(text.partition(".")[2])
+    if name == "energy_joules" and decimals != 6 or decimals < 3:
+        raise ValueError("field %s=%s has %d decimals" % (name, text, decimals))
+    return float(text)
+
+
+def parse_line(text):
+    """One line without its newline, as (measurement, tags, fields, timestamp). ValueError: it is
+    not what rapl-execd may write, which is less than line protocol allows."""
+    match = LINE.fullmatch(text)
+    if not match:
+        raise ValueError("not line protocol: %r" % text)
+    measurement, tag_text, field_text, timestamp = match.groups()
+    pairs = []
+    for pair in split_unescaped(tag_text[1:], ",") if tag_text else []:
+        parts = split_unescaped(pair, "=")
+        if len(parts) != 2 or not all(parts):
+            raise ValueError("tag %r in %r" % (pair, text))
+        pairs.append((unescape(parts[0]), unescape(parts[1])))
+    keys = [key.encode() for key, value in pairs]
+    if keys != sorted(set(keys)):
+        raise ValueError("tags are not in byte order, or one is there twice: %r" % text)
+    fields = {}
+    for pair in field_text.split(","):
+        name, equals, value = pair.partition("=")
+        if not re.fullmatch("[a-z0-9_]+", name) or name in fields:
+            raise ValueError("field %r in %r" % (pair, text))
+        fields[name] = parse_field(name, value)
+    return Line(measurement, dict(pairs), fields, int(timestamp))
+
+
+def name_line(line):
+    """Its tags as "domain=dram,package_id=0"; of other measurements than rapl, with the name."""
+    tags = ",".join("%s=%s" % pair for pair in line.tags.items())
+    return tags if line.measurement == "rapl" else "%s,%s" % (line.measurement, tags)
+
+
+class Report(dict):
+    """Fields by identity (see name_line), of lines that share one timestamp."""
+
+    def __init__(self, lines):
+        super().__init__()
+        self.lines = lines
+        self.timestamp = lines[0].timestamp
+        for line in lines:
+            if line.timestamp != self.timestamp:
+                raise ValueError("two timestamps in one report")
+            if name_line(line) in self:
+                raise ValueError("%s is there twice" % name_line(line))
+            self[name_line(line)] = line.fields
+
+    def energy_uj(self, identity):
+        return round(self[identity]["energy_joules"] * 1000000)
+
+    def power(self, identity):
+        return self[identity].get("power_watts")
+
+
+def parse_reports(text):
+    """The reports in a text of whole lines: lines with one timestamp are one report."""
+    if text and not text.endswith("\n"):
+        raise ValueError("cut short: %r" % text[-200:])
+    reports = []
+    for line in map(parse_line, text.splitlines()):
+        if not reports or reports[-1][0].timestamp != line.timestamp:
+            reports.append([])
+        reports[-1].append(line)
+    return [Report(lines) for lines in reports]
+
+
+# --- the program ---------------------------------------------------------------------------------
+
+
+class Execd:
+    """rapl-execd with pipes. Leaves with the block it is used in:
+
+    with Execd(root=tree.root) as execd:
+        report = execd.ask()
+    """
+
+    def __init__(self, *options, root=None, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                 environment=None, user=None, before=()):
+        self.folder = tempfile.mkdtemp(prefix="rapl-execd-")
+        os.chmod(self.folder, 0o755)
+        program = PROGRAM
+        if user is not None:  # who may not come to where the build is
+            program = shutil.copy(PROGRAM, self.folder)
+        root_option = ["--root=" + root] if root is not None else []
+        self.errors_path = os.path.join(self.folder, "stderr")
+        with open(self.errors_path, "wb") as errors:
+            self.process = subprocess.Popen(
+                [*before, program, *root_option, *options], stdin=stdin, stdout=stdout,
+                stderr=errors, bufsize=0, user=user, group=user and "nogroup",
+                extra_groups=[] if user else None,
+                env={**os.environ, "HOST_MOUNT_PREFIX": "", **(environment or {})})
+        self.stdin = self.process.stdin
+        self.stdout = self.process.stdout
+        self.pid = self.process.pid
+        self._text = b""
+        self._reports = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        for file in (self.stdin, self.stdout):
+            if file is not None:
+                file.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def prompt(self, text=b"\n"):
+        self.stdin.write(text)
+
+    def signal(self, number):
+        os.kill(self.pid, number)
+
+    def read_report(self, seconds=PATIENCE_SECONDS):
+        """The next report, or None after that time. A report is one write, so what a read gives
+        ends with a report, not within one, unless the pipe was full."""
+        end = time.monotonic() + seconds
+        while not self._reports:
+            left = end - time.monotonic()
+            if left < 0 or not select.select([self.stdout], [], [], left)[0]:
+                return None
+            text = os.read(self.stdout.fileno(), 1 << 20)
+            if not text:
+                return None
+            self._text += text
+            if self._text.endswith(b"\n"):
+                self._reports += parse_reports(self._text.decode())
+                self._text = b""
+        return self._reports.pop(0)
+
+    def ask(self, seconds=PATIENCE_SECONDS):
+        """Prompts by newline and gives the report, which must come."""
+        self.prompt()
+        report = self.read_report(seconds)
+        if report is None:
+            raise AssertionError("no report; stderr: %s" % self.messages())
+        return report
+
+    def messages(self):
+        with open(self.errors_path, encoding="utf-8", errors="replace") as file:
+            lines = file.read().splitlines()
+        for line in lines:
+            if not re.match(r"[EWID]! .", line):
+                raise AssertionError("Telegraf does not know the level of %r" % line)
+        return lines
+
+    def wait_message(self, pattern, seconds=PATIENCE_SECONDS):
+        """The first line of stderr that the pattern is found in."""
+        end = time.monotonic() + seconds
+        while True:
+            for line in self.messages():
+                if re.search(pattern, line):
+                    return line
+            if time.monotonic() > end:
+                raise AssertionError("no %r in stderr: %s" % (pattern, self.messages()))
+            time.sleep(0.01)
+
+    def wait(self, seconds=PATIENCE_SECONDS):
+        """Its exit status; AssertionError if it goes on."""
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError("it still runs after %s s" % seconds) from None
+
+    def stop(self, seconds=PATIENCE_SECONDS):
+        """Closes stdin and gives the exit status."""
+        self.stdin.close()
+        return self.wait(seconds)
+
+    def terminate(self, seconds=PATIENCE_SECONDS):
+        self.signal(signal.SIGTERM)
+        return self.wait(seconds)
+
+
+Ended = collections.namedtuple("Ended", "status text messages")
+
+
+def run(*options, seconds=PATIENCE_SECONDS, text=b"", **more):
+    """Runs it to its end, its stdin holding the text: (status, stdout, lines of stderr)."""
+    with Execd(*options, **more) as execd:
+        if execd.stdin is not None:
+            try:
+                execd.stdin.write(text)
+            except BrokenPipeError:
+                pass
+            execd.stdin.close()
+        output = b""
+        end = time.monotonic() + seconds
+        while select.select([execd.stdout], [], [], max(0, end - time.monotonic()))[0]:
+            part = os.read(execd.stdout.fileno(), 1 << 20)
+            if not part:
+                break
+            output += part
+        return Ended(execd.wait(seconds), output.decode(), execd.messages())

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: MIT
+"""Runs the unittest cases of the calling module and prints TAP.
+
+    if __name__ == "__main__":
+        tap.main()
+
+Words on the command line choose the tests whose names hold one of them. Exit status 0: none failed.
+"""
+import os
+import signal
+import sys
+import unittest
+
+# A test that hangs is a test that fails.
+LONGEST_SECONDS = 120
+
+
+class Result(unittest.TestResult):
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+        self.failed = 0
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.wrong = []
+        self.skip_reason = None
+        signal.alarm(LONGEST_SECONDS)
+
+    def stopTest(self, test):
+        signal.alarm(0)
+        super().stopTest(test)
+        self._tell(test)
+
+    def addError(self, test, error):
+        self._fail(test, self._exc_info_to_string(error, test))
+
+    addFailure = addError
+
+    def addSubTest(self, test, part, error):
+        if error is not None:
+            where = "%s%s" % (part._subDescription(), "\n")
+            self._fail(test, where + self._exc_info_to_string(error, test))
+
+    def addSkip(self, test, reason):
+        self.skip_reason = reason
+        if not isinstance(test, unittest.TestCase):
+            self.wrong = []
+            self._tell(test)
+
+    def addUnexpectedSuccess(self, test):
+        self._fail(test, "succeeded, though it is marked as an expected failure\n")
+
+    def _fail(self, test, text):
+        if isinstance(test, unittest.TestCase):
+            self.wrong.append(text)
+        else:  # setUpClass and the like: there is no startTest
+            self.wrong, self.skip_reason = [text], None
+            self._tell(test)
+
+    def _tell(self, test):
+        self.count += 1
+        name = name_of(test)
+        if self.wrong:
+            self.failed += 1
+            print("not ok %d - %s" % (self.count, name))
+            for line in "".join(self.wrong).splitlines():
+                print("# " + line)
+        elif self.skip_reason is not None:
+            print("ok %d - %s # SKIP %s" % (self.count, name, " ".join(self.skip_reason.split())))
+        else:
+            print("ok %d - %s" % (self.count, name))
+        sys.stdout.flush()
+
+
+def name_of(test):
+    if not isinstance(test, unittest.TestCase):
+        return str(test)
+    file = os.path.basename(sys.modules[type(test).__module__].__file__)
+    return "%s %s.%s" % (os.path.splitext(file)[0], type(test).__name__, test._testMethodName)
+
+
+def each_test(suite):
+    for test in suite:
+        if isinstance(test, unittest.TestSuite):
+            yield from each_test(test)
+        else:
+            yield test
+
+
+def too_long(number, frame):
+    raise TimeoutError("took longer than %d seconds" % LONGEST_SECONDS)
+
+
+def stop(number, frame):
+    # An exit that unwinds: programs are stopped, mounts and folders removed.
+    sys.exit(128 + number)
+
+
+def main(module="__main__"):
+    words = sys.argv[1:]
+    tests = each_test(unittest.defaultTestLoader.loadTestsFromName(module))
+    chosen = [t for t in tests if not words or any(word in name_of(t) for word in words)]
+    signal.signal(signal.SIGALRM, too_long)
+    signal.signal(signal.SIGTERM, stop)
+    result = Result()
+    unittest.TestSuite(chosen).run(result)
+    print("1..%d" % result.count)
+    sys.exit(1 if result.failed or not result.count else 0)

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: MIT
+"""Powercap trees of ordinary files in a temporary folder, whose counters the test moves."""
+import os
+import shutil
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+LAYOUTS = os.path.join(HERE, "..", "trees")
+CLASS = os.path.join("sys", "class", "powercap")
+RANGE_UJ = 262143328850  # of client processors: 61 uJ a tick
+
+
+class Tree:
+    """A root folder, removed when its block is left."""
+
+    def __init__(self):
+        self.root = tempfile.mkdtemp(prefix="rapl-tree-")
+        os.chmod(self.root, 0o755)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    @classmethod
+    def copy(cls, layout):
+        """A copy of a layout of tests/trees. There .gitkeep stands for an empty folder."""
+        tree = cls()
+        shutil.copytree(os.path.join(LAYOUTS, layout), tree.root, symlinks=True,
+                        dirs_exist_ok=True, ignore=shutil.ignore_patterns(".gitkeep"))
+        return tree
+
+    @classmethod
+    def make(cls, names, range_uj=RANGE_UJ):
+        """Zones by kernel id, parents first: {"intel-rapl:0": "package-0", …}. Each starts at an
+        energy of its own. One limit of 100 W makes the ceiling 400 W."""
+        tree = cls()
+        for count, (zone, name) in enumerate(names.items(), 1):
+            tree.add(zone, name, 10**9 + count * 10**8, range_uj)
+        return tree
+
+    def add(self, zone, name, energy_uj, range_uj=RANGE_UJ):
+        """Adds a zone as the kernel does: a folder below its parent's, and a link in the class."""
+        folder = self.device(zone)
+        os.makedirs(os.path.join(self.root, folder))
+        os.makedirs(os.path.join(self.root, CLASS), exist_ok=True)
+        os.symlink(os.path.join("..", "..", "..", folder), os.path.join(self.root, CLASS, zone))
+        self.write(zone, "name", name + "\n")
+        self.write(zone, "max_energy_range_uj", "%d\n" % range_uj)
+        self.write(zone, "energy_uj", "%d\n" % energy_uj)
+        if zone.count(":") == 1:
+            self.write(zone, "constraint_0_max_power_uw", "100000000\n")
+
+    @staticmethod
+    def device(zone):
+        kind, *numbers = zone.split(":")
+        parts = [":".join([kind, *numbers[:depth]]) for depth in range(len(numbers) + 1)]
+        return os.path.join("sys", "devices", "virtual", "powercap", *parts)
+
+    def path(self, zone, attribute=""):
+        return os.path.join(self.root, CLASS, zone, attribute)
+
+    def zones(self):
+        return sorted(zone for zone in os.listdir(os.path.join(self.root, CLASS)) if ":" in zone)
+
+    def write(self, zone, attribute, text):
+        """In place: a descriptor that is open sees the new text."""
+        if isinstance(text, str):
+            text = text.encode()
+        file = os.open(self.path(zone, attribute), os.O_WRONLY | os.O_CREAT, 0o644)
+        try:
+            os.pwrite(file, text, 0)
+            os.ftruncate(file, len(text))
+        finally:
+            os.close(file)
+
+    def energy_uj(self, zone):
+        with open(self.path(zone, "energy_uj"), encoding="ascii") as file:
+            return int(file.read())
+
+    def set_energy(self, zone, energy_uj):
+        self.write(zone, "energy_uj", "%d\n" % energy_uj)
+
+    def move(self, zones_uj):
+        for zone, energy_uj in zones_uj.items():
+            self.set_energy(zone, self.energy_uj(zone) + energy_uj)
+
+    def remove(self, zone):
+        """Takes the zone, and those in it, from the class and from below its parent."""
+        for other in self.zones():
+            if (other + ":").startswith(zone + ":"):
+                os.unlink(os.path.join(self.root, CLASS, other))
+        shutil.rmtree(os.path.join(self.root, self.device(zone)))
+
+    def set_vendor(self, vendor):
+        """proc/cpuinfo of two CPUs; None: there is none."""
+        folder = os.path.join(self.root, "proc")
+        shutil.rmtree(folder, ignore_errors=True)
+        if vendor is None:
+            return
+        os.mkdir(folder)
+        with open(os.path.join(folder, "cpuinfo"), "w", encoding="ascii") as file:
+            for cpu in range(2):
+                file.write("processor\t: %d\nvendor_id\t: %s\ncpu family\t: 23\n\n" % (cpu, vendor))

@@ -287,6 +287,12 @@ static void test_good_tags(void **state) {
         {"a_", "_x"},
         {"q", "\""},
         {"hash", "#"},
+        {"_x", "y"},
+        {"a", "b\\,c"},
+        {"a", "b\\ c"},
+        {"a", "b\\=c"},
+        {"a", "b\\\\c"},
+        {"a", "b\\\"c"},
     };
     for (size_t i = 0; i < COUNT_OF(good); i++)
         assert_null(line_check_tag(good[i].key, good[i].value));
@@ -298,10 +304,10 @@ static void test_tags_that_line_protocol_cannot_hold(void **state) {
         const char *key;
         const char *value;
     } bad[] = {
-        {"", "x"},       {"x", ""},     {"_x", "y"},    {"_measurement", "y"}, {"a\nb", "x"},
-        {"a", "b\nc"},   {"a", "b\rc"}, {"a", "\t"},    {"a", "\x7f"},         {"a", "\x1f"},
-        {"a", "b\\"},    {"a\\", "b"},  {"a", "b\\,c"}, {"a", "b\\ c"},        {"a", "b\\=c"},
-        {"a", "b\\\\c"}, {"a\\=", "b"},
+        {"", "x"},         {"x", ""},        {"_field", "y"},   {"_measurement", "y"},
+        {"a\nb", "x"},     {"a", "b\nc"},    {"a", "b\rc"},     {"a", "\t"},
+        {"a", "\x7f"},     {"a", "\x1f"},    {"a", "b\\"},      {"a\\", "b"},
+        {"a", "b\\\"c d"}, {"a", "b,\\\"c"}, {"a", "b=c\\\"d"}, {"a \\\"", "b"},
     };
     for (size_t i = 0; i < COUNT_OF(bad); i++)
         assert_non_null(line_check_tag(bad[i].key, bad[i].value));

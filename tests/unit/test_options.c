@@ -274,7 +274,7 @@ static void test_tags(void **state) {
     REFUSE("--tag", "--tag=rack=");
     REFUSE("--tag", "--tag=domain=x");
     REFUSE("--tag", "--tag=host=x");
-    REFUSE("--tag", "--tag=_x=y");
+    REFUSE("--tag", "--tag=_field=y");
     REFUSE("--tag", "--tag=a=b\nc=d");
     REFUSE("--tag", "--tag=rack=4", "--tag=rack=4");
 }

@@ -21,7 +21,7 @@ PATIENCE_SECONDS = 5
 
 Line = collections.namedtuple("Line", "measurement tags fields timestamp")
 
-LINE = re.compile(r"([a-z_]+)((?:,(?:\\.|[^\\ ]|\\(?=[^ ]))+)?) ([^ ]+) ([1-9][0-9]{18})")
+LINE = re.compile(r"([a-z_]+)((?:,(?:\\[,= ]|[^ ])+)?) ([^ ]+) ([1-9][0-9]{18})")
 FLOAT = re.compile(r"(?:0|[1-9][0-9]*)\.[0-9]+")
 INTEGER = re.compile(r"(?:0|[1-9][0-9]*)i")
 
@@ -124,23 +124,30 @@ class Execd:
     def __init__(self, *options, root=None, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                  environment=None, user=None, before=()):
         self.folder = tempfile.mkdtemp(prefix="rapl-execd-")
-        os.chmod(self.folder, 0o755)
-        program = PROGRAM
-        if user is not None:  # who may not come to where the build is
-            program = shutil.copy(PROGRAM, self.folder)
-        root_option = ["--root=" + root] if root is not None else []
         self.errors_path = os.path.join(self.folder, "stderr")
-        with open(self.errors_path, "wb") as errors:
-            self.process = subprocess.Popen(
-                [*before, program, *root_option, *options], stdin=stdin, stdout=stdout,
-                stderr=errors, bufsize=0, user=user, group=user and "nogroup",
-                extra_groups=[] if user else None,
-                env={**os.environ, "HOST_MOUNT_PREFIX": "", **(environment or {})})
+        try:
+            self.process = self._start(options, root, stdin, stdout, environment, user, before)
+        except OSError:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
         self.stdin = self.process.stdin
         self.stdout = self.process.stdout
         self.pid = self.process.pid
         self._text = b""
         self._reports = []
+
+    def _start(self, options, root, stdin, stdout, environment, user, before):
+        os.chmod(self.folder, 0o755)
+        program = PROGRAM
+        if user is not None:  # who may not come to where the build is
+            program = shutil.copy(PROGRAM, self.folder)
+        root_option = ["--root=" + root] if root is not None else []
+        with open(self.errors_path, "wb") as errors:
+            return subprocess.Popen(
+                [*before, program, *root_option, *options], stdin=stdin, stdout=stdout,
+                stderr=errors, bufsize=0, user=user, group=user and "nogroup",
+                extra_groups=[] if user else None,
+                env={**os.environ, "HOST_MOUNT_PREFIX": "", **(environment or {})})
 
     def __enter__(self):
         return self

@@ -39,7 +39,7 @@ class Result(unittest.TestResult):
 
     def addSubTest(self, test, part, error):
         if error is not None:
-            where = "%s%s" % (part._subDescription(), "\n")
+            where = part._subDescription() + "\n"
             self._fail(test, where + self._exc_info_to_string(error, test))
 
     def addSkip(self, test, reason):
@@ -63,14 +63,22 @@ class Result(unittest.TestResult):
         name = name_of(test)
         if self.wrong:
             self.failed += 1
-            print("not ok %d - %s" % (self.count, name))
+            self.say("not ok %d - %s" % (self.count, name))
             for line in "".join(self.wrong).splitlines():
-                print("# " + line)
+                self.say("# " + line)
         elif self.skip_reason is not None:
-            print("ok %d - %s # SKIP %s" % (self.count, name, " ".join(self.skip_reason.split())))
+            reason = " ".join(self.skip_reason.split())
+            self.say("ok %d - %s # SKIP %s" % (self.count, name, reason))
         else:
-            print("ok %d - %s" % (self.count, name))
-        sys.stdout.flush()
+            self.say("ok %d - %s" % (self.count, name))
+
+    def say(self, line):
+        try:
+            print(line, flush=True)
+        except BrokenPipeError:  # the clean-up of the test is still to run
+            self.failed += 1
+            self.stop()
+            sys.stdout = open(os.devnull, "w", encoding="utf-8")
 
 
 def name_of(test):
@@ -92,18 +100,20 @@ def too_long(number, frame):
     raise TimeoutError("took longer than %d seconds" % LONGEST_SECONDS)
 
 
-def stop(number, frame):
-    # An exit that unwinds: programs are stopped, mounts and folders removed.
-    sys.exit(128 + number)
-
-
 def main(module="__main__"):
     words = sys.argv[1:]
     tests = each_test(unittest.defaultTestLoader.loadTestsFromName(module))
     chosen = [t for t in tests if not words or any(word in name_of(t) for word in words)]
+    result = Result()
+
+    def stop(number, frame):
+        # The test under way fails, so that its clean-up runs, and is the last one.
+        result.stop()
+        raise InterruptedError("ended by signal %d" % number)
+
     signal.signal(signal.SIGALRM, too_long)
     signal.signal(signal.SIGTERM, stop)
-    result = Result()
+    signal.signal(signal.SIGINT, stop)
     unittest.TestSuite(chosen).run(result)
-    print("1..%d" % result.count)
+    result.say("1..%d" % result.count)
     sys.exit(1 if result.failed or not result.count else 0)

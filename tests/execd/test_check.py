@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: MIT
+"""rapl-execd --check: what a person sees who wonders why there are no watts."""
+import os
+import re
+import shutil
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+
+import tap
+from execd import Execd, run
+from tree import RANGE_UJ, Tree
+
+ZONES = {"intel-rapl:0": "package-0", "intel-rapl:0:0": "core", "intel-rapl:1": "psys",
+         "intel-rapl:a": "package-1", "intel-rapl-mmio:0": "package-0"}
+
+
+class Check(unittest.TestCase):
+    def setUp(self):
+        self.tree = Tree.make(ZONES)
+        self.addCleanup(self.tree.__exit__)
+
+    def check(self, *options, **more):
+        return run("--check", *options, **{"root": self.tree.root, **more})
+
+    def row(self, text, zone):
+        """The cells of the zone's row: at least two spaces are between them."""
+        for line in text.splitlines():
+            cells = [cell.strip() for cell in line.split("  ") if cell.strip()]
+            if cells and cells[0] == zone:
+                return cells
+        self.fail("no row of %s in:\n%s" % (zone, text))
+
+    def test_table_names_every_zone(self):
+        self.tree.set_vendor("GenuineIntel")
+        ended = self.check()
+        self.assertEqual((ended.status, ended.messages), (0, []))
+        self.assertIn("powercap", ended.text)
+        self.assertIn(self.tree.root, ended.text)
+        self.assertIn("Intel", ended.text)
+        for zone in ZONES:
+            self.row(ended.text, zone)
+        self.assertEqual(self.row(ended.text, "intel-rapl:0")[1:],
+                         ["package-0", "61.035 uJ", "262143.3 J", "400 W", "yes"])
+        self.assertEqual(self.row(ended.text, "intel-rapl:0:0")[1], "package-0/core")
+        self.assertEqual(self.row(ended.text, "intel-rapl:0:0")[4], "400 W")
+        self.assertEqual(self.row(ended.text, "intel-rapl:1")[4], "50000 W")
+        self.assertIn("intel-rapl:0", self.row(ended.text, "intel-rapl-mmio:0")[-1])
+
+    def test_selection_and_max_power_show(self):
+        ended = self.check("--include=package-0", "--max-power=120")
+        self.assertIn("not selected", self.row(ended.text, "intel-rapl:a")[-1])
+        self.assertEqual(self.row(ended.text, "intel-rapl:0")[4], "120 W")
+
+    def test_ceilings_of_rule_2(self):
+        for limits, ceiling in (({"0_max_power": 15000000}, "250 W"),
+                                ({"0_max_power": 280000000}, "1120 W"),
+                                ({"0_max_power": 3409250000, "1_power_limit": 90000000}, "360 W"),
+                                ({"0_max_power": 0, "9_power_limit": 100000000}, "400 W"),
+                                ({"0_max_power": 0}, "1000 W"),
+                                ({}, "1000 W")):
+            with self.subTest(limits=limits):
+                for name in os.listdir(self.tree.path("intel-rapl:0")):
+                    if name.startswith("constraint_"):
+                        os.unlink(self.tree.path("intel-rapl:0", name))
+                for name, limit in limits.items():
+                    self.tree.write("intel-rapl:0", "constraint_%s_uw" % name, "%d\n" % limit)
+                self.assertEqual(self.row(self.check().text, "intel-rapl:0")[4], ceiling)
+
+    def test_some_zone_is_unreadable(self):
+        os.chmod(self.tree.path("intel-rapl:a", "energy_uj"), 0o400)
+        ended = self.check(user="nobody")
+        self.assertEqual(ended.status, 0)
+        self.assertIn("Permission denied", self.row(ended.text, "intel-rapl:a")[-1])
+        self.assertIn("intel-rapl:a/energy_uj", ended.text)
+        self.assertRegex(ended.text, "to mend it: ")
+
+    def test_no_zone_is_readable(self):
+        for zone in ZONES:
+            os.chmod(self.tree.path(zone, "energy_uj"), 0o400)
+        ended = self.check(user="nobody")
+        self.assertEqual(ended.status, 1)
+        self.assertIn(self.tree.root + "/sys/class/powercap/intel-rapl:0/energy_uj", ended.text)
+        self.assertRegex(ended.text, "to mend it: .*(sudo|setcap|chgrp)")
+        self.assertNotIn("0444", ended.text)
+
+    def test_remedy_mends(self):
+        """The command that is told, run as it stands, gives the energy."""
+        for zone in ZONES:
+            os.chmod(self.tree.path(zone, "energy_uj"), 0o400)
+        ended = self.check(user="nobody")
+        command = re.search(r"to mend it: .*sudo (find .*\+)", ended.text).group(1)
+        if os.geteuid() != 0:
+            self.skipTest("needs root")
+        self.assertEqual(os.system(command), 0, command)
+        self.assertEqual(self.check(user="nobody").status, 0)
+        for zone in ZONES:  # never for everyone
+            self.assertEqual(os.stat(self.tree.path(zone, "energy_uj")).st_mode & 0o007, 0)
+
+    def test_reads_junk(self):
+        self.tree.write("intel-rapl:0", "energy_uj", b"junk\n")
+        self.tree.write("intel-rapl:1", "name", b"")
+        ended = self.check()
+        self.assertEqual(ended.status, 0)
+        self.assertRegex(self.row(ended.text, "intel-rapl:0")[-1], "number")
+        self.assertRegex(self.row(ended.text, "intel-rapl:1")[-1], "empty")
+        self.assertIn("intel-rapl:0/energy_uj", ended.text)
+        self.assertIn("intel-rapl:1/name", ended.text)
+
+    def test_unknown_range(self):
+        os.unlink(self.tree.path("intel-rapl:a", "max_energy_range_uj"))
+        ended = self.check()
+        self.assertEqual(ended.status, 0)
+        self.assertEqual(self.row(ended.text, "intel-rapl:a")[2:4], ["-", "-"])
+        self.assertIn("intel-rapl:a/max_energy_range_uj", ended.text)
+
+    def test_no_powercap(self):
+        with Tree.copy("vm-no-powercap-at-all") as tree:
+            ended = self.check(root=tree.root)
+        self.assertEqual(ended.status, 1)
+        self.assertIn(tree.root + "/sys/class/powercap", ended.text)
+        self.assertIn("to mend it: ", ended.text)
+
+    def test_empty_class(self):
+        with Tree.copy("vm-empty-class-powercap") as tree:
+            ended = self.check(root=tree.root)
+        self.assertEqual(ended.status, 1)
+        self.assertRegex(ended.text, "to mend it: .*modprobe")
+
+    def test_missing_root(self):
+        ended = self.check(root=self.tree.root + "/missing")
+        self.assertEqual(ended.status, 1)
+        self.assertIn(self.tree.root + "/missing", ended.text)
+        self.assertIn("to mend it: ", ended.text)
+
+    def test_dangling_links(self):
+        shutil.rmtree(os.path.join(self.tree.root, "sys", "devices"))
+        ended = self.check()
+        self.assertEqual(ended.status, 1)
+        self.assertRegex(ended.text, "to mend it: .*containers hide")
+
+    def test_layout_without_captured_energies(self):
+        with Tree.copy("laptop-psys-peakpower-energy-unreadable") as tree:
+            ended = self.check(root=tree.root)
+        self.assertEqual(ended.status, 1)
+        for zone in ("intel-rapl:0", "intel-rapl:0:0", "intel-rapl:0:1", "intel-rapl:1"):
+            self.row(ended.text, zone)
+
+    def test_duplicate_is_told(self):
+        self.tree.add("intel-rapl:b", "package-1", 5, RANGE_UJ)
+        ended = self.check()
+        self.assertIn("package-1 is there more than once", ended.text)
+        self.assertIn("intel-rapl:a", self.row(ended.text, "intel-rapl:b")[-1])
+
+    def test_full_disk(self):
+        with open("/dev/full", "wb") as full:
+            with Execd("--check", root=self.tree.root, stdout=full) as execd:
+                self.assertNotEqual(execd.wait(), 0)
+
+
+if __name__ == "__main__":
+    tap.main()

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: MIT
+"""Counters that fail, go, come back, start again and wrap, on the simulated machine."""
+import os
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+
+import sim
+import tap
+from execd import Execd
+from meter import Meter
+
+PACKAGE_0 = "domain=package,package_id=0"
+PACKAGE_1 = "domain=package,package_id=1"
+DRAM_0 = "domain=dram,package_id=0"
+DRAM_1 = "domain=dram,package_id=1"
+TOTAL = "domain=total"
+HEALTH = "rapl_health,source=powercap"
+WATTS = {PACKAGE_0: 142.5, DRAM_0: 18.25, PACKAGE_1: 166.25, DRAM_1: 21.75}
+ALL = {*WATTS, TOTAL}
+
+# A counter of the machine moves each millisecond, 10 % early or late: a reading is at most this
+# much behind its instant.
+UPDATE_SECONDS = 0.0012
+STEP_SECONDS = 0.12
+
+
+@sim.needed
+class Faults(unittest.TestCase):
+    def start(self, *options, sim_options=()):
+        machine = sim.Machine("--machine", "server", *sim_options)
+        self.addCleanup(machine.stop)
+        began = time.monotonic()
+        execd = Execd(*options, root=machine.root)
+        self.addCleanup(execd.kill)
+        self.reports = []
+        return machine, execd, Meter(execd, began)
+
+    def ask(self, meter):
+        """A report after a step, remembered with the instants it lies between."""
+        time.sleep(STEP_SECONDS)
+        before = time.monotonic()
+        report = meter.ask()
+        self.reports.append((before, report, time.monotonic()))
+        return report
+
+    def check_true(self, identity, first, last, watts=None):
+        """Its energy from one report to another is its true power times the time between, which
+        lies between the inner and the outer distance, each reading up to one update behind."""
+        before_1, report_1, after_1 = self.reports[first]
+        before_2, report_2, after_2 = self.reports[last]
+        watts = watts or WATTS[identity]
+        joules = report_2[identity]["energy_joules"] - report_1[identity]["energy_joules"]
+        self.assertGreaterEqual(joules, watts * (before_2 - after_1 - UPDATE_SECONDS), identity)
+        self.assertLessEqual(joules, watts * (after_2 - before_1 + UPDATE_SECONDS), identity)
+
+    def test_energy_and_power_are_the_true_ones(self):
+        machine, execd, meter = self.start()
+        for _ in range(4):
+            self.assertEqual(set(self.ask(meter)), ALL)
+        for identity in WATTS:
+            self.check_true(identity, 0, 3)
+        self.assertEqual(execd.stop(), 0)
+        self.assertEqual(execd.messages(), [])
+
+    def test_fails_at_the_third_read_and_recovers(self):
+        machine, execd, meter = self.start("--health=yes")
+        self.ask(meter)
+        machine.control("fail package-1 EIO")
+        for _ in range(3):
+            # A gap is a gap: no 0 and no repetition, and no total without a member.
+            self.assertEqual(set(self.ask(meter)), ALL - {PACKAGE_1, TOTAL} | {HEALTH})
+        machine.control("heal package-1")
+        report = self.ask(meter)
+        self.assertEqual(set(report), ALL | {HEALTH})
+        # Meter has held the power against the joules of the whole gap.
+        self.assertIsNotNone(report.power(PACKAGE_1))
+        self.assertIsNotNone(report.power(TOTAL))
+        for identity in WATTS:
+            self.check_true(identity, 0, -1)
+        self.assertEqual(report.energy_uj(TOTAL), sum(map(report.energy_uj, WATTS)))
+        self.assertEqual((report[HEALTH]["read_errors"], report[HEALTH]["gaps"]), (3, 1))
+        execd.stop()
+        messages = execd.messages()
+        self.assertEqual(len(messages), 2, messages)
+        self.assertRegex(messages[0], "^E! .*intel-rapl:1/energy_uj: .*To mend: ")
+        self.assertRegex(messages[1], "^I! Over: .*intel-rapl:1/energy_uj")
+
+    def test_every_zone_fails_and_recovers(self):
+        machine, execd, meter = self.start()
+        self.ask(meter)
+        for zone in ("package-0", "package-0/dram", "package-1", "package-1/dram"):
+            machine.control("fail %s EIO" % zone)
+        execd.prompt()
+        self.assertIsNone(execd.read_report(0.1))
+        for zone in ("package-0", "package-0/dram", "package-1", "package-1/dram"):
+            machine.control("heal " + zone)
+        self.assertEqual(set(self.ask(meter)), ALL)
+        for identity in WATTS:
+            self.check_true(identity, 0, -1)
+        execd.stop()
+        self.assertEqual(len(execd.messages()), 2, execd.messages())
+
+    def test_removed_and_added_again(self):
+        machine, execd, meter = self.start()
+        kept = self.ask(meter)
+        machine.control("remove package-1/dram")
+        silent = self.ask(meter)
+        self.assertEqual(set(silent), ALL - {DRAM_1, TOTAL})
+        # Found gone: it keeps its joules in the total, and leaves its power.
+        meter.forget(TOTAL, silent.energy_uj(PACKAGE_0) / 10**6)
+        for _ in range(2):
+            execd.prompt()
+            report = execd.read_report()
+            self.assertEqual(set(report) - {TOTAL}, ALL - {DRAM_1, TOTAL})
+            time.sleep(STEP_SECONDS)
+        self.assertIn(TOTAL, report)
+        self.assertEqual(report.energy_uj(TOTAL),
+                         sum(map(report.energy_uj, (PACKAGE_0, DRAM_0, PACKAGE_1)))
+                         + kept.energy_uj(DRAM_1))
+        # Its span is a step or longer, and each of its ends up to one update off.
+        watts = sum(WATTS.values()) - WATTS[DRAM_1]
+        self.assertAlmostEqual(report.power(TOTAL), watts,
+                               delta=watts * 2 * UPDATE_SECONDS / STEP_SECONDS)
+        self.assertEqual(sum(line.startswith("W! ") and "total" in line
+                             for line in execd.messages()), 1, execd.messages())
+
+        machine.control("add package-1/dram")
+        began = time.monotonic()
+        execd.prompt()
+        back = execd.read_report()
+        while DRAM_1 not in back and time.monotonic() - began < 5:
+            self.assertEqual(set(back) - {TOTAL}, ALL - {DRAM_1, TOTAL})
+            time.sleep(0.02)
+            execd.prompt()
+            back = execd.read_report()
+        self.assertGreaterEqual(back.energy_uj(DRAM_1), kept.energy_uj(DRAM_1))
+        for identity in (PACKAGE_0, DRAM_0, PACKAGE_1):
+            self.assertGreater(back.energy_uj(identity), report.energy_uj(identity))
+        time.sleep(STEP_SECONDS)
+        last = execd.ask()
+        self.assertEqual(set(last), ALL)
+        self.assertEqual(last.energy_uj(TOTAL), sum(map(last.energy_uj, WATTS)))
+        self.assertLess(last.energy_uj(DRAM_1),
+                        machine.truth().joules["package-1/dram"] * 10**6)
+        execd.stop()
+        levels = [line[:3] for line in execd.messages()]
+        self.assertLessEqual(len(levels), 3, execd.messages())
+        self.assertNotIn("E! ", levels)
+
+    def test_a_package_goes_with_its_dram(self):
+        machine, execd, meter = self.start()
+        self.ask(meter)
+        machine.control("remove package-1")
+        for _ in range(3):
+            execd.prompt()
+            report = execd.read_report()
+            self.assertEqual(set(report) - {TOTAL}, {PACKAGE_0, DRAM_0})
+        machine.control("add package-1")
+        time.sleep(STEP_SECONDS)
+        self.assertIsNotNone(execd.ask())
+        self.assertEqual(set(execd.ask()), ALL)
+
+    def test_reset(self):
+        machine, execd, meter = self.start("--health=yes")
+        for _ in range(3):
+            kept = self.ask(meter)
+        machine.control("reset package-0 0")
+        # It must have used less since than before, or nothing tells that it was one.
+        time.sleep(0.01)
+        before = time.monotonic()
+        left_out = execd.ask()
+        after = time.monotonic()
+        self.assertNotIn(PACKAGE_0, left_out)
+        self.assertEqual(left_out[HEALTH]["resets"], 1)
+        self.assertIn(PACKAGE_1, left_out)
+        time.sleep(STEP_SECONDS)
+        began = time.monotonic()
+        report = execd.ask()
+        ended = time.monotonic()
+        joules = (report.energy_uj(PACKAGE_0) - kept.energy_uj(PACKAGE_0)) / 10**6
+        self.assertGreaterEqual(joules, WATTS[PACKAGE_0] * (began - after - UPDATE_SECONDS))
+        self.assertLessEqual(joules, WATTS[PACKAGE_0] * (ended - before + UPDATE_SECONDS))
+        self.assertGreaterEqual(report.power(PACKAGE_0), joules / (ended - before) - 0.001)
+        self.assertLessEqual(report.power(PACKAGE_0), joules / (began - after) + 0.001)
+        if TOTAL in report:
+            self.assertEqual(report.energy_uj(TOTAL), sum(map(report.energy_uj, WATTS)))
+        self.assertEqual(execd.stop(), 0)
+
+    def test_wrap(self):
+        # All of them wrap half a second after the machine began.
+        zones = "package-0", "package-0/dram", "package-1", "package-1/dram"
+        powers = [word for zone in zones for word in ("--power", zone + "=160")]
+        machine, execd, meter = self.start("--health=yes",
+                                           sim_options=["--before-wrap", "80", *powers])
+        for _ in range(7):
+            self.assertEqual(set(self.ask(meter)), ALL | {HEALTH})
+        for identity in WATTS:
+            self.check_true(identity, 0, -1, 160)
+        health = self.reports[-1][1][HEALTH]
+        self.assertGreater(machine.truth().joules["package-0/dram"], 80)
+        self.assertEqual((health["wraps"], health["resets"], health["gaps"]), (4, 0, 0))
+        self.assertEqual(execd.stop(), 0)
+        self.assertEqual([line for line in execd.messages() if "wrapped" in line], [])
+
+    def test_changed_set_of_cpus_is_no_event_by_itself(self):
+        machine, execd, meter = self.start()
+        self.ask(meter)
+        machine.control("online 0-3")
+        for _ in range(4):
+            self.assertEqual(set(self.ask(meter)), ALL)
+        self.assertEqual(execd.messages(), [])
+
+    def test_whole_machine_goes_away(self):
+        machine, execd, meter = self.start()
+        self.ask(meter)
+        machine.stop()
+        execd.prompt()
+        self.assertIsNone(execd.read_report(0.1))
+        self.assertEqual(execd.stop(), 0)
+        self.assertLessEqual(len(execd.messages()), 8, execd.messages())
+
+
+if __name__ == "__main__":
+    tap.main()

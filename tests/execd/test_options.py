@@ -1,0 +1,316 @@
+# SPDX-License-Identifier: MIT
+"""The options of rapl-execd, and what each changes in a report."""
+import os
+import subprocess
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+
+import tap
+from execd import Execd, parse_line, parse_reports, run
+from tree import Tree
+
+PACKAGE_0 = "domain=package,package_id=0"
+PACKAGE_1 = "domain=package,package_id=1"
+CORE_0 = "domain=core,package_id=0"
+DRAM_0 = "domain=dram,package_id=0"
+DRAM_1 = "domain=dram,package_id=1"
+PSYS = "domain=psys"
+TOTAL = "domain=total"
+
+ZONES = {"intel-rapl:0": "package-0", "intel-rapl:0:0": "core", "intel-rapl:0:1": "dram",
+         "intel-rapl:1": "package-1", "intel-rapl:1:0": "dram", "intel-rapl:2": "psys"}
+MOVED = {"intel-rapl:0": 1000001, "intel-rapl:0:0": 200002, "intel-rapl:0:1": 30003,
+         "intel-rapl:1": 4000004, "intel-rapl:1:0": 500005, "intel-rapl:2": 9000009}
+SERIES = dict(zip(ZONES, (PACKAGE_0, CORE_0, DRAM_0, PACKAGE_1, DRAM_1, PSYS)))
+MACHINE_UJ = 1000001 + 30003 + 4000004 + 500005
+
+
+class OptionCase(unittest.TestCase):
+    def setUp(self):
+        self.tree = Tree.make(ZONES)
+        self.addCleanup(self.tree.__exit__)
+
+    def start(self, *options, **more):
+        execd = Execd(*options, root=self.tree.root, **more)
+        self.addCleanup(execd.kill)
+        return execd
+
+    def once(self, *options, **more):
+        return run("--once", "--interval=60ms", *options, root=self.tree.root, **more)
+
+
+class Selection(OptionCase):
+    def check(self, options, expected):
+        """Only those series; the total over the machine, whatever is selected."""
+        with self.subTest(options=options):
+            execd = self.start(*options)
+            execd.ask()
+            self.tree.move(MOVED)
+            report = execd.ask()
+            self.assertEqual(set(report), expected)
+            for zone, series in SERIES.items():
+                if series in expected:
+                    self.assertEqual(report.energy_uj(series), MOVED[zone])
+            if TOTAL in expected:
+                self.assertEqual(report.energy_uj(TOTAL), MACHINE_UJ)
+            self.assertEqual(execd.stop(), 0)
+            self.assertEqual(execd.messages(), [])
+
+    def test_include(self):
+        self.check(["--include=package-*"], {PACKAGE_0, PACKAGE_1})
+        self.check(["--include=package-*", "--include=total"], {PACKAGE_0, PACKAGE_1, TOTAL})
+        self.check(["--include=*/dram"], {DRAM_0, DRAM_1})
+        self.check(["--include=package-0/*"], {CORE_0, DRAM_0})
+        self.check(["--include=package-[1-9]", "--include=psys"], {PACKAGE_1, PSYS})
+        self.check(["--include=total"], {TOTAL})
+        self.check(["--include=*"], {PACKAGE_0, PACKAGE_1, PSYS, TOTAL})
+
+    def test_exclude(self):
+        everything = {*SERIES.values(), TOTAL}
+        self.check(["--exclude=package-*"], everything - {PACKAGE_0, PACKAGE_1})
+        self.check(["--exclude=*/*"], {PACKAGE_0, PACKAGE_1, PSYS, TOTAL})
+        self.check(["--exclude=total", "--exclude=psys"], everything - {TOTAL, PSYS})
+
+    def test_exclude_wins(self):
+        self.check(["--include=package-0", "--include=package-1", "--exclude=package-0"],
+                   {PACKAGE_1})
+
+    def test_no_total(self):
+        self.check(["--total=no"], set(SERIES.values()))
+        self.check(["--total=yes"], {*SERIES.values(), TOTAL})
+
+    def test_nothing_selected_is_told_once(self):
+        execd = self.start("--include=package-7")
+        execd.wait_message("^[EW]! .*package-7.*--check")
+        execd.prompt()
+        self.assertIsNone(execd.read_report(0.1))
+        self.assertEqual(len(execd.messages()), 1, execd.messages())
+
+
+class Fields(OptionCase):
+    def test_without_energy(self):
+        execd = self.start("--energy=no")
+        for fields in execd.ask().values():
+            self.assertEqual(list(fields), ["power_watts"])
+
+    def test_health_is_integers(self):
+        execd = self.start("--health=yes")
+        execd.ask()
+        report = execd.ask()
+        health = report["rapl_health,source=powercap"]
+        self.assertEqual(set(health), {"zones", "samples", "read_errors", "wraps", "resets",
+                                       "gaps", "rediscoveries"})
+        for name, value in health.items():
+            self.assertIs(type(value), int, name)
+        self.assertEqual(health["zones"], len(ZONES))
+        self.assertEqual(health["samples"], 3)  # one at start, one a report
+        self.assertEqual(sum(health.values()), len(ZONES) + 3)
+
+    def test_health_counts_errors_and_gaps(self):
+        execd = self.start("--health=yes")
+        execd.ask()
+        self.tree.write("intel-rapl:1", "energy_uj", b"?\n")
+        execd.ask()
+        health = execd.ask()["rapl_health,source=powercap"]
+        self.assertEqual((health["zones"], health["read_errors"], health["gaps"]),
+                         (len(ZONES) - 1, 2, 1))
+
+    def test_health_without_zones(self):
+        with Tree() as tree, Execd("--health=yes", root=tree.root) as execd:
+            self.assertEqual(list(execd.ask()), ["rapl_health,source=powercap"])
+
+    def test_no_health_unless_asked(self):
+        self.assertNotIn("rapl_health,source=powercap", self.start().ask())
+
+    def test_max_power_replaces_all_ceilings_but_that_of_psys(self):
+        # 2 J in what counts as 50 ms are 40 W.
+        execd = self.start("--max-power=20")
+        execd.ask()
+        for _ in range(5):
+            self.tree.move({"intel-rapl:0": 2 * 10**6, "intel-rapl:1": 100, "intel-rapl:2": 10**8})
+            report = execd.ask()
+            if PACKAGE_0 not in report:
+                break  # otherwise the machine was so slow that it may have been 20 W
+        self.assertNotIn(PACKAGE_0, report)
+        self.assertIn(PACKAGE_1, report)
+        self.assertIn(PSYS, report)
+        self.assertEqual(execd.stop(), 0)
+        self.assertRegex("\n".join(execd.messages()), "W! package-0.*--max-power")
+
+    def test_statistics_without_samples_inside_the_interval_changes_nothing(self):
+        for value in ("yes", "no"):
+            self.assertIn(PACKAGE_0, self.start("--statistics=" + value).ask())
+
+
+class Tags(OptionCase):
+    def test_every_special_character(self):
+        value = "a b,c=d\"e'f\\g#h/i:j%s\u00e9\u4f60{}$`;|&<>"
+        key = "k e,y=\"\\x\u00e9"
+        report = self.start("--tag=" + key.replace("=", "") + "=" + value).ask()
+        for line in report.lines:
+            self.assertEqual(line.tags[key.replace("=", "")], value)
+
+    def test_backslash_before_what_is_escaped(self):
+        for value in ("x\\,y", "x\\ y", "x\\=y", "x\\y", "x\\\\y"):
+            with self.subTest(value=value), Execd("--tag=a=" + value, root=self.tree.root) as execd:
+                for line in execd.ask().lines:
+                    self.assertEqual(line.tags["a"], value)
+
+    def test_text_on_the_wire(self):
+        ended = self.once("--tag=rack id=a b,c=d\\e", "--include=package-0")
+        self.assertTrue(ended.text.startswith(
+            r"rapl,domain=package,package_id=0,rack\ id=a\ b\,c\=d\e power_watts="), ended.text)
+
+    def test_byte_order_and_repetition(self):
+        ended = self.once("--tag=zone=z", "--tag=Rack=1", "--tag=die=d", "--tag=domain2=x",
+                          "--tag=\u00e4=u", "--health=yes")
+        self.assertEqual(ended.status, 0)
+        lines = [parse_line(line) for line in ended.text.splitlines()]  # which checks the order
+        package = next(line for line in lines if line.tags.get("domain") == "package")
+        self.assertEqual(list(package.tags),
+                         ["Rack", "die", "domain", "domain2", "package_id", "zone", "\u00e4"])
+        health = next(line for line in lines if line.measurement == "rapl_health")
+        self.assertEqual(list(health.tags), ["Rack", "die", "domain2", "source", "zone", "\u00e4"])
+
+    def test_refused(self):
+        for tag in ("a=x\ny", "a=x\ty", "a=x\x7f", "a=x\x01", "a\n=x", "a=x\\", "a\\=x", "a=",
+                    "=x", "a", "", "=", "domain=x", "package_id=1", "die_id=1", "core_id=1",
+                    "source=x", "host=x", "a=x\r"):
+            with self.subTest(tag=tag):
+                ended = self.once("--tag=" + tag)
+                self.assertEqual((ended.status, ended.text), (2, ""))
+                self.assertRegex(ended.messages[0], "^E! --tag ")
+
+    def test_one_key_twice_is_refused(self):
+        ended = self.once("--tag=a=1", "--tag=a=2")
+        self.assertEqual(ended.status, 2)
+
+
+class Wrong(OptionCase):
+    def test_exit_2_and_the_option_named(self):
+        for option in ("--interval=10", "--interval=0s", "--interval=-1s", "--interval=1.5s",
+                       "--interval=", "--interval=10x", "--interval=99999999999999999999s",
+                       "--interval=1d", "--source=turbostat", "--source=perf", "--source=msr",
+                       "--source=", "--energy=maybe", "--total=", "--health=1", "--statistics=on",
+                       "--cores=true", "--max-power=0", "--max-power=-5", "--max-power=nan",
+                       "--max-power=inf", "--max-power=1e3", "--max-power=0x10", "--max-power=",
+                       "--max-power=5W", "--include=", "--exclude=", "--root=",
+                       "--sample-interval=10", "--sample-interval=x"):
+            with self.subTest(option=option):
+                ended = run(option)
+                self.assertEqual((ended.status, ended.text), (2, ""))
+                self.assertEqual(len(ended.messages), 1, ended.messages)
+                self.assertTrue(ended.messages[0].startswith("E! " + option.partition("=")[0]),
+                                ended.messages)
+
+    def test_unknown_and_incomplete(self):
+        for words in (["--unknown"], ["--unknown=1"], ["-x"], ["word"], ["--once=1"],
+                      ["--once", "word"], ["--interval"], ["--check", "--nonsense"], ["-"]):
+            with self.subTest(words=words):
+                ended = run(*words)
+                self.assertEqual((ended.status, ended.text), (2, ""))
+                self.assertIn(words[-1].partition("=")[0], ended.messages[0])
+                self.assertRegex(ended.messages[0], "--help")
+
+    def test_samples_inside_the_interval_are_off(self):
+        self.assertEqual(self.once("--sample-interval=off").status, 0)
+
+
+class Informing(OptionCase):
+    def test_help_names_every_option(self):
+        ended = run("--help")
+        self.assertEqual((ended.status, ended.messages), (0, []))
+        for option in ("once", "check", "interval", "source", "root", "include", "exclude",
+                       "max-power", "energy", "total", "health", "statistics", "cores", "tag",
+                       "debug", "help", "version"):
+            self.assertIn("--" + option, ended.text)
+        self.assertLessEqual(max(map(len, ended.text.splitlines())), 100)
+
+    def test_version(self):
+        ended = run("--version")
+        self.assertEqual((ended.status, ended.messages), (0, []))
+        self.assertRegex(ended.text, r"^rapl-execd [0-9]+\.[0-9]+\.[0-9]+\n$")
+
+    def test_debug(self):
+        execd = self.start("--debug")
+        execd.ask()
+        self.assertTrue(any(line.startswith("D! ") for line in execd.messages()))
+        execd = self.start()
+        execd.ask()
+        self.assertEqual(execd.messages(), [])
+
+    def test_root_by_environment(self):
+        with Execd(environment={"HOST_MOUNT_PREFIX": self.tree.root}) as execd:
+            self.assertIn(PACKAGE_0, execd.ask())
+        with Tree() as other:
+            execd = self.start(environment={"HOST_MOUNT_PREFIX": other.root})
+            self.assertIn(PACKAGE_0, execd.ask())
+
+    def test_source(self):
+        for source in ("auto", "powercap"):
+            self.assertIn(PACKAGE_0, self.start("--source=" + source).ask())
+
+    def test_locale_changes_no_number(self):
+        self.once(environment={"LC_ALL": "de_DE.UTF-8", "LANG": "de_DE.UTF-8"})
+        ended = self.once(environment={"LC_ALL": "de_DE.UTF-8"})
+        self.assertEqual(len(parse_reports(ended.text)), 1)
+
+
+class Once(OptionCase):
+    def test_power_without_energy_after_the_interval(self):
+        for interval, least in (("--interval=60ms", 0.06), ("--interval=300ms", 0.3)):
+            with self.subTest(interval=interval):
+                began = time.monotonic()
+                ended = run("--once", interval, root=self.tree.root)
+                took = time.monotonic() - began
+                self.assertEqual((ended.status, ended.messages), (0, []))
+                (report,) = parse_reports(ended.text)
+                self.assertEqual(set(report), {*SERIES.values(), TOTAL})
+                for fields in report.values():
+                    self.assertEqual(list(fields), ["power_watts"])
+                self.assertGreaterEqual(took, least)
+                self.assertLess(took, least + 0.7)
+
+    def test_a_second_by_default_and_power_of_that_time(self):
+        began = time.monotonic()
+        execd = self.start("--once")
+        time.sleep(0.3)
+        self.tree.move({"intel-rapl:0": 50 * 10**6})
+        report = execd.read_report()
+        after = time.monotonic()
+        self.assertEqual(execd.wait(), 0)
+        self.assertGreaterEqual(after - began, 1)
+        # The span lies between the second asked for and all the time there was.
+        self.assertLessEqual(report.power(PACKAGE_0), 50.1)
+        self.assertGreaterEqual(report.power(PACKAGE_0), 50 / (after - began) - 0.001)
+
+    def test_stdin_does_not_matter(self):
+        for text in (b"", b"\n\n\n"):
+            self.assertEqual(self.once(text=text).status, 0)
+        self.assertEqual(self.once(stdin=subprocess.DEVNULL).status, 0)
+
+    def test_nothing_reads(self):
+        for zone in ZONES:
+            os.unlink(self.tree.path(zone, "energy_uj"))
+        ended = self.once()
+        self.assertEqual((ended.status, ended.text), (1, ""))
+        self.assertRegex(ended.messages[0], "^[EW]! .*energy_uj")
+        self.assertRegex(ended.messages[-1], "^E! .*--check")
+
+    def test_too_short_an_interval(self):
+        ended = run("--once", "--interval=10ms", root=self.tree.root)
+        self.assertEqual(ended.status, 2)
+        self.assertRegex(ended.messages[0], "^E! --interval")
+
+    def test_reader_gone(self):
+        execd = self.start("--once", "--interval=60ms")
+        execd.stdout.close()
+        execd.wait()
+        self.assertEqual(execd.messages(), [])
+
+
+if __name__ == "__main__":
+    tap.main()

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: MIT
+"""What asks rapl-execd for a report, and how many it gives."""
+import os
+import select
+import signal
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+
+import tap
+from execd import Execd, parse_reports
+from meter import Meter
+from tree import Tree
+
+PACKAGE = "domain=package,package_id=0"
+QUIET_SECONDS = 0.15
+
+
+class Prompts(unittest.TestCase):
+    def setUp(self):
+        self.tree = Tree.make({"intel-rapl:0": "package-0", "intel-rapl:0:0": "dram"})
+        self.addCleanup(self.tree.__exit__)
+
+    def start(self, *options, **more):
+        execd = Execd(*options, root=self.tree.root, **more)
+        self.addCleanup(execd.kill)
+        return execd
+
+    def test_newline(self):
+        execd = self.start()
+        for _ in range(3):
+            self.assertIn(PACKAGE, execd.ask())
+        self.assertIsNone(execd.read_report(QUIET_SECONDS))
+
+    def test_signals(self):
+        execd = self.start()
+        execd.ask()  # it runs
+        for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+            with self.subTest(signal=number.name):
+                execd.signal(number)
+                self.assertIn(PACKAGE, execd.read_report())
+        self.assertIsNone(execd.read_report(QUIET_SECONDS))
+        self.assertEqual(execd.stop(), 0)
+
+    def test_signal_at_once_after_start_does_not_kill(self):
+        # Telegraf signals a process that it has just started, whatever that has got to. Before
+        # main has blocked the signal nothing can be done, so wait for the first system call of
+        # ours that shows: the class is open.
+        execd = self.start()
+        self.wait_blocked(execd.pid)
+        execd.signal(signal.SIGUSR1)
+        self.assertIn(PACKAGE, execd.read_report())
+
+    @staticmethod
+    def wait_blocked(pid):
+        bit = 1 << (signal.SIGUSR1 - 1)
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            with open("/proc/%d/status" % pid, encoding="ascii") as file:
+                for line in file:
+                    if line.startswith("SigBlk:") and int(line.split()[1], 16) & bit:
+                        return
+
+    def test_own_clock(self):
+        execd = self.start("--interval=200ms")
+        began = time.monotonic()
+        reports = [execd.read_report() for _ in range(4)]
+        self.assertGreaterEqual(time.monotonic() - began, 0.55)
+        stamps = [report.timestamp for report in reports]
+        for earlier, later in zip(stamps, stamps[1:]):
+            self.assertGreater(later, earlier)
+        # It keeps its pace: late reports do not push the next ones.
+        self.assertAlmostEqual((stamps[-1] - stamps[0]) / 1e9, 0.6, delta=0.15)
+
+    def test_own_clock_answers_prompts_too(self):
+        execd = self.start("--interval=1m")
+        self.assertIn(PACKAGE, execd.ask())
+
+    def test_own_clock_with_stdin_at_its_end(self):
+        execd = self.start("--interval=100ms")
+        self.assertIsNotNone(execd.read_report())
+        self.assertEqual(execd.stop(), 0)
+
+    def test_a_sample_is_taken_at_start(self):
+        execd = self.start("--interval=1m")
+        # Nothing tells when it has been taken, but that it now waits.
+        self.wait_sleeping(execd.pid)
+        began = time.monotonic()
+        self.tree.move({"intel-rapl:0": 3000000})
+        meter = Meter(execd, began - 1)
+        time.sleep(0.1)
+        self.assertEqual(meter.ask().energy_uj(PACKAGE), 3000000)
+
+    @staticmethod
+    def wait_sleeping(pid):
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            with open("/proc/%d/wchan" % pid, encoding="ascii") as file:
+                if "poll" in file.read():
+                    return
+            time.sleep(0.005)
+        time.sleep(0.3)  # a kernel that does not tell
+
+    def test_backlog_gives_one_report(self):
+        execd = self.start()
+        execd.ask()
+        execd.signal(signal.SIGSTOP)
+        execd.prompt(b"\n" * 10000)
+        execd.signal(signal.SIGCONT)
+        self.assertIsNotNone(execd.read_report())
+        self.assertIsNone(execd.read_report(QUIET_SECONDS))
+        self.assertIn(PACKAGE, execd.ask())
+
+    def test_prompts_without_a_pause(self):
+        execd = self.start()
+        os.set_blocking(execd.stdin.fileno(), False)
+        end = time.monotonic() + 1
+        moved = 0
+        text = b""
+        while time.monotonic() < end:
+            try:
+                os.write(execd.stdin.fileno(), b"\n" * 100)
+            except BlockingIOError:
+                pass
+            if select.select([execd.stdout], [], [], 0)[0]:
+                text += os.read(execd.stdout.fileno(), 1 << 20)
+            moved += 10007
+            self.tree.move({"intel-rapl:0": 10007})
+        os.set_blocking(execd.stdin.fileno(), True)
+        execd.stdin.close()
+        while True:
+            part = os.read(execd.stdout.fileno(), 1 << 20)
+            if not part:
+                break
+            text += part
+        self.assertEqual(execd.wait(), 0)
+        reports = parse_reports(text.decode())
+        self.assertGreater(len(reports), 50)
+        stamps = [report.timestamp for report in reports]
+        self.assertEqual(stamps, sorted(set(stamps)))
+        energies = [report.energy_uj(PACKAGE) for report in reports if PACKAGE in report]
+        self.assertEqual(energies, sorted(energies))
+        self.assertLessEqual(energies[-1], moved)
+        self.assertGreater(energies[-1], moved // 2)
+        powers = [report.timestamp for report in reports
+                  if PACKAGE in report and report.power(PACKAGE) is not None]
+        self.assertGreater(len(powers), 2)
+        # 50 ms of one clock, told by another: the stamp is that of the whole sample.
+        for earlier, later in zip(powers, powers[1:]):
+            self.assertGreater(later - earlier, 45 * 10**6)
+        self.assertEqual(execd.messages(), [])
+
+    def test_other_text_is_no_prompt(self):
+        execd = self.start()
+        execd.ask()
+        execd.prompt(b"report please; \r\0\xff" + b"x" * 70000)
+        self.assertIsNone(execd.read_report(QUIET_SECONDS))
+        execd.prompt(b"and now\n")
+        self.assertIsNotNone(execd.read_report())
+        self.assertIsNone(execd.read_report(QUIET_SECONDS))
+
+    def test_without_energy_an_early_prompt_waits_for_power(self):
+        began = time.monotonic()
+        execd = self.start("--energy=no")
+        report = execd.ask()
+        self.assertGreaterEqual(time.monotonic() - began, 0.05)
+        for identity, fields in report.items():
+            self.assertEqual(list(fields), ["power_watts"], identity)
+        # The next one comes too early as well, and is answered in its turn.
+        first = report.timestamp
+        report = execd.ask()
+        self.assertGreaterEqual(report.timestamp - first, 45 * 10**6)
+        self.assertIn(PACKAGE, report)
+
+    def test_early_prompt_is_answered_with_energy_alone(self):
+        execd = self.start()
+        for _ in range(20):
+            before = execd.ask()
+            report = execd.ask()
+            if report.timestamp - before.timestamp < 40 * 10**6:
+                break
+        else:
+            self.skipTest("this machine is too busy for two prompts in 40 ms")
+        self.assertEqual(list(report[PACKAGE]), ["energy_joules"])
+        self.assertEqual(list(report["domain=total"]), ["energy_joules"])
+
+
+if __name__ == "__main__":
+    tap.main()

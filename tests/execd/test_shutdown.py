@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: MIT
+"""How rapl-execd ends, and what it does where nobody reads."""
+import fcntl
+import os
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+
+import tap
+from execd import Execd, parse_reports
+from tree import Tree
+
+# The promise is a second; a busy machine may take as much again to notice.
+PROMISED_SECONDS = 1
+ALLOWED_SECONDS = 2
+PACKAGE = "domain=package,package_id=0"
+STRACE = shutil.which("strace")
+
+
+class ShutdownCase(unittest.TestCase):
+    packages = 1
+
+    def setUp(self):
+        names = {}
+        for number in range(self.packages):
+            names["intel-rapl:%x" % number] = "package-%d" % number
+            names["intel-rapl:%x:0" % number] = "dram"
+        self.tree = Tree.make(names)
+        self.addCleanup(self.tree.__exit__)
+
+    def start(self, *options, **more):
+        execd = Execd(*options, root=self.tree.root, **more)
+        self.addCleanup(execd.kill)
+        return execd
+
+
+class Ends(ShutdownCase):
+    def test_end_of_stdin(self):
+        execd = self.start()
+        execd.ask()
+        self.assertEqual(execd.stop(ALLOWED_SECONDS), 0)
+        self.assertEqual(execd.messages(), [])
+
+    def test_end_of_stdin_at_once(self):
+        self.assertEqual(self.start().stop(ALLOWED_SECONDS), 0)
+
+    def test_signals(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            for option in ("--interval=1m", "--interval=10ms", "--energy=no", "--once"):
+                with self.subTest(signal=number.name, option=option):
+                    execd = self.start(option)
+                    time.sleep(0.05)
+                    os.kill(execd.pid, 0)
+                    execd.signal(number)
+                    self.assertEqual(execd.wait(ALLOWED_SECONDS), 0)
+
+    def test_newline_and_end_of_stdin_are_one_prompt_and_the_end(self):
+        for option in ("--energy=yes", "--energy=no"):
+            with self.subTest(option=option):
+                execd = self.start(option)
+                execd.prompt()
+                self.assertEqual(execd.stop(ALLOWED_SECONDS), 0)
+                self.assertIn(PACKAGE, execd.read_report())
+
+    def test_stdin_from_the_start_at_its_end(self):
+        execd = self.start(stdin=subprocess.DEVNULL)
+        self.assertEqual(execd.wait(ALLOWED_SECONDS), 0)
+
+    def test_stdin_closed(self):
+        execd = self.start(before=["sh", "-c", 'exec "$@" <&-', "sh"])
+        self.assertEqual(execd.wait(ALLOWED_SECONDS), 0)
+
+    def test_reader_gone_is_a_quiet_end(self):
+        execd = self.start()
+        execd.ask()
+        execd.stdout.close()
+        execd.prompt()
+        self.assertEqual(execd.wait(ALLOWED_SECONDS), 0)
+        self.assertEqual(execd.messages(), [])
+
+    def test_stdout_closed(self):
+        execd = self.start(before=["sh", "-c", 'exec "$@" >&-', "sh"])
+        execd.prompt()
+        self.assertNotEqual(execd.wait(ALLOWED_SECONDS), 0)
+        self.assertEqual(len(execd.messages()), 1)
+        self.assertRegex(execd.messages()[0], "^E! .*stdout")
+
+    def test_stdout_on_a_full_disk(self):
+        with open("/dev/full", "wb") as full:
+            execd = self.start(stdout=full)
+            execd.prompt()
+            self.assertNotEqual(execd.wait(ALLOWED_SECONDS), 0)
+        self.assertRegex("".join(execd.messages()), "^E! .*stdout")
+
+
+class Reader(ShutdownCase):
+    """A reader that is slow or stops; a pipe of one page, and reports longer than that."""
+
+    packages = 40
+
+    def start_stuck(self, *options):
+        """A report is under way, and the pipe is full."""
+        execd = self.start(*options)
+        fcntl.fcntl(execd.stdout, fcntl.F_SETPIPE_SZ, 4096)
+        execd.prompt()
+        self.wait_stuck(execd)
+        return execd
+
+    @staticmethod
+    def wait_stuck(execd):
+        end = time.monotonic() + 5
+        filled = 0
+        while time.monotonic() < end:
+            now = int.from_bytes(fcntl.ioctl(execd.stdout, 0x541B, b"\0" * 4), sys.byteorder)
+            if now > 0 and now == filled:
+                return  # FIONREAD: it no longer grows
+            filled = now
+            time.sleep(0.05)
+        raise AssertionError("the pipe does not fill")
+
+    @staticmethod
+    def read_all(execd, pause=0.0, size=1 << 20):
+        text = b""
+        while True:
+            if not select.select([execd.stdout], [], [], 5)[0]:
+                raise AssertionError("neither text nor an end")
+            part = os.read(execd.stdout.fileno(), size)
+            if not part:
+                return text.decode()
+            text += part
+            time.sleep(pause)
+
+    def test_nobody_reads_and_stdin_ends(self):
+        for number in (None, signal.SIGTERM):
+            with self.subTest(signal=number):
+                execd = self.start_stuck()
+                began = time.monotonic()
+                status = execd.stop(4) if number is None else execd.terminate(4)
+                self.assertEqual(status, 0)
+                took = time.monotonic() - began
+                self.assertLess(took, PROMISED_SECONDS + ALLOWED_SECONDS)
+                self.assertEqual(execd.messages(), [])
+
+    def test_slow_reader_gets_the_whole_report_after_stdin_ended(self):
+        execd = self.start_stuck()
+        execd.stdin.close()
+        # 300 bytes each 50 ms: longer than a second in all, and never a second without any.
+        text = self.read_all(execd, 0.05, 300)
+        self.assertEqual(execd.wait(), 0)
+        reports = parse_reports(text)
+        self.assertEqual(len(reports), 1)
+        self.assertEqual(len(reports[0]), 2 * self.packages + 1)
+
+    def test_slow_reader_gets_the_whole_report_after_sigterm(self):
+        execd = self.start_stuck()
+        execd.signal(signal.SIGTERM)
+        reports = parse_reports(self.read_all(execd, 0.05, 300))
+        self.assertEqual(execd.wait(), 0)
+        self.assertEqual([len(report) for report in reports], [2 * self.packages + 1])
+
+    def test_reader_that_stops_and_goes_on(self):
+        execd = self.start_stuck("--interval=100ms")
+        time.sleep(1.3)
+        execd.prompt(b"\n\n\n")
+        execd.signal(signal.SIGUSR1)
+        text = b""
+        while text.count(b"domain=total") < 5:
+            self.assertTrue(select.select([execd.stdout], [], [], 5)[0])
+            text += os.read(execd.stdout.fileno(), 1 << 20)
+        execd.stdin.close()
+        reports = parse_reports(text.decode() + self.read_all(execd))
+        self.assertEqual({len(report) for report in reports}, {2 * self.packages + 1})
+        stamps = [report.timestamp for report in reports]
+        self.assertEqual(stamps, sorted(stamps))
+        self.assertEqual(execd.wait(), 0)
+
+    def test_reader_goes_away_while_a_report_is_written(self):
+        execd = self.start_stuck()
+        execd.stdout.close()
+        self.assertEqual(execd.wait(ALLOWED_SECONDS), 0)
+        self.assertEqual(execd.messages(), [])
+
+    def test_stdout_that_is_already_nonblocking(self):
+        ours, theirs = os.pipe()
+        self.addCleanup(os.close, ours)
+        fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, 4096)
+        os.set_blocking(theirs, False)
+        execd = self.start(stdout=theirs)
+        os.close(theirs)
+        execd.prompt()
+        time.sleep(0.2)
+        execd.stdin.close()
+        text = b""
+        while True:
+            part = os.read(ours, 1000)
+            if not part:
+                break
+            text += part
+            time.sleep(0.02)
+        self.assertEqual(execd.wait(), 0)
+        self.assertEqual([len(report) for report in parse_reports(text.decode())],
+                         [2 * self.packages + 1])
+
+    def test_flags_of_stdout_stay(self):
+        ours, theirs = os.pipe()
+        self.addCleanup(os.close, ours)
+        self.addCleanup(os.close, theirs)
+        flags = fcntl.fcntl(theirs, fcntl.F_GETFL)
+        execd = self.start(stdout=theirs)
+        execd.prompt()
+        self.assertTrue(select.select([ours], [], [], 5)[0])
+        self.assertEqual(fcntl.fcntl(theirs, fcntl.F_GETFL), flags)
+        self.assertFalse(flags & os.O_NONBLOCK)
+        self.assertEqual(execd.stop(), 0)
+        self.assertEqual(fcntl.fcntl(theirs, fcntl.F_GETFL), flags)
+
+    @unittest.skipUnless(STRACE, "strace is not installed")
+    def test_one_write_per_report(self):
+        folder = tempfile.mkdtemp(prefix="rapl-strace-")
+        self.addCleanup(shutil.rmtree, folder, True)
+        trace = os.path.join(folder, "trace")
+        # The leak sanitizer of an instrumented build does not work under strace.
+        execd = self.start(environment={"ASAN_OPTIONS": "detect_leaks=0"}, before=[
+            STRACE, "-f", "-o", trace, "-s", "20", "-e", "trace=write,writev,pwrite64,sendto"])
+        if execd.process.poll() is not None:
+            self.skipTest("strace may not trace here")
+        for _ in range(3):
+            self.assertEqual(len(execd.ask()), 2 * self.packages + 1)
+        execd.stop()
+        with open(trace, encoding="utf-8", errors="replace") as file:
+            writes = re.findall(r"^\d+ +(\w+)\(1, .* = (\d+)$", file.read(), re.M)
+        self.assertEqual([name for name, size in writes], ["write"] * 3)
+        self.assertTrue(all(int(size) > 4096 for name, size in writes), writes)
+
+
+if __name__ == "__main__":
+    tap.main()

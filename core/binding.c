@@ -51,10 +51,9 @@ static bool presume(const struct binding *binding, const struct zone *zone,
     return binding->vendor == CPU_VENDOR_UNKNOWN && zone->identity.die_id != RAPL_NO_ID;
 }
 
-static struct mirror *find_mirror(const struct binding *binding,
-                                  const struct zone_identity *identity) {
+static struct mirror *find_mirror(const struct binding *binding, const struct zone_identity *key) {
     for (size_t i = 0; i < binding->mirror_count; i++) {
-        if (zone_equal(&binding->mirrors[i].identity, identity))
+        if (zone_equal(&binding->mirrors[i].key, key))
             return &binding->mirrors[i];
     }
     return NULL;
@@ -69,35 +68,36 @@ static struct series *find_series(const struct binding *binding,
     return NULL;
 }
 
-/* Zones that show one counter become a mirror when there are two of them. Where one of them is
- * read under its own name already, it keeps that. */
+/* Zones that may show one counter become a mirror when there are two of them. Where one of them is
+ * read under its own name already, that stays the name. */
 static int presume_mirrors(struct binding *binding, const struct source *source) {
     for (size_t i = 0; i < source->zone_count; i++) {
         const struct zone *zone = source->zones[i];
-        struct zone_identity whole;
-        if (!zone->identified || !presume(binding, zone, &whole) ||
-            find_mirror(binding, &whole) != NULL)
+        struct mirror mirror = {.parted = false};
+        if (!zone->identified || !presume(binding, zone, &mirror.key) ||
+            find_mirror(binding, &mirror.key) != NULL)
             continue;
-        size_t others = 0;
-        bool read = false;
+        mirror.identity = mirror.key;
+        bool others = false;
         for (size_t j = 0; j < source->zone_count; j++) {
             const struct zone *other = source->zones[j];
-            struct zone_identity same;
+            struct zone_identity key;
             if (!other->identified || other->control != zone->control ||
-                !presume(binding, other, &same) || !zone_equal(&same, &whole))
+                !presume(binding, other, &key) || !zone_equal(&key, &mirror.key))
                 continue;
             const struct series *series = find_series(binding, &other->identity);
-            others += !zone_equal(&other->identity, &zone->identity);
-            read = read || (series != NULL && series->has_read);
+            others = others || !zone_equal(&other->identity, &zone->identity);
+            if (series != NULL && series->has_read)
+                mirror.identity = series->identity;
         }
-        if (others == 0)
+        if (!others)
             continue;
         struct mirror *mirrors =
             realloc(binding->mirrors, (binding->mirror_count + 1) * sizeof(*mirrors));
         if (mirrors == NULL)
             return -ENOMEM;
         binding->mirrors = mirrors;
-        mirrors[binding->mirror_count++] = (struct mirror){.identity = whole, .parted = read};
+        mirrors[binding->mirror_count++] = mirror;
     }
     return 0;
 }
@@ -139,10 +139,8 @@ static int add_zone(struct series *series, const struct zone *zone, size_t index
     if (series->zone_count == 0) {
         /* Another control type has a counter of its own: where it stands says nothing of the
          * energy since the last reading. */
-        if (series->has_read && series->control != zone->control) {
-            counter_forget(&series->counter);
-            series->lost = true;
-        }
+        if (series->has_read && series->control != zone->control)
+            series_forget(series);
         series->control = zone->control;
         series->traits = zone->traits;
     }
@@ -164,10 +162,8 @@ static bool is_mirror(const struct binding *binding, const struct zone *zone,
 static int bind_zone(struct binding *binding, const struct source *source, size_t index,
                      struct problems *problems) {
     struct zone *zone = source->zones[index];
-    zone->bound = false;
-    zone->wanted = false;
-    zone->reported = false;
-    zone->shown = NULL;
+    const bool stood_by = zone->stood_by;
+    zone->stood_by = false;
     if (!zone->identified)
         return 0;
     const struct mirror *mirror = mirror_of(binding, zone);
@@ -176,7 +172,7 @@ static int bind_zone(struct binding *binding, const struct source *source, size_
     zone_format_name(&identity, zone->name);
     /* No counter: intel-rapl-mmio may have the one that is lacking. It is wanted all the same,
      * so that its error is told. */
-    if (problem_means_gone(zone->error)) {
+    if (source_lost_zone(zone->error)) {
         zone->wanted = selection_matches(binding->selection, zone->name);
         return 0;
     }
@@ -188,10 +184,14 @@ static int bind_zone(struct binding *binding, const struct source *source, size_
     const struct zone *first = series->zone_count > 0 ? source->zones[series->zones[0]] : NULL;
     if (first != NULL && !is_mirror(binding, zone, first)) {
         zone->shown = first;
+        zone->stood_by = true;
         if (zone->control == first->control)
             problems_raise(problems, PROBLEM_DUPLICATE, 0, series->name);
         return 0;
     }
+    /* A zone that was another's equal by name alone has a counter of its own. */
+    if (first == NULL && stood_by && series->has_read)
+        series_forget(series);
     zone->shown = first;
     zone->bound = true;
     zone->reported = series->selected;
@@ -204,46 +204,55 @@ int binding_update(struct binding *binding, const struct source *source,
     int error = presume_mirrors(binding, source);
     for (size_t i = 0; i < binding->series_count; i++)
         binding->series[i]->zone_count = 0;
+    for (size_t i = 0; i < source->zone_count; i++) {
+        source->zones[i]->bound = false;
+        source->zones[i]->wanted = false;
+        source->zones[i]->reported = false;
+        source->zones[i]->shown = NULL;
+    }
     for (size_t i = 0; i < source->zone_count && error == 0; i++)
         error = bind_zone(binding, source, i, problems);
     for (size_t i = 0; i < binding->series_count && error == 0; i++) {
         struct series *series = binding->series[i];
         const struct mirror *mirror = find_mirror(binding, &series->identity);
         series->present = series->zone_count > 0;
-        series->ended = mirror != NULL && mirror->parted && !series->present;
+        /* psys-0 has parted from it, but psys was psys before. */
+        series->ended = mirror != NULL && mirror->parted && !series->present &&
+                        series->identity.kind != ZONE_PSYS;
     }
     return error;
 }
 
 /* --- mirrors that part ----------------------------------------------------------------------- */
 
-static bool agree(const struct zone *zone, const struct reading *a, const struct reading *b) {
-    const uint64_t apart_ns =
-        a->time_ns > b->time_ns ? a->time_ns - b->time_ns : b->time_ns - a->time_ns;
+/* Whether two readings that lie at most span_ns apart can be of one counter. */
+static bool agree(const struct zone *zone, const struct reading *a, const struct reading *b,
+                  uint64_t span_ns) {
     const uint64_t distance = counter_distance(a->ticks, b->ticks, zone->traits.modulus);
-    return !counter_exceeds(&zone->traits, distance, apart_ns + UPDATE_NS);
+    return !counter_exceeds(&zone->traits, distance, span_ns + UPDATE_NS);
 }
 
-/* The index of another zone of the same mirror whose reading tells another counter's value, or
- * that of the zone itself. */
-static bool differs(const struct binding *binding, const struct source *source, size_t index) {
-    const struct mirror *mirror = mirror_of(binding, source->zones[index]);
+/* Whether another zone of the same mirror tells another counter's value. */
+static bool differs(const struct binding *binding, const struct source *source, size_t index,
+                    uint64_t span_ns) {
+    const struct zone *zone = source->zones[index];
+    const struct mirror *mirror = mirror_of(binding, zone);
     const struct reading *readings = source->readings;
-    if (mirror == NULL || !source->zones[index]->wanted || readings[index].error != 0)
+    if (mirror == NULL || readings[index].error != 0)
         return false;
     for (size_t i = 0; i < index; i++) {
-        if (source->zones[i]->wanted && readings[i].error == 0 &&
-            source->zones[i]->control == source->zones[index]->control &&
+        if (readings[i].error == 0 && source->zones[i]->control == zone->control &&
             mirror_of(binding, source->zones[i]) == mirror)
-            return !agree(source->zones[index], &readings[i], &readings[index]);
+            return !agree(zone, &readings[i], &readings[index], span_ns);
     }
     return false;
 }
 
-bool binding_part(struct binding *binding, const struct source *source, struct problems *problems) {
+bool binding_part(struct binding *binding, const struct source *source, uint64_t span_ns,
+                  struct problems *problems) {
     bool parted = false;
     for (size_t i = 0; binding->mirror_count > 0 && i < source->zone_count; i++) {
-        if (!differs(binding, source, i))
+        if (!differs(binding, source, i, span_ns))
             continue;
         struct mirror *mirror = mirror_of(binding, source->zones[i]);
         struct series *series = find_series(binding, &mirror->identity);
@@ -252,8 +261,7 @@ bool binding_part(struct binding *binding, const struct source *source, struct p
         /* Before the first report nobody has seen them as one. */
         if (series != NULL && series->has_read) {
             problems_raise(problems, PROBLEM_PARTED, 0, series->name);
-            counter_forget(&series->counter);
-            series->lost = true;
+            series_forget(series);
         }
     }
     return parted;

@@ -15,6 +15,7 @@
 
 /* Zones of one package and domain that are presumed to show one counter. */
 struct mirror {
+    struct zone_identity key;      /* theirs without what tells them apart */
     struct zone_identity identity; /* of the one series that stands for them */
     bool parted;                   /* each has its own, for good */
 };
@@ -33,9 +34,10 @@ struct binding {
  * binding is as it was or unfinished: call again before the next sample. */
 int binding_update(struct binding *binding, const struct source *source, struct problems *problems);
 
-/* Whether readings show that presumed mirrors are not: they have parted then, and binding_update
- * is due. */
-bool binding_part(struct binding *binding, const struct source *source, struct problems *problems);
+/* Whether readings, all taken within span_ns, show that presumed mirrors are not: they have parted
+ * then, and binding_update is due. */
+bool binding_part(struct binding *binding, const struct source *source, uint64_t span_ns,
+                  struct problems *problems);
 
 void binding_free(struct binding *binding);
 

@@ -26,17 +26,23 @@ bool counter_exceeds(const struct counter_traits *traits, uint64_t ticks, uint64
            (rapl_uint128)traits->ceiling_uw * span_ns;
 }
 
-/* No domain draws more than this for long: the ceiling of psys, 50 kW, is there to let its steps of
- * whole joules pass, and would let a range of 262 kJ go round in 5 s. */
+/* No domain draws more than this for long. The ceiling of psys, 50 kW, would let every new start of
+ * a counter of 262 kJ pass for a wrap within 5 s. */
 #define SUSTAINED_UW UINT64_C(4000000000)
 
-/* Whether one more turn of the counter than ticks would still have been possible. */
-static bool may_hide_wrap(const struct counter_traits *traits, uint64_t ticks, uint64_t span_ns) {
+/* Whether ticks in span_ns are more than a wrap can have been. */
+static bool exceeds_sustained(const struct counter_traits *traits, uint64_t ticks,
+                              uint64_t span_ns) {
     struct counter_traits sustained = *traits;
     if (sustained.ceiling_uw > SUSTAINED_UW)
         sustained.ceiling_uw = SUSTAINED_UW;
+    return counter_exceeds(&sustained, ticks, span_ns);
+}
+
+/* Whether one more turn of the counter than ticks would still have been possible. */
+static bool may_hide_wrap(const struct counter_traits *traits, uint64_t ticks, uint64_t span_ns) {
     return ticks <= UINT64_MAX - traits->modulus &&
-           !counter_exceeds(&sustained, ticks + traits->modulus, span_ns);
+           !exceeds_sustained(traits, ticks + traits->modulus, span_ns);
 }
 
 static struct counter_step step_back(const struct counter_traits *traits, uint64_t back,
@@ -45,7 +51,7 @@ static struct counter_step step_back(const struct counter_traits *traits, uint64
     if (slept || traits->modulus == 0 || back >= traits->modulus)
         return (struct counter_step){.outcome = COUNTER_RESET};
     uint64_t ticks = traits->modulus - back;
-    if (counter_exceeds(traits, ticks, span_ns))
+    if (exceeds_sustained(traits, ticks, span_ns))
         return (struct counter_step){.outcome = COUNTER_RESET};
     if (gap || may_hide_wrap(traits, ticks, span_ns))
         return (struct counter_step){.outcome = COUNTER_UNDECIDED};
@@ -65,26 +71,27 @@ static struct counter_step step_forward(const struct counter_traits *traits, uin
 
 struct counter_step counter_advance(struct counter *counter, const struct counter_traits *traits,
                                     const struct reading *reading, uint64_t slept_ns) {
+    const struct counter before = *counter;
     if (reading->error != 0) {
-        counter->in_gap = counter->has_baseline;
+        counter->in_gap = before.has_baseline;
+        counter->slept_ns += slept_ns;
         return (struct counter_step){.outcome = COUNTER_FAILED};
     }
-    const struct counter before = *counter;
     *counter = (struct counter){
         .has_baseline = true, .ticks = reading->ticks, .time_ns = reading->time_ns};
     if (!before.has_baseline)
         return (struct counter_step){.outcome = COUNTER_BASELINE};
 
+    const bool gap = before.in_gap;
+    slept_ns += before.slept_ns;
     uint64_t span_ns = slept_ns;
     if (reading->time_ns > before.time_ns)
         span_ns += reading->time_ns - before.time_ns;
     if (span_ns < COUNTER_JUDGED_SPAN_NS)
         span_ns = COUNTER_JUDGED_SPAN_NS;
     if (reading->ticks < before.ticks)
-        return step_back(traits, before.ticks - reading->ticks, span_ns, before.in_gap,
-                         slept_ns > 0);
-    return step_forward(traits, reading->ticks - before.ticks, span_ns, before.in_gap,
-                        slept_ns > 0);
+        return step_back(traits, before.ticks - reading->ticks, span_ns, gap, slept_ns > 0);
+    return step_forward(traits, reading->ticks - before.ticks, span_ns, gap, slept_ns > 0);
 }
 
 void counter_forget(struct counter *counter) {

@@ -28,7 +28,8 @@ struct counter_traits {
 
 struct counter {
     bool has_baseline;
-    bool in_gap; /* the last reading failed */
+    bool in_gap;       /* the last reading failed */
+    uint64_t slept_ns; /* in that gap */
     uint64_t ticks;
     uint64_t time_ns;
 };
@@ -49,8 +50,9 @@ struct counter_step {
 };
 
 /*
- * Takes the next reading. slept_ns is the time since the last one that CLOCK_MONOTONIC did not
- * count. RESET, RESET_FORWARD and UNDECIDED make the reading a new baseline.
+ * Takes the next reading. slept_ns is the time since the last one, even a failed one, that
+ * CLOCK_MONOTONIC did not count. RESET, RESET_FORWARD and UNDECIDED make the reading a new
+ * baseline.
  */
 struct counter_step counter_advance(struct counter *counter, const struct counter_traits *traits,
                                     const struct reading *reading, uint64_t slept_ns);

@@ -29,6 +29,7 @@ struct powercap_zone {
     int file;
     bool listed; /* in the discovery under way, as is the next */
     bool loaded;
+    bool served; /* it read when it was last loaded */
 };
 
 struct powercap {
@@ -143,7 +144,8 @@ static void load_zone(const struct powercap *powercap, struct powercap_zone *zon
     const bool sub_zone = strchr(strchr(base->id, ':') + 1, ':') != NULL;
     if (sub_zone && (zone->parent == NULL || !zone->parent->zone.identified)) {
         base->error = ZONE_WITHOUT_PARENT;
-        problems_raise(problems, PROBLEM_NAME, base->error, path);
+        if (zone->parent == NULL)
+            problems_raise(problems, PROBLEM_NAME, base->error, path);
         return;
     }
     if (sub_zone)
@@ -255,13 +257,15 @@ static void relate_zones(struct source *source) {
 }
 
 /* Whether loading a zone found what the binding does not know. */
-static bool is_news(const struct zone *before, const struct zone *after, bool was_open) {
-    if (after->error != 0)
-        return after->error != before->error || (after->bound && problem_means_gone(after->error));
-    return !was_open || before->error != 0 || !before->identified ||
-           !zone_equal(&before->identity, &after->identity) ||
-           before->traits.modulus != after->traits.modulus ||
-           before->traits.ceiling_uw != after->traits.ceiling_uw;
+static bool is_news(const struct powercap_zone *before, const struct powercap_zone *after) {
+    const struct zone *was = &before->zone;
+    const struct zone *is = &after->zone;
+    if (is->error != 0)
+        return before->served || is->error != was->error;
+    return !before->served || before->file < 0 || !was->identified ||
+           !zone_equal(&was->identity, &is->identity) ||
+           was->traits.modulus != is->traits.modulus ||
+           was->traits.ceiling_uw != is->traits.ceiling_uw;
 }
 
 /* Every zone that does not read is loaded anew, and so are the sub-zones of such a one: its id
@@ -271,14 +275,15 @@ static int load_zones(const struct powercap *powercap, struct problems *problems
     for (size_t i = 0; i < powercap->source.zone_count; i++) {
         struct powercap_zone *zone = zone_at(&powercap->source, i);
         uint64_t energy_uj;
-        const bool was_open = zone->file >= 0;
-        zone->loaded = !was_open || (zone->parent != NULL && zone->parent->loaded) ||
-                       problem_means_gone(read_energy(zone, &energy_uj));
+        const struct powercap_zone before = *zone;
+        /* The last sample told of those that it reads, and closed what has gone. */
+        zone->loaded = zone->file < 0 || (zone->parent != NULL && zone->parent->loaded) ||
+                       (!zone->zone.wanted && source_lost_zone(read_energy(zone, &energy_uj)));
         if (!zone->loaded)
             continue;
-        const struct zone before = zone->zone;
         load_zone(powercap, zone, problems);
-        if (is_news(&before, &zone->zone, was_open))
+        zone->served = zone->zone.error == 0;
+        if (is_news(&before, zone))
             changed = 1;
     }
     return changed;
@@ -298,12 +303,14 @@ static int powercap_discover(struct source *source, struct problems *problems) {
     else if (count == 0)
         problems_raise(problems, PROBLEM_NO_ZONES, 0, CLASS);
     /* That the list cannot be read now (too many open files) takes no zone away. */
-    if (error == 0 || problem_means_gone(error)) {
-        changed = match_entries(source, entries, count);
-        relate_zones(source);
-        if (changed >= 0)
-            changed |= load_zones(powercap, problems);
+    if (error != 0 && !source_lost_zone(error)) {
+        problems_end(problems, PROBLEM_CLASS, PROBLEM_CLASS);
+        return 0;
     }
+    changed = match_entries(source, entries, count);
+    relate_zones(source);
+    if (changed >= 0)
+        changed |= load_zones(powercap, problems);
     problems_end(problems, PROBLEM_CLASS, PROBLEM_NAME);
     powercap_list_free(entries, count);
     return changed;
@@ -314,13 +321,14 @@ static void powercap_sample(struct source *source) {
     for (size_t i = 0; i < source->zone_count; i++) {
         struct powercap_zone *zone = zone_at(source, i);
         struct reading *reading = &source->readings[i];
+        reading->error = -ENODATA;
         if (!zone->zone.wanted)
             continue;
         reading->error = read_energy(zone, &reading->ticks);
         uint64_t after_ns = clock_monotonic_ns();
         reading->time_ns = before_ns + (after_ns - before_ns) / 2;
         before_ns = after_ns;
-        if (problem_means_gone(reading->error))
+        if (source_lost_zone(reading->error))
             close_energy(zone);
     }
 }

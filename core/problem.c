@@ -9,15 +9,22 @@
 #include "clock.h"
 #include "sysfs.h"
 
-/* A cause that comes and goes is told at most this often. */
+/* A cause that comes and goes is told at most this often, unless it stays for a minute. */
 #define TELL_AGAIN_NS (UINT64_C(3600) * NS_PER_SECOND)
+#define STAYS_NS (UINT64_C(60) * NS_PER_SECOND)
 
-bool problem_means_gone(int error) {
-    return error == -ENODEV || error == -ENOENT || error == -ENXIO;
-}
-
+/* Told of by themselves: no pass ends them. */
 static bool is_event(enum problem_cause cause) {
     return cause >= PROBLEM_DUPLICATE;
+}
+
+/* One per file or zone, rather than one for all that it strikes. */
+static bool is_told_by_subject(enum problem_cause cause) {
+    return is_event(cause) || cause == PROBLEM_GONE || cause == PROBLEM_GONE_FROM_TOTAL;
+}
+
+static bool has_end(enum problem_cause cause) {
+    return cause < PROBLEM_JUMPED;
 }
 
 void problems_begin(struct problems *problems, enum problem_cause first, enum problem_cause last) {
@@ -33,19 +40,18 @@ void problems_end(struct problems *problems, enum problem_cause first, enum prob
         struct problem *problem = &problems->list[i];
         if (problem->cause < first || problem->cause > last || problem->seen || !problem->present)
             continue;
-        problem->tell_over = problem->told;
+        problem->tell_over = problem->told && has_end(problem->cause);
         problem->present = false;
         problem->told = false;
     }
 }
 
-/* A state is one per cause and errno, however many zones it strikes; an event one per zone. */
 static struct problem *find(struct problems *problems, enum problem_cause cause, int error,
                             const char *subject) {
     for (size_t i = 0; i < problems->count; i++) {
         struct problem *problem = &problems->list[i];
         if (problem->cause == cause && problem->error == error &&
-            (!is_event(cause) || strcmp(problem->subject, subject) == 0))
+            (!is_told_by_subject(cause) || strcmp(problem->subject, subject) == 0))
             return problem;
     }
     return NULL;
@@ -66,6 +72,17 @@ static struct problem *append(struct problems *problems, enum problem_cause caus
     return problem;
 }
 
+/* Without memory the earlier one stays. */
+static void name_subject(struct problem *problem, const char *subject) {
+    if (strcmp(problem->subject, subject) == 0)
+        return;
+    char *copy = strdup(subject);
+    if (copy == NULL)
+        return;
+    free(problem->subject);
+    problem->subject = copy;
+}
+
 void problems_raise(struct problems *problems, enum problem_cause cause, int error,
                     const char *subject) {
     struct problem *problem = find(problems, cause, error, subject);
@@ -74,8 +91,10 @@ void problems_raise(struct problems *problems, enum problem_cause cause, int err
     if (problem == NULL)
         return;
     if (!problem->present) {
+        name_subject(problem, subject);
         problem->present = true;
         problem->since_ns = clock_realtime_ns();
+        problem->began_ns = clock_boottime_ns();
         problem->tell_over = false;
         problem->seen = false;
     }
@@ -106,6 +125,14 @@ const char *problem_word_error(int error) {
     }
 }
 
+static void word_file_limit(struct problems *problems) {
+    snprintf(
+        problems->remedy, sizeof(problems->remedy),
+        "too many files are open (LimitNOFILE= of the unit is for good): sudo prlimit --pid %d "
+        "--nofile=65536",
+        (int)getpid());
+}
+
 /* A command comes last, so that it can be copied to the end of the line. */
 static void word_energy_remedy(struct problems *problems, const struct problem *problem) {
     const char *root = strcmp(problems->root, "/") != 0 ? problems->root : "";
@@ -127,12 +154,16 @@ static void word_energy_remedy(struct problems *problems, const struct problem *
                      root, (unsigned int)getegid());
         break;
     case -EMFILE:
-        snprintf(text, size, "raise the limit of open files (LimitNOFILE= of the unit)");
+        word_file_limit(problems);
         break;
     case -ENOENT:
         snprintf(text, size,
                  "it has no counter here: leave it out with --exclude (rapl-execd) or Zone "
                  "(collectd)");
+        break;
+    case -ENODEV:
+    case -ENXIO:
+        snprintf(text, size, "its driver has no counter for it now: sudo modprobe intel_rapl_msr");
         break;
     case -EINVAL:
     case -EIO:
@@ -157,10 +188,16 @@ static void word_remedy(struct problems *problems, const struct problem *problem
                  root_options);
         break;
     case PROBLEM_CLASS:
-        snprintf(text, size,
-                 "a kernel without CONFIG_POWERCAP, as most virtual machines have, shows no "
-                 "counters; in a container, show it those of the host: docker run -v "
-                 "/:/host:ro,rslave -e HOST_MOUNT_PREFIX=/host");
+        if (problem->error == -EMFILE)
+            word_file_limit(problems);
+        else if (problem->error != -ENOENT)
+            snprintf(text, size, "see who may enter it: ls -ld %s/%s",
+                     strcmp(problems->root, "/") != 0 ? problems->root : "", problem->subject);
+        else
+            snprintf(text, size,
+                     "a kernel without CONFIG_POWERCAP, as most virtual machines have, shows no "
+                     "counters; in a container, show it those of the host: docker run -v "
+                     "/:/host:ro,rslave -e HOST_MOUNT_PREFIX=/host");
         break;
     case PROBLEM_NO_ZONES:
         snprintf(text, size,
@@ -213,7 +250,7 @@ static void word_reason(struct problems *problems, const struct problem *problem
     char others[32] = "";
     char *text = problems->reason;
     const size_t size = sizeof(problems->reason);
-    if (problem->count > 1 && !is_event(problem->cause))
+    if (problem->count > 1 && !is_told_by_subject(problem->cause))
         snprintf(others, sizeof(others), " (and %u more)", problem->count - 1);
     switch (problem->cause) {
     case PROBLEM_ROOT:
@@ -246,10 +283,10 @@ static void word_reason(struct problems *problems, const struct problem *problem
         snprintf(text, size, "%s/%s%s: %s", root, what, others, error);
         break;
     case PROBLEM_GONE:
-        snprintf(text, size, "%s%s has gone", what, others);
+        snprintf(text, size, "%s has gone", what);
         break;
     case PROBLEM_GONE_FROM_TOTAL:
-        snprintf(text, size, "%s%s has gone; total goes on without its power", what, others);
+        snprintf(text, size, "%s has gone; total goes on without its power", what);
         break;
     case PROBLEM_DUPLICATE:
         snprintf(text, size, "%s is there more than once; the lowest zone is reported", what);
@@ -261,13 +298,14 @@ static void word_reason(struct problems *problems, const struct problem *problem
                  what);
         break;
     case PROBLEM_JUMPED:
-        snprintf(text, size, "%s stepped further than its ceiling allows; the interval is left out",
-                 what);
+        snprintf(text, size,
+                 "%s%s stepped further than its ceiling allows; the interval is left out", what,
+                 others);
         break;
     case PROBLEM_UNDECIDED:
         snprintf(text, size,
-                 "%s may have wrapped more than once between two reads; the interval is left out",
-                 what);
+                 "%s%s may have wrapped more than once between two reads; the interval is left out",
+                 what, others);
         break;
     }
 }
@@ -289,7 +327,8 @@ static enum rapl_severity judge(const struct problem *problem) {
 
 static bool is_due(const struct problem *problem, uint64_t now_ns) {
     return problem->present && !problem->told &&
-           (problem->told_ns == 0 || now_ns - problem->told_ns >= TELL_AGAIN_NS);
+           (problem->told_ns == 0 || now_ns - problem->told_ns >= TELL_AGAIN_NS ||
+            (!is_event(problem->cause) && now_ns - problem->began_ns >= STAYS_NS));
 }
 
 bool problems_next(struct problems *problems, struct rapl_problem *told) {

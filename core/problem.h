@@ -29,19 +29,21 @@ enum problem_cause {
     PROBLEM_ENERGY, /* a counter cannot be read */
     PROBLEM_GONE,   /* a series has no counter any more */
     PROBLEM_GONE_FROM_TOTAL,
-    /* Events. */
-    PROBLEM_DUPLICATE,
-    PROBLEM_PARTED,
+    /* What happened in one: nobody asks when it is over. */
     PROBLEM_JUMPED,
     PROBLEM_UNDECIDED,
+    /* What happened to a binding. */
+    PROBLEM_DUPLICATE,
+    PROBLEM_PARTED,
 };
 
 struct problem {
     enum problem_cause cause;
     int error;     /* negative errno, or 0 */
-    char *subject; /* the first file or zone it struck */
+    char *subject; /* the file or zone it struck first */
     unsigned int count;
-    uint64_t since_ns;
+    uint64_t since_ns; /* CLOCK_REALTIME */
+    uint64_t began_ns; /* the same by CLOCK_BOOTTIME, as the next */
     uint64_t told_ns;
     bool seen;      /* in the pass under way */
     bool present;   /* a state that lasts, or an event that is to be told */
@@ -67,9 +69,6 @@ void problems_raise(struct problems *problems, enum problem_cause cause, int err
                     const char *subject);
 
 bool problems_next(struct problems *problems, struct rapl_problem *problem);
-
-/* Whether an errno says that the zone itself has gone, rather than that a read failed. */
-bool problem_means_gone(int error);
 
 /* What the kernel, or the parser of its text, says of a file. */
 const char *problem_word_error(int error);

@@ -59,6 +59,7 @@ static int open_root(struct rapl *rapl) {
         rapl->source = powercap_open(rapl->root, rapl->max_power_uw);
         if (rapl->source == NULL)
             return -ENOMEM;
+        rapl->report.health.source = rapl->source->operations->name;
         /* Once: it decides the names of series, and those do not change. */
         rapl->binding.vendor = topology_read_vendor(rapl->root);
     }
@@ -67,7 +68,7 @@ static int open_root(struct rapl *rapl) {
     return 0;
 }
 
-static int bind(struct rapl *rapl) {
+static int rebind(struct rapl *rapl) {
     rapl->bound = false;
     int error = binding_update(&rapl->binding, rapl->source, &rapl->problems);
     if (error != 0)
@@ -86,10 +87,12 @@ static int bind(struct rapl *rapl) {
         any = any || series->selected;
         series->gone = series->gone || (series->has_read && !series->present && !series->ended);
     }
+    problems_begin(&rapl->problems, PROBLEM_SELECTION, PROBLEM_SELECTION);
     if (!any && rapl->binding.series_count > 0)
         problems_raise(&rapl->problems, PROBLEM_SELECTION, 0,
                        rapl->selection.include_count > 0 ? rapl->selection.include[0]
                                                          : "everything is excluded");
+    problems_end(&rapl->problems, PROBLEM_SELECTION, PROBLEM_SELECTION);
     rapl->bound = true;
     return 0;
 }
@@ -109,7 +112,7 @@ static int discover(struct rapl *rapl) {
     }
     if (changed > 0 && !first)
         rapl->report.health.rediscoveries++;
-    return changed > 0 || !rapl->bound ? bind(rapl) : 0;
+    return changed > 0 || !rapl->bound ? rebind(rapl) : 0;
 }
 
 /* Whether the series has been read, and has no zone any more or one that has gone. */
@@ -117,7 +120,7 @@ static bool has_gone(const struct rapl *rapl, const struct series *series) {
     if (!series->has_read || series->ended || series->reads)
         return false;
     for (size_t i = 0; i < series->zone_count; i++) {
-        if (!problem_means_gone(rapl->source->zones[series->zones[i]]->error))
+        if (!source_lost_zone(rapl->source->zones[series->zones[i]]->error))
             return false;
     }
     return true;
@@ -131,12 +134,33 @@ static bool misses_zone(const struct rapl *rapl) {
     return false;
 }
 
-static int discover_if_due(struct rapl *rapl) {
-    const uint64_t online_mark = topology_online_mark(rapl->online_file);
-    if (online_mark != rapl->online_mark) {
-        rapl->online_mark = online_mark;
-        rapl->looks_left = LOOK_REPORTS;
+/*
+ * On AMD the core zone is that of the package's lead CPU, and when CPUs come and go this can become
+ * another one: the counter is another core's then.
+ */
+static void forget_lead_cores(struct rapl *rapl) {
+    for (size_t i = 0; i < rapl->binding.series_count; i++) {
+        struct series *series = rapl->binding.series[i];
+        const enum zone_kind kind = series->identity.kind;
+        const bool may_move = kind == ZONE_LEAD_CORE ||
+                              (kind == ZONE_CORE && rapl->binding.vendor == CPU_VENDOR_UNKNOWN);
+        if (series->has_read && may_move)
+            series_forget(series);
     }
+}
+
+/* Looks whether other CPUs are online than at the last look. */
+static void watch_online(struct rapl *rapl) {
+    const uint64_t online_mark = topology_online_mark(rapl->online_file);
+    if (online_mark == rapl->online_mark)
+        return;
+    rapl->online_mark = online_mark;
+    rapl->looks_left = LOOK_REPORTS;
+    forget_lead_cores(rapl);
+}
+
+static int discover_if_due(struct rapl *rapl) {
+    watch_online(rapl);
     bool due = (rapl->source != NULL && !rapl->bound) || misses_zone(rapl) ||
                clock_boottime_ns() - rapl->discovered_ns >= LOOK_AGAIN_NS;
     if (rapl->looks_left > 0) {
@@ -158,7 +182,16 @@ static void read_ahead_ns(uint64_t *least_ns, uint64_t *most_ns) {
     *most_ns = boot_ns > before_ns ? boot_ns - before_ns : 0;
 }
 
-/* What goes is told of by series; a zone that never had one is told of by its file. */
+static bool was_read(const struct rapl *rapl, const char *name) {
+    for (size_t i = 0; i < rapl->binding.series_count; i++) {
+        const struct series *series = rapl->binding.series[i];
+        if (series->has_read && strcmp(series->name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What goes is told of by series; a zone that never read is told of by its file. */
 static void note_errors(struct rapl *rapl) {
     const struct source *source = rapl->source;
     rapl->report.health.zones = 0;
@@ -171,9 +204,23 @@ static void note_errors(struct rapl *rapl) {
             continue;
         }
         rapl->report.health.read_errors++;
-        if (!zone->bound || !problem_means_gone(zone->error))
+        if (!source_lost_zone(zone->error) || !was_read(rapl, zone->name))
             problems_raise(&rapl->problems, PROBLEM_ENERGY, zone->error, zone->path);
     }
+}
+
+/* A zone that goes takes its sub-zones with it: those are not told of. */
+static void note_gone(struct rapl *rapl, const struct series *series) {
+    if (!has_gone(rapl, series))
+        return;
+    for (size_t i = 0; i < rapl->binding.series_count; i++) {
+        const struct series *parent = rapl->binding.series[i];
+        if (parent != series && strcmp(parent->name, series->parent) == 0 && has_gone(rapl, parent))
+            return;
+    }
+    const bool in_total = rapl->total.selected && zone_in_total(&series->identity);
+    problems_raise(&rapl->problems, in_total ? PROBLEM_GONE_FROM_TOTAL : PROBLEM_GONE, 0,
+                   series->name);
 }
 
 static void take_reading(struct rapl *rapl, struct series *series, uint64_t slept_ns) {
@@ -205,38 +252,36 @@ int rapl_sample(struct rapl *rapl) {
     read_ahead_ns(&least_ns, &begin_ahead_ns);
     const uint64_t begin_ns = clock_monotonic_ns();
     rapl->source->operations->sample(rapl->source);
-    const uint64_t end_ns = clock_monotonic_ns();
-    rapl->report.time_ns = clock_realtime_ns() - (end_ns - begin_ns) / 2;
+    const uint64_t span_ns = clock_monotonic_ns() - begin_ns;
+    rapl->report.time_ns = clock_realtime_ns() - span_ns / 2;
     read_ahead_ns(&least_ns, &most_ns);
     /* From the begin of one sample to the end of the next: a sleep in the midst of a sample is
      * seen by both. */
     const uint64_t slept_ns =
         rapl->sampled && least_ns > rapl->ahead_ns ? least_ns - rapl->ahead_ns : 0;
-    rapl->ahead_ns = begin_ahead_ns;
-    rapl->sampled = true;
-    rapl->report.health.samples++;
+    /* CPUs that went after the look before the sample: they matter to lead cores alone. */
+    if (rapl->sampled && rapl->binding.vendor != CPU_VENDOR_INTEL)
+        watch_online(rapl);
 
-    problems_begin(&rapl->problems, PROBLEM_ENERGY, PROBLEM_GONE_FROM_TOTAL);
+    problems_begin(&rapl->problems, PROBLEM_ENERGY, PROBLEM_UNDECIDED);
     note_errors(rapl);
-    if (binding_part(&rapl->binding, rapl->source, &rapl->problems)) {
-        int error = bind(rapl);
+    if (slept_ns == 0 && binding_part(&rapl->binding, rapl->source, span_ns, &rapl->problems)) {
+        int error = rebind(rapl);
         if (error != 0)
             return error;
     }
+    rapl->ahead_ns = begin_ahead_ns;
+    rapl->sampled = true;
+    rapl->report.health.samples++;
     for (size_t i = 0; i < rapl->binding.series_count; i++) {
         struct series *series = rapl->binding.series[i];
+        series->reads = false;
         if (is_read(rapl, series))
             take_reading(rapl, series, slept_ns);
-        else
-            series->reads = false;
-        if (is_read(rapl, series) && has_gone(rapl, series))
-            problems_raise(&rapl->problems,
-                           rapl->total.selected && zone_in_total(&series->identity)
-                               ? PROBLEM_GONE_FROM_TOTAL
-                               : PROBLEM_GONE,
-                           0, series->name);
     }
-    problems_end(&rapl->problems, PROBLEM_ENERGY, PROBLEM_GONE_FROM_TOTAL);
+    for (size_t i = 0; i < rapl->binding.series_count; i++)
+        note_gone(rapl, rapl->binding.series[i]);
+    problems_end(&rapl->problems, PROBLEM_ENERGY, PROBLEM_UNDECIDED);
     return 0;
 }
 
@@ -258,12 +303,24 @@ int rapl_report(struct rapl *rapl, const struct rapl_report **report) {
     return 0;
 }
 
-uint64_t rapl_power_ready_ns(const struct rapl *rapl) {
+/* When power of the total can be told: once it can be of all its members. 0: of none. */
+static uint64_t total_ready_ns(const struct rapl *rapl) {
     uint64_t ready_ns = 0;
     for (size_t i = 0; i < rapl->binding.series_count; i++) {
         const struct series *series = rapl->binding.series[i];
+        const uint64_t series_ns = series->total.time_ns + series_power_span_ns(series);
+        if (zone_in_total(&series->identity) && series->reads && series_ns > ready_ns)
+            ready_ns = series_ns;
+    }
+    return ready_ns;
+}
+
+uint64_t rapl_power_ready_ns(const struct rapl *rapl) {
+    uint64_t ready_ns = rapl->total.selected ? total_ready_ns(rapl) : 0;
+    for (size_t i = 0; i < rapl->binding.series_count; i++) {
+        const struct series *series = rapl->binding.series[i];
         const uint64_t series_ns = series->power.time_ns + series_power_span_ns(series);
-        if (is_read(rapl, series) && series->reads && (ready_ns == 0 || series_ns < ready_ns))
+        if (series->selected && series->reads && (ready_ns == 0 || series_ns < ready_ns))
             ready_ns = series_ns;
     }
     return ready_ns;

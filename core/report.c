@@ -104,7 +104,7 @@ size_t report_build(struct series *const *series, size_t count, const struct ser
         if (series[i]->lost || series[i]->slept)
             series[i]->power = series_now(series[i]);
         series[i]->lost = false;
-        series[i]->slept = false;
+        series[i]->slept = series[i]->slept && !series[i]->reads;
         series[i]->joined = false;
     }
     return filled;

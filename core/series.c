@@ -20,6 +20,11 @@ uint64_t series_power_span_ns(const struct series *series) {
     return span_ns > POWER_SPAN_NS ? span_ns : POWER_SPAN_NS;
 }
 
+void series_forget(struct series *series) {
+    counter_forget(&series->counter);
+    series->lost = true;
+}
+
 enum counter_outcome series_take(struct series *series, const struct reading *reading,
                                  uint64_t slept_ns, struct rapl_health *health) {
     const bool was_in_gap = series->counter.in_gap;

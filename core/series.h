@@ -40,7 +40,7 @@ struct series {
 
     bool reads;  /* at the last sample */
     bool lost;   /* in this interval: energy went by uncounted */
-    bool slept;  /* in this interval */
+    bool slept;  /* since it was last reported */
     bool joined; /* in this interval: its first reading, or the first after it had gone */
     bool gone;   /* discovery no longer finds it */
 };
@@ -48,6 +48,9 @@ struct series {
 /* Takes its part of a sample. Counts what happened in health; returns the outcome. */
 enum counter_outcome series_take(struct series *series, const struct reading *reading,
                                  uint64_t slept_ns, struct rapl_health *health);
+
+/* Its next reading is that of another counter: what that one shows is no energy of this one. */
+void series_forget(struct series *series);
 
 /* Energy and time now. */
 struct mark series_now(const struct series *series);

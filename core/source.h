@@ -3,6 +3,7 @@
 #ifndef RAPL_SOURCE_H
 #define RAPL_SOURCE_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,7 +30,13 @@ struct zone {
     bool wanted;              /* sample reads it */
     bool reported;            /* it feeds a series that is selected */
     const struct zone *shown; /* the zone that is reported in its stead, or NULL */
+    bool stood_by;            /* that one has a counter of its own */
 };
+
+/* Whether an errno says that the zone itself has gone, rather than that a read failed. */
+static inline bool source_lost_zone(int error) {
+    return error == -ENODEV || error == -ENOENT || error == -ENXIO;
+}
 
 struct source {
     const struct source_operations *operations;
@@ -43,7 +50,7 @@ struct source_operations {
     /* Looks for zones. What is known and reads stays as it is. 1: zones came, went or were
      * opened anew; 0: nothing changed; -ENOMEM. */
     int (*discover)(struct source *source, struct problems *problems);
-    /* Reads every wanted zone into readings. */
+    /* Reads every wanted zone into readings; the others' hold an error. */
     void (*sample)(struct source *source);
     void (*close)(struct source *source);
 };

@@ -27,15 +27,18 @@ static struct rapl *rapl;
 /* --- configuration --------------------------------------------------------------------------- */
 
 /* A wrong option must not keep collectd from starting: it is an error in the log, and the default
- * stands. What the cf_util functions refuse, they log themselves, naming the option. */
+ * stands. What the cf_util functions refuse, they log themselves, naming the option: once is
+ * enough. */
 static void refuse(const char *key, const char *why) {
     ERROR(PLUGIN " plugin: option \"%s\" %s; its default is used.", key, why);
 }
 
 static void configure_string(oconfig_item_t *item, char **text) {
     char *value = NULL;
-    if (cf_util_get_string(item, &value) != 0 || value[0] == '\0') {
-        refuse(item->key, "needs a text that is not empty");
+    if (cf_util_get_string(item, &value) != 0)
+        return;
+    if (value[0] == '\0') {
+        refuse(item->key, "is empty");
         sfree(value);
         return;
     }
@@ -45,9 +48,7 @@ static void configure_string(oconfig_item_t *item, char **text) {
 
 static void configure_yes_no(oconfig_item_t *item, bool *yes) {
     bool value = *yes;
-    if (cf_util_get_boolean(item, &value) != 0)
-        refuse(item->key, "is neither true nor false");
-    else
+    if (cf_util_get_boolean(item, &value) == 0)
         *yes = value;
 }
 
@@ -85,14 +86,16 @@ static void configure_zone(oconfig_item_t *item) {
 
 static void configure_max_power(oconfig_item_t *item) {
     double watts = 0;
-    if (cf_util_get_double(item, &watts) != 0 ||
+    if (cf_util_get_double(item, &watts) == 0 &&
         rapl_max_power_from_watts(watts, &config.core.max_power_uw) != 0)
         refuse(item->key, "is not a number of watts from 0.001 to 1000000000");
 }
 
 static void configure_sample_interval(oconfig_item_t *item) {
     double seconds = 0;
-    if (cf_util_get_double(item, &seconds) != 0 || !(seconds >= 0))
+    if (cf_util_get_double(item, &seconds) != 0)
+        return;
+    if (!(seconds >= 0))
         refuse(item->key, "is not a number of seconds");
     else if (seconds > 0)
         refuse(item->key, "asks for samples inside the interval, which this version does not have "

@@ -203,10 +203,11 @@ static char *put_fraction(char *to, uint64_t number, uint64_t one, int digits) {
     return put_number(to, number % one, digits);
 }
 
-static char *put_value(const struct line_writer *writer, const struct rapl_value *value, char *to,
+static char *put_value(struct line_writer *writer, const struct rapl_value *value, char *to,
                        uint64_t time_ns) {
     if (!writer->energy && !value->has_power)
         return to;
+    writer->series_count++;
     to = stpcpy(to, writer->prefixes[value->series]);
     if (writer->energy) {
         to = stpcpy(to, "energy_joules=");
@@ -252,6 +253,7 @@ static char *put_health(const struct line_writer *writer, const struct rapl_repo
 
 int line_writer_format(struct line_writer *writer, const struct rapl_report *report) {
     writer->length = 0;
+    writer->series_count = 0;
     for (size_t i = 0; i < report->value_count; i++) {
         int error = meet_series(writer, &report->values[i]);
         if (error != 0)

@@ -27,7 +27,8 @@ struct line_writer {
     size_t longest; /* what one report can take at most */
     char *text;
     size_t text_size;
-    size_t length; /* of the last report */
+    size_t length;       /* of the last report */
+    size_t series_count; /* in it */
 };
 
 /* The tags stay the caller's, and must outlive the writer. */

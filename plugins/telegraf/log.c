@@ -24,14 +24,12 @@ void log_line(char level, const char *format, ...) {
     (void)written; /* there is nowhere left to say so */
 }
 
-bool log_problems(struct rapl *rapl) {
+void log_problems(struct rapl *rapl) {
     struct rapl_problem problem;
-    bool any = false;
     while (rapl_next_problem(rapl, &problem)) {
         char level = problem.severity == RAPL_ERROR     ? 'E'
                      : problem.severity == RAPL_WARNING ? 'W'
                                                         : 'I';
-        any = true;
         if (problem.over)
             log_line(level, "Over: %s", problem.reason);
         else if (problem.remedy[0] != '\0')
@@ -39,5 +37,4 @@ bool log_problems(struct rapl *rapl) {
         else
             log_line(level, "%s", problem.reason);
     }
-    return any;
 }

@@ -3,14 +3,12 @@
 #ifndef RAPL_EXECD_LOG_H
 #define RAPL_EXECD_LOG_H
 
-#include <stdbool.h>
-
 #include "rapl.h"
 
 /* One line, one write(2). */
 void log_line(char level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Tells what is new. Returns whether anything was. */
-bool log_problems(struct rapl *rapl);
+/* Tells what is new. */
+void log_problems(struct rapl *rapl);
 
 #endif

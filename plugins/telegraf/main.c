@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "check.h"
+#include "clock.h"
 #include "line_protocol.h"
 #include "log.h"
 #include "options.h"
@@ -17,12 +17,6 @@
 #include "rapl.h"
 
 #define ONCE_INTERVAL_NS UINT64_C(1000000000)
-
-static uint64_t now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
 
 /* Files of ours must not become stdin, stdout or stderr where those are closed. */
 static void keep_standard_files(void) {
@@ -34,11 +28,10 @@ static void keep_standard_files(void) {
         close(fd);
 }
 
-/* One report to stdout: 1: written; 0: there was nothing to say; negative errno. */
-static int report_once(struct rapl *rapl, struct line_writer *writer, struct prompt *prompt,
-                       bool debug) {
+/* Takes a report and puts it into the writer: the number of series in it, or a negative errno. */
+static int format_report(struct rapl *rapl, struct line_writer *writer, bool debug) {
     const struct rapl_report *report = NULL;
-    const uint64_t begin_ns = now_ns();
+    const uint64_t begin_ns = clock_now_ns();
     int error = rapl_report(rapl, &report);
     if (error == 0)
         error = line_writer_format(writer, report);
@@ -46,29 +39,30 @@ static int report_once(struct rapl *rapl, struct line_writer *writer, struct pro
     if (error != 0)
         return error;
     if (debug)
-        log_line('D', "%zu series in %llu us", report->value_count,
-                 (unsigned long long)((now_ns() - begin_ns) / 1000));
-    if (writer->length == 0)
-        return 0;
-    error = output_write(prompt, writer->text, writer->length);
-    return error != 0 ? error : 1;
+        log_line('D', "%zu series in %llu us", writer->series_count,
+                 (unsigned long long)((clock_now_ns() - begin_ns) / 1000));
+    return (int)writer->series_count;
 }
 
 static int run_once(struct rapl *rapl, struct line_writer *writer, struct prompt *prompt,
                     const struct execd_options *options) {
     const uint64_t end_ns =
-        now_ns() + (options->interval_ns != 0 ? options->interval_ns : ONCE_INTERVAL_NS);
-    for (uint64_t now = now_ns(); now < end_ns && !prompt->stop; now = now_ns())
+        clock_now_ns() + (options->interval_ns != 0 ? options->interval_ns : ONCE_INTERVAL_NS);
+    for (uint64_t now = clock_now_ns(); now < end_ns && !prompt->stop; now = clock_now_ns())
         prompt_wait(prompt, end_ns - now);
     if (prompt->stop)
         return EXIT_SUCCESS;
-    int result = report_once(rapl, writer, prompt, options->debug);
+    int result = format_report(rapl, writer, options->debug);
     if (result > 0)
-        return EXIT_SUCCESS;
+        result = output_write(prompt, writer->text, writer->length);
+    else if (result == 0)
+        result = -ENODATA;
     if (result == 0)
+        return EXIT_SUCCESS;
+    if (result == -ENODATA)
         log_line('E', "nothing to report: %s",
                  rapl_readable_count(rapl) > 0
-                     ? "no zone that reads is selected, or --interval is too short for it"
+                     ? "no zone is selected that reads and had power to tell of in this time"
                      : "no energy counter can be read; rapl-execd --check shows what was found");
     else if (result != -EPIPE)
         log_line('E', "cannot report: %s", strerror(-result));
@@ -97,7 +91,7 @@ static int run(struct rapl *rapl, struct line_writer *writer, struct prompt *pro
         uint64_t timeout_ns = UINT64_MAX;
         if (prompt->asked) {
             const uint64_t ready_ns = put_off_until_ns(rapl, options, first);
-            const uint64_t now = now_ns();
+            const uint64_t now = clock_now_ns();
             timeout_ns = ready_ns > now ? ready_ns - now : 0;
         }
         if (timeout_ns > 0) {
@@ -106,7 +100,9 @@ static int run(struct rapl *rapl, struct line_writer *writer, struct prompt *pro
         }
         prompt->asked = false;
         first = false;
-        int result = report_once(rapl, writer, prompt, options->debug);
+        int result = format_report(rapl, writer, options->debug);
+        if (result >= 0 && writer->length > 0)
+            result = output_write(prompt, writer->text, writer->length);
         if (result == -EPIPE || result == -ECANCELED)
             return EXIT_SUCCESS;
         if (result == -ENOMEM && !out_of_memory)

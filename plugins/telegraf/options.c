@@ -22,6 +22,7 @@ const char options_help[] =
     "      --include=PATTERN    report only what matches: package-0, '*/dram', total [all]\n"
     "      --exclude=PATTERN    leave out what matches; wins over --include\n"
     "      --max-power=WATTS    power above which a step is no energy [from the limits]\n"
+    "      --sample-interval=off  samples inside the interval: not in this version\n"
     "      --energy=yes|no      energy_joules [yes]\n"
     "      --total=yes|no       the sum of packages and dram [yes]\n"
     "      --health=yes|no      measurement rapl_health [no]\n"

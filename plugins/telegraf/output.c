@@ -6,8 +6,9 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/time.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 #define PATIENCE_NS UINT64_C(1000000000)
 #define TICK_US 100000
@@ -16,19 +17,18 @@ static void interrupt(int number) {
     (void)number;
 }
 
-static uint64_t now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
-
 /* stdout may be shared, so it stays a blocking file: a timer that ticks interrupts a write that
  * nobody reads, and a tick that comes just before the write is followed by another. */
 static void set_ticks(bool on) {
     static bool installed = false;
     if (!installed) {
         const struct sigaction action = {.sa_handler = interrupt}; /* no SA_RESTART */
+        sigset_t alarm_alone;
         sigaction(SIGALRM, &action, NULL);
+        /* It may have been inherited as blocked. */
+        sigemptyset(&alarm_alone);
+        sigaddset(&alarm_alone, SIGALRM);
+        sigprocmask(SIG_UNBLOCK, &alarm_alone, NULL);
         installed = true;
     }
     const struct timeval tick = {.tv_usec = on ? TICK_US : 0};
@@ -53,13 +53,13 @@ int output_write(struct prompt *prompt, const char *text, size_t length) {
             break;
         }
         if (taken_ns == 0)
-            taken_ns = now_ns();
+            taken_ns = clock_now_ns();
         if (written < 0 && errno == EAGAIN) {
             struct pollfd file = {.fd = STDOUT_FILENO, .events = POLLOUT};
             poll(&file, 1, TICK_US / 1000);
         }
         prompt_wait(prompt, 0);
-        if (prompt->stop && now_ns() - taken_ns >= PATIENCE_NS)
+        if (prompt->stop && clock_now_ns() - taken_ns >= PATIENCE_NS)
             error = -ECANCELED;
     }
     set_ticks(false);

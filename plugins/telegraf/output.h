@@ -9,8 +9,8 @@
 
 /*
  * Writes all of text with one write(2), and more only where the reader takes a part. While the
- * reader takes nothing it waits; once prompt->stop is set, for a second in all. 0; -ECANCELED: it
- * was given up so; -EPIPE: nobody reads; another negative errno.
+ * reader takes nothing it waits; once prompt->stop is set, until that has been so for a second. 0;
+ * -ECANCELED: it was given up so; -EPIPE: nobody reads; another negative errno.
  */
 int output_write(struct prompt *prompt, const char *text, size_t length);
 

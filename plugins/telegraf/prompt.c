@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NS_PER_SECOND UINT64_C(1000000000)
+#include "clock.h"
 
 int prompt_open(struct prompt *prompt, uint64_t interval_ns, bool listen) {
     static const int numbers[] = {SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT};

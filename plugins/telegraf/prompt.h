@@ -22,7 +22,8 @@ struct prompt {
  */
 int prompt_open(struct prompt *prompt, uint64_t interval_ns, bool listen);
 
-/* Waits until asked or stop is set, or for timeout_ns (UINT64_MAX: for ever). */
+/* Waits until something happens, whether or not it sets asked or stop, or for timeout_ns
+ * (UINT64_MAX: for ever). */
 void prompt_wait(struct prompt *prompt, uint64_t timeout_ns);
 
 void prompt_close(struct prompt *prompt);

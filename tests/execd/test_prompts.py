@@ -126,8 +126,8 @@ class Prompts(unittest.TestCase):
                 pass
             if select.select([execd.stdout], [], [], 0)[0]:
                 text += os.read(execd.stdout.fileno(), 1 << 20)
-            moved += 10007
-            self.tree.move({"intel-rapl:0": 10007})
+            moved += 1009
+            self.tree.move({"intel-rapl:0": 1009})
         os.set_blocking(execd.stdin.fileno(), True)
         execd.stdin.close()
         while True:

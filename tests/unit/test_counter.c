@@ -324,6 +324,20 @@ static void test_failed_read_keeps_the_baseline(void **state) {
     assert_int_equal(counter.time_ns, SECOND);
 }
 
+/* The failed reading was the one that knew of the sleep. */
+static void test_sleep_within_a_gap_is_remembered(void **state) {
+    (void)state;
+    const struct counter_traits traits = traits_of(known[0].modulus);
+    const struct reading failed = {.error = -EIO};
+    struct counter counter = counter_at(known[0].modulus - 1000, SECOND);
+    (void)counter_advance(&counter, &traits, &failed, 60 * SECOND);
+    expect(advance(&counter, &traits, 10, 2 * SECOND), COUNTER_RESET, 0);
+    /* and only for that gap */
+    fail_read(&counter, &traits);
+    expect(advance(&counter, &traits, 20, 3 * SECOND), COUNTER_COUNTED, 10);
+    assert_int_equal(counter.slept_ns, 0);
+}
+
 static void test_failure_before_the_first_reading_is_no_gap(void **state) {
     (void)state;
     const struct counter_traits traits = slow_traits();
@@ -452,6 +466,7 @@ int main(void) {
         cmocka_unit_test(test_turn_beyond_64_bits_cannot_hide),
         cmocka_unit_test(test_failed_read_keeps_the_baseline),
         cmocka_unit_test(test_failure_before_the_first_reading_is_no_gap),
+        cmocka_unit_test(test_sleep_within_a_gap_is_remembered),
         cmocka_unit_test(test_gap_without_a_possible_wrap_is_counted),
         cmocka_unit_test(test_gap_with_a_possible_wrap_is_undecided),
         cmocka_unit_test(test_gap_with_a_reset_is_a_reset),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "problem.h"
+#include "source.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -168,12 +169,12 @@ static void test_pass_ends_its_own_causes_alone(void **state) {
 
 static void test_event_is_told_once_per_zone(void **state) {
     struct problems *problems = *state;
-    problems_raise(problems, PROBLEM_JUMPED, 0, "package-0");
-    problems_raise(problems, PROBLEM_JUMPED, 0, "package-1");
+    problems_raise(problems, PROBLEM_DUPLICATE, 0, "package-0");
+    problems_raise(problems, PROBLEM_DUPLICATE, 0, "package-1");
     expect_holds(next(problems).reason, "package-0 ");
     expect_holds(next(problems).reason, "package-1 ");
     expect_nothing(problems);
-    problems_raise(problems, PROBLEM_JUMPED, 0, "package-0");
+    problems_raise(problems, PROBLEM_DUPLICATE, 0, "package-0");
     expect_nothing(problems);
     fake_clocks_pass(3600 * NS_PER_S);
     expect_holds(next(problems).reason, "package-0 ");
@@ -182,9 +183,9 @@ static void test_event_is_told_once_per_zone(void **state) {
 
 static void test_an_hour_of_sleep_is_an_hour(void **state) {
     struct problems *problems = *state;
-    problems_raise(problems, PROBLEM_JUMPED, 0, "package-0");
+    problems_raise(problems, PROBLEM_DUPLICATE, 0, "package-0");
     (void)next(problems);
-    problems_raise(problems, PROBLEM_JUMPED, 0, "package-0");
+    problems_raise(problems, PROBLEM_DUPLICATE, 0, "package-0");
     fake_clocks_sleep(3600 * NS_PER_S);
     (void)next(problems);
 }
@@ -258,16 +259,45 @@ static void test_world_readable_counters_are_never_the_remedy(void **state) {
         assert_null(strstr(problem.remedy, bad[i]));
 }
 
-static void test_zones_that_have_gone_are_counted(void **state) {
+static void pass_sample(struct problems *problems, enum problem_cause cause, int error,
+                        const char *subject) {
+    problems_begin(problems, PROBLEM_ENERGY, PROBLEM_UNDECIDED);
+    if (subject != NULL)
+        problems_raise(problems, cause, error, subject);
+    problems_end(problems, PROBLEM_ENERGY, PROBLEM_UNDECIDED);
+}
+
+static void test_each_that_has_gone_is_told(void **state) {
     struct problems *problems = *state;
-    problems_begin(problems, PROBLEM_ENERGY, PROBLEM_GONE_FROM_TOTAL);
-    problems_raise(problems, PROBLEM_GONE_FROM_TOTAL, 0, "package-1");
-    problems_raise(problems, PROBLEM_GONE_FROM_TOTAL, 0, "package-1/dram");
-    problems_end(problems, PROBLEM_ENERGY, PROBLEM_GONE_FROM_TOTAL);
-    expect_holds(next(problems).reason, "package-1 (and 1 more) has gone; total goes on");
-    problems_begin(problems, PROBLEM_ENERGY, PROBLEM_GONE_FROM_TOTAL);
-    problems_end(problems, PROBLEM_ENERGY, PROBLEM_GONE_FROM_TOTAL);
+    pass_sample(problems, PROBLEM_GONE_FROM_TOTAL, 0, "package-1");
+    expect_holds(next(problems).reason, "package-1 has gone; total goes on");
+    pass_sample(problems, PROBLEM_GONE_FROM_TOTAL, 0, NULL);
     assert_true(next(problems).over);
+    pass_sample(problems, PROBLEM_GONE_FROM_TOTAL, 0, "package-0");
+    expect_holds(next(problems).reason, "package-0 has gone; total goes on");
+}
+
+static void test_the_zone_that_fails_now_is_named(void **state) {
+    struct problems *problems = *state;
+    pass_sample(problems, PROBLEM_ENERGY, -EIO, "package-0/energy_uj");
+    expect_holds(next(problems).reason, "package-0/energy_uj");
+    pass_sample(problems, PROBLEM_ENERGY, 0, NULL);
+    assert_true(next(problems).over);
+    /* another one within the hour: told once it has stayed for a minute */
+    pass_sample(problems, PROBLEM_ENERGY, -EIO, "package-1/energy_uj");
+    expect_nothing(problems);
+    fake_clocks_pass(60 * NS_PER_S);
+    pass_sample(problems, PROBLEM_ENERGY, -EIO, "package-1/energy_uj");
+    expect_holds(next(problems).reason, "package-1/energy_uj");
+    expect_nothing(problems);
+}
+
+static void test_nobody_asks_when_a_jump_is_over(void **state) {
+    struct problems *problems = *state;
+    pass_sample(problems, PROBLEM_JUMPED, 0, "package-0");
+    expect_holds(next(problems).reason, "package-0 stepped");
+    pass_sample(problems, PROBLEM_JUMPED, 0, NULL);
+    expect_nothing(problems);
 }
 
 static void test_long_subject_is_cut(void **state) {
@@ -295,13 +325,13 @@ static void test_errors_have_words(void **state) {
 
 static void test_errors_of_a_zone_that_has_gone(void **state) {
     (void)state;
-    assert_true(problem_means_gone(-ENODEV));
-    assert_true(problem_means_gone(-ENOENT));
-    assert_true(problem_means_gone(-ENXIO));
-    assert_false(problem_means_gone(0));
-    assert_false(problem_means_gone(-EIO));
-    assert_false(problem_means_gone(-EACCES));
-    assert_false(problem_means_gone(-ENODATA));
+    assert_true(source_lost_zone(-ENODEV));
+    assert_true(source_lost_zone(-ENOENT));
+    assert_true(source_lost_zone(-ENXIO));
+    assert_false(source_lost_zone(0));
+    assert_false(source_lost_zone(-EIO));
+    assert_false(source_lost_zone(-EACCES));
+    assert_false(source_lost_zone(-ENODATA));
 }
 
 #define TOLD(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -324,7 +354,9 @@ int main(void) {
         TOLD(test_every_cause_has_words),
         TOLD(test_root_stands_before_the_path),
         TOLD(test_world_readable_counters_are_never_the_remedy),
-        TOLD(test_zones_that_have_gone_are_counted),
+        TOLD(test_each_that_has_gone_is_told),
+        TOLD(test_the_zone_that_fails_now_is_named),
+        TOLD(test_nobody_asks_when_a_jump_is_over),
         TOLD(test_long_subject_is_cut),
         TOLD(test_errors_have_words),
         TOLD(test_errors_of_a_zone_that_has_gone),

@@ -458,6 +458,39 @@ static void test_sleep_counts_energy_and_reports_no_power(void **state) {
     expect_nothing_told();
 }
 
+/* The sample that follows the sleep fails, and the next one knows of no sleep. */
+static void test_sleep_before_a_failed_read_gives_no_power(void **state) {
+    (void)state;
+    open_machine();
+    fake_clocks_sleep(100 * NS_PER_S);
+    tree_set(run.tree, PACKAGE, "energy_uj", FAKE_ERRNO, EIO);
+    report_after(10);
+    expect_silence("package-0");
+    set_joules(PACKAGE, 1300);
+    report_after(10);
+    expect_energy_alone("package-0", 300);
+    expect_energy_alone("total", 300);
+    set_joules(PACKAGE, 1400);
+    report_after(10);
+    expect_power("package-0", 400, 10);
+    expect_power("total", 400, 10);
+}
+
+/* psys of a fine unit: 50 kW would make a wrap of every new start. */
+static void test_psys_that_starts_again_is_no_wrap(void **state) {
+    (void)state;
+    tree_set_vendor(run.tree, "GenuineIntel");
+    tree_add_zone(run.tree, "intel-rapl:0", "psys", 100 * JOULE, RANGE_61_UJ);
+    open_default();
+    set_joules("intel-rapl:0", 5);
+    report_after(10);
+    expect_silence("psys");
+    assert_int_equal(run.report->health.resets, 1);
+    set_joules("intel-rapl:0", 205);
+    report_after(10);
+    expect_power("psys", 200, 20);
+}
+
 /* --- zones that fail ------------------------------------------------------------------------- */
 
 static void test_failing_zone_leaves_itself_and_the_total_out(void **state) {
@@ -628,6 +661,82 @@ static void test_change_of_the_online_cpus_makes_it_look_three_times(void **stat
     assert_int_equal(rapl_zone_count(run.rapl), 5);
     report_after(2);
     assert_int_equal(rapl_zone_count(run.rapl), 6);
+}
+
+/* AMD: the core zone is that of the lead CPU, and another CPU can have become that. */
+static void test_lead_core_that_may_have_moved_starts_anew(void **state) {
+    (void)state;
+    tree_set_vendor(run.tree, "AuthenticAMD");
+    tree_write(run.tree, ONLINE, "0-3\n");
+    tree_add_zone(run.tree, PACKAGE, "package-0", 1000 * JOULE, RANGE_15_UJ);
+    tree_add_zone(run.tree, CORE, "core", 10 * JOULE, RANGE_15_UJ);
+    open_default();
+    set_joules(PACKAGE, 1100);
+    set_joules(CORE, 20);
+    report_after(10);
+    expect_power("package-0/lead_core", 10, 1);
+    tree_write(run.tree, ONLINE, "1-3\n");
+    set_joules(PACKAGE, 1200);
+    set_joules(CORE, 910);
+    report_after(10);
+    expect_silence("package-0/lead_core");
+    expect_power("package-0", 200, 10);
+    set_joules(CORE, 930);
+    report_after(10);
+    expect_power("package-0/lead_core", 30, 2);
+}
+
+/* Two reads with a sleep between them are no two readings of one instant. */
+static void test_sleep_does_not_part_mirrors(void **state) {
+    (void)state;
+    tree_add_zone(run.tree, "intel-rapl:0", "package-0-die-0", 1000 * JOULE, RANGE_15_UJ);
+    tree_add_zone(run.tree, "intel-rapl:1", "package-0-die-1", 1000 * JOULE, RANGE_15_UJ);
+    open_default();
+    set_joules("intel-rapl:1", 1080);
+    fake_clocks_sleep(60 * NS_PER_S);
+    report_after(10);
+    expect_energy_alone("package-0", 0);
+    set_joules("intel-rapl:0", 1100);
+    set_joules("intel-rapl:1", 1100);
+    report_after(10);
+    expect_power("package-0", 100, 10);
+    expect_power("total", 100, 10);
+}
+
+/* In the sample in which psys parts, intel-rapl goes and mmio is bound: it has not been read yet.
+ */
+static void test_zone_bound_within_a_sample_waits_for_the_next(void **state) {
+    (void)state;
+    tree_set_vendor(run.tree, "GenuineIntel");
+    tree_add_zone(run.tree, "intel-rapl:0", "package-0", 1000 * JOULE, RANGE_61_UJ);
+    tree_add_zone(run.tree, "intel-rapl:1", "psys", 4000 * JOULE, RANGE_61_UJ);
+    tree_add_zone(run.tree, "intel-rapl:2", "psys-0", 4000 * JOULE, RANGE_61_UJ);
+    tree_add_zone(run.tree, "intel-rapl-mmio:0", "package-0", 5000 * JOULE, RANGE_61_UJ);
+    open_default();
+    set_joules("intel-rapl:2", 9000);
+    tree_set(run.tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, ENODEV);
+    report_after(10);
+    expect_silence("package-0");
+    report_after(10);
+    report_after(10);
+    expect_power("package-0", 0, 0);
+    set_joules("intel-rapl-mmio:0", 5100);
+    report_after(10);
+    expect_power("package-0", 100, 10);
+}
+
+/* What is not reported does not say when there is something to report. */
+static void test_power_is_ready_when_a_selected_series_is(void **state) {
+    (void)state;
+    static const char *const package[] = {"package-0"};
+    add_machine();
+    struct rapl_options options = default_options();
+    options.exclude = package;
+    options.exclude_count = 1;
+    open_with(&options);
+    const uint64_t first_ns = rapl_power_ready_ns(run.rapl);
+    report_after(10);
+    assert_int_equal(rapl_power_ready_ns(run.rapl), first_ns + 10 * NS_PER_S);
 }
 
 static void test_shift_of_the_indices_mixes_up_nothing(void **state) {
@@ -865,6 +974,8 @@ int main(void) {
         IN_TREE(test_psys_of_fine_unit_speaks_every_10_s),
         IN_TREE(test_sample_between_reports_keeps_wraps_from_hiding),
         IN_TREE(test_sleep_counts_energy_and_reports_no_power),
+        IN_TREE(test_sleep_before_a_failed_read_gives_no_power),
+        IN_TREE(test_psys_that_starts_again_is_no_wrap),
         IN_TREE(test_failing_zone_leaves_itself_and_the_total_out),
         IN_TREE(test_gap_in_which_a_wrap_may_hide_adds_nothing),
         IN_TREE(test_zone_that_is_removed_and_returns_continues),
@@ -873,6 +984,10 @@ int main(void) {
         IN_TREE(test_mmio_takes_over_from_a_counter_that_is_listed_still),
         IN_TREE(test_driver_that_is_loaded_late_is_found_within_a_minute),
         IN_TREE(test_change_of_the_online_cpus_makes_it_look_three_times),
+        IN_TREE(test_lead_core_that_may_have_moved_starts_anew),
+        IN_TREE(test_zone_bound_within_a_sample_waits_for_the_next),
+        IN_TREE(test_sleep_does_not_part_mirrors),
+        IN_TREE(test_power_is_ready_when_a_selected_series_is),
         IN_TREE(test_shift_of_the_indices_mixes_up_nothing),
         IN_TREE(test_total_is_over_the_machine_whatever_is_selected),
         IN_TREE(test_total_can_be_left_out),

@@ -299,6 +299,9 @@ class Once(OptionCase):
         self.assertEqual((ended.status, ended.text), (1, ""))
         self.assertRegex(ended.messages[0], "^[EW]! .*energy_uj")
         self.assertRegex(ended.messages[-1], "^E! .*--check")
+        # counts of what went wrong are no energy
+        ended = self.once("--health=yes")
+        self.assertEqual((ended.status, ended.text), (1, ""))
 
     def test_too_short_an_interval(self):
         ended = run("--once", "--interval=10ms", root=self.tree.root)

@@ -149,6 +149,18 @@ class Reader(ShutdownCase):
                 self.assertLess(took, PROMISED_SECONDS + ALLOWED_SECONDS)
                 self.assertEqual(execd.messages(), [])
 
+    def test_nobody_reads_and_the_alarm_was_blocked(self):
+        """A signal mask is inherited: the timer that ends a stuck write must work all the same."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+        try:
+            execd = self.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        fcntl.fcntl(execd.stdout, fcntl.F_SETPIPE_SZ, 4096)
+        execd.prompt()
+        self.wait_stuck(execd)
+        self.assertEqual(execd.terminate(4), 0)
+
     def test_slow_reader_gets_the_whole_report_after_stdin_ended(self):
         execd = self.start_stuck()
         execd.stdin.close()

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "clock.h"
+#include "handle.h"
+#include "sysfs.h"
+#include "topology.h"
+
+/* A driver may be loaded late. */
+#define LOOK_AGAIN_NS (UINT64_C(60) * NS_PER_SECOND)
+/* A zone returns some milliseconds after its CPU does, so that one more look is not enough. */
+#define LOOK_REPORTS 3
+
+static int open_root(struct rapl *rapl) {
+    if (rapl->root < 0)
+        rapl->root = sysfs_open_root(rapl->root_path);
+    problems_begin(&rapl->problems, PROBLEM_ROOT, PROBLEM_ROOT);
+    if (rapl->root < 0)
+        problems_raise(&rapl->problems, PROBLEM_ROOT, rapl->root, rapl->root_path);
+    problems_end(&rapl->problems, PROBLEM_ROOT, PROBLEM_ROOT);
+    if (rapl->root < 0)
+        return 0;
+    if (rapl->source == NULL) {
+        rapl->source = powercap_open(rapl->root, rapl->max_power_uw);
+        if (rapl->source == NULL)
+            return -ENOMEM;
+        rapl->report.health.source = rapl->source->operations->name;
+        /* Once: it decides the names of series, and those do not change. */
+        rapl->binding.vendor = topology_read_vendor(rapl->root);
+    }
+    if (rapl->online_file < 0)
+        rapl->online_file = topology_open_online(rapl->root);
+    return 0;
+}
+
+int discovery_rebind(struct rapl *rapl) {
+    rapl->bound = false;
+    int error = binding_update(&rapl->binding, rapl->source, &rapl->problems);
+    if (error != 0)
+        return error;
+    const size_t room = rapl->binding.series_count + 1;
+    if (room > rapl->value_room) {
+        struct rapl_value *values = realloc(rapl->values, room * sizeof(*values));
+        if (values == NULL)
+            return -ENOMEM;
+        rapl->values = values;
+        rapl->value_room = room;
+    }
+    bool any = rapl->total.selected;
+    for (size_t i = 0; i < rapl->binding.series_count; i++) {
+        struct series *series = rapl->binding.series[i];
+        any = any || series->selected;
+        series->gone = series->gone || (series->has_read && !series->present && !series->ended);
+    }
+    problems_begin(&rapl->problems, PROBLEM_SELECTION, PROBLEM_SELECTION);
+    if (!any && rapl->binding.series_count > 0)
+        problems_raise(&rapl->problems, PROBLEM_SELECTION, 0,
+                       rapl->selection.include_count > 0 ? rapl->selection.include[0]
+                                                         : "everything is excluded");
+    problems_end(&rapl->problems, PROBLEM_SELECTION, PROBLEM_SELECTION);
+    rapl->bound = true;
+    return 0;
+}
+
+int discovery_run(struct rapl *rapl) {
+    const bool first = rapl->source == NULL;
+    int error = open_root(rapl);
+    if (error != 0)
+        return error;
+    rapl->discovered_ns = clock_boottime_ns();
+    if (rapl->source == NULL)
+        return 0;
+    int changed = rapl->source->operations->discover(rapl->source, &rapl->problems);
+    if (changed < 0) {
+        rapl->discovered_ns = 0; /* at the next report again */
+        return changed;
+    }
+    if (changed > 0 && !first)
+        rapl->report.health.rediscoveries++;
+    return changed > 0 || !rapl->bound ? discovery_rebind(rapl) : 0;
+}
+
+bool discovery_lost_series(const struct rapl *rapl, const struct series *series) {
+    if (!series->has_read || series->ended || series->reads)
+        return false;
+    for (size_t i = 0; i < series->zone_count; i++) {
+        if (!source_lost_zone(rapl->source->zones[series->zones[i]]->error))
+            return false;
+    }
+    return true;
+}
+
+static bool misses_zone(const struct rapl *rapl) {
+    for (size_t i = 0; i < rapl->binding.series_count; i++) {
+        if (discovery_lost_series(rapl, rapl->binding.series[i]))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * On AMD the core zone is that of the package's lead CPU, and when CPUs come and go this can become
+ * another one: the counter is another core's then.
+ */
+static void forget_lead_cores(struct rapl *rapl) {
+    for (size_t i = 0; i < rapl->binding.series_count; i++) {
+        struct series *series = rapl->binding.series[i];
+        const enum zone_kind kind = series->identity.kind;
+        const bool may_move = kind == ZONE_LEAD_CORE ||
+                              (kind == ZONE_CORE && rapl->binding.vendor == CPU_VENDOR_UNKNOWN);
+        if (series->has_read && may_move)
+            series_forget(series);
+    }
+}
+
+void discovery_watch_online(struct rapl *rapl) {
+    const uint64_t online_mark = topology_online_mark(rapl->online_file);
+    if (online_mark == rapl->online_mark)
+        return;
+    rapl->online_mark = online_mark;
+    rapl->looks_left = LOOK_REPORTS;
+    forget_lead_cores(rapl);
+}
+
+int discovery_run_if_due(struct rapl *rapl) {
+    discovery_watch_online(rapl);
+    bool due = (rapl->source != NULL && !rapl->bound) || misses_zone(rapl) ||
+               clock_boottime_ns() - rapl->discovered_ns >= LOOK_AGAIN_NS;
+    if (rapl->looks_left > 0) {
+        rapl->looks_left--;
+        due = true;
+    }
+    return due ? discovery_run(rapl) : 0;
+}

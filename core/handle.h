@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* What a struct rapl holds, and the two halves of a report: looking for zones, and reading them. */
+#ifndef RAPL_HANDLE_H
+#define RAPL_HANDLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "binding.h"
+#include "problem.h"
+#include "rapl.h"
+#include "select.h"
+#include "series.h"
+#include "source.h"
+
+struct rapl {
+    char *root_path;
+    uint64_t max_power_uw;
+    struct selection selection;
+    struct series total;
+
+    int root;
+    int online_file;
+    uint64_t online_mark;
+    struct source *source;
+    struct binding binding;
+    struct problems problems;
+
+    uint64_t discovered_ns;  /* CLOCK_BOOTTIME */
+    unsigned int looks_left; /* reports that look for zones again */
+    uint64_t ahead_ns; /* of CLOCK_BOOTTIME before CLOCK_MONOTONIC, at the last sample's begin */
+    bool sampled;
+    bool bound; /* the binding fits the zones of the source */
+
+    struct rapl_value *values; /* room for one per series, and the total */
+    size_t value_room;
+    struct rapl_report report;
+};
+
+/* Opens the root and the source where that is still to be done, and looks for zones. -ENOMEM. */
+int discovery_run(struct rapl *rapl);
+
+/* The same if a zone is missing, the online CPUs changed, or a minute has passed. */
+int discovery_run_if_due(struct rapl *rapl);
+
+/* Gives every zone its series. -ENOMEM, and then it is tried again at the next report. */
+int discovery_rebind(struct rapl *rapl);
+
+/* Looks whether other CPUs are online than at the last look. */
+void discovery_watch_online(struct rapl *rapl);
+
+/* Whether the series has been read, and has no zone any more or one that has gone. */
+bool discovery_lost_series(const struct rapl *rapl, const struct series *series);
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <string.h>
+
+#include "clock.h"
+#include "handle.h"
+#include "topology.h"
+
+/* Bounds of how far CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC: the true value, which only sleep
+ * changes, lies between them however long the calls took. */
+static void read_ahead_ns(uint64_t *least_ns, uint64_t *most_ns) {
+    const uint64_t before_ns = clock_monotonic_ns();
+    const uint64_t boot_ns = clock_boottime_ns();
+    const uint64_t after_ns = clock_monotonic_ns();
+    *least_ns = boot_ns > after_ns ? boot_ns - after_ns : 0;
+    *most_ns = boot_ns > before_ns ? boot_ns - before_ns : 0;
+}
+
+static bool was_read(const struct rapl *rapl, const char *name) {
+    for (size_t i = 0; i < rapl->binding.series_count; i++) {
+        const struct series *series = rapl->binding.series[i];
+        if (series->has_read && strcmp(series->name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What goes is told of by series; a zone that never read is told of by its file. */
+static void note_errors(struct rapl *rapl) {
+    const struct source *source = rapl->source;
+    rapl->report.health.zones = 0;
+    for (size_t i = 0; i < source->zone_count; i++) {
+        const struct zone *zone = source->zones[i];
+        if (!zone->wanted)
+            continue;
+        if (zone->error == 0) {
+            rapl->report.health.zones++;
+            continue;
+        }
+        rapl->report.health.read_errors++;
+        if (!source_lost_zone(zone->error) || !was_read(rapl, zone->name))
+            problems_raise(&rapl->problems, PROBLEM_ENERGY, zone->error, zone->path);
+    }
+}
+
+/* A zone that goes takes its sub-zones with it: those are not told of. */
+static void note_gone(struct rapl *rapl, const struct series *series) {
+    if (!discovery_lost_series(rapl, series))
+        return;
+    for (size_t i = 0; i < rapl->binding.series_count; i++) {
+        const struct series *parent = rapl->binding.series[i];
+        if (parent != series && strcmp(parent->name, series->parent) == 0 &&
+            discovery_lost_series(rapl, parent))
+            return;
+    }
+    const bool in_total = rapl->total.selected && zone_in_total(&series->identity);
+    problems_raise(&rapl->problems, in_total ? PROBLEM_GONE_FROM_TOTAL : PROBLEM_GONE, 0,
+                   series->name);
+}
+
+static void take_reading(struct rapl *rapl, struct series *series, uint64_t slept_ns) {
+    struct reading reading = {.error = -ENODEV};
+    for (size_t i = 0; i < series->zone_count && reading.error != 0; i++)
+        reading = rapl->source->readings[series->zones[i]];
+    const bool was_in_gap = series->counter.in_gap;
+    enum counter_outcome outcome = series_take(series, &reading, slept_ns, &rapl->report.health);
+    if (outcome == COUNTER_RESET_FORWARD)
+        problems_raise(&rapl->problems, PROBLEM_JUMPED, 0, series->name);
+    if (outcome == COUNTER_UNDECIDED && !was_in_gap)
+        problems_raise(&rapl->problems, PROBLEM_UNDECIDED, 0, series->name);
+}
+
+/* Whether its zones are among those that a sample reads. */
+static bool is_read(const struct rapl *rapl, const struct series *series) {
+    return !series->ended &&
+           (series->selected || (rapl->binding.total && zone_in_total(&series->identity)));
+}
+
+int rapl_sample(struct rapl *rapl) {
+    uint64_t least_ns;
+    uint64_t most_ns;
+    uint64_t begin_ahead_ns;
+    if (rapl->source == NULL) {
+        rapl->report.time_ns = clock_realtime_ns();
+        return 0;
+    }
+    read_ahead_ns(&least_ns, &begin_ahead_ns);
+    const uint64_t begin_ns = clock_monotonic_ns();
+    rapl->source->operations->sample(rapl->source);
+    const uint64_t span_ns = clock_monotonic_ns() - begin_ns;
+    rapl->report.time_ns = clock_realtime_ns() - span_ns / 2;
+    read_ahead_ns(&least_ns, &most_ns);
+    /* From the begin of one sample to the end of the next: a sleep in the midst of a sample is
+     * seen by both. */
+    const uint64_t slept_ns =
+        rapl->sampled && least_ns > rapl->ahead_ns ? least_ns - rapl->ahead_ns : 0;
+    /* CPUs that went after the look before the sample: they matter to lead cores alone. */
+    if (rapl->sampled && rapl->binding.vendor != CPU_VENDOR_INTEL)
+        discovery_watch_online(rapl);
+
+    problems_begin(&rapl->problems, PROBLEM_ENERGY, PROBLEM_UNDECIDED);
+    note_errors(rapl);
+    if (slept_ns == 0 && binding_part(&rapl->binding, rapl->source, span_ns, &rapl->problems)) {
+        int error = discovery_rebind(rapl);
+        if (error != 0)
+            return error;
+    }
+    rapl->ahead_ns = begin_ahead_ns;
+    rapl->sampled = true;
+    rapl->report.health.samples++;
+    for (size_t i = 0; i < rapl->binding.series_count; i++) {
+        struct series *series = rapl->binding.series[i];
+        series->reads = false;
+        if (is_read(rapl, series))
+            take_reading(rapl, series, slept_ns);
+    }
+    for (size_t i = 0; i < rapl->binding.series_count; i++)
+        note_gone(rapl, rapl->binding.series[i]);
+    problems_end(&rapl->problems, PROBLEM_ENERGY, PROBLEM_UNDECIDED);
+    return 0;
+}

@@ -82,10 +82,11 @@ int discovery_run(struct rapl *rapl) {
 }
 
 bool discovery_lost_series(const struct rapl *rapl, const struct series *series) {
-    if (!series->has_read || series->ended || series->reads)
+    const struct source *source = rapl->source;
+    if (source == NULL || !series->has_read || series->ended || series->reads)
         return false;
     for (size_t i = 0; i < series->zone_count; i++) {
-        if (!source_lost_zone(rapl->source->zones[series->zones[i]]->error))
+        if (!source_lost_zone(source->zones[series->zones[i]]->error))
             return false;
     }
     return true;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #ifndef RAPL_SIM_CONTROL_H
 #define RAPL_SIM_CONTROL_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #ifndef RAPL_SIM_LOAD_H
 #define RAPL_SIM_LOAD_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #ifndef RAPL_SIM_PARSE_H
 #define RAPL_SIM_PARSE_H
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #ifndef RAPL_SIM_TREE_H
 #define RAPL_SIM_TREE_H
 

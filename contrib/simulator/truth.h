@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #ifndef RAPL_SIM_TRUTH_H
 #define RAPL_SIM_TRUTH_H
 

@@ -51,7 +51,10 @@ int discovery_rebind(struct rapl *rapl) {
     for (size_t i = 0; i < rapl->binding.series_count; i++) {
         struct series *series = rapl->binding.series[i];
         any = any || series->selected;
-        series->gone = series->gone || (series->has_read && !series->present && !series->ended);
+        if (series->gone || !series->has_read || series->present || series->ended)
+            continue;
+        series->gone = true;
+        series->left = series->reads;
     }
     problems_begin(&rapl->problems, PROBLEM_SELECTION, PROBLEM_SELECTION);
     if (!any && rapl->binding.series_count > 0)

@@ -76,6 +76,7 @@ static bool fill_total(struct series *const *series, size_t count, const struct 
         if (!is_member(member))
             continue;
         value->energy_uj += series_energy_uj(member);
+        silent = silent || member->left;
         if (member->ended || member->gone)
             continue;
         members++;
@@ -106,6 +107,7 @@ size_t report_build(struct series *const *series, size_t count, const struct ser
         series[i]->lost = false;
         series[i]->slept = series[i]->slept && !series[i]->reads;
         series[i]->joined = false;
+        series[i]->left = false;
     }
     return filled;
 }

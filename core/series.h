@@ -42,6 +42,7 @@ struct series {
     bool lost;   /* in this interval: energy went by uncounted */
     bool slept;  /* since it was last reported */
     bool joined; /* in this interval: its first reading, or the first after it had gone */
+    bool left;   /* in this interval: it read before, and discovery no longer finds it */
     bool gone;   /* discovery no longer finds it */
 };
 

@@ -663,6 +663,27 @@ static void test_change_of_the_online_cpus_makes_it_look_three_times(void **stat
     assert_int_equal(rapl_zone_count(run.rapl), 6);
 }
 
+/* The list of online CPUs tells of a package that went before its counter could fail. */
+static void test_total_is_silent_for_the_interval_in_which_a_package_went(void **state) {
+    (void)state;
+    add_machine();
+    tree_add_zone(run.tree, "intel-rapl:2", "package-1", JOULE, RANGE_61_UJ);
+    open_default();
+    set_joules(PACKAGE, 1100);
+    report_after(10);
+    expect_power("total", 100, 10);
+    tree_write(run.tree, ONLINE, "0\n");
+    tree_drop_zone(run.tree, "intel-rapl:2");
+    set_joules(PACKAGE, 1200);
+    report_after(10);
+    expect_power("package-0", 200, 10);
+    expect_silence("package-1");
+    expect_silence("total");
+    set_joules(PACKAGE, 1300);
+    report_after(10);
+    expect_power("total", 300, 10);
+}
+
 /* AMD: the core zone is that of the lead CPU, and another CPU can have become that. */
 static void test_lead_core_that_may_have_moved_starts_anew(void **state) {
     (void)state;
@@ -985,6 +1006,7 @@ int main(void) {
         IN_TREE(test_driver_that_is_loaded_late_is_found_within_a_minute),
         IN_TREE(test_change_of_the_online_cpus_makes_it_look_three_times),
         IN_TREE(test_lead_core_that_may_have_moved_starts_anew),
+        IN_TREE(test_total_is_silent_for_the_interval_in_which_a_package_went),
         IN_TREE(test_zone_bound_within_a_sample_waits_for_the_next),
         IN_TREE(test_sleep_does_not_part_mirrors),
         IN_TREE(test_power_is_ready_when_a_selected_series_is),

@@ -626,6 +626,16 @@ class Series:
         return part
 
 
+def fetch_seconds(carbon, path, series):
+    """All that Graphite can have kept of a series, with the times it was sent with: of two values
+    in one second the last stands, and carbon takes its time to write."""
+    times = [ns / 1e9 for ns, _ in series]
+    # the sender may round its seconds, or cut them off
+    least = min(len(set(map(int, times))), len(set(map(round, times))))
+    carbon.wait_until(lambda: len(carbon.fetch(path)) >= least, "%d values of %s" % (least, path))
+    return match_seconds(carbon.fetch(path), series)
+
+
 def match_seconds(stored, series):
     """Graphite keeps whole seconds: gives its values the times they were sent with. Each is
     (second, value); series is [(ns, value)] of the same values."""

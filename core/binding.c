@@ -40,15 +40,14 @@ static struct zone_identity interpret(const struct binding *binding, const struc
 /* The identity that stands for presumed mirrors; false where the zone cannot be one. psys is that
  * of the first die of package 0, and psys-0 that of another die of it (intel_rapl_common.c names
  * it by the package once the die's number is above 0). */
-static bool presume(const struct binding *binding, const struct zone *zone,
-                    struct zone_identity *whole) {
-    if (zone->identity.kind == ZONE_PSYS && zone->identity.package_id <= 0) {
-        *whole = zone->identity;
-        whole->package_id = RAPL_NO_ID;
+static bool presume(const struct binding *binding, const struct zone_identity *identity,
+                    struct zone_identity *key) {
+    *key = drop_die(identity);
+    if (identity->kind == ZONE_PSYS && identity->package_id <= 0) {
+        key->package_id = RAPL_NO_ID;
         return true;
     }
-    *whole = drop_die(&zone->identity);
-    return binding->vendor == CPU_VENDOR_UNKNOWN && zone->identity.die_id != RAPL_NO_ID;
+    return binding->vendor == CPU_VENDOR_UNKNOWN && identity->die_id != RAPL_NO_ID;
 }
 
 static struct mirror *find_mirror(const struct binding *binding, const struct zone_identity *key) {
@@ -74,7 +73,7 @@ static int presume_mirrors(struct binding *binding, const struct source *source)
     for (size_t i = 0; i < source->zone_count; i++) {
         const struct zone *zone = source->zones[i];
         struct mirror mirror = {.parted = false};
-        if (!zone->identified || !presume(binding, zone, &mirror.key) ||
+        if (!zone->identified || !presume(binding, &zone->identity, &mirror.key) ||
             find_mirror(binding, &mirror.key) != NULL)
             continue;
         mirror.identity = mirror.key;
@@ -83,7 +82,7 @@ static int presume_mirrors(struct binding *binding, const struct source *source)
             const struct zone *other = source->zones[j];
             struct zone_identity key;
             if (!other->identified || other->control != zone->control ||
-                !presume(binding, other, &key) || !zone_equal(&key, &mirror.key))
+                !presume(binding, &other->identity, &key) || !zone_equal(&key, &mirror.key))
                 continue;
             const struct series *series = find_series(binding, &other->identity);
             others = others || !zone_equal(&other->identity, &zone->identity);
@@ -104,10 +103,10 @@ static int presume_mirrors(struct binding *binding, const struct source *source)
 
 /* The mirror that a zone is presumed to be part of, or NULL. */
 static struct mirror *mirror_of(const struct binding *binding, const struct zone *zone) {
-    struct zone_identity whole;
-    if (!zone->identified || !presume(binding, zone, &whole))
+    struct zone_identity key;
+    if (!zone->identified || !presume(binding, &zone->identity, &key))
         return NULL;
-    struct mirror *mirror = find_mirror(binding, &whole);
+    struct mirror *mirror = find_mirror(binding, &key);
     return mirror != NULL && !mirror->parted ? mirror : NULL;
 }
 
@@ -185,18 +184,40 @@ static int bind_zone(struct binding *binding, const struct source *source, size_
     if (first != NULL && !is_mirror(binding, zone, first)) {
         zone->shown = first;
         zone->stood_by = true;
+        /* The series goes over to the one that has come. */
+        if (zone->was_bound && series->has_read)
+            series_forget(series);
+        series->duplicated = series->duplicated || zone->control == first->control;
         if (zone->control == first->control)
             problems_raise(problems, PROBLEM_DUPLICATE, 0, series->name);
         return 0;
     }
     /* A zone that was another's equal by name alone has a counter of its own. */
-    if (first == NULL && stood_by && series->has_read)
+    const bool other = stood_by || (series->duplicated && !zone->was_bound);
+    if (first == NULL && other && series->has_read)
         series_forget(series);
+    zone->agreed = zone->agreed || (is_amd(binding) && zone->identity.kind == ZONE_PACKAGE);
     zone->shown = first;
     zone->bound = true;
     zone->reported = series->selected;
     zone->wanted = series->selected || (binding->total && zone_in_total(&identity));
     return add_zone(series, zone, index);
+}
+
+/* Whether a series without a zone has none for good: the merged one of mirrors that have parted
+ * (but psys was psys before psys-0 parted from it), or a mirror that goes by another's name now. */
+static bool has_ended(const struct binding *binding, const struct series *series) {
+    struct zone_identity key;
+    const struct mirror *mirror = find_mirror(binding, &series->identity);
+    if (mirror != NULL && mirror->parted)
+        return series->identity.kind != ZONE_PSYS;
+    if (!presume(binding, &series->identity, &key))
+        return false;
+    mirror = find_mirror(binding, &key);
+    if (mirror == NULL || mirror->parted || zone_equal(&mirror->identity, &series->identity))
+        return false;
+    const struct series *other = find_series(binding, &mirror->identity);
+    return other != NULL && other->zone_count > 0;
 }
 
 int binding_update(struct binding *binding, const struct source *source,
@@ -205,6 +226,7 @@ int binding_update(struct binding *binding, const struct source *source,
     for (size_t i = 0; i < binding->series_count; i++)
         binding->series[i]->zone_count = 0;
     for (size_t i = 0; i < source->zone_count; i++) {
+        source->zones[i]->was_bound = source->zones[i]->bound;
         source->zones[i]->bound = false;
         source->zones[i]->wanted = false;
         source->zones[i]->reported = false;
@@ -214,11 +236,8 @@ int binding_update(struct binding *binding, const struct source *source,
         error = bind_zone(binding, source, i, problems);
     for (size_t i = 0; i < binding->series_count && error == 0; i++) {
         struct series *series = binding->series[i];
-        const struct mirror *mirror = find_mirror(binding, &series->identity);
         series->present = series->zone_count > 0;
-        /* psys-0 has parted from it, but psys was psys before. */
-        series->ended = mirror != NULL && mirror->parted && !series->present &&
-                        series->identity.kind != ZONE_PSYS;
+        series->ended = !series->present && has_ended(binding, series);
     }
     return error;
 }
@@ -240,12 +259,18 @@ static bool differs(const struct binding *binding, const struct source *source, 
     const struct reading *readings = source->readings;
     if (mirror == NULL || readings[index].error != 0)
         return false;
-    for (size_t i = 0; i < index; i++) {
+    size_t other = index;
+    for (size_t i = 0; i < index && other == index; i++) {
         if (readings[i].error == 0 && source->zones[i]->control == zone->control &&
             mirror_of(binding, source->zones[i]) == mirror)
-            return !agree(zone, &readings[i], &readings[index], span_ns);
+            other = i;
     }
-    return false;
+    if (other == index)
+        return false;
+    const bool same = agree(zone, &readings[other], &readings[index], span_ns);
+    source->zones[other]->agreed = source->zones[other]->agreed || same;
+    source->zones[index]->agreed = source->zones[index]->agreed || same;
+    return !same;
 }
 
 bool binding_part(struct binding *binding, const struct source *source, uint64_t span_ns,

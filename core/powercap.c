@@ -29,7 +29,7 @@ struct powercap_zone {
     int file;
     bool listed; /* in the discovery under way, as is the next */
     bool loaded;
-    bool served; /* it read when it was last loaded */
+    bool served; /* it has read since it was last loaded */
 };
 
 struct powercap {
@@ -162,8 +162,8 @@ static void load_zone(const struct powercap *powercap, struct powercap_zone *zon
     zone->file = sysfs_open(powercap->root, base->path);
     if (zone->file < 0)
         base->error = zone->file;
-    else
-        read_energy(zone, &energy_uj);
+    else if (source_lost_zone(read_energy(zone, &energy_uj)))
+        close_energy(zone); /* so that the next discovery loads it anew */
     if (base->traits.modulus == 0 && zone->file >= 0)
         problems_raise(problems, PROBLEM_RANGE, range_error != 0 ? range_error : ZONE_WITHOUT_RANGE,
                        path);
@@ -242,16 +242,19 @@ no_memory:
     return -ENOMEM;
 }
 
-/* Ranks the control types and finds each zone's parent. */
+/* The same number for a name of a control type at all times; 0 for intel-rapl itself. */
+static uint32_t number_control_type(const char *id, size_t length) {
+    uint32_t number = 0;
+    for (size_t i = strlen(POWERCAP_CONTROL_TYPE); i < length; i++)
+        number = number * 131 + (unsigned char)id[i];
+    return number;
+}
+
 static void relate_zones(struct source *source) {
     for (size_t i = 0; i < source->zone_count; i++) {
         struct powercap_zone *zone = zone_at(source, i);
         const char *id = zone->zone.id;
-        const size_t type = strcspn(id, ":");
-        const char *before = i > 0 ? source->zones[i - 1]->id : POWERCAP_CONTROL_TYPE ":";
-        const unsigned int rank = i > 0 ? source->zones[i - 1]->control : 0;
-        const bool same = strcspn(before, ":") == type && strncmp(before, id, type) == 0;
-        zone->zone.control = same ? rank : rank + 1;
+        zone->zone.control = number_control_type(id, strcspn(id, ":"));
         zone->parent = find_zone(source, id, (size_t)(strrchr(id, ':') - id));
     }
 }
@@ -276,9 +279,9 @@ static int load_zones(const struct powercap *powercap, struct problems *problems
         struct powercap_zone *zone = zone_at(&powercap->source, i);
         uint64_t energy_uj;
         const struct powercap_zone before = *zone;
-        /* The last sample told of those that it reads, and closed what has gone. */
+        /* Its id may stand for another zone by now, and its file then tells that it has gone. */
         zone->loaded = zone->file < 0 || (zone->parent != NULL && zone->parent->loaded) ||
-                       (!zone->zone.wanted && source_lost_zone(read_energy(zone, &energy_uj)));
+                       source_lost_zone(read_energy(zone, &energy_uj));
         if (!zone->loaded)
             continue;
         load_zone(powercap, zone, problems);
@@ -325,6 +328,7 @@ static void powercap_sample(struct source *source) {
         if (!zone->zone.wanted)
             continue;
         reading->error = read_energy(zone, &reading->ticks);
+        zone->served = zone->served || reading->error == 0;
         uint64_t after_ns = clock_monotonic_ns();
         reading->time_ns = before_ns + (after_ns - before_ns) / 2;
         before_ns = after_ns;

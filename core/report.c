@@ -81,13 +81,14 @@ static bool fill_total(struct series *const *series, size_t count, const struct 
             continue;
         members++;
         silent = silent || !speaks(member);
-        restart = restart || member->lost || member->slept || member->joined;
+        restart = restart || member->lost || member->slept || member->joined || member->apart;
         add_power(member, value);
     }
     value->has_power = value->has_power && !restart;
     for (size_t i = 0; i < count; i++) {
         if (restart || (value->has_power && !silent))
             series[i]->total = series_now(series[i]);
+        series[i]->apart = restart && !series[i]->reads;
     }
     return members > 0 && !silent;
 }

@@ -58,10 +58,40 @@ static void note_gone(struct rapl *rapl, const struct series *series) {
                    series->name);
 }
 
+/*
+ * Which of its zones a series takes its reading from: the one that it had last, or one that is
+ * known to show the same counter. Where none of those reads, another one has another counter, as
+ * far as anybody knows. The count: none reads.
+ */
+static size_t choose_zone(const struct source *source, const struct series *series, bool *other) {
+    size_t chosen = series->zone_count;
+    bool known = false;
+    *other = false;
+    for (size_t i = 0; i < series->zone_count; i++) {
+        const struct zone *zone = source->zones[series->zones[i]];
+        const bool reads = source->readings[series->zones[i]].error == 0;
+        known = known || zone->feeds;
+        if (reads && (zone->feeds || zone->agreed))
+            return i;
+        if (reads && chosen == series->zone_count)
+            chosen = i;
+    }
+    *other = known;
+    return chosen;
+}
+
 static void take_reading(struct rapl *rapl, struct series *series, uint64_t slept_ns) {
+    struct source *source = rapl->source;
     struct reading reading = {.error = -ENODEV};
-    for (size_t i = 0; i < series->zone_count && reading.error != 0; i++)
-        reading = rapl->source->readings[series->zones[i]];
+    bool other;
+    const size_t chosen = choose_zone(source, series, &other);
+    if (chosen < series->zone_count) {
+        if (other && series->has_read)
+            series_forget(series);
+        for (size_t i = 0; i < series->zone_count; i++)
+            source->zones[series->zones[i]]->feeds = i == chosen;
+        reading = source->readings[series->zones[chosen]];
+    }
     const bool was_in_gap = series->counter.in_gap;
     enum counter_outcome outcome = series_take(series, &reading, slept_ns, &rapl->report.health);
     if (outcome == COUNTER_RESET_FORWARD)

@@ -28,9 +28,10 @@ struct series {
     struct counter_traits traits;
     size_t *zones; /* the first that reads is taken: several only where they mirror each other */
     size_t zone_count;
-    unsigned int control; /* control type of its zones: another one is another counter */
-    bool present;         /* it has a zone */
-    bool ended;           /* mirrors that parted: it never reads again */
+    uint32_t control; /* control type of its zones: another one is another counter */
+    bool duplicated;  /* more than one zone has had its name */
+    bool present;     /* it has a zone */
+    bool ended;       /* mirrors that parted: it never reads again */
 
     struct counter counter;
     bool has_read;  /* ever */
@@ -42,6 +43,7 @@ struct series {
     bool lost;   /* in this interval: energy went by uncounted */
     bool slept;  /* since it was last reported */
     bool joined; /* in this interval: its first reading, or the first after it had gone */
+    bool apart;  /* it was silent when the span of the total's power began anew for the others */
     bool left;   /* in this interval: it read before, and discovery no longer finds it */
     bool gone;   /* discovery no longer finds it */
 };

@@ -20,8 +20,8 @@ struct zone {
     struct zone_identity identity;
     struct counter_traits traits;
     uint64_t range_uj;
-    /* Control type by rank: 0 is intel-rapl itself, others show its counters again. */
-    unsigned int control;
+    /* A number for its control type: 0 is intel-rapl itself, others show its counters again. */
+    uint32_t control;
     int error; /* of the last attempt to read it */
 
     /* Set by the binding. */
@@ -31,6 +31,9 @@ struct zone {
     bool reported;            /* it feeds a series that is selected */
     const struct zone *shown; /* the zone that is reported in its stead, or NULL */
     bool stood_by;            /* that one has a counter of its own */
+    bool was_bound;           /* before the binding under way */
+    bool agreed;              /* it is known to show the same counter as its mirrors */
+    bool feeds;               /* it gave its series the last reading */
 };
 
 /* Whether an errno says that the zone itself has gone, rather than that a read failed. */

@@ -138,21 +138,22 @@ static void test_ids_are_hexadecimal_and_in_their_order(void **state) {
     assert_int_equal(zone("intel-rapl:a:10")->identity.package_id, 3);
 }
 
-static void test_control_types_are_ranked(void **state) {
+static void test_control_types_keep_their_numbers(void **state) {
     const struct tree *tree = *state;
     tree_add_zone(tree, "intel-rapl-tpmi:0", "package-0", 1, RANGE_61_UJ);
+    assert_int_equal(discover(), 1);
+    const uint32_t tpmi = zone("intel-rapl-tpmi:0")->control;
+    assert_int_not_equal(tpmi, 0);
     tree_add_zone(tree, "intel-rapl-mmio:0", "package-0", 1, RANGE_61_UJ);
     tree_add_zone(tree, "intel-rapl-mmio:1", "package-1", 1, RANGE_61_UJ);
-    assert_int_equal(discover(), 1);
-    /* 0 is intel-rapl itself, even where it is not there */
-    assert_int_equal(zone("intel-rapl-mmio:0")->control, 1);
-    assert_int_equal(zone("intel-rapl-mmio:1")->control, 1);
-    assert_int_equal(zone("intel-rapl-tpmi:0")->control, 2);
     tree_add_zone(tree, "intel-rapl:0", "package-0", 1, RANGE_61_UJ);
     assert_int_equal(discover(), 1);
+    /* 0 is intel-rapl itself */
     assert_int_equal(zone("intel-rapl:0")->control, 0);
-    assert_int_equal(zone("intel-rapl-mmio:0")->control, 1);
-    assert_int_equal(zone("intel-rapl-tpmi:0")->control, 2);
+    assert_int_equal(zone("intel-rapl-tpmi:0")->control, tpmi);
+    assert_int_not_equal(zone("intel-rapl-mmio:0")->control, 0);
+    assert_int_not_equal(zone("intel-rapl-mmio:0")->control, tpmi);
+    assert_int_equal(zone("intel-rapl-mmio:1")->control, zone("intel-rapl-mmio:0")->control);
 }
 
 static void test_what_is_not_rapl_is_ignored(void **state) {
@@ -548,7 +549,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         IN_TREE(test_zones_of_two_packages),
         IN_TREE(test_ids_are_hexadecimal_and_in_their_order),
-        IN_TREE(test_control_types_are_ranked),
+        IN_TREE(test_control_types_keep_their_numbers),
         IN_TREE(test_what_is_not_rapl_is_ignored),
         IN_TREE(test_class_that_is_missing_or_empty),
         IN_TREE(test_zones_come_and_go),

@@ -117,6 +117,13 @@ static void expect_energy_alone(const char *name, uint64_t energy_j) {
     assert_false(value->has_power);
 }
 
+static void expect_energy_of(const char *name, uint64_t energy_j) {
+    const struct rapl_value *value = find(name);
+    if (value == NULL)
+        fail_msg("%s says nothing", name);
+    assert_int_equal(value->energy_uj, energy_j * JOULE);
+}
+
 static void expect_silence(const char *name) {
     if (find(name) != NULL)
         fail_msg("%s says something", name);
@@ -684,6 +691,116 @@ static void test_total_is_silent_for_the_interval_in_which_a_package_went(void *
     expect_power("total", 300, 10);
 }
 
+/* die-1 has a counter of its own, and the two have never been read together. */
+static void test_mirror_that_was_never_compared_starts_anew(void **state) {
+    (void)state;
+    tree_add_zone(run.tree, "intel-rapl:0", "package-0-die-0", 1000 * JOULE, RANGE_15_UJ);
+    tree_add_zone(run.tree, "intel-rapl:1", "package-0-die-1", 1500 * JOULE, RANGE_15_UJ);
+    tree_set(run.tree, "intel-rapl:1", "energy_uj", FAKE_ERRNO, EIO);
+    open_default();
+    set_joules("intel-rapl:0", 1100);
+    report_after(10);
+    expect_power("package-0", 100, 10);
+    tree_set(run.tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, EIO);
+    set_joules("intel-rapl:1", 1600);
+    report_after(10);
+    expect_silence("package-0");
+    set_joules("intel-rapl:1", 1700);
+    report_after(10);
+    expect_power("package-0", 200, 10);
+}
+
+/* Those that were compared stand in for each other without a gap. */
+static void test_mirror_that_agreed_stands_in(void **state) {
+    (void)state;
+    tree_add_zone(run.tree, "intel-rapl:0", "package-0-die-0", 1000 * JOULE, RANGE_15_UJ);
+    tree_add_zone(run.tree, "intel-rapl:1", "package-0-die-1", 1000 * JOULE, RANGE_15_UJ);
+    open_default();
+    tree_set(run.tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, EIO);
+    set_joules("intel-rapl:1", 1100);
+    report_after(10);
+    expect_power("package-0", 100, 10);
+}
+
+static void test_duplicate_gives_way_to_the_lower_one_that_returns(void **state) {
+    (void)state;
+    tree_set_vendor(run.tree, "GenuineIntel");
+    tree_add_zone(run.tree, "intel-rapl:0", "package-0", 9000 * JOULE, RANGE_61_UJ);
+    tree_add_zone(run.tree, "intel-rapl:2", "package-0", 1000 * JOULE, RANGE_61_UJ);
+    open_default();
+    tree_drop_zone(run.tree, "intel-rapl:0");
+    tree_write(run.tree, ONLINE, "0\n");
+    report_after(61);
+    expect_silence("package-0");
+    set_joules("intel-rapl:2", 1100);
+    report_after(61);
+    expect_energy_of("package-0", 100);
+    tree_add_zone(run.tree, "intel-rapl:0", "package-0", 9100 * JOULE, RANGE_61_UJ);
+    report_after(61);
+    expect_silence("package-0");
+    set_joules("intel-rapl:0", 9200);
+    report_after(61);
+    expect_energy_of("package-0", 200);
+}
+
+/* One fails while another starts anew: their means are of different spans afterwards. */
+static void test_total_waits_for_members_of_one_span(void **state) {
+    (void)state;
+    open_machine();
+    tree_set(run.tree, DRAM, "energy_uj", FAKE_ERRNO, EIO);
+    set_joules(PACKAGE, 5);
+    report_after(10); /* the package starts again */
+    expect_silence("total");
+    set_joules(PACKAGE, 105);
+    set_joules(DRAM, 3200);
+    report_after(10);
+    expect_power("package-0", 100, 10);
+    expect_power("package-0/dram", 200, 10);
+    expect_energy_alone("total", 300);
+    set_joules(PACKAGE, 205);
+    set_joules(DRAM, 3300);
+    report_after(10);
+    expect_power("total", 500, 20);
+}
+
+/* It feeds the total alone, and is listed all the while. */
+static void test_unselected_member_that_recovers_is_read_again(void **state) {
+    (void)state;
+    static const char *const package[] = {"package-0"};
+    add_machine();
+    struct rapl_options options = default_options();
+    options.exclude = package;
+    options.exclude_count = 1;
+    open_with(&options);
+    tree_set(run.tree, PACKAGE, "energy_uj", FAKE_ERRNO, ENODEV);
+    for (int i = 0; i < 3; i++)
+        report_after(10);
+    set_joules(PACKAGE, 1400);
+    for (int i = 0; i < 3; i++)
+        report_after(10);
+    const struct rapl_value *total = find("total");
+    assert_non_null(total);
+    assert_int_equal(total->energy_uj, 400 * JOULE);
+    assert_true(total->has_power);
+}
+
+/* Its first read failed, so that the loading of it knows of none that succeeded. */
+static void test_zone_that_read_late_and_goes_leaves_the_total(void **state) {
+    (void)state;
+    add_machine();
+    tree_set(run.tree, DRAM, "energy_uj", FAKE_ERRNO, EIO);
+    open_default();
+    set_joules(DRAM, 3100);
+    report_after(10);
+    tree_set(run.tree, DRAM, "energy_uj", FAKE_ERRNO, ENODEV);
+    report_after(10);
+    expect_silence("total");
+    set_joules(PACKAGE, 1100);
+    report_after(10);
+    report_after(10);
+    assert_non_null(find("total"));
+}
+
 /* AMD: the core zone is that of the lead CPU, and another CPU can have become that. */
 static void test_lead_core_that_may_have_moved_starts_anew(void **state) {
     (void)state;
@@ -1006,6 +1123,12 @@ int main(void) {
         IN_TREE(test_driver_that_is_loaded_late_is_found_within_a_minute),
         IN_TREE(test_change_of_the_online_cpus_makes_it_look_three_times),
         IN_TREE(test_lead_core_that_may_have_moved_starts_anew),
+        IN_TREE(test_mirror_that_was_never_compared_starts_anew),
+        IN_TREE(test_mirror_that_agreed_stands_in),
+        IN_TREE(test_duplicate_gives_way_to_the_lower_one_that_returns),
+        IN_TREE(test_total_waits_for_members_of_one_span),
+        IN_TREE(test_unselected_member_that_recovers_is_read_again),
+        IN_TREE(test_zone_that_read_late_and_goes_leaves_the_total),
         IN_TREE(test_total_is_silent_for_the_interval_in_which_a_package_went),
         IN_TREE(test_zone_bound_within_a_sample_waits_for_the_next),
         IN_TREE(test_sleep_does_not_part_mirrors),

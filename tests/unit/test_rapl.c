@@ -710,6 +710,31 @@ static void test_mirror_that_was_never_compared_starts_anew(void **state) {
     expect_power("package-0", 200, 10);
 }
 
+/* die-0 went before die-1 came, and shows the same counter when it returns: it is not missed. */
+static void test_mirror_by_another_name_is_not_missed(void **state) {
+    (void)state;
+    tree_write(run.tree, ONLINE, "0-3\n");
+    tree_add_zone(run.tree, "intel-rapl:0", "package-0-die-0", 1000 * JOULE, RANGE_15_UJ);
+    open_default();
+    report_after(10);
+    tree_drop_zone(run.tree, "intel-rapl:0");
+    tree_add_zone(run.tree, "intel-rapl:1", "package-0-die-1", 1000 * JOULE, RANGE_15_UJ);
+    tree_write(run.tree, ONLINE, "2-3\n");
+    report_after(10);
+    (void)next_problem("package-0-die-0 has gone");
+    set_joules("intel-rapl:1", 1100);
+    report_after(10);
+    expect_power("package-0-die-1", 100, 10);
+    tree_add_zone(run.tree, "intel-rapl:0", "package-0-die-0", 1100 * JOULE, RANGE_15_UJ);
+    tree_write(run.tree, ONLINE, "0-3\n");
+    report_after(10);
+    assert_true(next_problem("package-0-die-0 has gone").over);
+    assert_int_equal(run.report->value_count, 2); /* one of them, and total */
+    report_after(10);
+    assert_int_equal(run.report->value_count, 2);
+    expect_nothing_told();
+}
+
 /* Those that were compared stand in for each other without a gap. */
 static void test_mirror_that_agreed_stands_in(void **state) {
     (void)state;
@@ -898,6 +923,30 @@ static void test_shift_of_the_indices_mixes_up_nothing(void **state) {
     report_after(10);
     expect_power("psys", 100, 5);
     expect_power("package-1", 20, 1);
+}
+
+/* All are registered anew between two reports, and an id stands for another zone now: the list of
+ * online CPUs tells of it before a read can fail. */
+static void test_ids_that_shift_between_two_reports_mix_up_nothing(void **state) {
+    (void)state;
+    tree_set_vendor(run.tree, "GenuineIntel");
+    tree_write(run.tree, ONLINE, "0-3\n");
+    tree_add_zone(run.tree, "intel-rapl:0", "package-0", 1000 * JOULE, RANGE_61_UJ);
+    tree_add_zone(run.tree, "intel-rapl:1", "package-1", 500 * JOULE, RANGE_61_UJ);
+    open_default();
+    report_after(10);
+    tree_set(run.tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, ENODEV);
+    tree_set(run.tree, "intel-rapl:1", "energy_uj", FAKE_ERRNO, ENODEV);
+    tree_drop_zone(run.tree, "intel-rapl:0");
+    tree_drop_zone(run.tree, "intel-rapl:1");
+    tree_add_zone(run.tree, "intel-rapl:1", "package-0", 1100 * JOULE, RANGE_61_UJ);
+    tree_add_zone(run.tree, "intel-rapl:2", "package-1", 520 * JOULE, RANGE_61_UJ);
+    tree_write(run.tree, ONLINE, "0-7\n");
+    report_after(10);
+    expect_power("package-0", 100, 10);
+    expect_power("package-1", 20, 2);
+    expect_power("total", 120, 12);
+    expect_nothing_told();
 }
 
 /* --- selection and total --------------------------------------------------------------------- */
@@ -1125,6 +1174,7 @@ int main(void) {
         IN_TREE(test_lead_core_that_may_have_moved_starts_anew),
         IN_TREE(test_mirror_that_was_never_compared_starts_anew),
         IN_TREE(test_mirror_that_agreed_stands_in),
+        IN_TREE(test_mirror_by_another_name_is_not_missed),
         IN_TREE(test_duplicate_gives_way_to_the_lower_one_that_returns),
         IN_TREE(test_total_waits_for_members_of_one_span),
         IN_TREE(test_unselected_member_that_recovers_is_read_again),
@@ -1134,6 +1184,7 @@ int main(void) {
         IN_TREE(test_sleep_does_not_part_mirrors),
         IN_TREE(test_power_is_ready_when_a_selected_series_is),
         IN_TREE(test_shift_of_the_indices_mixes_up_nothing),
+        IN_TREE(test_ids_that_shift_between_two_reports_mix_up_nothing),
         IN_TREE(test_total_is_over_the_machine_whatever_is_selected),
         IN_TREE(test_total_can_be_left_out),
         IN_TREE(test_selection_of_nothing_is_told),

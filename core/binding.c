@@ -21,14 +21,17 @@ static struct zone_identity drop_die(const struct zone_identity *identity) {
     return whole;
 }
 
-/*
- * What the zone is, the vendor known. AMD: the counter is the package's, so package-N-die-K (Linux
- * 6.9 to 6.11 counts a CCD as a die, commit 26096aed255f) are all the same; the core zone is the
- * one core of the package's lead CPU (intel_rapl_msr.c, MSR 0xC001029A).
- */
+/* AMD: the counter is the package's, so package-N-die-K (Linux 6.9 to 6.11 counts a CCD as a die,
+ * commit 26096aed255f) are all the same. */
+static bool counts_package(const struct binding *binding, const struct zone *zone) {
+    return is_amd(binding) && zone->identity.kind == ZONE_PACKAGE;
+}
+
+/* What the zone is, the vendor known. AMD's core zone is the one core of the package's lead CPU
+ * (intel_rapl_msr.c, MSR 0xC001029A). */
 static struct zone_identity interpret(const struct binding *binding, const struct zone *zone) {
     struct zone_identity identity = zone->identity;
-    if (is_amd(binding) && identity.kind == ZONE_PACKAGE)
+    if (counts_package(binding, zone))
         return drop_die(&identity);
     if (is_amd(binding) && identity.kind == ZONE_CORE) {
         identity.kind = ZONE_LEAD_CORE;
@@ -130,19 +133,11 @@ static struct series *add_series(struct binding *binding, const struct zone_iden
     return series;
 }
 
-static int add_zone(struct series *series, const struct zone *zone, size_t index) {
+static int add_zone(struct series *series, size_t index) {
     size_t *zones = realloc(series->zones, (series->zone_count + 1) * sizeof(*zones));
     if (zones == NULL)
         return -ENOMEM;
     series->zones = zones;
-    if (series->zone_count == 0) {
-        /* Another control type has a counter of its own: where it stands says nothing of the
-         * energy since the last reading. */
-        if (series->has_read && series->control != zone->control)
-            series_forget(series);
-        series->control = zone->control;
-        series->traits = zone->traits;
-    }
     zones[series->zone_count++] = index;
     return 0;
 }
@@ -154,8 +149,7 @@ static bool is_mirror(const struct binding *binding, const struct zone *zone,
         return false;
     if (mirror_of(binding, zone) != NULL)
         return true;
-    return is_amd(binding) && zone->identity.kind == ZONE_PACKAGE &&
-           !zone_equal(&zone->identity, &first->identity);
+    return counts_package(binding, zone) && !zone_equal(&zone->identity, &first->identity);
 }
 
 static int bind_zone(struct binding *binding, const struct source *source, size_t index,
@@ -185,23 +179,28 @@ static int bind_zone(struct binding *binding, const struct source *source, size_
         zone->shown = first;
         zone->stood_by = true;
         /* The series goes over to the one that has come. */
-        if (zone->was_bound && series->has_read)
+        if (zone->was_bound)
             series_forget(series);
         series->duplicated = series->duplicated || zone->control == first->control;
         if (zone->control == first->control)
             problems_raise(problems, PROBLEM_DUPLICATE, 0, series->name);
         return 0;
     }
-    /* A zone that was another's equal by name alone has a counter of its own. */
-    const bool other = stood_by || (series->duplicated && !zone->was_bound);
-    if (first == NULL && other && series->has_read)
-        series_forget(series);
-    zone->agreed = zone->agreed || (is_amd(binding) && zone->identity.kind == ZONE_PACKAGE);
+    if (first == NULL) {
+        /* A zone that was another's equal by name alone, or of another control type, has a counter
+         * of its own: where it stands says nothing of the energy since the last reading. */
+        if (stood_by || (series->duplicated && !zone->was_bound) ||
+            series->control != zone->control)
+            series_forget(series);
+        series->control = zone->control;
+        series->traits = zone->traits;
+    }
+    zone->agreed = zone->agreed || counts_package(binding, zone);
     zone->shown = first;
     zone->bound = true;
     zone->reported = series->selected;
     zone->wanted = series->selected || (binding->total && zone_in_total(&identity));
-    return add_zone(series, zone, index);
+    return add_zone(series, index);
 }
 
 /* Whether a series without a zone has none for good: the merged one of mirrors that have parted

@@ -113,7 +113,7 @@ static void forget_lead_cores(struct rapl *rapl) {
         const enum zone_kind kind = series->identity.kind;
         const bool may_move = kind == ZONE_LEAD_CORE ||
                               (kind == ZONE_CORE && rapl->binding.vendor == CPU_VENDOR_UNKNOWN);
-        if (series->has_read && may_move)
+        if (may_move)
             series_forget(series);
     }
 }

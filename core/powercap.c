@@ -271,15 +271,14 @@ static bool is_news(const struct powercap_zone *before, const struct powercap_zo
            was->traits.ceiling_uw != is->traits.ceiling_uw;
 }
 
-/* Every zone that does not read is loaded anew, and so are the sub-zones of such a one: its id
- * may stand for another zone by now. */
+/* Every zone that does not read is loaded anew, and so are the sub-zones of such a one: its id may
+ * stand for another zone by now, and its open file then tells that it has gone. */
 static int load_zones(const struct powercap *powercap, struct problems *problems) {
     int changed = 0;
     for (size_t i = 0; i < powercap->source.zone_count; i++) {
         struct powercap_zone *zone = zone_at(&powercap->source, i);
         uint64_t energy_uj;
         const struct powercap_zone before = *zone;
-        /* Its id may stand for another zone by now, and its file then tells that it has gone. */
         zone->loaded = zone->file < 0 || (zone->parent != NULL && zone->parent->loaded) ||
                        source_lost_zone(read_energy(zone, &energy_uj));
         if (!zone->loaded)

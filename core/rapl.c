@@ -28,6 +28,20 @@ int rapl_report(struct rapl *rapl, const struct rapl_report **report) {
     return 0;
 }
 
+void rapl_health_list(const struct rapl_health *health,
+                      struct rapl_count counts[RAPL_HEALTH_COUNTS]) {
+    const struct rapl_count list[RAPL_HEALTH_COUNTS] = {
+        {"zones", health->zones},
+        {"samples", health->samples},
+        {"read_errors", health->read_errors},
+        {"wraps", health->wraps},
+        {"resets", health->resets},
+        {"gaps", health->gaps},
+        {"rediscoveries", health->rediscoveries},
+    };
+    memcpy(counts, list, sizeof(list));
+}
+
 /* When power of the total can be told: once it can be of all its members. 0: of none. */
 static uint64_t total_ready_ns(const struct rapl *rapl) {
     uint64_t ready_ns = 0;

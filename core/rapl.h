@@ -93,6 +93,15 @@ struct rapl_health {
     uint64_t rediscoveries; /* zones were found, lost or opened anew */
 };
 
+/* The same as a list, zones first: what each plugin names and sends. */
+struct rapl_count {
+    const char *name;
+    uint64_t count;
+};
+#define RAPL_HEALTH_COUNTS 7
+void rapl_health_list(const struct rapl_health *health,
+                      struct rapl_count counts[RAPL_HEALTH_COUNTS]);
+
 struct rapl_report {
     uint64_t time_ns; /* CLOCK_REALTIME at the sample, the same for every value */
     /* A series with nothing true to say in this interval is not among the values. */

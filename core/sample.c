@@ -86,7 +86,7 @@ static void take_reading(struct rapl *rapl, struct series *series, uint64_t slep
     bool other;
     const size_t chosen = choose_zone(source, series, &other);
     if (chosen < series->zone_count) {
-        if (other && series->has_read)
+        if (other)
             series_forget(series);
         for (size_t i = 0; i < series->zone_count; i++)
             source->zones[series->zones[i]]->feeds = i == chosen;

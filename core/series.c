@@ -21,6 +21,8 @@ uint64_t series_power_span_ns(const struct series *series) {
 }
 
 void series_forget(struct series *series) {
+    if (!series->has_read)
+        return;
     counter_forget(&series->counter);
     series->lost = true;
 }

@@ -150,15 +150,10 @@ static void rapl_submit(const struct rapl_report *report, const char *plugin_ins
 }
 
 static void submit_health(const struct rapl_report *report) {
-    const struct rapl_health *health = &report->health;
-    const struct {
-        const char *name;
-        uint64_t count;
-    } counts[] = {{"samples", health->samples}, {"read_errors", health->read_errors},
-                  {"wraps", health->wraps},     {"resets", health->resets},
-                  {"gaps", health->gaps},       {"rediscoveries", health->rediscoveries}};
-    rapl_submit(report, "", "count", "zones", (value_t){.gauge = (gauge_t)health->zones});
-    for (size_t i = 0; i < STATIC_ARRAY_SIZE(counts); i++)
+    struct rapl_count counts[RAPL_HEALTH_COUNTS];
+    rapl_health_list(&report->health, counts);
+    rapl_submit(report, "", "count", counts[0].name, (value_t){.gauge = (gauge_t)counts[0].count});
+    for (size_t i = 1; i < RAPL_HEALTH_COUNTS; i++)
         rapl_submit(report, "", "derive", counts[i].name,
                     (value_t){.derive = (derive_t)counts[i].count});
 }

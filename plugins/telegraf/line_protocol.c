@@ -227,22 +227,15 @@ static char *put_value(struct line_writer *writer, const struct rapl_value *valu
 
 static char *put_health(const struct line_writer *writer, const struct rapl_report *report,
                         char *to) {
-    const struct {
-        const char *name;
-        uint64_t count;
-    } fields[] = {{"zones=", report->health.zones},
-                  {"samples=", report->health.samples},
-                  {"read_errors=", report->health.read_errors},
-                  {"wraps=", report->health.wraps},
-                  {"resets=", report->health.resets},
-                  {"gaps=", report->health.gaps},
-                  {"rediscoveries=", report->health.rediscoveries}};
+    struct rapl_count counts[RAPL_HEALTH_COUNTS];
+    rapl_health_list(&report->health, counts);
     to = stpcpy(to, writer->health_prefix);
-    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+    for (size_t i = 0; i < RAPL_HEALTH_COUNTS; i++) {
         if (i > 0)
             *to++ = ',';
-        to = stpcpy(to, fields[i].name);
-        to = put_number(to, fields[i].count, 1);
+        to = stpcpy(to, counts[i].name);
+        *to++ = '=';
+        to = put_number(to, counts[i].count, 1);
         *to++ = 'i';
     }
     *to++ = ' ';

@@ -15,7 +15,7 @@ BUILD = os.path.abspath(os.environ.get("RAPL_BUILD") or os.path.join(HERE, "..",
 PROGRAM = os.path.join(BUILD, "plugins", "telegraf", "rapl-execd")
 
 # How long anything may take on a busy machine before it counts as hanging.
-PATIENCE_SECONDS = 5
+PATIENCE_SECONDS = float(os.environ.get("RAPL_PATIENCE_SECONDS", 5))
 
 # --- line protocol -------------------------------------------------------------------------------
 

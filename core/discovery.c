@@ -13,24 +13,27 @@
 #define LOOK_REPORTS 3
 
 static int open_root(struct rapl *rapl) {
-    if (rapl->root < 0)
-        rapl->root = sysfs_open_root(rapl->root_path);
+    int *root = &rapl->source_options.root;
+    if (*root < 0)
+        *root = sysfs_open_root(rapl->root_path);
     problems_begin(&rapl->problems, PROBLEM_ROOT, PROBLEM_ROOT);
-    if (rapl->root < 0)
-        problems_raise(&rapl->problems, PROBLEM_ROOT, rapl->root, rapl->root_path);
+    if (*root < 0)
+        problems_raise(&rapl->problems, PROBLEM_ROOT, *root, rapl->root_path);
     problems_end(&rapl->problems, PROBLEM_ROOT, PROBLEM_ROOT);
-    if (rapl->root < 0)
+    if (*root < 0)
         return 0;
     if (rapl->source == NULL) {
-        rapl->source = powercap_open(rapl->root, rapl->max_power_uw);
+        rapl->source = powercap_open(&rapl->source_options);
         if (rapl->source == NULL)
             return -ENOMEM;
         rapl->report.health.source = rapl->source->operations->name;
         /* Once: it decides the names of series, and those do not change. */
-        rapl->binding.vendor = topology_read_vendor(rapl->root);
+        const struct cpu cpu = topology_read_cpu(rapl->source_options.root);
+        rapl->binding.vendor = cpu.vendor;
+        rapl->problems.is_virtual = cpu.is_virtual;
     }
     if (rapl->online_file < 0)
-        rapl->online_file = topology_open_online(rapl->root);
+        rapl->online_file = topology_open_online(*root);
     return 0;
 }
 

@@ -16,11 +16,10 @@
 
 struct rapl {
     char *root_path;
-    uint64_t max_power_uw;
+    struct source_options source_options;
     struct selection selection;
     struct series total;
 
-    int root;
     int online_file;
     uint64_t online_mark;
     struct source *source;

@@ -34,8 +34,7 @@ struct powercap_zone {
 
 struct powercap {
     struct source source; /* first, likewise */
-    int root;
-    uint64_t max_power_uw;
+    struct source_options options;
 };
 
 /* --- one zone -------------------------------------------------------------------------------- */
@@ -81,7 +80,7 @@ static uint64_t read_largest_limit_uw(const struct powercap *powercap, const str
         uint64_t limit_uw = 0;
         snprintf(attribute, sizeof(attribute), attributes[i % 2], i / 2);
         format_path(zone, attribute, path, sizeof(path));
-        int error = sysfs_load_number(powercap->root, path, &limit_uw);
+        int error = sysfs_load_number(powercap->options.root, path, &limit_uw);
         /* Files that are not there, and ENODATA, are how the kernel says that there is no such
          * limit. */
         if (error != 0 && error != -ENOENT && error != -ENODATA)
@@ -97,8 +96,8 @@ static uint64_t decide_ceiling_uw(const struct powercap *powercap, const struct 
     const enum zone_kind kind = zone->zone.identity.kind;
     if (kind == ZONE_PSYS)
         return CEILING_PSYS_UW;
-    if (powercap->max_power_uw != 0)
-        return powercap->max_power_uw;
+    if (powercap->options.max_power_uw != 0)
+        return powercap->options.max_power_uw;
     if ((kind == ZONE_CORE || kind == ZONE_UNCORE) && zone->parent != NULL)
         return zone->parent->zone.traits.ceiling_uw;
     uint64_t largest_uw = read_largest_limit_uw(powercap, &zone->zone, problems);
@@ -114,7 +113,7 @@ static void raise_name(const struct powercap *powercap, const struct zone *zone,
                        struct problems *problems) {
     char folder[512];
     snprintf(folder, sizeof(folder), CLASS "/%s", zone->id);
-    int fd = zone->error == -ENOENT ? sysfs_open_folder(powercap->root, folder) : 0;
+    int fd = zone->error == -ENOENT ? sysfs_open_folder(powercap->options.root, folder) : 0;
     if (fd == -ENOENT)
         problems_raise(problems, PROBLEM_MASKED, 0, folder);
     else
@@ -133,7 +132,7 @@ static void load_zone(const struct powercap *powercap, struct powercap_zone *zon
     close_energy(zone);
     base->identified = false;
     format_path(base, "name", path, sizeof(path));
-    base->error = sysfs_load_line(powercap->root, path, name, sizeof(name));
+    base->error = sysfs_load_line(powercap->options.root, path, name, sizeof(name));
     if (base->error == 0 && zone_identify(name, NULL, &base->identity) != 0)
         base->error = SYSFS_TOO_LONG;
     if (base->error != 0) {
@@ -154,12 +153,13 @@ static void load_zone(const struct powercap *powercap, struct powercap_zone *zon
 
     format_path(base, "max_energy_range_uj", path, sizeof(path));
     base->range_uj = 0;
-    int range_error = sysfs_load_number(powercap->root, path, &base->range_uj);
+    int range_error = sysfs_load_number(powercap->options.root, path, &base->range_uj);
     base->traits =
         (struct counter_traits){.modulus = counter_modulus(base->range_uj),
                                 .scale = {.numerator_uj = 1, .denominator = 1},
                                 .ceiling_uw = decide_ceiling_uw(powercap, zone, problems)};
-    zone->file = sysfs_open(powercap->root, base->path);
+    zone->file =
+        sysfs_open_privileged(powercap->options.root, base->path, &powercap->options.privilege);
     if (zone->file < 0)
         base->error = zone->file;
     else if (source_lost_zone(read_energy(zone, &energy_uj)))
@@ -291,19 +291,27 @@ static int load_zones(const struct powercap *powercap, struct problems *problems
     return changed;
 }
 
+static void raise_no_zones(const struct powercap *powercap, struct problems *problems) {
+    int driver = sysfs_open_folder(powercap->options.root, "sys/module/intel_rapl_msr");
+    problems->has_driver = driver >= 0;
+    if (driver >= 0)
+        close(driver);
+    problems_raise(problems, PROBLEM_NO_ZONES, 0, CLASS);
+}
+
 static int powercap_discover(struct source *source, struct problems *problems) {
     struct powercap *powercap = (struct powercap *)source;
     char **entries = NULL;
     size_t count = 0;
     int changed = 0;
-    int error = powercap_list(powercap->root, &entries, &count);
+    int error = powercap_list(powercap->options.root, &entries, &count);
     if (error == -ENOMEM)
         return error;
     problems_begin(problems, PROBLEM_CLASS, PROBLEM_NAME);
     if (error != 0)
         problems_raise(problems, PROBLEM_CLASS, error, CLASS);
     else if (count == 0)
-        problems_raise(problems, PROBLEM_NO_ZONES, 0, CLASS);
+        raise_no_zones(powercap, problems);
     /* That the list cannot be read now (too many open files) takes no zone away. */
     if (error != 0 && !source_lost_zone(error)) {
         problems_end(problems, PROBLEM_CLASS, PROBLEM_CLASS);
@@ -344,7 +352,7 @@ static void powercap_close(struct source *source) {
     free(source);
 }
 
-struct source *powercap_open(int root, uint64_t max_power_uw) {
+struct source *powercap_open(const struct source_options *options) {
     static const struct source_operations operations = {
         .name = "powercap",
         .discover = powercap_discover,
@@ -355,7 +363,6 @@ struct source *powercap_open(int root, uint64_t max_power_uw) {
     if (powercap == NULL)
         return NULL;
     powercap->source.operations = &operations;
-    powercap->root = root;
-    powercap->max_power_uw = max_power_uw;
+    powercap->options = *options;
     return &powercap->source;
 }

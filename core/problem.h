@@ -52,7 +52,10 @@ struct problem {
 };
 
 struct problems {
-    const char *root; /* shown before a path */
+    const char *root;     /* shown before a path */
+    const char *withheld; /* as in struct rapl_privilege */
+    bool is_virtual;      /* the machine is a virtual one */
+    bool has_driver;      /* the powercap driver of RAPL is loaded */
     struct problem *list;
     size_t count;
     char reason[1024];
@@ -69,6 +72,13 @@ void problems_raise(struct problems *problems, enum problem_cause cause, int err
                     const char *subject);
 
 bool problems_next(struct problems *problems, struct rapl_problem *problem);
+
+/* One per file or zone, rather than one for all that it strikes. */
+bool problem_is_told_by_subject(enum problem_cause cause);
+
+/* Put into problems->reason and problems->remedy. */
+void problem_word_reason(struct problems *problems, const struct problem *problem);
+void problem_word_remedy(struct problems *problems, const struct problem *problem);
 
 /* What the kernel, or the parser of its text, says of a file. */
 const char *problem_word_error(int error);

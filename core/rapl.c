@@ -79,9 +79,9 @@ int rapl_open(const struct rapl_options *options, struct rapl **opened) {
     struct rapl *rapl = calloc(1, sizeof(*rapl));
     if (rapl == NULL)
         return -ENOMEM;
-    rapl->root = -1;
+    rapl->source_options.root = -1;
     rapl->online_file = -1;
-    rapl->max_power_uw = options->max_power_uw;
+    rapl->source_options.max_power_uw = options->max_power_uw;
     rapl->report.health.source = "powercap";
     rapl->values = calloc(1, sizeof(*rapl->values));
     rapl->value_room = 1;
@@ -96,6 +96,10 @@ int rapl_open(const struct rapl_options *options, struct rapl **opened) {
     for (size_t end = strlen(rapl->root_path); end > 1 && rapl->root_path[end - 1] == '/'; end--)
         rapl->root_path[end - 1] = '\0';
     rapl->problems.root = rapl->root_path;
+    if (strcmp(rapl->root_path, "/") == 0) {
+        rapl->source_options.privilege = options->privilege;
+        rapl->problems.withheld = options->privilege.withheld;
+    }
     rapl->total.identity = (struct zone_identity){.kind = ZONE_TOTAL,
                                                   .domain = "total",
                                                   .package_id = RAPL_NO_ID,
@@ -128,8 +132,8 @@ void rapl_close(struct rapl *rapl) {
         rapl->source->operations->close(rapl->source);
     if (rapl->online_file >= 0)
         close(rapl->online_file);
-    if (rapl->root >= 0)
-        close(rapl->root);
+    if (rapl->source_options.root >= 0)
+        close(rapl->source_options.root);
     binding_free(&rapl->binding);
     problems_free(&rapl->problems);
     selection_close(&rapl->selection);

@@ -34,6 +34,20 @@ enum rapl_source {
     RAPL_SOURCE_MSR,      /* likewise */
 };
 
+/*
+ * A right of the program's that lets it open counters which it may not open otherwise, such as a
+ * capability of its file. Asked for around open(2) alone, only after that was refused, and never
+ * below a root other than "/".
+ */
+struct rapl_privilege {
+    /* Raises it for the calling thread, or lowers it again. Not 0: there is none. NULL: never. */
+    int (*change)(void *context, bool raised);
+    void *context;
+    /* Why the program lacks it though it was meant to have it, and what mends that; or NULL. Must
+     * stay as long as the handle. */
+    const char *withheld;
+};
+
 struct rapl_options {
     /* Folder that holds sys, proc and dev. NULL: HOST_MOUNT_PREFIX of the environment, else "/".
      * No path outside of it is opened, whatever its links say. */
@@ -50,6 +64,7 @@ struct rapl_options {
     uint64_t max_power_uw;
     /* Report the sum of packages and dram. */
     bool total;
+    struct rapl_privilege privilege;
 };
 
 #define RAPL_OPTIONS_DEFAULT \

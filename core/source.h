@@ -58,8 +58,14 @@ struct source_operations {
     void (*close)(struct source *source);
 };
 
-/* root: descriptor of the folder that holds sys; it stays open as long as the source.
- * max_power_uw: as in struct rapl_options. NULL without memory. */
-struct source *powercap_open(int root, uint64_t max_power_uw);
+/* What a source is opened with. */
+struct source_options {
+    int root;              /* descriptor of the folder that holds sys; it stays open */
+    uint64_t max_power_uw; /* as in struct rapl_options, and so is the next */
+    struct rapl_privilege privilege;
+};
+
+/* NULL without memory. */
+struct source *powercap_open(const struct source_options *options);
 
 #endif

@@ -11,6 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "rapl.h"
+
 /* O_NONBLOCK: a FIFO in place of an attribute must not hang us. */
 #define OPEN_FLAGS (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
 
@@ -67,6 +69,16 @@ int sysfs_open(int root, const char *path) {
         return fd;
     close(fd);
     return SYSFS_NOT_REGULAR;
+}
+
+int sysfs_open_privileged(int root, const char *path, const struct rapl_privilege *privilege) {
+    int fd = sysfs_open(root, path);
+    if (fd != -EACCES || privilege->change == NULL ||
+        privilege->change(privilege->context, true) != 0)
+        return fd;
+    fd = sysfs_open(root, path);
+    privilege->change(privilege->context, false);
+    return fd;
 }
 
 int sysfs_open_folder(int root, const char *path) {

@@ -23,7 +23,11 @@ int sysfs_open_root(const char *root);
 /* Opens a regular file for reading, never outside of the root. Descriptor or negative errno. */
 int sysfs_open(int root, const char *path);
 
-/* The same for a folder. */
+struct rapl_privilege;
+/* The same; where that is not allowed, once more with the privilege (struct rapl_privilege). */
+int sysfs_open_privileged(int root, const char *path, const struct rapl_privilege *privilege);
+
+/* sysfs_open for a folder. */
 int sysfs_open_folder(int root, const char *path);
 
 /* Reads at offset 0 (sysfs computes the value anew at each such read) into text, NUL-terminated.

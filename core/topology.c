@@ -6,39 +6,64 @@
 
 #include "sysfs.h"
 
-enum cpu_vendor topology_read_vendor(int root) {
-    static const struct {
-        const char *name;
-        enum cpu_vendor vendor;
-    } vendors[] = {{"GenuineIntel", CPU_VENDOR_INTEL},
-                   {"AuthenticAMD", CPU_VENDOR_AMD},
-                   {"HygonGenuine", CPU_VENDOR_HYGON}};
-    static const char key[] = "vendor_id";
-    char text[4096]; /* the first CPU's paragraph begins the file */
-
-    int file = sysfs_open(root, "proc/cpuinfo");
-    if (file < 0)
-        return CPU_VENDOR_UNKNOWN;
-    ssize_t length = pread(file, text, sizeof(text) - 1, 0);
-    close(file);
-    if (length <= 0)
-        return CPU_VENDOR_UNKNOWN;
-    text[length] = '\0';
+/* What stands after "KEY<tab>: " in the first line that begins so, up to its end; or NULL. */
+static const char *find_value(const char *text, const char *key, size_t *length) {
     const char *line = text;
     while (line != NULL && strncmp(line, key, strlen(key)) != 0) {
         line = strchr(line, '\n');
         line = line != NULL ? line + 1 : NULL;
     }
     if (line == NULL)
-        return CPU_VENDOR_UNKNOWN;
+        return NULL;
     line += strlen(key);
     line += strspn(line, " \t:");
-    size_t end = strcspn(line, "\n");
+    *length = strcspn(line, "\n");
+    return line;
+}
+
+static enum cpu_vendor find_vendor(const char *text) {
+    static const struct {
+        const char *name;
+        enum cpu_vendor vendor;
+    } vendors[] = {{"GenuineIntel", CPU_VENDOR_INTEL},
+                   {"AuthenticAMD", CPU_VENDOR_AMD},
+                   {"HygonGenuine", CPU_VENDOR_HYGON}};
+    size_t length = 0;
+    const char *name = find_value(text, "vendor_id", &length);
+    if (name == NULL || length == 0)
+        return CPU_VENDOR_UNKNOWN;
     for (size_t i = 0; i < sizeof(vendors) / sizeof(vendors[0]); i++) {
-        if (strlen(vendors[i].name) == end && strncmp(line, vendors[i].name, end) == 0)
+        if (strlen(vendors[i].name) == length && strncmp(name, vendors[i].name, length) == 0)
             return vendors[i].vendor;
     }
-    return end > 0 ? CPU_VENDOR_OTHER : CPU_VENDOR_UNKNOWN;
+    return CPU_VENDOR_OTHER;
+}
+
+static bool has_flag(const char *text, const char *flag) {
+    size_t length = 0;
+    const char *flags = find_value(text, "flags", &length);
+    const char *found = flags != NULL ? memmem(flags, length, flag, strlen(flag)) : NULL;
+    if (found == NULL || found == flags || found[-1] != ' ')
+        return false;
+    const char *end = found + strlen(flag);
+    return end == flags + length || *end == ' ';
+}
+
+struct cpu topology_read_cpu(int root) {
+    struct cpu cpu = {.vendor = CPU_VENDOR_UNKNOWN};
+    char text[8192]; /* the first CPU's paragraph begins the file */
+
+    int file = sysfs_open(root, "proc/cpuinfo");
+    if (file < 0)
+        return cpu;
+    ssize_t length = pread(file, text, sizeof(text) - 1, 0);
+    close(file);
+    if (length <= 0)
+        return cpu;
+    text[length] = '\0';
+    cpu.vendor = find_vendor(text);
+    cpu.is_virtual = has_flag(text, "hypervisor");
+    return cpu;
 }
 
 const char *topology_vendor_name(enum cpu_vendor vendor) {

@@ -3,6 +3,7 @@
 #ifndef RAPL_TOPOLOGY_H
 #define RAPL_TOPOLOGY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum cpu_vendor {
@@ -13,8 +14,14 @@ enum cpu_vendor {
     CPU_VENDOR_OTHER,
 };
 
-/* Reads it from proc/cpuinfo, never by CPUID: the root may be another machine's. */
-enum cpu_vendor topology_read_vendor(int root);
+struct cpu {
+    enum cpu_vendor vendor;
+    bool is_virtual; /* a hypervisor stands between it and us */
+};
+
+/* Reads it from proc/cpuinfo, never by CPUID: the root may be another machine's. What cannot be
+ * read is unknown. */
+struct cpu topology_read_cpu(int root);
 
 const char *topology_vendor_name(enum cpu_vendor vendor);
 

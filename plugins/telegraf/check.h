@@ -5,7 +5,7 @@
 
 #include "rapl.h"
 
-/* Prints to stdout. Returns whether energy can be read. */
-bool check_print(struct rapl *rapl);
+/* Prints to stdout; rights: as in struct privileges. Returns whether energy can be read. */
+bool check_print(struct rapl *rapl, const char *rights);
 
 #endif

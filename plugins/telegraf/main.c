@@ -13,6 +13,7 @@
 #include "log.h"
 #include "options.h"
 #include "output.h"
+#include "privileges.h"
 #include "prompt.h"
 #include "rapl.h"
 
@@ -120,11 +121,13 @@ int main(int count, char **words) {
     struct execd_options options;
     struct line_writer writer = {.text = NULL};
     struct prompt prompt = {.signals = -1, .timer = -1};
+    struct privileges privileges;
     struct rapl *rapl = NULL;
     char problem[512] = "out of memory";
     int status = EXIT_FAILURE;
 
     keep_standard_files();
+    privileges_open(&privileges);
     int error = options_parse(count, words, &options, problem, sizeof(problem));
     if (error != 0) {
         log_line('E', "%s; rapl-execd --help lists the options", problem);
@@ -141,6 +144,7 @@ int main(int count, char **words) {
     }
     const bool once = options.mode == EXECD_ONCE;
     error = prompt_open(&prompt, once ? 0 : options.interval_ns, !once);
+    options.rapl.privilege = privileges.rapl;
     if (error == 0)
         error = rapl_open(&options.rapl, &rapl);
     if (error != 0) {
@@ -148,7 +152,8 @@ int main(int count, char **words) {
         goto close_prompt;
     }
     if (options.mode == EXECD_CHECK) {
-        status = check_print(rapl) && fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        status = check_print(rapl, privileges.rights) && fflush(stdout) == 0 ? EXIT_SUCCESS
+                                                                             : EXIT_FAILURE;
         goto close_rapl;
     }
     if (options.cores)
@@ -169,5 +174,6 @@ close_prompt:
     prompt_close(&prompt);
 free_options:
     options_free(&options);
+    privileges_close(&privileges);
     return status;
 }

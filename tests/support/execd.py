@@ -122,11 +122,12 @@ class Execd:
     """
 
     def __init__(self, *options, root=None, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                 environment=None, user=None, before=()):
+                 environment=None, user=None, before=(), program=PROGRAM):
         self.folder = tempfile.mkdtemp(prefix="rapl-execd-")
         self.errors_path = os.path.join(self.folder, "stderr")
         try:
-            self.process = self._start(options, root, stdin, stdout, environment, user, before)
+            self.process = self._start(program, options, root, stdin, stdout, environment, user,
+                                       before)
         except OSError:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
@@ -136,11 +137,10 @@ class Execd:
         self._text = b""
         self._reports = []
 
-    def _start(self, options, root, stdin, stdout, environment, user, before):
+    def _start(self, program, options, root, stdin, stdout, environment, user, before):
         os.chmod(self.folder, 0o755)
-        program = PROGRAM
         if user is not None:  # who may not come to where the build is
-            program = shutil.copy(PROGRAM, self.folder)
+            program = shutil.copy(program, self.folder)
         root_option = ["--root=" + root] if root is not None else []
         with open(self.errors_path, "wb") as errors:
             return subprocess.Popen(

@@ -22,12 +22,17 @@ struct bench {
 
 static struct bench bench;
 
+static struct source *open_source(uint64_t max_power_uw) {
+    const struct source_options options = {.root = bench.tree->root, .max_power_uw = max_power_uw};
+    return powercap_open(&options);
+}
+
 static int setup(void **state) {
     void *tree = NULL;
     if (tree_setup(&tree) != 0)
         return -1;
     bench = (struct bench){.tree = tree, .problems = {.root = "/"}};
-    bench.source = powercap_open(bench.tree->root, 0);
+    bench.source = open_source(0);
     *state = bench.tree;
     return bench.source != NULL ? 0 : -1;
 }
@@ -41,7 +46,7 @@ static int teardown(void **state) {
 
 static void open_with_max_power(uint64_t max_power_uw) {
     bench.source->operations->close(bench.source);
-    bench.source = powercap_open(bench.tree->root, max_power_uw);
+    bench.source = open_source(max_power_uw);
     assert_non_null(bench.source);
 }
 

@@ -236,6 +236,41 @@ static void test_every_cause_has_words(void **state) {
     }
 }
 
+static void test_no_zones_are_explained_by_what_is_known(void **state) {
+    static const struct {
+        bool is_virtual;
+        bool has_driver;
+        const char *holds;
+        const char *lacks;
+    } cases[] = {
+        {false, false, "load the driver: sudo modprobe intel_rapl_msr", "virtual"},
+        {false, true, "in this processor", "modprobe"},
+        {true, false, "measure on its host", "in this processor"},
+        {true, true, "measure on its host", "modprobe"},
+    };
+    struct problems *problems = *state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        problems_free(problems);
+        problems->root = "/";
+        problems->is_virtual = cases[i].is_virtual;
+        problems->has_driver = cases[i].has_driver;
+        problems_raise(problems, PROBLEM_NO_ZONES, 0, "sys/class/powercap");
+        const struct rapl_problem problem = next(problems);
+        expect_holds(problem.remedy, cases[i].holds);
+        assert_null(strstr(problem.remedy, cases[i].lacks));
+    }
+}
+
+static void test_privilege_that_was_withheld_is_the_remedy(void **state) {
+    struct problems *problems = *state;
+    problems->withheld = "NoNewPrivileges= has to be no";
+    energy_pass(problems, -EACCES, 1);
+    assert_string_equal(next(problems).remedy, problems->withheld);
+    energy_pass(problems, -EIO, 1);
+    assert_true(next(problems).over);
+    expect_holds(next(problems).remedy, "dmesg");
+}
+
 static void test_root_stands_before_the_path(void **state) {
     struct problems *problems = *state;
     problems->root = "/host";
@@ -352,6 +387,8 @@ int main(void) {
         TOLD(test_an_hour_of_sleep_is_an_hour),
         TOLD(test_first_one_forward_names_max_power),
         TOLD(test_every_cause_has_words),
+        TOLD(test_no_zones_are_explained_by_what_is_known),
+        TOLD(test_privilege_that_was_withheld_is_the_remedy),
         TOLD(test_root_stands_before_the_path),
         TOLD(test_world_readable_counters_are_never_the_remedy),
         TOLD(test_each_that_has_gone_is_told),

@@ -8,6 +8,7 @@
 
 #include "cmocka_all.h"
 #include "fakes.h"
+#include "rapl.h"
 #include "tree.h"
 
 #define PATH "sys/class/powercap/intel-rapl:0/energy_uj"
@@ -277,6 +278,57 @@ static void test_file_that_may_not_be_read(void **state) {
     assert_int_equal(file, -EACCES);
 }
 
+/* --- privilege ------------------------------------------------------------------------------- */
+
+struct raising {
+    unsigned int raised;
+    unsigned int lowered;
+    int answer;
+};
+
+static int change(void *context, bool raised) {
+    struct raising *raising = context;
+    if (raised)
+        raising->raised++;
+    else
+        raising->lowered++;
+    if (raising->answer == 0 && geteuid() != (raised ? 0 : 65534))
+        assert_int_equal(seteuid(raised ? 0 : 65534), 0);
+    return raising->answer;
+}
+
+static void test_privilege_is_raised_for_a_refused_open_alone(void **state) {
+    const struct tree *tree = *state;
+    struct raising raising = {.raised = 0};
+    const struct rapl_privilege privilege = {.change = change, .context = &raising};
+    const struct rapl_privilege none = {.change = NULL};
+    tree_write(tree, PATH, "1\n");
+    tree_write(tree, "free", "1\n");
+    tree_set_mode(tree, PATH, 0400);
+    if (geteuid() != 0 || seteuid(65534) != 0)
+        skip();
+    int open_to_all = sysfs_open_privileged(tree->root, "free", &privilege);
+    int missing = sysfs_open_privileged(tree->root, "missing", &privilege);
+    const unsigned int raised_in_vain = raising.raised;
+    int without = sysfs_open_privileged(tree->root, PATH, &none);
+    int with = sysfs_open_privileged(tree->root, PATH, &privilege);
+    const uid_t user_after = geteuid();
+    raising.answer = -EPERM;
+    int refused = sysfs_open_privileged(tree->root, PATH, &privilege);
+    assert_int_equal(seteuid(0), 0);
+    assert_true(open_to_all >= 0);
+    assert_int_equal(missing, -ENOENT);
+    assert_int_equal(raised_in_vain, 0);
+    assert_int_equal(without, -EACCES);
+    assert_true(with >= 0);
+    assert_int_equal(user_after, 65534);
+    assert_int_equal(refused, -EACCES);
+    assert_int_equal(raising.raised, 2);
+    assert_int_equal(raising.lowered, 1);
+    close(open_to_all);
+    close(with);
+}
+
 /* openat2(2): a rename or mount anywhere in the system can make it fail so, and it may be tried
  * again. */
 static void test_rename_elsewhere_does_not_keep_a_file_from_opening(void **state) {
@@ -339,6 +391,7 @@ int main(void) {
         ON_EVERY_KERNEL(test_links_that_lead_nowhere_or_in_circles),
         ON_EVERY_KERNEL(test_no_path_leads_out_of_the_root),
         ON_EVERY_KERNEL(test_file_that_may_not_be_read),
+        ON_EVERY_KERNEL(test_privilege_is_raised_for_a_refused_open_alone),
         cmocka_unit_test_setup_teardown(test_rename_elsewhere_does_not_keep_a_file_from_opening,
                                         tree_setup, tree_teardown),
     };

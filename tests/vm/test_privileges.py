@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: MIT
+"""Who may read the counters: nobody, a group, a capability of the file, and what each is told."""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import execd  # noqa: E402
+import guest  # noqa: E402
+import kernel  # noqa: E402
+
+MACHINE = guest.Machine(settings=["rapl_registers.domains=package,dram"])
+
+NOBODY = "65534"
+AS_NOBODY = ("setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups")
+CAPABILITY = "cap_dac_read_search"
+
+
+def energy_files():
+    return [os.path.join(kernel.POWERCAP, zone, "energy_uj") for zone in kernel.zone_names()]
+
+
+class Privileges(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.folder)
+        os.chmod(self.folder, 0o755)
+        self.program = shutil.copy(execd.PROGRAM, self.folder)
+        for path in energy_files():
+            self.assertEqual(0o400, os.stat(path).st_mode & 0o777)
+
+    def give_capability(self, mode="p"):
+        subprocess.run(["setcap", "%s=%s" % (CAPABILITY, mode), self.program], check=True)
+
+    def run_as(self, *before, options=("--check",)):
+        return subprocess.run([*before, self.program, *options], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, check=False,
+                              timeout=execd.PATIENCE_SECONDS)
+
+    def check_reads(self, *before):
+        ended = self.run_as(*before)
+        self.assertIn("4 of 4 zones can be read", ended.stdout)
+        self.assertEqual((0, ""), (ended.returncode, ended.stderr))
+        self.assertNotIn("to mend it", ended.stdout)
+        return ended.stdout
+
+    def check_refused(self, *before):
+        ended = self.run_as(*before)
+        self.assertEqual(1, ended.returncode)
+        self.assertIn("0 of 4 zones can be read", ended.stdout)
+        self.assertIn("/sys/class/powercap/intel-rapl:0/energy_uj (and 3 more): Permission denied",
+                      ended.stdout)
+        return ended.stdout
+
+    def test_root_reads(self):
+        self.assertIn(CAPABILITY, self.check_reads())
+
+    def test_root_needs_no_capability(self):
+        """The files are root's own: what a unit's CapabilityBoundingSet= takes is not missed."""
+        text = self.check_reads("setpriv", "--bounding-set", "-dac_read_search,-dac_override")
+        self.assertNotIn(CAPABILITY, text)
+
+    def test_nobody_is_told_and_the_remedy_mends(self):
+        text = self.check_refused(*AS_NOBODY)
+        command = re.search(r"to mend it: .*sudo (find .*\+)$", text, re.MULTILINE).group(1)
+        self.assertEqual(0, os.system(command))
+        self.addCleanup(self.restore)
+        for path in energy_files():
+            self.assertEqual(0o440, os.stat(path).st_mode & 0o777)
+        self.check_reads(*AS_NOBODY)
+
+    def restore(self):
+        for path in energy_files():
+            os.chown(path, 0, 0)
+            os.chmod(path, 0o400)
+
+    def test_group_may_read(self):
+        self.addCleanup(self.restore)
+        for path in energy_files():
+            os.chown(path, 0, 4711)
+            os.chmod(path, 0o440)
+        self.check_reads("setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--groups", "4711")
+        self.check_refused("setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--groups", "4712")
+
+    def test_capability_of_the_file(self):
+        self.give_capability()
+        text = self.check_reads(*AS_NOBODY)
+        self.assertIn(CAPABILITY + " only while a counter is opened", text)
+
+    def test_capability_is_not_effective_while_it_runs(self):
+        self.give_capability()
+        process = subprocess.Popen([*AS_NOBODY, self.program], stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, text=True)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.stdin.close)
+        process.stdin.write("\n")
+        process.stdin.flush()
+        self.assertTrue(process.stdout.readline().startswith("rapl,domain="))
+        status = kernel.read("/proc/%d/status" % process.pid)
+        self.assertEqual("0" * 16, re.search("CapEff:\t(.*)", status).group(1))
+        self.assertEqual("%016x" % (1 << 2), re.search("CapPrm:\t(.*)", status).group(1))
+
+    def test_capability_finds_the_driver_loaded_again(self):
+        """Its new files are root's again, and opened while it runs."""
+        self.give_capability()
+        shutil.copymode(execd.PROGRAM, self.program)
+        with execd.Execd(program=self.program, before=AS_NOBODY) as program:
+            self.assertIn("domain=package,package_id=1", program.ask())
+            kernel.unload("intel_rapl_msr")
+            self.addCleanup(kernel.load, "intel_rapl_msr")
+            program.prompt()
+            program.wait_message("has gone")
+            kernel.load("intel_rapl_msr")
+            report = program.ask()
+        self.assertIn("domain=package,package_id=1", report)
+
+    def test_capability_outside_of_the_bounding_set(self):
+        """With "p" alone the program starts, and says what keeps the right from it."""
+        self.give_capability()
+        text = self.check_refused("setpriv", "--bounding-set", "-dac_read_search", *AS_NOBODY)
+        self.assertIn(CAPABILITY + " of the file withheld", text)
+        self.assertRegex(text, "to mend it: .*CapabilityBoundingSet=.* CAP_DAC_READ_SEARCH")
+
+    def test_effective_capability_would_not_even_start(self):
+        """Why the README gives "p" and never "ep"."""
+        self.give_capability("ep")
+        ended = self.run_as("setpriv", "--bounding-set", "-dac_read_search", *AS_NOBODY)
+        self.assertEqual(126, ended.returncode)
+        self.assertIn("Operation not permitted", ended.stderr)
+
+    def test_no_new_privileges(self):
+        self.give_capability()
+        text = self.check_refused(*AS_NOBODY, "setpriv", "--no-new-privs")
+        self.assertRegex(text, "to mend it: .*NoNewPrivileges=")
+
+    def test_file_system_mounted_nosuid(self):
+        self.give_capability()
+        subprocess.run(["mount", "--bind", "-o", "nosuid", self.folder, self.folder], check=True)
+        self.addCleanup(subprocess.run, ["umount", self.folder], check=True)
+        subprocess.run(["mount", "-o", "remount,bind,nosuid", self.folder], check=True)
+        text = self.check_refused(*AS_NOBODY)
+        self.assertRegex(text, "to mend it: .*nosuid")
+
+    def test_capability_is_not_used_below_another_root(self):
+        """The file is the program's to open, not the caller's to point it at."""
+        self.give_capability()
+        other = os.path.join(self.folder, "root")
+        os.makedirs(other + "/sys/class/powercap/intel-rapl:0")
+        for name, text in (("name", "package-0"), ("energy_uj", "4711")):
+            kernel.write("%s/sys/class/powercap/intel-rapl:0/%s" % (other, name), text)
+        os.chmod(other + "/sys/class/powercap/intel-rapl:0/energy_uj", 0o400)
+        for options, environment in (
+                (["--check", "--root=" + other], ()),
+                (["--check", "--root=/proc/self/root"], ()),
+                (["--check"], ("env", "HOST_MOUNT_PREFIX=" + other))):
+            ended = self.run_as(*AS_NOBODY, *environment, options=options)
+            self.assertEqual(1, ended.returncode, options)
+            self.assertIn("Permission denied", ended.stdout)
+
+
+if __name__ == "__main__":
+    guest.main(MACHINE)

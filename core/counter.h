@@ -22,6 +22,8 @@ struct tick_scale {
 /* What a source knows of a counter. */
 struct counter_traits {
     uint64_t modulus; /* ticks after which it is at 0 again; 0: none known */
+    uint64_t
+        unit; /* ticks that it moves by at least, those of one tick of the hardware; 0: unknown */
     struct tick_scale scale;
     uint64_t ceiling_uw; /* above it, a step cannot have been energy */
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "clock.h"
@@ -22,15 +23,14 @@ static int open_root(struct rapl *rapl) {
     problems_end(&rapl->problems, PROBLEM_ROOT, PROBLEM_ROOT);
     if (*root < 0)
         return 0;
-    if (rapl->source == NULL) {
-        rapl->source = powercap_open(&rapl->source_options);
-        if (rapl->source == NULL)
-            return -ENOMEM;
-        rapl->report.health.source = rapl->source->operations->name;
+    if (rapl->choice.count == 0) {
         /* Once: it decides the names of series, and those do not change. */
-        const struct cpu cpu = topology_read_cpu(rapl->source_options.root);
-        rapl->binding.vendor = cpu.vendor;
-        rapl->problems.is_virtual = cpu.is_virtual;
+        rapl->source_options.model = topology_read_model(*root);
+        rapl->binding.vendor = rapl->source_options.model.vendor;
+        rapl->problems.is_virtual = rapl->source_options.model.is_virtual;
+        int error = choice_open(&rapl->choice, rapl->asked, &rapl->source_options, &rapl->problems);
+        if (error != 0)
+            return error;
     }
     if (rapl->online_file < 0)
         rapl->online_file = topology_open_online(*root);
@@ -42,7 +42,7 @@ int discovery_rebind(struct rapl *rapl) {
     int error = binding_update(&rapl->binding, rapl->source, &rapl->problems);
     if (error != 0)
         return error;
-    const size_t room = rapl->binding.series_count + 1;
+    const size_t room = rapl->binding.series_count + rapl->binding.sum_count;
     if (room > rapl->value_room) {
         struct rapl_value *values = realloc(rapl->values, room * sizeof(*values));
         if (values == NULL)
@@ -50,7 +50,9 @@ int discovery_rebind(struct rapl *rapl) {
         rapl->values = values;
         rapl->value_room = room;
     }
-    bool any = rapl->total.selected;
+    bool any = false;
+    for (size_t i = 0; i < rapl->binding.sum_count; i++)
+        any = any || rapl->binding.sums[i]->selected;
     for (size_t i = 0; i < rapl->binding.series_count; i++) {
         struct series *series = rapl->binding.series[i];
         any = any || series->selected;
@@ -69,19 +71,34 @@ int discovery_rebind(struct rapl *rapl) {
     return 0;
 }
 
+/* Which source is read, and why not another: told when it is known, and when it changes. */
+static void tell_source(struct rapl *rapl) {
+    const struct choice *choice = &rapl->choice;
+    char text[sizeof(choice->reason) + 64];
+    snprintf(text, sizeof(text), "%s%s%s%s", choice->settled ? "source " : "no source reads energy",
+             choice->settled ? rapl->source->operations->name : "",
+             choice->reason[0] != '\0' ? "; " : "", choice->reason);
+    problems_raise(&rapl->problems, PROBLEM_SOURCE, 0, text);
+}
+
 int discovery_run(struct rapl *rapl) {
     const bool first = rapl->source == NULL;
     int error = open_root(rapl);
     if (error != 0)
         return error;
     rapl->discovered_ns = clock_boottime_ns();
-    if (rapl->source == NULL)
+    if (rapl->choice.count == 0)
         return 0;
-    int changed = rapl->source->operations->discover(rapl->source, &rapl->problems);
+    const bool was_settled = rapl->choice.settled;
+    int changed = choice_discover(&rapl->choice);
+    rapl->source = choice_source(&rapl->choice);
+    rapl->report.health.source = rapl->source->operations->name;
     if (changed < 0) {
         rapl->discovered_ns = 0; /* at the next report again */
         return changed;
     }
+    if (first || rapl->choice.settled != was_settled)
+        tell_source(rapl);
     if (changed > 0 && !first)
         rapl->report.health.rediscoveries++;
     return changed > 0 || !rapl->bound ? discovery_rebind(rapl) : 0;

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "binding.h"
+#include "choice.h"
 #include "problem.h"
 #include "rapl.h"
 #include "select.h"
@@ -18,11 +19,12 @@ struct rapl {
     char *root_path;
     struct source_options source_options;
     struct selection selection;
-    struct series total;
 
     int online_file;
     uint64_t online_mark;
-    struct source *source;
+    enum rapl_source asked;
+    struct choice choice;
+    struct source *source; /* the current one of the choice; NULL before the root is open */
     struct binding binding;
     struct problems problems;
 

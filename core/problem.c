@@ -12,7 +12,7 @@
 
 /* Told of by themselves: no pass ends them. */
 static bool is_event(enum problem_cause cause) {
-    return cause >= PROBLEM_DUPLICATE;
+    return cause >= PROBLEM_SOURCE;
 }
 
 bool problem_is_told_by_subject(enum problem_cause cause) {
@@ -110,6 +110,8 @@ static enum rapl_severity judge(const struct problem *problem) {
         return RAPL_ERROR;
     case PROBLEM_ENERGY:
         return problem->error == -ENOENT ? RAPL_WARNING : RAPL_ERROR;
+    case PROBLEM_SOURCE:
+        return RAPL_INFO;
     default:
         return RAPL_WARNING;
     }
@@ -150,9 +152,24 @@ bool problems_next(struct problems *problems, struct rapl_problem *told) {
     return false;
 }
 
+const char *problems_root(const struct problems *problems) {
+    return strcmp(problems->root, "/") != 0 ? problems->root : "";
+}
+
+const char *problems_first_reason(struct problems *problems) {
+    for (size_t i = 0; i < problems->count; i++) {
+        if (!problems->list[i].present || is_event(problems->list[i].cause))
+            continue;
+        problem_word_reason(problems, &problems->list[i]);
+        return problems->reason;
+    }
+    return NULL;
+}
+
 void problems_free(struct problems *problems) {
     for (size_t i = 0; i < problems->count; i++)
         free(problems->list[i].subject);
     free(problems->list);
-    *problems = (struct problems){.list = NULL};
+    problems->list = NULL;
+    problems->count = 0;
 }

@@ -33,6 +33,7 @@ enum problem_cause {
     PROBLEM_JUMPED,
     PROBLEM_UNDECIDED,
     /* What happened to a binding. */
+    PROBLEM_SOURCE, /* which source is read, and why not another */
     PROBLEM_DUPLICATE,
     PROBLEM_PARTED,
 };
@@ -70,6 +71,12 @@ void problems_end(struct problems *problems, enum problem_cause first, enum prob
 /* Raises a state, or notes an event. Without memory it is lost: no worse than not knowing. */
 void problems_raise(struct problems *problems, enum problem_cause cause, int error,
                     const char *subject);
+
+/* What stands before a path of the root's: "" for the machine's own. */
+const char *problems_root(const struct problems *problems);
+
+/* The reason of the first state that is present, told or not; NULL: there is none. */
+const char *problems_first_reason(struct problems *problems);
 
 bool problems_next(struct problems *problems, struct rapl_problem *problem);
 

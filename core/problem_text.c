@@ -38,7 +38,7 @@ static void word_file_limit(struct problems *problems) {
 
 /* A command comes last, so that it can be copied to the end of the line. */
 static void word_energy_remedy(struct problems *problems, const struct problem *problem) {
-    const char *root = strcmp(problems->root, "/") != 0 ? problems->root : "";
+    const char *root = problems_root(problems);
     char *text = problems->remedy;
     const size_t size = sizeof(problems->remedy);
     switch (problem->error) {
@@ -112,8 +112,8 @@ void problem_word_remedy(struct problems *problems, const struct problem *proble
         if (problem->error == -EMFILE)
             word_file_limit(problems);
         else if (problem->error != -ENOENT)
-            snprintf(text, size, "see who may enter it: ls -ld %s/%s",
-                     strcmp(problems->root, "/") != 0 ? problems->root : "", problem->subject);
+            snprintf(text, size, "see who may enter it: ls -ld %s/%s", problems_root(problems),
+                     problem->subject);
         else
             snprintf(text, size,
                      "a kernel without CONFIG_POWERCAP, as most virtual machines have, shows no "
@@ -131,7 +131,7 @@ void problem_word_remedy(struct problems *problems, const struct problem *proble
     case PROBLEM_NAME:
     case PROBLEM_RANGE:
         snprintf(text, size, "see what stands there: sudo head -c 200 %s/%s",
-                 strcmp(problems->root, "/") != 0 ? problems->root : "", problem->subject);
+                 problems_root(problems), problem->subject);
         break;
     case PROBLEM_LIMIT:
         snprintf(text, size, "if the ceiling that --check shows does not fit, set %s",
@@ -156,6 +156,7 @@ void problem_word_remedy(struct problems *problems, const struct problem *proble
         snprintf(text, size, "report more often, or set %s to what the machine can draw",
                  power_options);
         break;
+    case PROBLEM_SOURCE:
     case PROBLEM_DUPLICATE:
     case PROBLEM_PARTED:
         break;
@@ -163,7 +164,7 @@ void problem_word_remedy(struct problems *problems, const struct problem *proble
 }
 
 void problem_word_reason(struct problems *problems, const struct problem *problem) {
-    const char *root = strcmp(problems->root, "/") != 0 ? problems->root : "";
+    const char *root = problems_root(problems);
     const char *what = problem->subject;
     const char *error = problem_word_error(problem->error);
     char others[32] = "";
@@ -215,6 +216,9 @@ void problem_word_reason(struct problems *problems, const struct problem *proble
                  "the zones of %s showed the same counter and now differ; each is a series of its "
                  "own from now on",
                  what);
+        break;
+    case PROBLEM_SOURCE:
+        snprintf(text, size, "%s", what);
         break;
     case PROBLEM_JUMPED:
         snprintf(text, size,

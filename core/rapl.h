@@ -30,8 +30,8 @@ struct rapl;
 enum rapl_source {
     RAPL_SOURCE_AUTO,     /* the first that can read energy */
     RAPL_SOURCE_POWERCAP, /* /sys/class/powercap, drivers/powercap/powercap_sys.c */
-    RAPL_SOURCE_PERF,     /* known by name; rapl_open() refuses it with -ENOTSUP */
-    RAPL_SOURCE_MSR,      /* likewise */
+    RAPL_SOURCE_PERF,     /* the PMUs power and power_core, arch/x86/events/rapl.c */
+    RAPL_SOURCE_MSR,      /* /dev/cpu/N/msr or msr_safe, SDM vol. 3B 16.10 */
 };
 
 /*
@@ -64,6 +64,8 @@ struct rapl_options {
     uint64_t max_power_uw;
     /* Report the sum of packages and dram. */
     bool total;
+    /* Report single cores, where a source counts them one by one; their sum is reported always. */
+    bool cores;
     struct rapl_privilege privilege;
 };
 
@@ -128,8 +130,7 @@ struct rapl_report {
 /*
  * Finds the counters and takes a first sample. That there are none, or none that can be read, is
  * no error: the handle looks again once a minute when it is asked for reports.
- * Options are copied. -EINVAL: an empty pattern or root; -ENOTSUP: a source that is not built;
- * -ENOMEM.
+ * Options are copied. -EINVAL: an empty pattern or root; -ENOMEM.
  */
 int rapl_open(const struct rapl_options *options, struct rapl **opened);
 
@@ -169,7 +170,10 @@ void rapl_zone(const struct rapl *rapl, size_t index, struct rapl_zone *describe
 /* Zones that read at the last sample, selected or not. */
 size_t rapl_readable_count(const struct rapl *rapl);
 
+/* The source that is read; "none" before its root could be opened. */
 const char *rapl_source_name(const struct rapl *rapl);
+/* Why none of those that come before it, or none at all: "powercap: …; perf: …", or "". */
+const char *rapl_source_reason(const struct rapl *rapl);
 const char *rapl_root(const struct rapl *rapl);
 const char *rapl_vendor(const struct rapl *rapl); /* of the CPU: "Intel", …; "unknown" */
 
@@ -196,7 +200,7 @@ const char *rapl_error_text(int error);
 
 /* --- shared by the plugins' options --------------------------------------------------------- */
 
-/* "auto", "powercap", "perf", "msr"; -EINVAL otherwise, -ENOTSUP for one that is not built. */
+/* "auto", "powercap", "perf", "msr"; -EINVAL otherwise. */
 int rapl_source_from_name(const char *name, enum rapl_source *source);
 
 /* Watts as microwatts; -ERANGE unless 1 mW to 1 GW. */

@@ -58,12 +58,8 @@ static void configure_source(oconfig_item_t *item) {
     if (name == NULL)
         return;
     enum rapl_source source = RAPL_SOURCE_AUTO;
-    int error = rapl_source_from_name(name, &source);
-    if (error == -ENOTSUP)
-        refuse(item->key, "names a source that this version does not have yet (use auto or "
-                          "powercap)");
-    else if (error != 0)
-        refuse(item->key, "names no source (use auto or powercap)");
+    if (rapl_source_from_name(name, &source) != 0)
+        refuse(item->key, "names no source (use auto, powercap, perf or msr)");
     else
         config.core.source = source;
     sfree(name);

@@ -30,8 +30,8 @@ static int setup(void **state) {
     bench->source.zones = bench->list;
     bench->source.readings = bench->readings;
     bench->binding.vendor = CPU_VENDOR_INTEL;
-    bench->binding.selection = &bench->selection;
-    bench->binding.total = true;
+    if (binding_open(&bench->binding, &bench->selection, true, false) != 0)
+        return -1;
     bench->problems.root = "/";
     *state = bench;
     return 0;
@@ -246,7 +246,7 @@ static void test_members_of_the_total_are_read_whatever_is_selected(void **state
     assert_false(series(bench, "package-0")->selected);
     assert_true(series(bench, "psys")->selected);
     /* without a total, only what is selected */
-    bench->binding.total = false;
+    bench->binding.sums[0]->selected = false;
     bind(bench);
     assert_false(package->wanted);
     assert_false(dram->wanted);

@@ -165,8 +165,12 @@ static void test_sources(void **state) {
     options = ACCEPT("--source=powercap");
     assert_int_equal(options.rapl.source, RAPL_SOURCE_POWERCAP);
     options_free(&options);
-    REFUSE("--source", "--source=perf");
-    REFUSE("--source", "--source=msr");
+    options = ACCEPT("--source=perf");
+    assert_int_equal(options.rapl.source, RAPL_SOURCE_PERF);
+    options_free(&options);
+    options = ACCEPT("--source=msr");
+    assert_int_equal(options.rapl.source, RAPL_SOURCE_MSR);
+    options_free(&options);
     REFUSE("--source", "--source=PowerCap");
     REFUSE("--source", "--source=");
 }

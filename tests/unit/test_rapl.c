@@ -129,9 +129,18 @@ static void expect_silence(const char *name) {
         fail_msg("%s says something", name);
 }
 
+/* Which source is read is told at the start, and no problem. */
+static bool take_problem(struct rapl_problem *problem) {
+    bool any;
+    do
+        any = rapl_next_problem(run.rapl, problem);
+    while (any && problem->severity == RAPL_INFO && !problem->over);
+    return any;
+}
+
 static struct rapl_problem next_problem(const char *part) {
     struct rapl_problem problem = {.reason = NULL};
-    if (!rapl_next_problem(run.rapl, &problem))
+    if (!take_problem(&problem))
         fail_msg("nothing is told of \"%s\"", part);
     if (strstr(problem.reason, part) == NULL)
         fail_msg("\"%s\" does not hold \"%s\"", problem.reason, part);
@@ -140,7 +149,7 @@ static struct rapl_problem next_problem(const char *part) {
 
 static void expect_nothing_told(void) {
     struct rapl_problem problem;
-    if (rapl_next_problem(run.rapl, &problem))
+    if (take_problem(&problem))
         fail_msg("\"%s\"", problem.reason);
 }
 
@@ -163,10 +172,8 @@ static void test_wrong_options_are_refused(void **state) {
     options.exclude_count = 1;
     assert_int_equal(rapl_open(&options, &rapl), -EINVAL);
     options = default_options();
-    options.source = RAPL_SOURCE_PERF;
-    assert_int_equal(rapl_open(&options, &rapl), -ENOTSUP);
-    options.source = RAPL_SOURCE_MSR;
-    assert_int_equal(rapl_open(&options, &rapl), -ENOTSUP);
+    options.source = (enum rapl_source)4;
+    assert_int_equal(rapl_open(&options, &rapl), -EINVAL);
     assert_null(rapl);
     rapl_close(NULL);
 }
@@ -1115,8 +1122,10 @@ static void test_sources_have_names(void **state) {
     assert_int_equal(source, RAPL_SOURCE_AUTO);
     assert_int_equal(rapl_source_from_name("powercap", &source), 0);
     assert_int_equal(source, RAPL_SOURCE_POWERCAP);
-    assert_int_equal(rapl_source_from_name("perf", &source), -ENOTSUP);
-    assert_int_equal(rapl_source_from_name("msr", &source), -ENOTSUP);
+    assert_int_equal(rapl_source_from_name("perf", &source), 0);
+    assert_int_equal(source, RAPL_SOURCE_PERF);
+    assert_int_equal(rapl_source_from_name("msr", &source), 0);
+    assert_int_equal(source, RAPL_SOURCE_MSR);
     assert_int_equal(rapl_source_from_name("", &source), -EINVAL);
     assert_int_equal(rapl_source_from_name("Auto", &source), -EINVAL);
 }

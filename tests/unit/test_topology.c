@@ -23,7 +23,7 @@ static void test_vendors(void **state) {
     const struct tree *tree = *state;
     for (size_t i = 0; i < COUNT_OF(vendors); i++) {
         tree_set_vendor(tree, vendors[i].text);
-        assert_int_equal(topology_read_cpu(tree->root).vendor, vendors[i].vendor);
+        assert_int_equal(topology_read_model(tree->root).vendor, vendors[i].vendor);
         assert_string_equal(topology_vendor_name(vendors[i].vendor), vendors[i].name);
     }
 }
@@ -31,27 +31,27 @@ static void test_vendors(void **state) {
 static void test_vendor_that_cannot_be_told_is_unknown(void **state) {
     const struct tree *tree = *state;
     char text[9000];
-    assert_int_equal(topology_read_cpu(tree->root).vendor, CPU_VENDOR_UNKNOWN);
+    assert_int_equal(topology_read_model(tree->root).vendor, CPU_VENDOR_UNKNOWN);
     tree_write(tree, "proc/cpuinfo", "%s", "");
-    assert_int_equal(topology_read_cpu(tree->root).vendor, CPU_VENDOR_UNKNOWN);
+    assert_int_equal(topology_read_model(tree->root).vendor, CPU_VENDOR_UNKNOWN);
     tree_write(tree, "proc/cpuinfo", "processor\t: 0\nmodel name\t: vendor_id : GenuineIntel\n");
-    assert_int_equal(topology_read_cpu(tree->root).vendor, CPU_VENDOR_UNKNOWN);
+    assert_int_equal(topology_read_model(tree->root).vendor, CPU_VENDOR_UNKNOWN);
     tree_write(tree, "proc/cpuinfo", "vendor_id");
-    assert_int_equal(topology_read_cpu(tree->root).vendor, CPU_VENDOR_UNKNOWN);
+    assert_int_equal(topology_read_model(tree->root).vendor, CPU_VENDOR_UNKNOWN);
     memset(text, 'x', sizeof(text));
     tree_write_bytes(tree, "proc/cpuinfo", text, sizeof(text));
-    assert_int_equal(topology_read_cpu(tree->root).vendor, CPU_VENDOR_UNKNOWN);
+    assert_int_equal(topology_read_model(tree->root).vendor, CPU_VENDOR_UNKNOWN);
     tree_remove(tree, "proc/cpuinfo");
     tree_make_fifo(tree, "proc/cpuinfo");
-    assert_int_equal(topology_read_cpu(tree->root).vendor, CPU_VENDOR_UNKNOWN);
+    assert_int_equal(topology_read_model(tree->root).vendor, CPU_VENDOR_UNKNOWN);
 }
 
 static void test_vendor_line_may_be_the_last_or_follow_others(void **state) {
     const struct tree *tree = *state;
     tree_write(tree, "proc/cpuinfo", "vendor_id\t: AuthenticAMD");
-    assert_int_equal(topology_read_cpu(tree->root).vendor, CPU_VENDOR_AMD);
+    assert_int_equal(topology_read_model(tree->root).vendor, CPU_VENDOR_AMD);
     tree_write(tree, "proc/cpuinfo", "processor : 0\n\nflags :\nvendor_id : GenuineIntel\n");
-    assert_int_equal(topology_read_cpu(tree->root).vendor, CPU_VENDOR_INTEL);
+    assert_int_equal(topology_read_model(tree->root).vendor, CPU_VENDOR_INTEL);
 }
 
 static void test_virtual_machine_has_a_flag(void **state) {
@@ -68,17 +68,17 @@ static void test_virtual_machine_has_a_flag(void **state) {
         {"", false},
     };
     const struct tree *tree = *state;
-    assert_false(topology_read_cpu(tree->root).is_virtual);
+    assert_false(topology_read_model(tree->root).is_virtual);
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         tree_write(tree, "proc/cpuinfo", "vendor_id\t: GenuineIntel\nflags\t\t: %s\nbugs\t: \n",
                    cases[i].flags);
-        assert_int_equal(topology_read_cpu(tree->root).is_virtual, cases[i].is_virtual);
-        assert_int_equal(topology_read_cpu(tree->root).vendor, CPU_VENDOR_INTEL);
+        assert_int_equal(topology_read_model(tree->root).is_virtual, cases[i].is_virtual);
+        assert_int_equal(topology_read_model(tree->root).vendor, CPU_VENDOR_INTEL);
     }
     /* Not another processor's, nor another line's. */
     tree_write(tree, "proc/cpuinfo",
                "flags\t: fpu\nbugs\t: x hypervisor\nflags\t: fpu hypervisor\n");
-    assert_false(topology_read_cpu(tree->root).is_virtual);
+    assert_false(topology_read_model(tree->root).is_virtual);
 }
 
 static void test_mark_follows_the_online_list(void **state) {

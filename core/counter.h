@@ -80,6 +80,10 @@ uint64_t counter_distance(uint64_t a, uint64_t b, uint64_t modulus);
 /* Whether ticks in span_ns would be more than the ceiling. */
 bool counter_exceeds(const struct counter_traits *traits, uint64_t ticks, uint64_t span_ns);
 
+/* Half of the time in which it can go round once at its ceiling: how long it may go unread.
+ * UINT64_MAX where no range is known. */
+uint64_t counter_safe_span_ns(const struct counter_traits *traits);
+
 /* Shorter spans are judged as if they were this long: counters move about once a millisecond, so
  * two reads microseconds apart can lie a whole update apart. */
 #define COUNTER_JUDGED_SPAN_NS UINT64_C(50000000)

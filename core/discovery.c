@@ -37,6 +37,26 @@ static int open_root(struct rapl *rapl) {
     return 0;
 }
 
+static bool has_cores(const struct rapl *rapl) {
+    struct zone_identity whole;
+    for (size_t i = 0; i < rapl->binding.series_count; i++) {
+        if (zone_is_core_of(&rapl->binding.series[i]->identity, &whole))
+            return true;
+    }
+    return false;
+}
+
+static void tell_selection(struct rapl *rapl, bool any) {
+    problems_begin(&rapl->problems, PROBLEM_SELECTION, PROBLEM_CORES);
+    if (!any && rapl->binding.series_count > 0)
+        problems_raise(&rapl->problems, PROBLEM_SELECTION, 0,
+                       rapl->selection.include_count > 0 ? rapl->selection.include[0]
+                                                         : "everything is excluded");
+    if (rapl->binding.cores && rapl->binding.series_count > 0 && !has_cores(rapl))
+        problems_raise(&rapl->problems, PROBLEM_CORES, 0, rapl->source->operations->name);
+    problems_end(&rapl->problems, PROBLEM_SELECTION, PROBLEM_CORES);
+}
+
 int discovery_rebind(struct rapl *rapl) {
     rapl->bound = false;
     int error = binding_update(&rapl->binding, rapl->source, &rapl->problems);
@@ -61,12 +81,7 @@ int discovery_rebind(struct rapl *rapl) {
         series->gone = true;
         series->left = series->reads;
     }
-    problems_begin(&rapl->problems, PROBLEM_SELECTION, PROBLEM_SELECTION);
-    if (!any && rapl->binding.series_count > 0)
-        problems_raise(&rapl->problems, PROBLEM_SELECTION, 0,
-                       rapl->selection.include_count > 0 ? rapl->selection.include[0]
-                                                         : "everything is excluded");
-    problems_end(&rapl->problems, PROBLEM_SELECTION, PROBLEM_SELECTION);
+    tell_selection(rapl, any);
     rapl->bound = true;
     return 0;
 }

@@ -32,7 +32,8 @@ struct rapl {
     unsigned int looks_left; /* reports that look for zones again */
     uint64_t ahead_ns; /* of CLOCK_BOOTTIME before CLOCK_MONOTONIC, at the last sample's begin */
     bool sampled;
-    bool bound; /* the binding fits the zones of the source */
+    uint64_t sampled_ns; /* CLOCK_MONOTONIC at the last sample's begin */
+    bool bound;          /* the binding fits the zones of the source */
 
     struct rapl_value *values; /* room for one per series, and the total */
     size_t value_room;

@@ -137,6 +137,9 @@ void problem_word_remedy(struct problems *problems, const struct problem *proble
         snprintf(text, size, "if the ceiling that --check shows does not fit, set %s",
                  power_options);
         break;
+    case PROBLEM_CORES:
+        snprintf(text, size, "only AMD's processors count them, and source msr shows them");
+        break;
     case PROBLEM_SELECTION:
         snprintf(text, size, "see the names that patterns are held against: rapl-execd --check");
         break;
@@ -195,6 +198,9 @@ void problem_word_reason(struct problems *problems, const struct problem *proble
     case PROBLEM_LIMIT:
         snprintf(text, size, "%s/%s%s: %s; the zone's ceiling does without it", root, what, others,
                  error);
+        break;
+    case PROBLEM_CORES:
+        snprintf(text, size, "source %s shows no single cores", what);
         break;
     case PROBLEM_SELECTION:
         snprintf(text, size, "no zone is selected: %s", what);

@@ -6,7 +6,8 @@
  * whenever one is wanted, print what went wrong, close it.
  *
  * Threads: a handle may be used by one thread at a time; different handles are independent. The
- * core starts no thread, installs no signal handler, prints nothing and keeps no global state.
+ * core starts no thread but that of rapl_sampler_start(), installs no signal handler, prints
+ * nothing and keeps no global state.
  *
  * Errors: functions that return int return 0 or a negative errno. Counters that are missing or
  * cannot be read are no error of a call: they are problem records (struct rapl_problem).
@@ -134,8 +135,12 @@ struct rapl_report {
  */
 int rapl_open(const struct rapl_options *options, struct rapl **opened);
 
-/* Reads every counter once between two reports, so that none wraps unseen. */
+/* Reads every counter once between two reports, so that none wraps unseen. -ENOMEM. */
 int rapl_sample(struct rapl *rapl);
+
+/* CLOCK_MONOTONIC instant at which rapl_sample() is due if no report comes before it: half of the
+ * time in which a counter can wrap at its ceiling, at least a second. 0: never. */
+uint64_t rapl_sample_due_ns(const struct rapl *rapl);
 
 /*
  * Reads every counter once and closes the interval that the last report (or rapl_open) began.
@@ -145,6 +150,21 @@ int rapl_report(struct rapl *rapl, const struct rapl_report **report);
 
 /* Earliest CLOCK_MONOTONIC instant at which a report can hold power; 0: now, or nothing reads. */
 uint64_t rapl_power_ready_ns(const struct rapl *rapl);
+
+/*
+ * A thread that calls rapl_sample() when it is due. From its start on every other call with the
+ * handle stands between hold and release, what the call returned included; stop comes before
+ * rapl_close(). It sleeps in between, takes no signal, and is the only thread that the core starts.
+ * NULL in place of a sampler is allowed and does nothing. Negative errno of pthread_create(3).
+ */
+struct rapl_sampler;
+int rapl_sampler_start(struct rapl *rapl, struct rapl_sampler **started);
+void rapl_sampler_hold(struct rapl_sampler *sampler);
+void rapl_sampler_release(struct rapl_sampler *sampler);
+void rapl_sampler_stop(struct rapl_sampler *sampler);
+
+/* Whether a sample is due before the next report, where those are interval_ns apart. */
+bool rapl_needs_sampler(const struct rapl *rapl, uint64_t interval_ns);
 
 /* Closes every file and frees the handle; NULL is allowed. */
 void rapl_close(struct rapl *rapl);

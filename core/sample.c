@@ -137,6 +137,7 @@ int rapl_sample(struct rapl *rapl) {
     }
     rapl->ahead_ns = begin_ahead_ns;
     rapl->sampled = true;
+    rapl->sampled_ns = begin_ns;
     rapl->report.health.samples++;
     for (size_t i = 0; i < rapl->binding.series_count; i++) {
         struct series *series = rapl->binding.series[i];

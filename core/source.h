@@ -52,6 +52,8 @@ struct source {
 
 struct source_operations {
     const char *name;
+    /* How long it may go unread, whatever its counters' ranges are; 0: as long as those allow. */
+    uint64_t longest_ns;
     /* Looks for zones. What is known and reads stays as it is. The error of every zone then tells
      * whether it reads; what stands in the way of all is in the problems, as states from
      * PROBLEM_CLASS to PROBLEM_NAME. 1: zones came, went or were opened anew; 0: nothing changed;

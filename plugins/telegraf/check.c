@@ -82,12 +82,17 @@ static void print_zones(const struct rapl *rapl) {
 bool check_print(struct rapl *rapl, const char *rights) {
     const size_t readable = rapl_readable_count(rapl);
     struct rapl_problem problem;
+    const char *reason = rapl_source_reason(rapl);
     printf("source   %s, below %s\n", rapl_source_name(rapl), rapl_root(rapl));
+    if (reason[0] != '\0')
+        printf("         %s\n", reason);
     printf("vendor   %s\n", rapl_vendor(rapl));
     printf("rights   %s\n", rights);
     printf("energy   %zu of %zu zones can be read\n\n", readable, rapl_zone_count(rapl));
     print_zones(rapl);
     while (rapl_next_problem(rapl, &problem)) {
+        if (problem.severity == RAPL_INFO)
+            continue; /* the source, above */
         printf("\n%s\n", problem.reason);
         if (problem.remedy[0] != '\0')
             printf("  to mend it: %s\n", problem.remedy);

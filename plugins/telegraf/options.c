@@ -187,7 +187,7 @@ static const char *read_option(struct execd_options *options, int id, const char
     case OPTION_STATISTICS:
         return read_yes_no(text, &yes); /* there are none without --sample-interval */
     case OPTION_CORES:
-        return read_yes_no(text, &options->cores);
+        return read_yes_no(text, &options->rapl.cores);
     default:
         return add_tag(options, text);
     }

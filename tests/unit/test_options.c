@@ -66,7 +66,7 @@ static void test_defaults(void **state) {
     assert_true(options.energy);
     assert_true(options.rapl.total);
     assert_false(options.health);
-    assert_false(options.cores);
+    assert_false(options.rapl.cores);
     assert_false(options.debug);
     options_free(&options);
 }
@@ -234,7 +234,7 @@ static void test_yes_and_no(void **state) {
     assert_false(options.energy);
     assert_false(options.rapl.total);
     assert_true(options.health);
-    assert_true(options.cores);
+    assert_true(options.rapl.cores);
     options_free(&options);
     /* the last one counts */
     options = ACCEPT("--energy=no", "--energy=yes", "--total=no", "--total=yes", "--health=yes",
@@ -242,7 +242,7 @@ static void test_yes_and_no(void **state) {
     assert_true(options.energy);
     assert_true(options.rapl.total);
     assert_false(options.health);
-    assert_false(options.cores);
+    assert_false(options.rapl.cores);
     options_free(&options);
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         static const char *const bad[] = {"", "Yes", "true", "1", "yes ", "nope"};

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmocka_all.h"
 #include "fakes.h"
@@ -1148,6 +1149,67 @@ static void test_watts_from_a_milliwatt_to_a_gigawatt(void **state) {
     assert_int_equal(power_uw, 290000);
 }
 
+/* --- guard ----------------------------------------------------------------------------------- */
+
+static void test_sample_is_due_before_a_wrap_can_hide(void **state) {
+    (void)state;
+    open_machine();
+    /* dram of 65.5 kJ without limits: 1000 W, 65.5 s to a wrap */
+    const uint64_t now_ns = fake_clocks_monotonic_ns();
+    const uint64_t due_ns = rapl_sample_due_ns(run.rapl);
+    assert_in_range(due_ns - now_ns, 32 * NS_PER_S, 33 * NS_PER_S);
+    assert_true(rapl_needs_sampler(run.rapl, 60 * NS_PER_S));
+    assert_false(rapl_needs_sampler(run.rapl, 10 * NS_PER_S));
+    fake_clocks_pass(30 * NS_PER_S);
+    assert_int_equal(rapl_sample_due_ns(run.rapl), due_ns);
+    assert_int_equal(rapl_sample(run.rapl), 0);
+    assert_int_equal(rapl_sample_due_ns(run.rapl), due_ns + 30 * NS_PER_S);
+}
+
+static void test_no_sample_is_due_where_nothing_reads(void **state) {
+    (void)state;
+    open_default();
+    assert_int_equal(rapl_sample_due_ns(run.rapl), 0);
+    assert_false(rapl_needs_sampler(run.rapl, 3600 * NS_PER_S));
+    rapl_sampler_hold(NULL);
+    rapl_sampler_release(NULL);
+    rapl_sampler_stop(NULL);
+}
+
+static void test_sample_is_due_after_a_second_at_the_earliest(void **state) {
+    (void)state;
+    struct rapl_options options = default_options();
+    add_machine();
+    options.max_power_uw = UINT64_C(1000000000000000);
+    open_with(&options);
+    /* 65.5 kJ at 4 kW, which no domain draws for long */
+    assert_in_range(rapl_sample_due_ns(run.rapl) - fake_clocks_monotonic_ns(), 8 * NS_PER_S,
+                    9 * NS_PER_S);
+}
+
+/* The real clock and the real thread. */
+static void test_sampler_reads_when_it_is_due(void **state) {
+    (void)state;
+    struct rapl_sampler *sampler = NULL;
+    tree_add_zone(run.tree, "intel-rapl:0", "package-0", 0, 2 * JOULE); /* wraps within 2 ms */
+    open_default();
+    fakes_end();
+    assert_int_equal(rapl_sample(run.rapl), 0);
+    assert_int_equal(rapl_sampler_start(run.rapl, &sampler), 0);
+    uint64_t before_ns = 0;
+    unsigned int samples = 0;
+    for (int i = 0; i < 100 && samples < 4; i++) {
+        usleep(50000);
+        rapl_sampler_hold(sampler);
+        const uint64_t due_ns = rapl_sample_due_ns(run.rapl);
+        rapl_sampler_release(sampler);
+        samples += due_ns != before_ns;
+        before_ns = due_ns;
+    }
+    rapl_sampler_stop(sampler);
+    assert_int_equal(samples, 4);
+}
+
 #define IN_TREE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void) {
@@ -1203,6 +1265,10 @@ int main(void) {
         IN_TREE(test_dies_that_differ_from_the_start_were_never_one),
         cmocka_unit_test(test_sources_have_names),
         cmocka_unit_test(test_watts_from_a_milliwatt_to_a_gigawatt),
+        IN_TREE(test_sample_is_due_before_a_wrap_can_hide),
+        IN_TREE(test_no_sample_is_due_where_nothing_reads),
+        IN_TREE(test_sample_is_due_after_a_second_at_the_earliest),
+        IN_TREE(test_sampler_reads_when_it_is_due),
     };
     return cmocka_run_group_tests_name("rapl", tests, NULL, NULL);
 }

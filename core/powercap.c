@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The counters that the kernel's powercap class shows (drivers/powercap/powercap_sys.c). */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ceiling.h"
@@ -76,8 +78,8 @@ static uint64_t read_largest_limit_uw(const struct powercap *powercap, const str
         format_path(zone, attribute, path, sizeof(path));
         int error = sysfs_load_number(powercap->options.root, path, &limit_uw);
         /* Files that are not there, and ENODATA, are how the kernel says that there is no such
-         * limit. */
-        if (error != 0 && error != -ENOENT && error != -ENODATA)
+         * limit; ENODEV, that the zone is going. */
+        if (error != 0 && !source_lost_zone(error) && error != -ENODATA)
             problems_raise(problems, PROBLEM_LIMIT, error, path);
         if (error == 0 && limit_uw < CEILING_LIMIT_BELOW_UW && limit_uw > largest_uw)
             largest_uw = limit_uw;
@@ -96,11 +98,24 @@ static uint64_t decide_ceiling_uw(const struct powercap *powercap, const struct 
     return ceiling_decide_uw(kind, 0, read_largest_limit_uw(powercap, &zone->zone, problems));
 }
 
+/* Whether the class still has the entry, wherever it leads. */
+static bool is_listed(const struct powercap *powercap, const char *id) {
+    struct stat status;
+    const int class = sysfs_open_folder(powercap->options.root, CLASS);
+    const bool listed = class >= 0 && fstatat(class, id, &status, AT_SYMLINK_NOFOLLOW) == 0;
+    if (class >= 0)
+        close(class);
+    return listed;
+}
+
 /* A name that cannot be read is told of with what stands in its way: a link that leads nowhere,
- * or the file itself. */
+ * or the file itself. A zone that the driver takes away between the listing and the look at it has
+ * no fault. */
 static void raise_name(const struct powercap *powercap, const struct zone *zone, const char *path,
                        struct problems *problems) {
     char folder[512];
+    if (source_lost_zone(zone->error) && !is_listed(powercap, zone->id))
+        return;
     snprintf(folder, sizeof(folder), CLASS "/%s", zone->id);
     int fd = zone->error == -ENOENT ? sysfs_open_folder(powercap->options.root, folder) : 0;
     if (fd == -ENOENT)

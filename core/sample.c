@@ -43,14 +43,15 @@ static void note_errors(struct rapl *rapl) {
     }
 }
 
-/* A zone that goes takes its sub-zones with it: those are not told of. */
+/* A zone that goes takes its sub-zones with it, and returns a moment before them: those are not
+ * told of. */
 static void note_gone(struct rapl *rapl, const struct series *series) {
     if (!discovery_lost_series(rapl, series))
         return;
     for (size_t i = 0; i < rapl->binding.series_count; i++) {
         const struct series *parent = rapl->binding.series[i];
         if (parent != series && strcmp(parent->name, series->parent) == 0 &&
-            discovery_lost_series(rapl, parent))
+            (parent->returned || discovery_lost_series(rapl, parent)))
             return;
     }
     const bool in_total = series->sum == rapl->binding.sums[0] && series->sum->selected;

@@ -33,6 +33,7 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
     const struct counter_step step =
         counter_advance(&series->counter, &series->traits, reading, slept_ns);
     series->reads = step.outcome != COUNTER_FAILED;
+    series->returned = series->reads && was_in_gap;
     series->has_read = series->has_read || series->reads;
     series->ticks += step.ticks;
     series->slept = series->slept || slept_ns > 0;

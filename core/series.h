@@ -42,13 +42,14 @@ struct series {
     struct mark power;
     struct mark summed; /* the same for its part of the sum */
 
-    bool reads;  /* at the last sample */
-    bool lost;   /* in this interval: energy went by uncounted */
-    bool slept;  /* since it was last reported */
-    bool joined; /* in this interval: its first reading, or the first after it had gone */
-    bool apart;  /* it was silent when the span of the sum's power began anew for the others */
-    bool left;   /* in this interval: it read before, and discovery no longer finds it */
-    bool gone;   /* discovery no longer finds it */
+    bool reads;    /* at the last sample */
+    bool returned; /* at the last sample: it reads again */
+    bool lost;     /* in this interval: energy went by uncounted */
+    bool slept;    /* since it was last reported */
+    bool joined;   /* in this interval: its first reading, or the first after it had gone */
+    bool apart;    /* it was silent when the span of the sum's power began anew for the others */
+    bool left;     /* in this interval: it read before, and discovery no longer finds it */
+    bool gone;     /* discovery no longer finds it */
 };
 
 /* Takes its part of a sample. Counts what happened in health; returns the outcome. */

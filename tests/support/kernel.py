@@ -2,6 +2,7 @@
 """In a guest of tests/vm: its drivers, its CPUs, and what its counters truly count."""
 import os
 import subprocess
+import threading
 import time
 
 import execd
@@ -111,13 +112,34 @@ class Watch:
             report = self.ask()
         return report
 
+    def ask_during(self, action, *arguments, every=0.2):
+        """Reports while a thread of its own does the action, and one after it; the last one."""
+        failures = []
+
+        def act():
+            try:
+                action(*arguments)
+            except Exception as failure:  # pylint: disable=broad-except
+                failures.append(failure)
+
+        thread = threading.Thread(target=act)
+        thread.start()
+        while thread.is_alive():
+            self.ask()
+            thread.join(every)
+        if failures:
+            raise failures[0]
+        return self.ask()
+
     def reports(self):
         return [report for before, after, report in self.asked]
 
-    def check_energy(self, identity, watts, first=0, last=-1, unit_joules=0.0):
-        """The energy between two of the reports is that of the watts."""
+    def check_energy(self, identity, watts, first=0, last=-1, unit_joules=0.0, kept=None):
+        """The energy between two of the reports is that of the watts. kept: the report that tells
+        how much it was at the first, where that one took a new baseline and says nothing."""
         began, ended = self.asked[first], self.asked[last]
-        joules = ended[2][identity]["energy_joules"] - began[2][identity]["energy_joules"]
+        start = self.asked[first if kept is None else kept][2]
+        joules = ended[2][identity]["energy_joules"] - start[identity]["energy_joules"]
         update = self.UPDATE_SECONDS
         least = 0.99 * watts * (ended[0] - began[1] - update) - unit_joules
         most = 1.01 * watts * (ended[1] - began[0] + update) + unit_joules
@@ -135,3 +157,42 @@ class Watch:
                 if power is not None and abs(power - true) > tolerance * true:
                     raise AssertionError("report %d: %s is %.3f W, not %.3f W" %
                                          (index, identity, power, true))
+
+    def check_each_power(self, watts):
+        """Of these identities and of total, every power that a report shows is the true one: the
+        lateness of the reads, which lay between prompt and report, is all that it may be off."""
+        late = {}
+        for index, (before, after, report) in enumerate(self.asked):
+            members = [identity for identity in report
+                       if identity.startswith(("domain=package", "domain=dram"))]
+            true = {**watts, "domain=total": sum(watts[member] for member in members)}
+            for identity in true:
+                late[identity] = max(late.get(identity, 0), after - before)
+                power = report.power(identity) if identity in report else None
+                if power is None:
+                    continue
+                if index > 0:
+                    span = before - self.asked[index - 1][1]
+                    off = 0.01 + (2 * late[identity] + self.UPDATE_SECONDS) / span
+                    if abs(power - true[identity]) > off * true[identity]:
+                        raise AssertionError("report %d: %s is %.3f W, not %.3f W +- %.1f %%" %
+                                             (index, identity, power, true[identity], 100 * off))
+                late[identity] = after - before
+
+    def check_energies(self):
+        """No energy ever falls, and total has that of its members, gone or not."""
+        last = {}
+        for index, report in enumerate(self.reports()):
+            for identity in report:
+                if "energy_joules" not in report[identity]:
+                    continue
+                energy_uj = report.energy_uj(identity)
+                if energy_uj < last.get(identity, 0):
+                    raise AssertionError("report %d: %s falls to %d uJ" %
+                                         (index, identity, energy_uj))
+                last[identity] = energy_uj
+            total_uj = sum(energy_uj for identity, energy_uj in last.items()
+                           if identity.startswith(("domain=package", "domain=dram")))
+            if "domain=total" in report and total_uj != last["domain=total"]:
+                raise AssertionError("report %d: total is %d uJ, its members %d uJ" %
+                                     (index, last["domain=total"], total_uj))

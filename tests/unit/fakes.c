@@ -31,6 +31,8 @@ static struct {
     uint64_t slept_ns;
     int openat2_error;
     uint32_t openat2_failures;
+    const char *path;
+    void (*change)(void);
     bool counts_memory;
     int memory_left;
     bool memory_failed;
@@ -95,6 +97,11 @@ void fake_openat2_fails(int error, uint32_t times) {
     fakes.openat2_failures = times;
 }
 
+void fake_before_openat2(const char *path, void (*change)(void)) {
+    fakes.path = path;
+    fakes.change = change;
+}
+
 long __wrap_syscall(long number, ...) {
     va_list arguments;
     va_start(arguments, number);
@@ -108,6 +115,12 @@ long __wrap_syscall(long number, ...) {
             fakes.openat2_failures--;
         errno = fakes.openat2_error;
         return -1;
+    }
+    if (number == SYS_openat2 && fakes.change != NULL &&
+        strcmp((const char *)second, fakes.path) == 0) {
+        void (*const change)(void) = fakes.change;
+        fakes.change = NULL;
+        change();
     }
     return __real_syscall(number, first, second, third, fourth);
 }

@@ -30,6 +30,9 @@ uint64_t fake_clocks_monotonic_ns(void);
 #define FAKE_ALWAYS UINT32_MAX
 void fake_openat2_fails(int error, uint32_t times);
 
+/* Before the next openat2 of this path, what makes the world another one. */
+void fake_before_openat2(const char *path, void (*change)(void));
+
 /* Of the allocations from here on, the one with this index fails (0: the next); -1: none. */
 void fake_memory_fails_at(int index);
 /* Whether it has. */

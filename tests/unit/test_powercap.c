@@ -374,6 +374,25 @@ static void test_link_that_leads_nowhere_is_told_as_such(void **state) {
     expect_nothing_told();
 }
 
+static void drop_package_1(void) {
+    tree_drop_zone(bench.tree, "intel-rapl:1");
+}
+
+/* The listing is older than the look: the driver was unloaded, or the CPUs went, in between. */
+static void test_zone_that_goes_while_it_is_looked_at_has_no_fault(void **state) {
+    const struct tree *tree = *state;
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 1, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:1", "package-1", 1, RANGE_61_UJ);
+    fake_before_openat2("sys/class/powercap/intel-rapl:1/name", drop_package_1);
+    assert_int_equal(discover(), 1);
+    assert_true(zone("intel-rapl:0")->identified);
+    assert_false(zone("intel-rapl:1")->identified);
+    expect_nothing_told();
+    assert_int_equal(discover(), 1);
+    assert_int_equal(bench.source->zone_count, 1);
+    expect_nothing_told();
+}
+
 static void test_entry_that_is_no_folder(void **state) {
     const struct tree *tree = *state;
     tree_write(tree, "sys/class/powercap/intel-rapl:0", "text\n");
@@ -567,6 +586,7 @@ int main(void) {
         IN_TREE(test_zone_without_a_name_is_left_out),
         IN_TREE(test_sub_zone_without_its_parent_is_left_out),
         IN_TREE(test_link_that_leads_nowhere_is_told_as_such),
+        IN_TREE(test_zone_that_goes_while_it_is_looked_at_has_no_fault),
         IN_TREE(test_entry_that_is_no_folder),
         IN_TREE(test_range_that_cannot_be_told_leaves_no_modulus),
         IN_TREE(test_range_of_zero_is_told_in_words),

@@ -588,6 +588,33 @@ static void test_zone_that_is_removed_and_returns_continues(void **state) {
     expect_nothing_told();
 }
 
+/* The driver adds a package before its sub-zones, and a look can fall in between. */
+static void test_sub_zones_that_return_after_their_package_are_not_told_of(void **state) {
+    (void)state;
+    open_machine();
+    tree_set(run.tree, PACKAGE, "energy_uj", FAKE_ERRNO, ENODEV);
+    tree_set(run.tree, CORE, "energy_uj", FAKE_ERRNO, ENODEV);
+    tree_set(run.tree, DRAM, "energy_uj", FAKE_ERRNO, ENODEV);
+    tree_drop_zone(run.tree, CORE);
+    tree_drop_zone(run.tree, DRAM);
+    tree_drop_zone(run.tree, PACKAGE);
+    report_after(1);
+    (void)next_problem("package-0 has gone");
+    expect_nothing_told();
+    tree_add_zone(run.tree, PACKAGE, "package-0", 1010 * JOULE, RANGE_61_UJ);
+    report_after(1);
+    expect_energy_of("package-0", 10);
+    expect_silence("package-0/dram");
+    assert_true(next_problem("package-0 has gone").over);
+    expect_nothing_told();
+    tree_add_zone(run.tree, DRAM, "dram", 3002 * JOULE, RANGE_15_UJ);
+    report_after(1);
+    expect_energy_of("package-0/dram", 2);
+    /* That one has not come with the others. */
+    (void)next_problem("package-0/core has gone");
+    expect_nothing_told();
+}
+
 static void test_zone_without_counter_from_the_start_is_no_member(void **state) {
     (void)state;
     add_machine();
@@ -1237,6 +1264,7 @@ int main(void) {
         IN_TREE(test_failing_zone_leaves_itself_and_the_total_out),
         IN_TREE(test_gap_in_which_a_wrap_may_hide_adds_nothing),
         IN_TREE(test_zone_that_is_removed_and_returns_continues),
+        IN_TREE(test_sub_zones_that_return_after_their_package_are_not_told_of),
         IN_TREE(test_zone_without_counter_from_the_start_is_no_member),
         IN_TREE(test_mmio_takes_over_when_the_counter_goes),
         IN_TREE(test_mmio_takes_over_from_a_counter_that_is_listed_still),

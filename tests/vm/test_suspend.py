@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: MIT
+"""The machine sleeps: suspend to RAM in the kernel's test mode, /sys/power/pm_test "core".
+
+That is the kernel's whole way down and up but for the firmware: tasks are frozen, package 1 goes
+with its CPUs and returns, the clocks stop, and CLOCK_BOOTTIME is put ahead of CLOCK_MONOTONIC by
+the time asleep, to a second or so. What does less here: a real S3 ("mem", woken by
+rtc0's wakealarm) sleeps and returns, but what is read of the guest's root after it hangs, probably
+as QEMU has reset the virtio device below; s2idle ("freeze") with the same alarm never woke;
+pm_test "processors" stops no clock, and "core" is not to be had with "freeze".
+"""
+import os
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import execd  # noqa: E402
+import guest  # noqa: E402
+import kernel  # noqa: E402
+
+MACHINE = guest.Machine()
+
+FIRST, SECOND = (
+    {"domain=psys" if package == 0 else "domain=psys,package_id=1",
+     *("domain=%s,package_id=%d" % (domain, package)
+       for domain in ("package", "core", "uncore", "dram"))} for package in (0, 1))
+TOTAL = "domain=total"
+HEALTH = "rapl_health,source=powercap"
+COUNTS = "zones", "wraps", "resets", "gaps"
+
+SLEEP_SECONDS = 3
+
+
+def ahead_seconds():
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
+
+
+def sleep():
+    """Suspends the machine, and gives how long its clocks say that it slept."""
+    before = ahead_seconds()
+    kernel.write("/sys/module/suspend/parameters/pm_test_delay", SLEEP_SECONDS)
+    kernel.write("/sys/power/pm_test", "core")
+    kernel.write("/sys/power/state", "mem")
+    return ahead_seconds() - before
+
+
+class Suspend(unittest.TestCase):
+    def setUp(self):
+        with open("/sys/power/pm_test", encoding="ascii") as file:
+            self.assertIn("core", file.read())
+
+    def sleep_once(self, program):
+        """Reports before and after a sleep: (watch, index of the first after it)."""
+        watch = kernel.Watch(program)
+        watch.ask_for(0.8, every=0.2)
+        self.assertGreater(sleep(), 1)
+        woke = len(watch.asked)
+        watch.ask_for(1.6, every=0.2)
+        # Of package 1 the open files tell that it has gone, and it is looked for at the next.
+        for report in watch.reports()[:woke] + watch.reports()[woke + 2:]:
+            self.assertEqual(FIRST | SECOND | {TOTAL, HEALTH}, set(report))
+        return watch, woke
+
+    def check(self, watch):
+        """What holds whatever the counters did meanwhile; the true watts."""
+        watts = kernel.true_watts(watch.reports()[0])
+        self.assertEqual(FIRST | SECOND | {TOTAL}, set(watts))
+        watch.check_energies()
+        # That of the time asleep would be far off: of the span, only what was awake is known.
+        watch.check_each_power({identity: watts[identity] for identity in FIRST | SECOND})
+        for identity in watts:
+            self.assertIsNotNone(watch.reports()[-1].power(identity), identity)
+        return watts
+
+    def check_no_power(self, watch, woke):
+        """Not of the time asleep, the first time that a zone speaks again."""
+        spoken = set()
+        for report in watch.reports()[woke:]:
+            for identity in (FIRST | SECOND | {TOTAL}) & set(report) - spoken:
+                self.assertIsNone(report.power(identity), identity)
+                spoken.add(identity)
+        self.assertEqual(FIRST | SECOND | {TOTAL}, spoken)
+
+    def test_counters_that_went_on_are_counted(self):
+        with execd.Execd("--health=yes") as program:
+            watch, woke = self.sleep_once(program)
+            messages = program.messages()
+        watts = self.check(watch)
+        self.assertLessEqual(FIRST, set(watch.reports()[woke]))
+        self.check_no_power(watch, woke)
+        for identity, true in watts.items():
+            with self.subTest(identity):
+                watch.check_energy(identity, true)
+        health = watch.reports()[-1][HEALTH]
+        self.assertEqual((10, 0, 0, 5), tuple(health[name] for name in COUNTS))
+        for message in messages:
+            self.assertRegex(message, "(package|psys)-1 has gone")
+
+    def test_counters_that_started_again_add_nothing(self):
+        """As those of many machines do in S3."""
+        kernel.load_registers(restart_on_resume=1)
+        self.addCleanup(kernel.load_registers)
+        with execd.Execd("--health=yes") as program:
+            watch, woke = self.sleep_once(program)
+            messages = program.messages()
+        watts = self.check(watch)
+        self.assertEqual({HEALTH}, set(watch.reports()[woke]))
+        for identity, true in watts.items():
+            with self.subTest(identity):
+                back = next(index for index in range(woke, len(watch.asked))
+                            if identity in watch.reports()[index])
+                watch.check_energy(identity, true, 0, woke - 1)
+                if identity != TOTAL:  # of which the members began anew one after the other
+                    watch.check_energy(identity, true, back - 1, kept=woke - 1)
+        health = watch.reports()[-1][HEALTH]
+        self.assertEqual((10, 0, 10, 5), tuple(health[name] for name in COUNTS))
+        for message in messages:
+            self.assertRegex(message, "(package|psys)-1 has gone")
+
+    def test_a_package_that_is_offline_meanwhile(self):
+        """Nor is the time asleep in the power of one that had gone before, and returns after."""
+        self.addCleanup(kernel.set_online, True, 2, 3)
+        with execd.Execd("--health=yes") as program:
+            watch = kernel.Watch(program)
+            watch.ask_for(0.5, every=0.25)
+            kernel.set_online(False, 2, 3)
+            watch.ask_for(0.5, every=0.25)
+            self.assertGreater(sleep(), 1)
+            woke = len(watch.asked)
+            watch.ask_for(0.5, every=0.25)
+            for report in watch.reports()[woke:]:
+                self.assertEqual(FIRST | {TOTAL, HEALTH}, set(report))
+            kernel.set_online(True, 2, 3)
+            watch.ask_for(1.5, every=0.25)
+        watts = self.check(watch)
+        self.check_no_power(watch, woke)
+        for identity, true in watts.items():
+            with self.subTest(identity):
+                watch.check_energy(identity, true)
+
+
+if __name__ == "__main__":
+    guest.main(MACHINE)

@@ -116,8 +116,8 @@ int msr_layout_refresh(struct msr_layout *layout) {
         if (error != 0)
             return error;
     }
-    if (count_online(layout, &mark_after) == topology.count && count == topology.count &&
-        mark == mark_after)
+    (void)count_online(layout, &mark_after);
+    if (count == topology.count && mark == mark_after)
         layout->online_mark = mark;
     return 1;
 }

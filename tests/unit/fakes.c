@@ -32,6 +32,7 @@ struct fake_register {
     unsigned int cpu;
     uint32_t address;
     int error;
+    bool late; /* the next read gives 0 */
     uint64_t value;
 };
 
@@ -112,6 +113,11 @@ void fake_msr_set(unsigned int cpu, uint32_t address, uint64_t value) {
     put_register(cpu, address, value, 0);
 }
 
+void fake_msr_set_late(unsigned int cpu, uint32_t address, uint64_t value) {
+    put_register(cpu, address, value, 0);
+    find_register(cpu, address)->late = true;
+}
+
 void fake_msr_fail(unsigned int cpu, uint32_t address, int error) {
     put_register(cpu, address, 0, error);
 }
@@ -142,7 +148,7 @@ static int msr_cpu(int file) {
 }
 
 static ssize_t read_register(unsigned int cpu, void *value, size_t size, uint32_t address) {
-    const struct fake_register *found = find_register(cpu, address);
+    struct fake_register *found = find_register(cpu, address);
     fakes.msr_reads++;
     errno = found == NULL ? EIO : found->error;
     if (size != sizeof(found->value))
@@ -152,6 +158,9 @@ static ssize_t read_register(unsigned int cpu, void *value, size_t size, uint32_
     if (errno != 0)
         return -1;
     memcpy(value, &found->value, size);
+    if (found->late)
+        memset(value, 0, size);
+    found->late = false;
     return (ssize_t)size;
 }
 

@@ -31,6 +31,8 @@ uint64_t fake_clocks_monotonic_ns(void);
  * which could not hold them, for they lie one apart. Once one is set, those that are not give EIO.
  */
 void fake_msr_set(unsigned int cpu, uint32_t address, uint64_t value);
+/* The next read gives 0, and those after it the value. */
+void fake_msr_set_late(unsigned int cpu, uint32_t address, uint64_t value);
 void fake_msr_fail(unsigned int cpu, uint32_t address, int error);
 /* Every read on it gives ENXIO. */
 void fake_msr_offline(unsigned int cpu, bool offline);

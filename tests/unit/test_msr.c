@@ -353,6 +353,19 @@ static void test_registers_that_are_not_there_or_stand_at_0(void **state) {
     expect_nothing_told();
 }
 
+/* It is looked at once more, some updates later. */
+static void test_counter_that_stands_at_0_for_a_moment(void **state) {
+    (void)state;
+    const struct msr_machine machine = make_laptop();
+    machine_set_all(&machine, UNCORE, 0);
+    fake_msr_set_late(0, PACKAGE, 5);
+    fake_msr_set_late(0, DRAM, 6);
+    open_source(&skylake, 0);
+    assert_int_equal(discover(), 1);
+    EXPECT_ZONES({"package-0", "cpu0/0x611"}, {"package-0/dram", "cpu0/0x619"});
+    expect_nothing_told();
+}
+
 static void test_counter_may_pass_through_0(void **state) {
     (void)state;
     const struct msr_machine machine = make_laptop();
@@ -502,6 +515,22 @@ static void test_file_reads_again_once_its_cpu_is_back(void **state) {
         fake_msr_offline(cpu, false);
     assert_int_equal(discover(), 0);
     assert_int_equal(zone("package-0")->error, 0);
+    expect_nothing_told();
+}
+
+/* The list of online CPUs does not tell it yet. */
+static void test_cpus_that_go_before_the_list_does(void **state) {
+    (void)state;
+    (void)make_laptop();
+    open_source(&skylake, 0);
+    assert_int_equal(discover(), 1);
+    fake_msr_offline(0, true);
+    fake_msr_offline(1, true);
+    sample();
+    assert_int_equal(discover(), 1);
+    assert_string_equal(zone("package-0")->path, "dev/cpu/2/msr");
+    sample();
+    assert_int_equal(reading("package-0")->error, 0);
     expect_nothing_told();
 }
 
@@ -927,6 +956,7 @@ int main(void) {
         IN_TREE(test_cpus_that_are_offline_at_the_start),
         IN_TREE(test_only_32_bits_are_taken),
         IN_TREE(test_registers_that_are_not_there_or_stand_at_0),
+        IN_TREE(test_counter_that_stands_at_0_for_a_moment),
         IN_TREE(test_counter_may_pass_through_0),
         IN_TREE(test_core_at_0_counts_where_others_do),
         IN_TREE(test_amd_without_counters_of_cores),
@@ -935,6 +965,7 @@ int main(void) {
         IN_TREE(test_ceiling_of_amd_is_1000_watts),
         IN_TREE(test_sibling_takes_over),
         IN_TREE(test_file_reads_again_once_its_cpu_is_back),
+        IN_TREE(test_cpus_that_go_before_the_list_does),
         IN_TREE(test_package_goes_and_returns),
         IN_TREE(test_device_that_comes_late),
         IN_TREE(test_device_that_stays_away_is_told),

@@ -106,8 +106,12 @@ static enum rapl_severity judge(const struct problem *problem) {
     case PROBLEM_CLASS:
     case PROBLEM_NO_ZONES:
     case PROBLEM_MASKED:
+    case PROBLEM_MSR:
+    case PROBLEM_REGISTER:
     case PROBLEM_SELECTION:
         return RAPL_ERROR;
+    case PROBLEM_MODEL:
+        return problem->error == 0 ? RAPL_WARNING : RAPL_ERROR;
     case PROBLEM_ENERGY:
         return problem->error == -ENOENT ? RAPL_WARNING : RAPL_ERROR;
     case PROBLEM_SOURCE:

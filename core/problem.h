@@ -14,6 +14,9 @@
 #define ZONE_WITHOUT_PARENT (-ENOLINK)
 /* Error of a range that no counter can have. */
 #define ZONE_WITHOUT_RANGE (-ERANGE)
+/* Errors of a processor: nothing is known of its maker, or it has no register that counts. */
+#define MODEL_WITHOUT_VENDOR (-ENOTSUP)
+#define MODEL_WITHOUT_REGISTERS (-ENODEV)
 
 enum problem_cause {
     /* States of discovery: raised anew by each, up to PROBLEM_NAME; what a zone lacks lasts. */
@@ -21,6 +24,9 @@ enum problem_cause {
     PROBLEM_CLASS,    /* sys/class/powercap cannot be opened */
     PROBLEM_NO_ZONES, /* it holds no RAPL zone */
     PROBLEM_MASKED,   /* a link of the class leads nowhere */
+    PROBLEM_MODEL,    /* the processor's registers are not known, or it has none */
+    PROBLEM_MSR,      /* the device of a CPU's registers cannot be opened */
+    PROBLEM_REGISTER, /* a register cannot be read, or stands at 0 */
     PROBLEM_NAME,     /* a zone's name cannot be read */
     PROBLEM_RANGE,    /* a zone's range cannot be read */
     PROBLEM_LIMIT,    /* a constraint holds no number */

@@ -81,6 +81,79 @@ static void word_energy_remedy(struct problems *problems, const struct problem *
     }
 }
 
+/* Of the files and registers below dev/cpu. */
+static void word_msr_remedy(struct problems *problems, const struct problem *problem) {
+    static const char other_source[] = "Source \"auto\" (collectd) or --source=auto (rapl-execd)";
+    /* Only msr_safe judges a read; msr does it when it is opened (arch/x86/kernel/msr.c). */
+    const bool is_listed =
+        problem->cause != PROBLEM_MSR && strstr(problem->subject, "msr_safe") != NULL;
+    char *text = problems->remedy;
+    const size_t size = sizeof(problems->remedy);
+    switch (problem->error) {
+    case -ENOENT:
+        snprintf(text, size,
+                 "containers, and units with PrivateDevices=, hide the folder dev/cpu; else load "
+                 "the driver: sudo modprobe msr");
+        break;
+    case -EACCES:
+    case -EPERM:
+        if (is_listed)
+            snprintf(text, size,
+                     "the list of msr_safe does not allow this register: add it there, and load "
+                     "the list: sudo sh -c 'cat LIST > /dev/cpu/msr_allowlist'");
+        else if (problems->withheld != NULL)
+            snprintf(text, size, "%s", problems->withheld);
+        else if (geteuid() == 0)
+            snprintf(text, size,
+                     "root lacks %s here; where a unit's CapabilityBoundingSet= or DevicePolicy= "
+                     "withholds it, add it there; in a container: docker run --privileged",
+                     problem->error == -EPERM ? "CAP_SYS_RAWIO, or the right to the device"
+                                              : "CAP_DAC_READ_SEARCH");
+        else
+            snprintf(text, size,
+                     "it takes root, or two capabilities of a file that one group alone may run "
+                     "(README, Privileges): sudo setcap cap_dac_read_search,cap_sys_rawio=p "
+                     "/usr/bin/rapl-execd");
+        break;
+    case -ENXIO:
+    case -ENODEV:
+        snprintf(text, size,
+                 "its CPU is offline, and no other shows these counters; they are looked for "
+                 "again as CPUs come online");
+        break;
+    case -EMFILE:
+        word_file_limit(problems);
+        break;
+    case 0:
+    case -EIO:
+        if (problems->is_virtual)
+            snprintf(text, size,
+                     "this is a virtual machine, and its hypervisor shows no such counters: "
+                     "measure on its host");
+        else
+            snprintf(text, size, "the processor does not count there: set %s", other_source);
+        break;
+    default:
+        snprintf(text, size, "see what is there: ls -lR %s/dev/cpu", problems_root(problems));
+        break;
+    }
+}
+
+static void word_model_remedy(struct problems *problems, const struct problem *problem) {
+    const char *text =
+        "if the watts look wrong, use powercap or perf: Source (collectd) or --source "
+        "(rapl-execd)";
+    if (problem->error == MODEL_WITHOUT_REGISTERS)
+        text = "powercap shows those that it has elsewhere: sudo modprobe intel_rapl_tpmi";
+    else if (problem->error == MODEL_WITHOUT_VENDOR)
+        text = "use powercap or perf: Source (collectd) or --source (rapl-execd)";
+    snprintf(problems->remedy, sizeof(problems->remedy), "%s", text);
+}
+
+static bool is_msr(const struct problem *problem) {
+    return strncmp(problem->subject, "dev/cpu/", strlen("dev/cpu/")) == 0;
+}
+
 static void word_no_zones_remedy(struct problems *problems) {
     const char *text = "load the driver: sudo modprobe intel_rapl_msr";
     if (problems->is_virtual && problems->has_driver)
@@ -143,8 +216,18 @@ void problem_word_remedy(struct problems *problems, const struct problem *proble
     case PROBLEM_SELECTION:
         snprintf(text, size, "see the names that patterns are held against: rapl-execd --check");
         break;
+    case PROBLEM_MODEL:
+        word_model_remedy(problems, problem);
+        break;
+    case PROBLEM_MSR:
+    case PROBLEM_REGISTER:
+        word_msr_remedy(problems, problem);
+        break;
     case PROBLEM_ENERGY:
-        word_energy_remedy(problems, problem);
+        if (is_msr(problem))
+            word_msr_remedy(problems, problem);
+        else
+            word_energy_remedy(problems, problem);
         break;
     case PROBLEM_GONE:
     case PROBLEM_GONE_FROM_TOTAL:
@@ -205,6 +288,22 @@ void problem_word_reason(struct problems *problems, const struct problem *proble
     case PROBLEM_SELECTION:
         snprintf(text, size, "no zone is selected: %s", what);
         break;
+    case PROBLEM_MODEL:
+        if (problem->error == MODEL_WITHOUT_VENDOR)
+            snprintf(text, size, "no registers are known of a processor whose maker is %s", what);
+        else if (problem->error == MODEL_WITHOUT_REGISTERS)
+            snprintf(text, size, "%s counts energy in no registers of the CPU", what);
+        else
+            snprintf(text, size, "%s is not known: its registers were probed", what);
+        break;
+    case PROBLEM_REGISTER:
+        if (problem->error == 0) {
+            snprintf(text, size, "%s/%s%s reads 0: there is no energy counter", root, what, others);
+            break;
+        }
+        snprintf(text, size, "%s/%s%s: %s", root, what, others, error);
+        break;
+    case PROBLEM_MSR:
     case PROBLEM_ENERGY:
         snprintf(text, size, "%s/%s%s: %s", root, what, others, error);
         break;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -25,6 +26,16 @@ void *__wrap_realloc(void *memory, size_t size);
 char *__real_strdup(const char *text);
 char *__wrap_strdup(const char *text);
 
+#define FAKE_CPUS 2048
+
+struct fake_register {
+    unsigned int cpu;
+    uint32_t address;
+    int error;
+    bool late; /* the next read gives 0 */
+    uint64_t value;
+};
+
 static struct {
     bool clocks_stopped;
     uint64_t awake_ns;
@@ -33,6 +44,10 @@ static struct {
     uint32_t openat2_failures;
     const char *path;
     void (*change)(void);
+    struct fake_register *registers; /* as set: the last one of an address counts */
+    size_t register_count;
+    bool msr_offline[FAKE_CPUS];
+    size_t msr_reads;
     bool counts_memory;
     int memory_left;
     bool memory_failed;
@@ -76,8 +91,86 @@ int __wrap_clock_gettime(clockid_t id, struct timespec *now) {
 
 /* --- files ----------------------------------------------------------------------------------- */
 
+static struct fake_register *find_register(unsigned int cpu, uint32_t address) {
+    for (size_t i = 0; i < fakes.register_count; i++) {
+        if (fakes.registers[i].cpu == cpu && fakes.registers[i].address == address)
+            return &fakes.registers[i];
+    }
+    return NULL;
+}
+
+static void put_register(unsigned int cpu, uint32_t address, uint64_t value, int error) {
+    struct fake_register *found = find_register(cpu, address);
+    if (found == NULL) {
+        fakes.registers =
+            __real_realloc(fakes.registers, (fakes.register_count + 1) * sizeof(*fakes.registers));
+        if (fakes.registers == NULL || cpu >= FAKE_CPUS)
+            abort();
+        found = &fakes.registers[fakes.register_count++];
+    }
+    *found = (struct fake_register){.cpu = cpu, .address = address, .value = value, .error = error};
+}
+
+void fake_msr_set(unsigned int cpu, uint32_t address, uint64_t value) {
+    put_register(cpu, address, value, 0);
+}
+
+void fake_msr_set_late(unsigned int cpu, uint32_t address, uint64_t value) {
+    put_register(cpu, address, value, 0);
+    find_register(cpu, address)->late = true;
+}
+
+void fake_msr_fail(unsigned int cpu, uint32_t address, int error) {
+    put_register(cpu, address, 0, error);
+}
+
+void fake_msr_offline(unsigned int cpu, bool offline) {
+    fakes.msr_offline[cpu] = offline;
+}
+
+size_t fake_msr_reads(void) {
+    return fakes.msr_reads;
+}
+
+/* The CPU whose registers an open file stands for; -1: it is another file. */
+static int msr_cpu(int file) {
+    char own[32];
+    char path[512];
+    unsigned int cpu = 0;
+    int end = 0;
+    snprintf(own, sizeof(own), "/proc/self/fd/%d", file);
+    const ssize_t length = readlink(own, path, sizeof(path) - 1);
+    if (length < 0)
+        return -1;
+    path[length] = '\0';
+    const char *tail = strstr(path, "/dev/cpu/");
+    if (tail == NULL || sscanf(tail, "/dev/cpu/%u/msr%n", &cpu, &end) != 1 || end == 0)
+        return -1;
+    return (int)cpu;
+}
+
+static ssize_t read_register(unsigned int cpu, void *value, size_t size, uint32_t address) {
+    struct fake_register *found = find_register(cpu, address);
+    fakes.msr_reads++;
+    errno = found == NULL ? EIO : found->error;
+    if (size != sizeof(found->value))
+        errno = EINVAL;
+    if (fakes.msr_offline[cpu])
+        errno = ENXIO;
+    if (errno != 0)
+        return -1;
+    memcpy(value, &found->value, size);
+    if (found->late)
+        memset(value, 0, size);
+    found->late = false;
+    return (ssize_t)size;
+}
+
 ssize_t __wrap_pread(int file, void *text, size_t size, off_t offset) {
     static const char mark[] = "errno ";
+    const int cpu = fakes.register_count > 0 ? msr_cpu(file) : -1;
+    if (cpu >= 0)
+        return read_register((unsigned int)cpu, text, size, (uint32_t)offset);
     ssize_t length = __real_pread(file, text, size, offset);
     if (length > (ssize_t)strlen(mark) && memcmp(text, mark, strlen(mark)) == 0) {
         errno = (int)strtol((const char *)text + strlen(mark), NULL, 10);
@@ -159,5 +252,6 @@ char *__wrap_strdup(const char *text) {
 }
 
 void fakes_end(void) {
+    free(fakes.registers);
     memset(&fakes, 0, sizeof(fakes));
 }

@@ -7,6 +7,7 @@
 #define RAPL_TEST_FAKES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define NS_PER_MS UINT64_C(1000000)
@@ -24,6 +25,19 @@ uint64_t fake_clocks_monotonic_ns(void);
 
 /* A file that holds "errno N" cannot be read, and N is why. */
 #define FAKE_ERRNO "errno %d\n"
+
+/*
+ * Registers of CPUs: a read of 8 bytes at an offset of a plain file .../dev/cpu/N/msr or msr_safe,
+ * which could not hold them, for they lie one apart. Once one is set, those that are not give EIO.
+ */
+void fake_msr_set(unsigned int cpu, uint32_t address, uint64_t value);
+/* The next read gives 0, and those after it the value. */
+void fake_msr_set_late(unsigned int cpu, uint32_t address, uint64_t value);
+void fake_msr_fail(unsigned int cpu, uint32_t address, int error);
+/* Every read on it gives ENXIO. */
+void fake_msr_offline(unsigned int cpu, bool offline);
+/* Reads so far. */
+size_t fake_msr_reads(void);
 
 /* The next calls of openat2 fail: ENOSYS and EPERM are a kernel, or a container's filter, without
  * it; EAGAIN is a rename somewhere in the system while it went through a "..". */

@@ -211,6 +211,13 @@ static void test_every_cause_has_words(void **state) {
         {PROBLEM_CLASS, -ENOENT, RAPL_ERROR, true},
         {PROBLEM_NO_ZONES, 0, RAPL_ERROR, true},
         {PROBLEM_MASKED, 0, RAPL_ERROR, true},
+        {PROBLEM_MODEL, 0, RAPL_WARNING, true},
+        {PROBLEM_MODEL, MODEL_WITHOUT_REGISTERS, RAPL_ERROR, true},
+        {PROBLEM_MODEL, MODEL_WITHOUT_VENDOR, RAPL_ERROR, true},
+        {PROBLEM_MSR, -ENOENT, RAPL_ERROR, true},
+        {PROBLEM_MSR, SYSFS_NOT_REGULAR, RAPL_ERROR, true},
+        {PROBLEM_REGISTER, 0, RAPL_ERROR, true},
+        {PROBLEM_REGISTER, -EIO, RAPL_ERROR, true},
         {PROBLEM_NAME, -ENOENT, RAPL_WARNING, true},
         {PROBLEM_RANGE, -ENOENT, RAPL_WARNING, true},
         {PROBLEM_LIMIT, -EBADMSG, RAPL_WARNING, true},
@@ -259,6 +266,55 @@ static void test_no_zones_are_explained_by_what_is_known(void **state) {
         expect_holds(problem.remedy, cases[i].holds);
         assert_null(strstr(problem.remedy, cases[i].lacks));
     }
+}
+
+/* What keeps from the registers, at each stage. */
+static void test_each_error_of_registers_has_its_remedy(void **state) {
+    static const struct {
+        enum problem_cause cause;
+        int error;
+        const char *subject;
+        const char *remedy;
+        const char *remedy_root; /* where it differs */
+    } cases[] = {
+        {PROBLEM_MSR, -ENOENT, "dev/cpu/0/msr", "sudo modprobe msr", NULL},
+        {PROBLEM_MSR, -EACCES, "dev/cpu/0/msr", "cap_dac_read_search,cap_sys_rawio=p",
+         "root lacks CAP_DAC_READ_SEARCH"},
+        {PROBLEM_MSR, -EPERM, "dev/cpu/0/msr", "cap_dac_read_search,cap_sys_rawio=p",
+         "root lacks CAP_SYS_RAWIO"},
+        {PROBLEM_MSR, -ENXIO, "dev/cpu/3/msr", "its CPU is offline", NULL},
+        {PROBLEM_MSR, -EMFILE, "dev/cpu/3/msr", "prlimit", NULL},
+        {PROBLEM_MSR, -EIO, "dev/cpu/0/msr", "the processor does not count there", NULL},
+        {PROBLEM_REGISTER, -EIO, "dev/cpu/0/msr: register 0x606", "the processor does not count",
+         NULL},
+        {PROBLEM_REGISTER, 0, "dev/cpu/0/msr: register 0x606", "the processor does not count",
+         NULL},
+        {PROBLEM_REGISTER, -EACCES, "dev/cpu/0/msr_safe: register 0x606", "msr_allowlist", NULL},
+        {PROBLEM_ENERGY, -EACCES, "dev/cpu/0/msr_safe", "msr_allowlist", NULL},
+        {PROBLEM_ENERGY, -EACCES, "dev/cpu/0/msr", "cap_sys_rawio", "root lacks"},
+        {PROBLEM_ENERGY, -EIO, "dev/cpu/0/msr", "the processor does not count", NULL},
+        {PROBLEM_ENERGY, -ENXIO, "dev/cpu/0/msr", "its CPU is offline", NULL},
+        {PROBLEM_ENERGY, -EMFILE, "dev/cpu/0/msr", "prlimit", NULL},
+    };
+    struct problems *problems = *state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const bool differs = geteuid() == 0 && cases[i].remedy_root != NULL;
+        problems_free(problems);
+        problems_raise(problems, cases[i].cause, cases[i].error, cases[i].subject);
+        const struct rapl_problem problem = next(problems);
+        expect_holds(problem.reason, cases[i].subject);
+        expect_holds(problem.remedy, differs ? cases[i].remedy_root : cases[i].remedy);
+        assert_null(strstr(problem.remedy, "powercap/"));
+    }
+    problems_free(problems);
+    problems->is_virtual = true;
+    problems_raise(problems, PROBLEM_REGISTER, 0, "dev/cpu/0/msr: register 0x606");
+    expect_holds(next(problems).remedy, "measure on its host");
+    problems->withheld = "NoNewPrivileges= has to be no";
+    problems_raise(problems, PROBLEM_MSR, -EACCES, "dev/cpu/0/msr");
+    assert_string_equal(next(problems).remedy, problems->withheld);
+    problems_raise(problems, PROBLEM_MSR, -EPERM, "dev/cpu/0/msr");
+    assert_string_equal(next(problems).remedy, problems->withheld);
 }
 
 static void test_privilege_that_was_withheld_is_the_remedy(void **state) {
@@ -388,6 +444,7 @@ int main(void) {
         TOLD(test_first_one_forward_names_max_power),
         TOLD(test_every_cause_has_words),
         TOLD(test_no_zones_are_explained_by_what_is_known),
+        TOLD(test_each_error_of_registers_has_its_remedy),
         TOLD(test_privilege_that_was_withheld_is_the_remedy),
         TOLD(test_root_stands_before_the_path),
         TOLD(test_world_readable_counters_are_never_the_remedy),

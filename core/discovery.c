@@ -108,6 +108,7 @@ int discovery_run(struct rapl *rapl) {
     int changed = choice_discover(&rapl->choice);
     rapl->source = choice_source(&rapl->choice);
     rapl->report.health.source = rapl->source->operations->name;
+    rapl->problems.module = rapl->source->operations->module;
     if (changed < 0) {
         rapl->discovered_ns = 0; /* at the next report again */
         return changed;

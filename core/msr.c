@@ -367,8 +367,11 @@ static void msr_close(struct source *source) {
 }
 
 struct source *msr_open(const struct source_options *options) {
-    static const struct source_operations operations = {
-        .name = "msr", .discover = msr_discover, .sample = msr_sample, .close = msr_close};
+    static const struct source_operations operations = {.name = "msr",
+                                                        .module = "msr",
+                                                        .discover = msr_discover,
+                                                        .sample = msr_sample,
+                                                        .close = msr_close};
     struct msr *msr = calloc(1, sizeof(*msr));
     if (msr == NULL)
         return NULL;

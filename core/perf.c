@@ -19,8 +19,11 @@ static void perf_close(struct source *source) {
 }
 
 struct source *perf_open(const struct source_options *options) {
-    static const struct source_operations operations = {
-        .name = "perf", .discover = perf_discover, .sample = perf_sample, .close = perf_close};
+    static const struct source_operations operations = {.name = "perf",
+                                                        .module = "rapl",
+                                                        .discover = perf_discover,
+                                                        .sample = perf_sample,
+                                                        .close = perf_close};
     (void)options;
     struct source *source = calloc(1, sizeof(*source));
     if (source != NULL)

@@ -360,6 +360,7 @@ static void powercap_close(struct source *source) {
 struct source *powercap_open(const struct source_options *options) {
     static const struct source_operations operations = {
         .name = "powercap",
+        .module = "intel_rapl_msr",
         .discover = powercap_discover,
         .sample = powercap_sample,
         .close = powercap_close,

@@ -62,6 +62,7 @@ struct problem {
 struct problems {
     const char *root;     /* shown before a path */
     const char *withheld; /* as in struct rapl_privilege */
+    const char *module;   /* of the kernel, that brings the counters; NULL: not known yet */
     bool is_virtual;      /* the machine is a virtual one */
     bool has_driver;      /* the powercap driver of RAPL is loaded */
     struct problem *list;

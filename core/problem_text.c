@@ -233,7 +233,8 @@ void problem_word_remedy(struct problems *problems, const struct problem *proble
     case PROBLEM_GONE_FROM_TOTAL:
         snprintf(text, size,
                  "it is looked for at every report; if its CPUs are online, load the driver: sudo "
-                 "modprobe intel_rapl_msr");
+                 "modprobe %s",
+                 problems->module != NULL ? problems->module : "intel_rapl_msr");
         break;
     case PROBLEM_JUMPED:
         snprintf(text, size, "if the machine can draw that much, set %s", power_options);

@@ -52,6 +52,7 @@ struct source {
 
 struct source_operations {
     const char *name;
+    const char *module; /* of the kernel, that brings its counters */
     /* How long it may go unread, whatever its counters' ranges are; 0: as long as those allow. */
     uint64_t longest_ns;
     /* Looks for zones. What is known and reads stays as it is. The error of every zone then tells

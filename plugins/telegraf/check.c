@@ -83,7 +83,8 @@ bool check_print(struct rapl *rapl, const char *rights) {
     const size_t readable = rapl_readable_count(rapl);
     struct rapl_problem problem;
     const char *reason = rapl_source_reason(rapl);
-    printf("source   %s, below %s\n", rapl_source_name(rapl), rapl_root(rapl));
+    printf("source   %s, below %s\n", readable > 0 ? rapl_source_name(rapl) : "none that reads",
+           rapl_root(rapl));
     if (reason[0] != '\0')
         printf("         %s\n", reason);
     printf("vendor   %s\n", rapl_vendor(rapl));

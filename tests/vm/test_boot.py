@@ -62,8 +62,7 @@ def processes_of(out):
 
 class BootTest(unittest.TestCase):
     def setUp(self):
-        # Not below /tmp, where the guest would not see it.
-        self.folder = tempfile.mkdtemp(prefix="rapl boot,", dir="/var/tmp")
+        self.folder = tempfile.mkdtemp(prefix="rapl boot,")
         self.addCleanup(shutil.rmtree, self.folder)
 
     def path(self, name):
@@ -212,7 +211,7 @@ class Verdicts(BootTest):
         self.assertIn("Usage: ", ended.errors)
 
     def test_a_folder_that_the_guest_does_not_see(self):
-        with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
             ended = run([BOOT, "true"], cwd=folder)
         self.assertEqual(2, ended.status)
         self.assertIn("without %s: change to another folder" % folder, ended.errors)

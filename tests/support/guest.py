@@ -9,10 +9,11 @@ Started on this machine, such a module boots the guest, in which it is started a
 tests run, and their TAP appears here.
 """
 import os
+import re
+import signal
 import subprocess
 import sys
 import tempfile
-import threading
 
 import tap
 
@@ -50,20 +51,24 @@ class Relay:
 
     def __init__(self):
         self.count = 0
+        self.failed = 0
         self.planned = None
 
     def run(self, stream):
         for line in stream:
             line = line.rstrip("\r\n")
-            if line.startswith("1.."):
-                self.planned = int(line[3:])
+            plan = re.fullmatch(r"1\.\.(\d+)", line)
+            if plan:
+                self.planned = int(plan[1])
                 continue
             if line.startswith(("ok ", "not ok ")):
                 self.count += 1
+                self.failed += line.startswith("not")
             self.say(line)
 
     def fail(self, name, why):
         self.count += 1
+        self.failed += 1
         self.say("not ok %d - %s: %s" % (self.count, name, why))
 
     @staticmethod
@@ -81,7 +86,7 @@ def complaints(log_path):
 
 
 def boot(machine, path, words):
-    """Runs the module at path in a guest; the number of failures it did not tell of itself."""
+    """Runs the module at path in a guest; its exit status: 0 if all went well there."""
     name = os.path.splitext(os.path.basename(path))[0]
     passed_on = {key: os.environ[key] for key in ("RAPL_BUILD", "RAPL_SLOW", "CI")
                  if key in os.environ}
@@ -91,27 +96,30 @@ def boot(machine, path, words):
     with tempfile.TemporaryDirectory(prefix="rapl-vm-") as out:
         process = subprocess.Popen(
             machine.command([sys.executable, path, *words], out, environment),
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace")
-        reader = threading.Thread(target=relay.run, args=(process.stdout,))
-        reader.start()
-        status = process.wait()
-        reader.join()
-        if relay.planned != relay.count:
-            relay.fail(name, "the guest ended after %d of its tests, with status %d" %
-                       (relay.count, status))
-        elif status > 1:
-            relay.fail(name, "the guest ended with status %d" % status)
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, encoding="utf-8", errors="replace")
+        try:
+            relay.run(process.stdout)
+            status = process.wait()
+        finally:
+            process.terminate()
+            process.wait()
         said = complaints(os.path.join(out, "console.log"))
-        if said:
-            for line in said:
-                relay.say("# " + line)
-            relay.fail(name, "the guest's kernel complained")
-            status = 1
+    if relay.planned != relay.count:
+        relay.fail(name, "the guest ended after %d of its tests, with status %d" %
+                   (relay.count, status))
+    elif status > 1 or status == 1 and not relay.failed:
+        relay.fail(name, "the guest ended with status %d" % status)
+    if said:
+        for line in said:
+            relay.say("# " + line)
+        relay.fail(name, "the guest's kernel complained")
     relay.say("1..%d" % relay.count)
-    return status
+    return 1 if relay.failed else 0
 
 
 def main(machine):
     if MARK in os.environ:
         tap.main()
+    # What is under way is unwound, so that the guest ends, too.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     sys.exit(boot(machine, os.path.abspath(sys.argv[0]), sys.argv[1:]))

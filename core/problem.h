@@ -4,6 +4,7 @@
 #define RAPL_PROBLEM_H
 
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,16 +15,22 @@
 #define ZONE_WITHOUT_PARENT (-ENOLINK)
 /* Error of a range that no counter can have. */
 #define ZONE_WITHOUT_RANGE (-ERANGE)
+/* Error of a counter that has never moved. */
+#define ZONE_COUNTS_NOTHING (-EUNATCH)
 
 enum problem_cause {
     /* States of discovery: raised anew by each, up to PROBLEM_NAME; what a zone lacks lasts. */
-    PROBLEM_ROOT,     /* the root cannot be opened */
-    PROBLEM_CLASS,    /* sys/class/powercap cannot be opened */
-    PROBLEM_NO_ZONES, /* it holds no RAPL zone */
-    PROBLEM_MASKED,   /* a link of the class leads nowhere */
-    PROBLEM_NAME,     /* a zone's name cannot be read */
-    PROBLEM_RANGE,    /* a zone's range cannot be read */
-    PROBLEM_LIMIT,    /* a constraint holds no number */
+    PROBLEM_ROOT,      /* the root cannot be opened */
+    PROBLEM_CLASS,     /* sys/class/powercap cannot be opened */
+    PROBLEM_NO_ZONES,  /* it holds no RAPL zone */
+    PROBLEM_MASKED,    /* a link of the class leads nowhere */
+    PROBLEM_NO_PMU,    /* there is no PMU that counts energy */
+    PROBLEM_NO_EVENTS, /* it counts none here */
+    PROBLEM_PMU_FILE,  /* a file of it does not say what it should */
+    PROBLEM_PERF,      /* an event of it cannot be opened */
+    PROBLEM_NAME,      /* a zone's name cannot be read */
+    PROBLEM_RANGE,     /* a zone's range cannot be read */
+    PROBLEM_LIMIT,     /* a constraint holds no number */
     PROBLEM_SELECTION,
     /* States of a sample. */
     PROBLEM_ENERGY, /* a counter cannot be read */
@@ -52,11 +59,14 @@ struct problem {
     bool tell_over; /* its end is to be told */
 };
 
+#define PROBLEM_PARANOID_UNKNOWN INT_MIN
+
 struct problems {
     const char *root;     /* shown before a path */
     const char *withheld; /* as in struct rapl_privilege */
     bool is_virtual;      /* the machine is a virtual one */
     bool has_driver;      /* the powercap driver of RAPL is loaded */
+    int perf_paranoid;    /* proc/sys/kernel/perf_event_paranoid when perf refused last */
     struct problem *list;
     size_t count;
     char reason[1024];

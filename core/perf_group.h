@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* Events of perf on one CPU that are read in one call: perf_event_open(2). */
+#ifndef RAPL_PERF_GROUP_H
+#define RAPL_PERF_GROUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rapl.h"
+
+#define PERF_GROUP_MAX 8
+
+struct perf_group {
+    int files[PERF_GROUP_MAX]; /* the first leads */
+    size_t count;
+    bool due; /* the owner's: it is to be read */
+    /* Of the last read. */
+    uint64_t counts[PERF_GROUP_MAX];
+    uint64_t time_ns; /* CLOCK_MONOTONIC in its middle */
+    int error;
+    /* Of the last one that went well. */
+    bool has_read;
+    uint64_t running_ns;
+    uint64_t end_ns;
+};
+
+/* Opens an event as the leader, or as one more of the group: -EINVAL where it cannot be that. What
+ * is not allowed is tried once more with the privilege. Negative errno. */
+int perf_group_add(struct perf_group *group, uint32_t type, uint64_t config, unsigned int cpu,
+                   const struct rapl_privilege *privilege);
+
+/*
+ * Reads all counts. -ENODEV: the events have not counted all the time since the last read. They do
+ * so no more once the last CPU of their package, or their PMU, has gone, and not even after it
+ * returned; what went by uncounted is not known then.
+ */
+int perf_group_read(struct perf_group *group);
+
+/* The same without a trace. */
+int perf_group_check(const struct perf_group *group);
+
+void perf_group_close(struct perf_group *group);
+
+#endif

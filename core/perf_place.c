@@ -100,7 +100,7 @@ int perf_place_identify(const struct perf_place *place, const char *event, bool 
             snprintf(name, sizeof(name), "psys-%d", place->package_id);
         return zone_identify(name, NULL, identity);
     }
-    if (place->die_id != RAPL_NO_ID && place->core_id == RAPL_NO_ID)
+    if (place->die_id != RAPL_NO_ID)
         snprintf(name, sizeof(name), "package-%d-die-%d", place->package_id, place->die_id);
     else
         snprintf(name, sizeof(name), "package-%d", place->package_id);

@@ -213,7 +213,7 @@ static int load_type(struct loading *loading) {
         error = SYSFS_OUT_OF_RANGE;
     /* The type is the lowest number that is free, and so the same again; the file is another. */
     if (error == 0 && fstat(file, &status) == 0)
-        loading->pmu->registration = (uint64_t)status.st_ino ^ (type << 32);
+        loading->pmu->registration = (uint64_t)status.st_ino;
     close(file);
     loading->pmu->type = (uint32_t)type;
     return error;

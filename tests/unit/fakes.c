@@ -266,6 +266,7 @@ static long open_event(const struct perf_event_attr *attributes, long pid, long 
 
 static ssize_t read_event(const struct fake_event *leader, uint64_t *values, size_t size) {
     size_t count = 3;
+    size_t left = 0; /* of those that are no members any more */
     fakes.reads++;
     if (leader->error == FAKE_END_OF_FILE)
         return 0;
@@ -275,16 +276,18 @@ static ssize_t read_event(const struct fake_event *leader, uint64_t *values, siz
     }
     for (uint32_t i = 0; i < fakes.opened; i++) {
         const struct fake_event *event = &fakes.events[i];
-        const bool member = event == leader ||
-                            (event->leader == leader->file && event->file >= 0 && !event->detached);
-        if (member && size >= (count + 1) * sizeof(*values))
+        if (event != leader && (event->leader != leader->file || event->file < 0))
+            continue;
+        if (event != leader && event->detached)
+            left++;
+        else if (size >= (count + 1) * sizeof(*values))
             values[count++] = event->count;
     }
     const uint64_t end_ns = leader->stopped_ns != 0 ? leader->stopped_ns : now_ns();
     values[0] = count - 3;
     values[1] = end_ns - leader->began_ns;
     values[2] = values[1] - leader->paused_ns;
-    return (ssize_t)(count * sizeof(*values));
+    return (ssize_t)((count + left) * sizeof(*values));
 }
 
 ssize_t __wrap_read(int file, void *buffer, size_t size) {

@@ -266,6 +266,24 @@ static void test_names_stay_when_cpus_go(void **state) {
     expect_names(names, COUNT_OF(names));
 }
 
+/* psys of the second package is psys-1, also while it is the only one. */
+static void test_psys_keeps_its_number(void **state) {
+    (void)state;
+    static const char *const names[] = {"psys-1"};
+    add_server();
+    add_event("power", "energy-psys", PSYS, SCALE);
+    assert_int_equal(discover(), 1);
+    set_online("0");
+    set_cpumask("0");
+    assert_int_equal(discover(), 1);
+    tree_remove(bench.tree, EVENTS "/energy-pkg");
+    tree_remove(bench.tree, EVENTS "/energy-ram");
+    set_online("2-3");
+    set_cpumask("2");
+    assert_int_equal(discover(), 1);
+    expect_names(names, COUNT_OF(names));
+}
+
 static void test_cores_of_amd(void **state) {
     (void)state;
     static const char *const names[] = {"package-0",
@@ -1156,6 +1174,7 @@ int main(void) {
         OVER(test_dies_of_amd_are_one_package),
         OVER(test_dies_of_a_counter_of_the_package_have_none),
         OVER(test_names_stay_when_cpus_go),
+        OVER(test_psys_keeps_its_number),
         OVER(test_cores_of_amd),
         OVER(test_cores_are_told_apart_by_their_dies),
         OVER(test_whole_joules_of_psys),

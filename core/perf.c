@@ -139,8 +139,11 @@ static void perf_sample(struct source *source) {
         struct perf_zone *zone = (struct perf_zone *)source->zones[i];
         struct reading *reading = &source->readings[i];
         reading->error = zone->group != NULL ? -ENODATA : zone->zone.error;
-        if (zone->group != NULL && zone->zone.wanted)
-            zone->zone.error = perf_zone_take(zone, reading);
+        if (zone->group == NULL || !zone->zone.wanted)
+            continue;
+        zone->zone.error = perf_zone_take(zone, reading);
+        if (reading->error == 0 && zone->group->interrupted)
+            zone->zone.epoch = ++perf->epoch;
     }
     part_from_sleep(perf, begin_ahead_ns);
 }

@@ -8,9 +8,14 @@
 
 #include "clock.h"
 
-/* perf's clock may tick with jiffies, of 10 ms at most, and run at a slightly other rate. */
-#define CLOCK_STEP_NS UINT64_C(20000000)
-#define CLOCK_RATE 100
+/*
+ * perf's clock runs at another rate than CLOCK_MONOTONIC, which is slewed, and where the TSC is not
+ * stable it is right to a tick alone (kernel/sched/clock.c). Without a TSC it is that of jiffies.
+ */
+#define CLOCK_STEP_NS UINT64_C(5000000)
+#define CLOCK_RATE 200
+#define JIFFY_NS UINT64_C(10000000)
+#define JIFFIES_UNIT_NS UINT64_C(1000000)
 
 static int open_event(struct perf_event_attr *attributes, unsigned int cpu, int leader) {
     const long fd = syscall(SYS_perf_event_open, attributes, -1L, (long)cpu, (long)leader,
@@ -69,21 +74,38 @@ static int read_contents(const struct perf_group *group, struct timed_contents *
      * left the group when their CPU went (kernel/events/core.c, perf_group_detach). */
     if ((size_t)length != size || now->contents.count != group->count)
         return -ENODEV;
-    if (!group->has_read)
-        return 0;
-    const uint64_t least_ns = now->begin_ns > group->end_ns ? now->begin_ns - group->end_ns : 0;
-    const uint64_t ran_ns = now->contents.times_ns[RUNNING] - group->running_ns;
-    const uint64_t allowed_ns = CLOCK_STEP_NS + least_ns / CLOCK_RATE;
-    if (now->contents.times_ns[RUNNING] < group->running_ns || ran_ns + allowed_ns < least_ns)
-        return -ENODEV;
     return 0;
+}
+
+/* Whether the events have run since the last read. */
+static bool ran_throughout(const struct perf_group *group, const struct timed_contents *now) {
+    const uint64_t running_ns = now->contents.times_ns[RUNNING];
+    const uint64_t least_ns = now->begin_ns > group->end_ns ? now->begin_ns - group->end_ns : 0;
+    const bool jiffies =
+        running_ns % JIFFIES_UNIT_NS == 0 && group->running_ns % JIFFIES_UNIT_NS == 0;
+    const uint64_t allowed_ns = CLOCK_STEP_NS + least_ns / CLOCK_RATE + (jiffies ? JIFFY_NS : 0);
+    return running_ns >= group->running_ns &&
+           running_ns - group->running_ns + allowed_ns >= least_ns;
+}
+
+/* Reads, and tells whether they were interrupted. */
+static int read_running(const struct perf_group *group, struct timed_contents *now,
+                        bool *interrupted) {
+    int error = read_contents(group, now);
+    *interrupted = error == 0 && group->has_read && !ran_throughout(group, now);
+    if (!*interrupted)
+        return error;
+    /* Those that go on do so from one read to the next. */
+    const uint64_t before_ns = now->contents.times_ns[RUNNING];
+    error = read_contents(group, now);
+    return error == 0 && now->contents.times_ns[RUNNING] <= before_ns ? -ENODEV : error;
 }
 
 int perf_group_read(struct perf_group *group) {
     struct timed_contents now;
     if (group->count == 0)
         return group->error = -ENODEV;
-    group->error = read_contents(group, &now);
+    group->error = read_running(group, &now, &group->interrupted);
     group->time_ns = now.begin_ns + (now.end_ns - now.begin_ns) / 2;
     if (group->error != 0)
         return group->error;
@@ -97,7 +119,8 @@ int perf_group_read(struct perf_group *group) {
 
 int perf_group_check(const struct perf_group *group) {
     struct timed_contents now;
-    return group->count > 0 ? read_contents(group, &now) : -ENODEV;
+    bool interrupted;
+    return group->count > 0 ? read_running(group, &now, &interrupted) : -ENODEV;
 }
 
 void perf_group_close(struct perf_group *group) {

@@ -19,6 +19,7 @@ struct perf_group {
     uint64_t counts[PERF_GROUP_MAX];
     uint64_t time_ns; /* CLOCK_MONOTONIC in its middle */
     int error;
+    bool interrupted; /* not all the time since the one before was counted */
     /* Of the last one that went well. */
     bool has_read;
     uint64_t running_ns;
@@ -31,13 +32,13 @@ int perf_group_add(struct perf_group *group, uint32_t type, uint64_t config, uns
                    const struct rapl_privilege *privilege);
 
 /*
- * Reads all counts. -ENODEV: the events have not counted all the time since the last read. They do
- * so no more once the last CPU of their package, or their PMU, has gone, and not even after it
- * returned; what went by uncounted is not known then.
+ * Reads all counts. -ENODEV: the events count no more, as they do once the last CPU of their
+ * package has gone, or their PMU, and not even after it returned. While they move to another CPU,
+ * for some ten milliseconds, they do not count either: they are interrupted then, and go on.
  */
 int perf_group_read(struct perf_group *group);
 
-/* The same without a trace. */
+/* Whether they count no more; leaves no trace. */
 int perf_group_check(const struct perf_group *group);
 
 void perf_group_close(struct perf_group *group);

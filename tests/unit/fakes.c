@@ -57,6 +57,7 @@ static struct {
     int openat2_error;
     uint32_t openat2_failures;
     bool has_perf;
+    bool perf_ticks;
     uint64_t perf_first;
     int perf_error;
     uint32_t perf_failures;
@@ -225,6 +226,10 @@ void fake_perf_read_fails(unsigned int cpu, int error) {
     }
 }
 
+void fake_perf_tick(void) {
+    fakes.perf_ticks = true;
+}
+
 static int refuse(uint64_t config, int leader) {
     if (fakes.perf_failures > 0) {
         if (fakes.perf_failures != FAKE_ALWAYS)
@@ -285,8 +290,11 @@ static ssize_t read_event(const struct fake_event *leader, uint64_t *values, siz
     }
     const uint64_t end_ns = leader->stopped_ns != 0 ? leader->stopped_ns : now_ns();
     values[0] = count - 3;
-    values[1] = end_ns - leader->began_ns;
+    /* It goes on from one read to the next, also where the clocks are stopped. */
+    values[1] = end_ns - leader->began_ns + (leader->stopped_ns == 0 ? fakes.reads : 0);
     values[2] = values[1] - leader->paused_ns;
+    if (fakes.perf_ticks)
+        values[2] -= values[2] % (10 * NS_PER_MS);
     return (ssize_t)((count + left) * sizeof(*values));
 }
 

@@ -50,6 +50,8 @@ uint32_t fake_perf_type(uint64_t config, unsigned int cpu);
 void fake_perf_add(uint64_t config, unsigned int cpu, int64_t ticks);
 /* The last CPU of the package goes: for good, its events stop and leave their groups. */
 void fake_perf_offline(unsigned int cpu);
+/* The times of events are those of a clock that ticks every 10 ms. */
+void fake_perf_tick(void);
 /* Its events did not run for that long; it leaves its group; reading the CPU's events fails. */
 void fake_perf_pause(unsigned int cpu, uint64_t ns);
 void fake_perf_detach(uint64_t config, unsigned int cpu);

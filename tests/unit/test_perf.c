@@ -557,23 +557,59 @@ static void test_event_that_dies_within_the_interval(void **state) {
     assert_int_equal(reading("power/energy-pkg@0")->error, 0);
 }
 
+/* As while they move to another CPU: what went by is not known, and they go on. */
 static void test_event_that_did_not_run_all_the_time(void **state) {
     (void)state;
     add_server();
     assert_int_equal(discover(), 1);
     sample();
+    const uint32_t epoch = zone("power/energy-pkg@2")->epoch;
     fake_clocks_pass(10 * NS_PER_S);
     fake_perf_pause(2, NS_PER_S);
+    assert_int_equal(discover(), 0);
+    sample();
+    assert_int_equal(reading("power/energy-pkg@2")->error, 0);
+    const uint32_t second = zone("power/energy-pkg@2")->epoch;
+    assert_true(second > epoch);
+    assert_true(zone("power/energy-ram@2")->epoch > epoch);
+    fake_clocks_pass(NS_PER_S);
+    fake_perf_pause(2, NS_PER_S / 50);
+    sample();
+    assert_true(zone("power/energy-pkg@2")->epoch > second);
+    assert_int_equal(fake_perf_opened(), 4);
+    /* a clock that is a little slow, or right to a tick */
+    const uint32_t other = zone("power/energy-pkg@0")->epoch;
+    fake_clocks_pass(10 * NS_PER_S);
+    fake_perf_pause(0, NS_PER_S / 25);
+    sample();
+    assert_int_equal(zone("power/energy-pkg@0")->epoch, other);
+    fake_clocks_pass(4 * NS_PER_MS);
+    fake_perf_pause(0, 4 * NS_PER_MS);
+    sample();
+    assert_int_equal(zone("power/energy-pkg@0")->epoch, other);
+    assert_int_equal(reading("power/energy-pkg@0")->error, 0);
+}
+
+/* Without a TSC, perf's clock is that of jiffies. */
+static void test_clock_of_jiffies(void **state) {
+    (void)state;
+    static const uint64_t spans_ms[] = {1, 8, 9, 13, 50, 7, 1000, 19, 19};
+    add_server();
+    fake_perf_tick();
+    assert_int_equal(discover(), 1);
+    sample();
+    const uint32_t epoch = zone("power/energy-pkg@2")->epoch;
+    for (size_t i = 0; i < COUNT_OF(spans_ms); i++) {
+        fake_clocks_pass(spans_ms[i] * NS_PER_MS + 12345);
+        sample();
+        assert_int_equal(reading("power/energy-pkg@2")->error, 0);
+        assert_int_equal(zone("power/energy-pkg@2")->epoch, epoch);
+    }
+    fake_perf_offline(2);
+    fake_clocks_pass(NS_PER_S);
+    fake_perf_add(PKG, 0, JOULE);
     sample();
     assert_int_equal(reading("power/energy-pkg@2")->error, -ENODEV);
-    /* a clock that is a little slow, or ticks with jiffies */
-    fake_clocks_pass(10 * NS_PER_S);
-    fake_perf_pause(0, NS_PER_S / 20);
-    sample();
-    assert_int_equal(reading("power/energy-pkg@0")->error, 0);
-    fake_clocks_pass(NS_PER_MS);
-    fake_perf_pause(0, NS_PER_MS);
-    sample();
     assert_int_equal(reading("power/energy-pkg@0")->error, 0);
 }
 
@@ -1190,6 +1226,7 @@ int main(void) {
         OVER(test_look_finds_dead_events),
         OVER(test_event_that_dies_within_the_interval),
         OVER(test_event_that_did_not_run_all_the_time),
+        OVER(test_clock_of_jiffies),
         OVER(test_group_that_lost_a_member),
         OVER(test_read_that_fails),
         OVER(test_pmu_that_is_registered_anew),

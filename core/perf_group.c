@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/perf_event.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -60,10 +61,10 @@ struct timed_contents {
     uint64_t end_ns;
 };
 
-static int read_contents(const struct perf_group *group, struct timed_contents *now) {
+static int read_once(const struct perf_group *group, struct timed_contents *now) {
     const size_t size = sizeof(uint64_t) * (3 + group->count);
     ssize_t length;
-    now->begin_ns = clock_monotonic_ns();
+    *now = (struct timed_contents){.begin_ns = clock_monotonic_ns()};
     do
         length = read(group->files[0], &now->contents, sizeof(now->contents));
     while (length < 0 && errno == EINTR);
@@ -75,6 +76,27 @@ static int read_contents(const struct perf_group *group, struct timed_contents *
     if ((size_t)length != size || now->contents.count != group->count)
         return -ENODEV;
     return 0;
+}
+
+/* Those that the kernel can have (NR_CPUS of x86). */
+#define CPUS_MAX 8192
+#define CPUS_SIZE CPU_ALLOC_SIZE(CPUS_MAX)
+
+/* Reads, from the CPU that it has to be; the thread then is back where it may run. */
+static int read_contents(const struct perf_group *group, struct timed_contents *now) {
+    unsigned long before[CPUS_MAX / 8 / sizeof(unsigned long)];
+    unsigned long there[CPUS_MAX / 8 / sizeof(unsigned long)] = {0};
+    if (!group->pinned)
+        return read_once(group, now);
+    CPU_SET_S(group->cpu, CPUS_SIZE, (cpu_set_t *)there);
+    if (sched_getaffinity(0, CPUS_SIZE, (cpu_set_t *)before) != 0)
+        return -errno;
+    /* EINVAL: it is offline, or a cpuset forbids it. */
+    if (sched_setaffinity(0, CPUS_SIZE, (cpu_set_t *)there) != 0)
+        return errno == EINVAL ? -ENODEV : -errno;
+    int error = read_once(group, now);
+    sched_setaffinity(0, CPUS_SIZE, (cpu_set_t *)before);
+    return error;
 }
 
 /* Whether the events have run since the last read. */

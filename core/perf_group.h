@@ -14,7 +14,12 @@
 struct perf_group {
     int files[PERF_GROUP_MAX]; /* the first leads */
     size_t count;
-    bool due; /* the owner's: it is to be read */
+    /* The owner's: it is to be read; and only from that CPU, whose counters the kernel may
+     * otherwise take for those of another die: PERF_EV_CAP_READ_ACTIVE_PKG (kernel/events/core.c,
+     * __perf_event_read_cpu) reads on the CPU of the caller, if that is in the same package. */
+    bool due;
+    bool pinned;
+    unsigned int cpu;
     /* Of the last read. */
     uint64_t counts[PERF_GROUP_MAX];
     uint64_t time_ns; /* CLOCK_MONOTONIC in its middle */

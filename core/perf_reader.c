@@ -155,19 +155,32 @@ static bool is_dead(const struct perf_reader *reader, const struct pmu *pmu) {
     return false;
 }
 
+static void place_groups(struct perf_reader *reader) {
+    for (size_t i = 0; i < reader->group_count; i++) {
+        reader->groups[i].cpu = reader->place.cpu;
+        reader->groups[i].pinned =
+            reader->place.die_id != RAPL_NO_ID && reader->place.core_id == RAPL_NO_ID;
+    }
+}
+
 int perf_reader_open(struct perf_reader *reader, const struct pmu *pmu,
                      const struct source_options *options, uint32_t *epoch,
                      struct problems *problems) {
     struct perf_group *group = NULL;
     int opened = 0;
+    place_groups(reader);
     if (is_dead(reader, pmu))
         close_groups(reader);
     reader->type = pmu->type;
     reader->registration = pmu->registration;
     for (size_t i = 0; i < reader->zone_count; i++) {
         struct perf_zone *zone = &reader->zones[i];
-        if (zone->group != NULL)
+        if (zone->group != NULL) {
+            /* It is there after all: it could not be read from a CPU that has gone. */
+            if (source_lost_zone(zone->zone.error))
+                zone->zone.error = 0;
             continue;
+        }
         zone->zone.told = false;
         zone->zone.error = open_zone(reader, zone, &options->privilege, &group);
         if (zone->zone.error != 0) {
@@ -179,6 +192,7 @@ int perf_reader_open(struct perf_reader *reader, const struct pmu *pmu,
         zone->counts = false;
         opened = 1;
     }
+    place_groups(reader);
     return opened;
 }
 

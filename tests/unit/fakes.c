@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/perf_event.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,10 @@ int __wrap_clock_gettime(clockid_t id, struct timespec *now);
 ssize_t __real_pread(int file, void *text, size_t size, off_t offset);
 ssize_t __wrap_pread(int file, void *text, size_t size, off_t offset);
 ssize_t __wrap___pread_chk(int file, void *text, size_t size, off_t offset, size_t room);
+int __real_sched_getaffinity(pid_t thread, size_t size, cpu_set_t *cpus);
+int __wrap_sched_getaffinity(pid_t thread, size_t size, cpu_set_t *cpus);
+int __real_sched_setaffinity(pid_t thread, size_t size, const cpu_set_t *cpus);
+int __wrap_sched_setaffinity(pid_t thread, size_t size, const cpu_set_t *cpus);
 ssize_t __real_read(int file, void *buffer, size_t size);
 ssize_t __wrap_read(int file, void *buffer, size_t size);
 ssize_t __wrap___read_chk(int file, void *buffer, size_t size, size_t room);
@@ -58,6 +63,9 @@ static struct {
     uint32_t openat2_failures;
     bool has_perf;
     bool perf_ticks;
+    uint64_t other_ticks;
+    unsigned int forbidden_cpu; /* and one more: 0 is none */
+    unsigned int pinned_cpu;    /* likewise */
     uint64_t perf_first;
     int perf_error;
     uint32_t perf_failures;
@@ -230,6 +238,36 @@ void fake_perf_tick(void) {
     fakes.perf_ticks = true;
 }
 
+void fake_perf_differs(uint64_t ticks) {
+    fakes.other_ticks = ticks;
+}
+
+void fake_perf_forbids(unsigned int cpu) {
+    fakes.forbidden_cpu = cpu + 1;
+}
+
+int __wrap_sched_getaffinity(pid_t thread, size_t size, cpu_set_t *cpus) {
+    if (!fakes.has_perf)
+        return __real_sched_getaffinity(thread, size, cpus);
+    memset(cpus, 0xff, size);
+    return 0;
+}
+
+int __wrap_sched_setaffinity(pid_t thread, size_t size, const cpu_set_t *cpus) {
+    if (!fakes.has_perf)
+        return __real_sched_setaffinity(thread, size, cpus);
+    unsigned int cpu = 0;
+    while (!CPU_ISSET_S(cpu, size, cpus))
+        cpu++;
+    const bool one = CPU_COUNT_S(size, cpus) == 1;
+    if (one && cpu + 1 == fakes.forbidden_cpu) {
+        errno = EINVAL;
+        return -1;
+    }
+    fakes.pinned_cpu = one ? cpu + 1 : 0;
+    return 0;
+}
+
 static int refuse(uint64_t config, int leader) {
     if (fakes.perf_failures > 0) {
         if (fakes.perf_failures != FAKE_ALWAYS)
@@ -286,7 +324,8 @@ static ssize_t read_event(const struct fake_event *leader, uint64_t *values, siz
         if (event != leader && event->detached)
             left++;
         else if (size >= (count + 1) * sizeof(*values))
-            values[count++] = event->count;
+            values[count++] =
+                event->count + (fakes.pinned_cpu != event->cpu + 1 ? fakes.other_ticks : 0);
     }
     const uint64_t end_ns = leader->stopped_ns != 0 ? leader->stopped_ns : now_ns();
     values[0] = count - 3;

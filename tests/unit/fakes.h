@@ -50,6 +50,10 @@ uint32_t fake_perf_type(uint64_t config, unsigned int cpu);
 void fake_perf_add(uint64_t config, unsigned int cpu, int64_t ticks);
 /* The last CPU of the package goes: for good, its events stop and leave their groups. */
 void fake_perf_offline(unsigned int cpu);
+/* What is read from another CPU than an event's is another counter: by so many ticks more. */
+void fake_perf_differs(uint64_t ticks);
+/* No thread may run there. */
+void fake_perf_forbids(unsigned int cpu);
 /* The times of events are those of a clock that ticks every 10 ms. */
 void fake_perf_tick(void);
 /* Its events did not run for that long; it leaves its group; reading the CPU's events fails. */

@@ -230,6 +230,45 @@ static void test_dies_of_intel_have_names(void **state) {
     expect_names(names, COUNT_OF(names));
 }
 
+/* Before Linux 6.13 the kernel reads on the CPU of the caller where that is in the same package:
+ * the counter of whichever die it is. */
+static void test_dies_are_read_from_their_own_cpus(void **state) {
+    (void)state;
+    add_dies();
+    fake_perf_differs((uint64_t)(5000 * JOULE));
+    assert_int_equal(discover(), 1);
+    sample();
+    const uint64_t before = reading("power/energy-pkg@2")->ticks;
+    pass(PKG, 2, 50);
+    sample();
+    assert_int_equal(reading("power/energy-pkg@2")->error, 0);
+    assert_int_equal(reading("power/energy-pkg@2")->ticks - before, 50 * JOULE);
+    /* the first CPU of the die goes: not read is better than read from elsewhere */
+    fake_perf_forbids(2);
+    pass(PKG, 2, 50);
+    sample();
+    assert_int_equal(reading("power/energy-pkg@2")->error, -ENODEV);
+    assert_int_equal(reading("power/energy-pkg@0")->error, 0);
+    set_online("0-1,3");
+    set_cpumask("0,3");
+    fake_perf_differs(0);
+    const uint32_t opened = fake_perf_opened();
+    assert_int_equal(discover(), 0);
+    assert_int_equal(zone("power/energy-pkg@2")->error, 0);
+    sample();
+    assert_int_equal(reading("power/energy-pkg@2")->error, 0);
+    assert_int_equal(fake_perf_opened(), opened);
+}
+
+static void test_packages_are_read_from_anywhere(void **state) {
+    (void)state;
+    add_server();
+    fake_perf_forbids(0);
+    assert_int_equal(discover(), 1);
+    sample();
+    assert_int_equal(reading("power/energy-pkg@0")->error, 0);
+}
+
 /* Linux 6.9 to 6.11 counts a CCD of AMD's as a die, and lists a CPU of each: one counter. */
 static void test_dies_of_amd_are_one_package(void **state) {
     (void)state;
@@ -1207,6 +1246,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         OVER(test_packages_and_domains_have_powercaps_names),
         OVER(test_dies_of_intel_have_names),
+        OVER(test_dies_are_read_from_their_own_cpus),
+        OVER(test_packages_are_read_from_anywhere),
         OVER(test_dies_of_amd_are_one_package),
         OVER(test_dies_of_a_counter_of_the_package_have_none),
         OVER(test_names_stay_when_cpus_go),

@@ -64,7 +64,7 @@ struct timed_contents {
 static int read_once(const struct perf_group *group, struct timed_contents *now) {
     const size_t size = sizeof(uint64_t) * (3 + group->count);
     ssize_t length;
-    *now = (struct timed_contents){.begin_ns = clock_monotonic_ns()};
+    now->begin_ns = clock_monotonic_ns();
     do
         length = read(group->files[0], &now->contents, sizeof(now->contents));
     while (length < 0 && errno == EINTR);
@@ -86,6 +86,7 @@ static int read_once(const struct perf_group *group, struct timed_contents *now)
 static int read_contents(const struct perf_group *group, struct timed_contents *now) {
     unsigned long before[CPUS_MAX / 8 / sizeof(unsigned long)];
     unsigned long there[CPUS_MAX / 8 / sizeof(unsigned long)] = {0};
+    *now = (struct timed_contents){.begin_ns = 0};
     if (!group->pinned)
         return read_once(group, now);
     CPU_SET_S(group->cpu, CPUS_SIZE, (cpu_set_t *)there);

@@ -57,7 +57,7 @@ static void add_reason(struct choice *choice, struct candidate *candidate) {
     if (why != NULL)
         snprintf(text, room, "%s%s: %s", between, source->operations->name, why);
     else if (source->zone_count > 0)
-        snprintf(text, room, "%s%s: %s%s: %s", between, source->operations->name,
+        snprintf(text, room, "%s%s: %s/%s: %s", between, source->operations->name,
                  problems_root(&candidate->problems), source->zones[0]->path,
                  problem_word_error(source->zones[0]->error));
     else

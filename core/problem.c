@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "perf_count.h"
 
 /* A cause that comes and goes is told at most this often, unless it stays for a minute. */
 #define TELL_AGAIN_NS (UINT64_C(3600) * NS_PER_SECOND)
@@ -100,6 +101,11 @@ void problems_raise(struct problems *problems, enum problem_cause cause, int err
     problem->count++;
 }
 
+/* Errors of one counter that the processor lacks, or that the interval is too long for. */
+static bool is_expected(int error) {
+    return error == -ENOENT || error == ZONE_COUNTS_NOTHING || error == PERF_COUNT_UNDECIDED;
+}
+
 static enum rapl_severity judge(const struct problem *problem) {
     switch (problem->cause) {
     case PROBLEM_ROOT:
@@ -108,12 +114,15 @@ static enum rapl_severity judge(const struct problem *problem) {
     case PROBLEM_MASKED:
     case PROBLEM_MSR:
     case PROBLEM_REGISTER:
+    case PROBLEM_NO_PMU:
+    case PROBLEM_NO_EVENTS:
+    case PROBLEM_PERF:
     case PROBLEM_SELECTION:
         return RAPL_ERROR;
     case PROBLEM_MODEL:
         return problem->error == 0 ? RAPL_WARNING : RAPL_ERROR;
     case PROBLEM_ENERGY:
-        return problem->error == -ENOENT ? RAPL_WARNING : RAPL_ERROR;
+        return is_expected(problem->error) ? RAPL_WARNING : RAPL_ERROR;
     case PROBLEM_SOURCE:
         return RAPL_INFO;
     default:

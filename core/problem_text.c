@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "perf_count.h"
+#include "perf_pmu.h"
 #include "problem.h"
 #include "sysfs.h"
 
@@ -23,6 +25,18 @@ const char *problem_word_error(int error) {
         return "is not the range of a counter";
     case ZONE_WITHOUT_PARENT:
         return "its parent zone cannot be identified";
+    case ZONE_COUNTS_NOTHING:
+        return "has counted nothing so far";
+    case PERF_COUNT_UNDECIDED:
+        return "may have wrapped unseen since the last read";
+    case PMU_NOT_A_FORMAT:
+        return "is not the format of an energy event";
+    case PMU_NOT_AN_EVENT:
+        return "is not an event of this format";
+    case PMU_NOT_A_SCALE:
+        return "is not a scale";
+    case PMU_NOT_JOULES:
+        return "is not Joules";
     default:
         return strerror(-error);
     }
@@ -69,6 +83,16 @@ static void word_energy_remedy(struct problems *problems, const struct problem *
     case -ENODEV:
     case -ENXIO:
         snprintf(text, size, "its driver has no counter for it now: sudo modprobe intel_rapl_msr");
+        break;
+    case ZONE_COUNTS_NOTHING:
+        snprintf(text, size,
+                 "processors and virtual machines that lack it show it so: leave it out with "
+                 "--exclude (rapl-execd) or Zone (collectd)");
+        break;
+    case PERF_COUNT_UNDECIDED:
+        snprintf(text, size,
+                 "report more often, or set MaxPower (collectd) or --max-power (rapl-execd) to "
+                 "what the machine can draw");
         break;
     case -EINVAL:
     case -EIO:
@@ -170,6 +194,86 @@ static void word_no_zones_remedy(struct problems *problems) {
     snprintf(problems->remedy, sizeof(problems->remedy), "%s", text);
 }
 
+static void word_no_pmu_remedy(struct problems *problems, const struct problem *problem) {
+    const char *text =
+        "load its module, where the kernel has it and knows this processor: sudo modprobe rapl";
+    if (problem->error == -EMFILE) {
+        word_file_limit(problems);
+        return;
+    }
+    if (problem->cause == PROBLEM_NO_EVENTS && problems->is_virtual)
+        text = "this is a virtual machine, and its PMU has no counters: measure on its host";
+    else if (problem->cause == PROBLEM_NO_EVENTS)
+        text = "the kernel has found no counters in this processor; what it says: sudo dmesg | "
+               "grep -i rapl";
+    else if (problems->is_virtual)
+        text = "this is a virtual machine: few have counters, so measure on its host; to see "
+               "whether this one has: sudo modprobe rapl";
+    snprintf(problems->remedy, sizeof(problems->remedy), "%s", text);
+}
+
+/* Who may open an event of a whole CPU: perf_allow_cpu(), include/linux/perf_event.h; Debian and
+ * Ubuntu add levels above 2 at which CAP_PERFMON is not asked for. */
+static void word_perf_denied(struct problems *problems) {
+    char *text = problems->remedy;
+    const size_t size = sizeof(problems->remedy);
+    const int level = problems->perf_paranoid;
+    if (problems->withheld != NULL)
+        snprintf(text, size, "%s", problems->withheld);
+    else if (level >= 3)
+        snprintf(text, size,
+                 "perf_event_paranoid is %d, at which CAP_PERFMON is not enough: run it with "
+                 "CAP_SYS_ADMIN, or let every user count: sudo sysctl kernel.perf_event_paranoid=0",
+                 level);
+    else if (level <= 0 && level != PROBLEM_PARANOID_UNKNOWN)
+        snprintf(text, size,
+                 "perf_event_paranoid is %d and allows it: a seccomp filter or a security module "
+                 "does not; in a container: docker run --cap-add PERFMON",
+                 level);
+    else
+        snprintf(text, size,
+                 "run it with CAP_PERFMON (Linux 5.8; in a container: docker run --cap-add "
+                 "PERFMON), or let every user count: sudo sysctl kernel.perf_event_paranoid=0");
+}
+
+static void word_perf_remedy(struct problems *problems, const struct problem *problem) {
+    char *text = problems->remedy;
+    const size_t size = sizeof(problems->remedy);
+    switch (problem->error) {
+    case -EACCES:
+    case -EPERM:
+        word_perf_denied(problems);
+        break;
+    case -EMFILE:
+        word_file_limit(problems);
+        break;
+    case -ENOENT:
+        snprintf(text, size,
+                 "the PMU of this file's type has gone, or the file is another machine's: it is "
+                 "looked for again");
+        break;
+    case -ENODEV:
+    case -ENXIO:
+        snprintf(text, size,
+                 "the PMU has no such counter on this CPU: leave it out with --exclude "
+                 "(rapl-execd) or Zone (collectd)");
+        break;
+    case -EINVAL:
+        snprintf(text, size,
+                 "the PMU does not take this event; what the kernel says: sudo dmesg | grep -i "
+                 "rapl");
+        break;
+    case -ENOSYS:
+        snprintf(text, size,
+                 "the kernel is built without CONFIG_PERF_EVENTS: choose another "
+                 "source with Source (collectd) or --source (rapl-execd)");
+        break;
+    default:
+        snprintf(text, size, "what the kernel says: sudo dmesg | grep -i perf");
+        break;
+    }
+}
+
 void problem_word_remedy(struct problems *problems, const struct problem *problem) {
     static const char root_options[] = "Root (collectd) or --root (rapl-execd)";
     static const char power_options[] = "MaxPower (collectd) or --max-power (rapl-execd)";
@@ -201,6 +305,14 @@ void problem_word_remedy(struct problems *problems, const struct problem *proble
                  "containers hide the folder it points to; show it that of the host: docker run "
                  "-v /:/host:ro,rslave -e HOST_MOUNT_PREFIX=/host");
         break;
+    case PROBLEM_NO_PMU:
+    case PROBLEM_NO_EVENTS:
+        word_no_pmu_remedy(problems, problem);
+        break;
+    case PROBLEM_PERF:
+        word_perf_remedy(problems, problem);
+        break;
+    case PROBLEM_PMU_FILE:
     case PROBLEM_NAME:
     case PROBLEM_RANGE:
         snprintf(text, size, "see what stands there: sudo head -c 200 %s/%s",
@@ -271,6 +383,19 @@ void problem_word_reason(struct problems *problems, const struct problem *proble
         break;
     case PROBLEM_MASKED:
         snprintf(text, size, "%s/%s%s: the link leads nowhere", root, what, others);
+        break;
+    case PROBLEM_NO_PMU:
+        snprintf(text, size, "%s/%s: %s", root, what, error);
+        break;
+    case PROBLEM_NO_EVENTS:
+        snprintf(text, size, "%s/%s has no energy event", root, what);
+        break;
+    case PROBLEM_PMU_FILE:
+        snprintf(text, size, "%s/%s%s: %s; what it tells of is left out", root, what, others,
+                 error);
+        break;
+    case PROBLEM_PERF:
+        snprintf(text, size, "%s/%s%s: perf_event_open: %s", root, what, others, error);
         break;
     case PROBLEM_NAME:
         snprintf(text, size, "%s/%s%s: %s; the zone is left out", root, what, others, error);

@@ -38,7 +38,7 @@ static void note_errors(struct rapl *rapl) {
             continue;
         }
         rapl->report.health.read_errors++;
-        if (!source_lost_zone(zone->error) || !was_read(rapl, zone->name))
+        if (!zone->told && (!source_lost_zone(zone->error) || !was_read(rapl, zone->name)))
             problems_raise(&rapl->problems, PROBLEM_ENERGY, zone->error, zone->path);
     }
 }

@@ -25,6 +25,7 @@ struct zone {
     /* A number for its control type: 0 is intel-rapl itself, others show its counters again. */
     uint32_t control;
     int error; /* of the last attempt to read it */
+    bool told; /* the problems of discovery hold that error already */
 
     /* Set by the binding. */
     char name[ZONE_NAME_SIZE];

@@ -47,6 +47,38 @@ void fake_openat2_fails(int error, uint32_t times);
 /* Before the next openat2 of this path, what makes the world another one. */
 void fake_before_openat2(const char *path, void (*change)(void));
 
+/*
+ * perf_event_open(2), and read(2) of what it opened, are fakes from here on. Counts begin at first
+ * and move only when told to; the times that an event was enabled and ran are CLOCK_MONOTONIC's.
+ */
+void fake_perf_start(uint64_t first);
+/* The next calls fail; after that those of one config, always; and those that would join a group.
+ */
+void fake_perf_fails(int error, uint32_t times);
+void fake_perf_fails_config(uint64_t config, int error);
+void fake_perf_fails_sibling(uint64_t config);
+/* Events opened so far, and how many of them are open now. */
+uint32_t fake_perf_opened(void);
+uint32_t fake_perf_open(void);
+/* Calls of read(2) so far. */
+uint32_t fake_perf_reads(void);
+/* The open event of that config and CPU; the test fails without one. */
+uint32_t fake_perf_type(uint64_t config, unsigned int cpu);
+void fake_perf_add(uint64_t config, unsigned int cpu, int64_t ticks);
+/* The last CPU of the package goes: for good, its events stop and leave their groups. */
+void fake_perf_offline(unsigned int cpu);
+/* What is read from another CPU than an event's is another counter: by so many ticks more. */
+void fake_perf_differs(uint64_t ticks);
+/* No thread may run there. */
+void fake_perf_forbids(unsigned int cpu);
+/* The times of events are those of a clock that ticks every 10 ms. */
+void fake_perf_tick(void);
+/* Its events did not run for that long; it leaves its group; reading the CPU's events fails. */
+void fake_perf_pause(unsigned int cpu, uint64_t ns);
+void fake_perf_detach(uint64_t config, unsigned int cpu);
+#define FAKE_END_OF_FILE (-1)
+void fake_perf_read_fails(unsigned int cpu, int error);
+
 /* Of the allocations from here on, the one with this index fails (0: the next); -1: none. */
 void fake_memory_fails_at(int index);
 /* Whether it has. */

@@ -8,6 +8,8 @@
 
 #include "cmocka_all.h"
 #include "fakes.h"
+#include "perf_count.h"
+#include "perf_pmu.h"
 #include "sysfs.h"
 
 static int setup(void **state) {
@@ -218,6 +220,17 @@ static void test_every_cause_has_words(void **state) {
         {PROBLEM_MSR, SYSFS_NOT_REGULAR, RAPL_ERROR, true},
         {PROBLEM_REGISTER, 0, RAPL_ERROR, true},
         {PROBLEM_REGISTER, -EIO, RAPL_ERROR, true},
+        {PROBLEM_NO_PMU, -ENOENT, RAPL_ERROR, true},
+        {PROBLEM_NO_PMU, -EMFILE, RAPL_ERROR, true},
+        {PROBLEM_NO_EVENTS, 0, RAPL_ERROR, true},
+        {PROBLEM_PMU_FILE, PMU_NOT_A_SCALE, RAPL_WARNING, true},
+        {PROBLEM_PERF, -EACCES, RAPL_ERROR, true},
+        {PROBLEM_PERF, -EMFILE, RAPL_ERROR, true},
+        {PROBLEM_PERF, -ENOENT, RAPL_ERROR, true},
+        {PROBLEM_PERF, -EINVAL, RAPL_ERROR, true},
+        {PROBLEM_PERF, -ENODEV, RAPL_ERROR, true},
+        {PROBLEM_PERF, -ENOSYS, RAPL_ERROR, true},
+        {PROBLEM_PERF, -EBUSY, RAPL_ERROR, true},
         {PROBLEM_NAME, -ENOENT, RAPL_WARNING, true},
         {PROBLEM_RANGE, -ENOENT, RAPL_WARNING, true},
         {PROBLEM_LIMIT, -EBADMSG, RAPL_WARNING, true},
@@ -225,6 +238,8 @@ static void test_every_cause_has_words(void **state) {
         {PROBLEM_ENERGY, -EACCES, RAPL_ERROR, true},
         {PROBLEM_ENERGY, -EMFILE, RAPL_ERROR, true},
         {PROBLEM_ENERGY, -ENOENT, RAPL_WARNING, true},
+        {PROBLEM_ENERGY, ZONE_COUNTS_NOTHING, RAPL_WARNING, true},
+        {PROBLEM_ENERGY, PERF_COUNT_UNDECIDED, RAPL_WARNING, true},
         {PROBLEM_GONE, 0, RAPL_WARNING, true},
         {PROBLEM_GONE_FROM_TOTAL, 0, RAPL_WARNING, true},
         {PROBLEM_ENERGY, -EIO, RAPL_ERROR, true},
@@ -317,6 +332,30 @@ static void test_each_error_of_registers_has_its_remedy(void **state) {
     assert_string_equal(next(problems).remedy, problems->withheld);
 }
 
+static void test_pmu_that_is_not_there_is_explained(void **state) {
+    static const struct {
+        enum problem_cause cause;
+        bool is_virtual;
+        const char *holds;
+        const char *lacks;
+    } cases[] = {
+        {PROBLEM_NO_PMU, false, "sudo modprobe rapl", "virtual"},
+        {PROBLEM_NO_PMU, true, "measure on its host", "dmesg"},
+        {PROBLEM_NO_EVENTS, false, "dmesg", "virtual"},
+        {PROBLEM_NO_EVENTS, true, "measure on its host", "modprobe"},
+    };
+    struct problems *problems = *state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        problems_free(problems);
+        problems->is_virtual = cases[i].is_virtual;
+        problems_raise(problems, cases[i].cause, cases[i].cause == PROBLEM_NO_PMU ? -ENOENT : 0,
+                       "sys/power");
+        const struct rapl_problem problem = next(problems);
+        expect_holds(problem.remedy, cases[i].holds);
+        assert_null(strstr(problem.remedy, cases[i].lacks));
+    }
+}
+
 static void test_privilege_that_was_withheld_is_the_remedy(void **state) {
     struct problems *problems = *state;
     problems->withheld = "NoNewPrivileges= has to be no";
@@ -403,9 +442,11 @@ static void test_long_subject_is_cut(void **state) {
 
 static void test_errors_have_words(void **state) {
     (void)state;
-    static const int own[] = {SYSFS_NOT_REGULAR,  SYSFS_TOO_LONG,     SYSFS_EMPTY,
-                              SYSFS_NOT_A_NUMBER, SYSFS_OUT_OF_RANGE, ZONE_WITHOUT_PARENT,
-                              ZONE_WITHOUT_RANGE};
+    static const int own[] = {SYSFS_NOT_REGULAR,  SYSFS_TOO_LONG,      SYSFS_EMPTY,
+                              SYSFS_NOT_A_NUMBER, SYSFS_OUT_OF_RANGE,  ZONE_WITHOUT_PARENT,
+                              ZONE_WITHOUT_RANGE, ZONE_COUNTS_NOTHING, PERF_COUNT_UNDECIDED,
+                              PMU_NOT_A_FORMAT,   PMU_NOT_AN_EVENT,    PMU_NOT_A_SCALE,
+                              PMU_NOT_JOULES};
     for (size_t i = 0; i < COUNT_OF(own); i++) {
         assert_string_not_equal(problem_word_error(own[i]), strerror(-own[i]));
         for (size_t j = 0; j < i; j++)
@@ -445,6 +486,7 @@ int main(void) {
         TOLD(test_every_cause_has_words),
         TOLD(test_no_zones_are_explained_by_what_is_known),
         TOLD(test_each_error_of_registers_has_its_remedy),
+        TOLD(test_pmu_that_is_not_there_is_explained),
         TOLD(test_privilege_that_was_withheld_is_the_remedy),
         TOLD(test_root_stands_before_the_path),
         TOLD(test_world_readable_counters_are_never_the_remedy),

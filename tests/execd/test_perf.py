@@ -181,7 +181,7 @@ class Watts(unittest.TestCase):
         ended = run("--once", root=machine.root)
         self.assertEqual(ended.status, 0)
         self.assertIn("domain=package,package_id=1 ", ended.text)
-        self.assertTrue(any("source perf; powercap: " in line for line in ended.messages),
+        self.assertTrue(any("source perf; powercap: " in line for line in ended.lines),
                         ended.messages)
 
 

@@ -244,11 +244,12 @@ class Execd:
         return self.wait(seconds)
 
 
-Ended = collections.namedtuple("Ended", "status text messages")
+Ended = collections.namedtuple("Ended", "status text messages lines")
 
 
 def run(*options, seconds=PATIENCE_SECONDS, text=b"", **more):
-    """Runs it to its end, its stdin holding the text: (status, stdout, lines of stderr)."""
+    """Runs it to its end, its stdin holding the text: (status, stdout, stderr but for
+    what tells the source, all lines of stderr)."""
     with Execd(*options, **more) as execd:
         if execd.stdin is not None:
             try:
@@ -263,4 +264,4 @@ def run(*options, seconds=PATIENCE_SECONDS, text=b"", **more):
             if not part:
                 break
             output += part
-        return Ended(execd.wait(seconds), output.decode(), execd.messages())
+        return Ended(execd.wait(seconds), output.decode(), execd.messages(), execd.lines())

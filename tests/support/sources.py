@@ -8,6 +8,7 @@ import execd
 import kernel
 
 SECONDS = 8
+TRIES = 3
 # The counters move about once a millisecond, and the reports tell three decimals.
 TOLERANCE = 0.003
 # Haswell-class servers count DRAM in 15.3 uJ, which the perf driver takes for 2^-16 J.
@@ -44,15 +45,22 @@ class Sources(unittest.TestCase):
         return watts
 
     def check_span(self, programs):
-        """The power of one span of each program is the true one; the reports at its ends."""
-        first = {source: program.ask() for source, program in programs.items()}
-        time.sleep(SECONDS)
-        last = {source: program.ask() for source, program in programs.items()}
-        for source, report in last.items():
-            for identity, true in self.true_watts(source, report).items():
-                with self.subTest(source=source, identity=identity):
-                    self.assertAlmostEqual(true, report.power(identity), delta=TOLERANCE * true)
-        return first, last
+        """The power of one span of each program is the true one; the reports at its end. A guest
+        that stands still within a read, for its host is busy, gets the time of that read wrong: it
+        may try again, where what is wrong with a source stays so."""
+        for _ in range(TRIES):
+            for program in programs.values():
+                program.ask()
+            time.sleep(SECONDS)
+            reports = {source: program.ask() for source, program in programs.items()}
+            wrong = ["%s: %s: %s W, not %.3f W" % (source, identity, report.power(identity), true)
+                     for source, report in reports.items()
+                     for identity, true in self.true_watts(source, report).items()
+                     if not abs((report.power(identity) or 0) - true) <= TOLERANCE * true]
+            if not wrong:
+                break
+        self.assertEqual([], wrong)
+        return reports
 
     @staticmethod
     def health(source, report):
@@ -60,7 +68,7 @@ class Sources(unittest.TestCase):
 
     def test_series_and_watts_of_each_source(self):
         with self.start() as programs:
-            _, last = self.check_span(programs)
+            last = self.check_span(programs)
             for source, report in last.items():
                 with self.subTest(source=source):
                     series = {identity for identity in without_total(report)

@@ -36,7 +36,7 @@ class Epyc(sources.Sources):
 
     def test_single_cores_when_asked_for(self):
         with self.start("--cores=yes", sources=["msr"]) as programs:
-            _, last = self.check_span(programs)
+            last = self.check_span(programs)
             for package in (0, 1):
                 self.assertIn(CORE % package, last["msr"])
                 for core in cores_of(package):
@@ -57,7 +57,7 @@ class Epyc(sources.Sources):
             self.ask_until(program, CORE % 1)
             time.sleep(1)
             program.ask()
-            _, last = self.check_span(programs)
+            last = self.check_span(programs)
             self.assertEqual(0, self.health("msr", last["msr"])["resets"])
 
     def ask_until(self, program, identity):

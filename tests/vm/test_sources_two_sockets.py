@@ -34,7 +34,7 @@ class TwoSockets(sources.Sources):
         loaded = time.monotonic()
         with self.start() as programs:
             self.assertLess(time.monotonic(), loaded + WRAP_SECONDS - 1)
-            _, last = self.check_span(programs)
+            last = self.check_span(programs)
             self.assertGreater(time.monotonic(), loaded + WRAP_SECONDS)
             self.assertEqual(10, self.health("powercap", last["powercap"])["wraps"])
             self.assertEqual(6, self.health("msr", last["msr"])["wraps"])
@@ -70,7 +70,7 @@ class TwoSockets(sources.Sources):
                 report = self.ask_until(program, PACKAGE % 1)
                 self.assertGreaterEqual(report.energy_uj(PACKAGE % 1),
                                         before[source].energy_uj(PACKAGE % 1))
-            _, last = self.check_span(programs)
+            last = self.check_span(programs)
             for source, program in programs.items():
                 messages = program.messages()
                 self.assertTrue(any("package-1 has gone" in line for line in messages), messages)
@@ -90,11 +90,19 @@ class TwoSockets(sources.Sources):
             for watch in watches.values():
                 watch.ask_for(2, every=0.2)
             for source, watch in watches.items():
+                lacking = [report for report in watch.reports() if PACKAGE % 1 not in report]
+                # The kernel stops a perf event while it moves to the other CPU, and what was used
+                # meanwhile is in no count: that interval is left out.
+                self.assertLessEqual(len(lacking), 2 if source == "perf" else 0, source)
                 watts = self.true_watts(source, watch.reports()[0])
-                for index, report in enumerate(watch.reports()):
-                    self.assertLessEqual(set(watts) - {"domain=total"}, set(report), (source, index))
-                watch.check_energy(PACKAGE % 1, watts[PACKAGE % 1])
                 watch.check_energy(PACKAGE % 0, watts[PACKAGE % 0])
+                if not lacking:
+                    watch.check_energy(PACKAGE % 1, watts[PACKAGE % 1])
+                for identity, true in watts.items():
+                    for report in watch.reports():
+                        power = report.power(identity) if identity in report else None
+                        if power is not None:
+                            self.assertLess(power, 1.5 * true, (source, identity))
                 self.assertEqual([], programs[source].messages())
 
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "energy_filter.h"
 #include "handle.h"
 #include "report.h"
 #include "topology.h"
@@ -214,6 +215,13 @@ const char *rapl_root(const struct rapl *rapl) {
 
 const char *rapl_vendor(const struct rapl *rapl) {
     return topology_vendor_name(rapl->binding.vendor);
+}
+
+int rapl_energy_filter(const struct rapl *rapl, bool *filtering) {
+    const struct source_options *options = &rapl->source_options;
+    if (options->model.vendor != CPU_VENDOR_INTEL)
+        return -ENOTSUP;
+    return energy_filter_read(options->root, &options->privilege, filtering);
 }
 
 bool rapl_next_problem(struct rapl *rapl, struct rapl_problem *problem) {

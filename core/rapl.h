@@ -197,6 +197,13 @@ const char *rapl_source_reason(const struct rapl *rapl);
 const char *rapl_root(const struct rapl *rapl);
 const char *rapl_vendor(const struct rapl *rapl); /* of the CPU: "Intel", …; "unknown" */
 
+/*
+ * Whether the processor blurs its energy counters on purpose, as it does with SGX (INTEL-SA-00389),
+ * from its registers 0x10A and 0xBC. -ENOTSUP: it cannot, or is not Intel's; another negative
+ * errno: the registers cannot be read.
+ */
+int rapl_energy_filter(const struct rapl *rapl, bool *filtering);
+
 /* --- what went wrong ------------------------------------------------------------------------ */
 
 enum rapl_severity { RAPL_ERROR, RAPL_WARNING, RAPL_INFO };

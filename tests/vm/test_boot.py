@@ -123,7 +123,7 @@ class Programs(BootTest):
         ended = boot("--out", "o, u t", "sh", "-c", "echo left >/run/out/left; echo said >/dev/kmsg",
                      cwd=self.folder)
         self.assertEqual((0, ""), (ended.status, ended.errors))
-        self.assertEqual({"left", "status", "program", "console.log", "qemu.log"},
+        self.assertEqual({"left", "begun", "status", "program", "console.log", "qemu.log"},
                          set(os.listdir(self.path("o, u t"))))
         self.assertEqual("left\n", self.read("o, u t/left"))
 

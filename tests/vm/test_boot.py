@@ -60,6 +60,11 @@ def processes_of(out):
     return found
 
 
+def setUpModule():
+    """What it takes to make the image is none of the times below."""
+    subprocess.run([os.path.join(HERE, "image")], check=True, stdout=subprocess.DEVNULL)
+
+
 class BootTest(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="rapl boot,")
@@ -118,7 +123,7 @@ class Programs(BootTest):
         ended = boot("--out", "o, u t", "sh", "-c", "echo left >/run/out/left; echo said >/dev/kmsg",
                      cwd=self.folder)
         self.assertEqual((0, ""), (ended.status, ended.errors))
-        self.assertEqual({"left", "status", "program", "console.log", "qemu.log"},
+        self.assertEqual({"left", "begun", "status", "program", "console.log", "qemu.log"},
                          set(os.listdir(self.path("o, u t"))))
         self.assertEqual("left\n", self.read("o, u t/left"))
 

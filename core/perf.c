@@ -247,7 +247,8 @@ static bool is_known(const struct perf *perf, const struct perf_reader *reader) 
     return false;
 }
 
-/* Puts what was found in place of what was known. 1: something came or went. */
+/* Puts what was found in place of what was known. 1: something came or went, or moved in the list.
+ */
 static int replace_readers(struct perf *perf, struct perf_finding *finding) {
     struct source *source = &perf->source;
     const size_t room = finding->zone_count + 1;
@@ -275,6 +276,9 @@ static int replace_readers(struct perf *perf, struct perf_finding *finding) {
         perf_reader_free(perf->readers[i]);
         changed = 1;
     }
+    /* Series know zones by their place in the list. */
+    changed |= count != source->zone_count ||
+               (count > 0 && memcmp(zones, source->zones, count * sizeof(struct zone *)) != 0);
     free(perf->readers);
     free(source->zones);
     free(source->readings);

@@ -1136,6 +1136,32 @@ static void test_report_through_a_hotplug(void **state) {
     rapl_close(rapl);
 }
 
+/* Packages whose CPUs alternate: when the first one goes, the other package comes first in the
+ * list of CPUs, and nothing else has changed. */
+static void test_packages_keep_their_counters_when_the_first_cpu_goes(void **state) {
+    (void)state;
+    const struct rapl_report *report = NULL;
+    for (unsigned int cpu = 0; cpu < 4; cpu++)
+        add_cpu(cpu, (int)cpu % 2, 0, (int)cpu / 2);
+    set_online("0-3");
+    add_pmu("power", "21", "0-1");
+    add_event("power", "energy-pkg", PKG, SCALE);
+    struct rapl *rapl = open_core();
+    for (int i = 1; i <= 4; i++) {
+        if (i == 2) {
+            set_online("1-3");
+            set_cpumask("1-2");
+        }
+        fake_perf_add(PKG, 0, 30 * JOULE);
+        pass(PKG, 1, 400);
+        assert_int_equal(rapl_report(rapl, &report), 0);
+        expect_power(report, "package-0", 30000000);
+        expect_power(report, "package-1", 400000000);
+        assert_int_equal(find(report, "package-0")->energy_uj, i * INT64_C(30000000));
+    }
+    rapl_close(rapl);
+}
+
 static void test_report_after_sleep_has_none_of_it(void **state) {
     (void)state;
     const struct rapl_report *report = NULL;
@@ -1287,6 +1313,7 @@ int main(void) {
         OVER(test_look_without_descriptors_takes_nothing_away),
         OVER(test_every_allocation_fails_once),
         OVER(test_report_through_a_hotplug),
+        OVER(test_packages_keep_their_counters_when_the_first_cpu_goes),
         OVER(test_report_after_sleep_has_none_of_it),
         OVER(test_refusal_is_told_once),
         OVER(test_real_events_of_the_kernel),

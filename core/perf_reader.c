@@ -56,6 +56,7 @@ static int fill_zone(const struct source_options *options, const char *pmu_name,
     if (base->id == NULL || base->path == NULL)
         return -ENOMEM;
     base->identified = perf_place_identify(place, event->name, leads, &base->identity) == 0;
+    base->traits.goes_on = true;
     base->traits.scale = event->scale;
     base->traits.unit = find_unit(&options->model, base);
     base->traits.ceiling_uw = ceiling_decide_uw(base->identity.kind, options->max_power_uw, 0);

@@ -1162,6 +1162,28 @@ static void test_packages_keep_their_counters_when_the_first_cpu_goes(void **sta
     rapl_close(rapl);
 }
 
+/* 2^64 ticks of perf are 4.3 GJ: 124 days at 400 W. Here it takes 5 s. */
+static void test_energy_grows_beyond_64_bits_of_ticks(void **state) {
+    (void)state;
+    const struct rapl_report *report = NULL;
+    struct rapl_options options = RAPL_OPTIONS_DEFAULT;
+    struct rapl *rapl = NULL;
+    options.root = bench.tree->path;
+    options.source = RAPL_SOURCE_PERF;
+    options.max_power_uw = UINT64_C(1000000000000000);
+    add_server();
+    assert_int_equal(rapl_open(&options, &rapl), 0);
+    for (uint64_t i = 1; i <= 20; i++) {
+        pass(PKG, 0, 900000000);
+        assert_int_equal(rapl_report(rapl, &report), 0);
+        expect_power(report, "package-0", UINT64_C(900000000000000));
+        assert_int_equal(find(report, "package-0")->energy_uj, i * UINT64_C(900000000000000));
+        assert_int_equal(find(report, "total")->energy_uj, i * UINT64_C(900000000000000));
+    }
+    assert_int_equal(report->health.resets, 0);
+    rapl_close(rapl);
+}
+
 static void test_report_after_sleep_has_none_of_it(void **state) {
     (void)state;
     const struct rapl_report *report = NULL;
@@ -1314,6 +1336,7 @@ int main(void) {
         OVER(test_every_allocation_fails_once),
         OVER(test_report_through_a_hotplug),
         OVER(test_packages_keep_their_counters_when_the_first_cpu_goes),
+        OVER(test_energy_grows_beyond_64_bits_of_ticks),
         OVER(test_report_after_sleep_has_none_of_it),
         OVER(test_refusal_is_told_once),
         OVER(test_real_events_of_the_kernel),

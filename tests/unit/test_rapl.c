@@ -1266,6 +1266,23 @@ static void test_sampler_wakes_when_a_zone_comes_to_read(void **state) {
     assert_true(next_ns > due_ns);
 }
 
+/* What a sample between two reports met with is told at the report. */
+static void test_jump_before_a_sample_is_told(void **state) {
+    (void)state;
+    struct rapl_problem problem;
+    open_machine();
+    report_after(10);
+    fake_clocks_pass(10 * NS_PER_S);
+    set_joules(PACKAGE, 200000);
+    assert_int_equal(rapl_sample(run.rapl), 0);
+    report_after(10);
+    assert_true(take_problem(&problem));
+    assert_non_null(strstr(problem.remedy, "MaxPower"));
+    assert_false(take_problem(&problem));
+    report_after(10);
+    assert_false(take_problem(&problem));
+}
+
 #define IN_TREE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void) {
@@ -1327,6 +1344,7 @@ int main(void) {
         IN_TREE(test_sample_is_due_after_a_second_at_the_earliest),
         IN_TREE(test_sampler_reads_when_it_is_due),
         IN_TREE(test_sampler_wakes_when_a_zone_comes_to_read),
+        IN_TREE(test_jump_before_a_sample_is_told),
     };
     return cmocka_run_group_tests_name("rapl", tests, NULL, NULL);
 }

@@ -111,6 +111,7 @@ int discovery_run(struct rapl *rapl) {
     rapl->problems.module = rapl->source->operations->module;
     if (changed < 0) {
         rapl->discovered_ns = 0; /* at the next report again */
+        rapl->bound = false;     /* some of it may be done */
         return changed;
     }
     if (first || rapl->choice.settled != was_settled)

@@ -1184,6 +1184,43 @@ static void test_energy_grows_beyond_64_bits_of_ticks(void **state) {
     rapl_close(rapl);
 }
 
+/* Of the candidates, one has seen zones go when the next finds no memory. */
+static void test_memory_that_fails_while_no_source_reads(void **state) {
+    (void)state;
+    const struct rapl_report *report = NULL;
+    struct rapl_options options = RAPL_OPTIONS_DEFAULT;
+    options.root = bench.tree->path;
+    add_server();
+    fake_perf_fails(EACCES, FAKE_ALWAYS);
+    bool failed = true;
+    for (int i = 0; failed; i++) {
+        struct rapl *rapl = NULL;
+        assert_in_range(i, 0, 400);
+        tree_add_zone(bench.tree, "intel-rapl:0", "package-0", 0, RANGE_61_UJ);
+        tree_add_zone(bench.tree, "intel-rapl:1", "package-1", 0, RANGE_61_UJ);
+        tree_set(bench.tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, EIO);
+        tree_set(bench.tree, "intel-rapl:1", "energy_uj", FAKE_ERRNO, EIO);
+        assert_int_equal(rapl_open(&options, &rapl), 0);
+        tree_drop_zone(bench.tree, "intel-rapl:0");
+        fake_clocks_pass(60 * NS_PER_S);
+        fake_memory_fails_at(i);
+        const int result = rapl_report(rapl, &report);
+        failed = fake_memory_has_failed();
+        fake_memory_fails_at(-1);
+        assert_true(result == 0 || result == -ENOMEM);
+        /* the thread between two reports does not know of it */
+        assert_int_equal(rapl_sample(rapl), 0);
+        for (uint64_t j = 0; j < 3; j++) {
+            tree_set_energy(bench.tree, "intel-rapl:1", j * 40000000);
+            fake_clocks_pass(NS_PER_S);
+            assert_int_equal(rapl_report(rapl, &report), 0);
+            assert_null(find(report, "package-0"));
+        }
+        expect_power(report, "package-1", 40000000);
+        rapl_close(rapl);
+    }
+}
+
 static void test_report_after_sleep_has_none_of_it(void **state) {
     (void)state;
     const struct rapl_report *report = NULL;
@@ -1337,6 +1374,7 @@ int main(void) {
         OVER(test_report_through_a_hotplug),
         OVER(test_packages_keep_their_counters_when_the_first_cpu_goes),
         OVER(test_energy_grows_beyond_64_bits_of_ticks),
+        OVER(test_memory_that_fails_while_no_source_reads),
         OVER(test_report_after_sleep_has_none_of_it),
         OVER(test_refusal_is_told_once),
         OVER(test_real_events_of_the_kernel),

@@ -1221,6 +1221,39 @@ static void test_memory_that_fails_while_no_source_reads(void **state) {
     }
 }
 
+/* Reports find that the first source reads, before anybody has looked for zones again: it stays,
+ * for the energy that has been told is in its ticks. */
+static void test_source_that_has_been_reported_stays(void **state) {
+    (void)state;
+    const struct rapl_report *report = NULL;
+    struct rapl_options options = RAPL_OPTIONS_DEFAULT;
+    struct rapl *rapl = NULL;
+    options.root = bench.tree->path;
+    add_server();
+    fake_perf_fails(EACCES, FAKE_ALWAYS);
+    tree_add_zone(bench.tree, "intel-rapl:0", "package-0", 0, RANGE_61_UJ);
+    tree_set(bench.tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, EIO);
+    assert_int_equal(rapl_open(&options, &rapl), 0);
+    for (uint64_t i = 0; i < 3; i++) {
+        tree_set_energy(bench.tree, "intel-rapl:0", i * 40000000);
+        fake_clocks_pass(NS_PER_S);
+        assert_int_equal(rapl_report(rapl, &report), 0);
+    }
+    expect_power(report, "package-0", 40000000);
+    assert_int_equal(find(report, "package-0")->energy_uj, 80000000);
+    tree_set(bench.tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, EIO);
+    fake_perf_fails(0, 0);
+    fake_clocks_pass(60 * NS_PER_S);
+    assert_int_equal(rapl_report(rapl, &report), 0);
+    assert_string_equal(rapl_source_name(rapl), "powercap");
+    assert_string_equal(rapl_source_reason(rapl), "");
+    tree_set_energy(bench.tree, "intel-rapl:0", 200000000);
+    fake_clocks_pass(NS_PER_S);
+    assert_int_equal(rapl_report(rapl, &report), 0);
+    assert_int_equal(find(report, "package-0")->energy_uj, 200000000);
+    rapl_close(rapl);
+}
+
 static void test_report_after_sleep_has_none_of_it(void **state) {
     (void)state;
     const struct rapl_report *report = NULL;
@@ -1375,6 +1408,7 @@ int main(void) {
         OVER(test_packages_keep_their_counters_when_the_first_cpu_goes),
         OVER(test_energy_grows_beyond_64_bits_of_ticks),
         OVER(test_memory_that_fails_while_no_source_reads),
+        OVER(test_source_that_has_been_reported_stays),
         OVER(test_report_after_sleep_has_none_of_it),
         OVER(test_refusal_is_told_once),
         OVER(test_real_events_of_the_kernel),

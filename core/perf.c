@@ -301,6 +301,20 @@ static void free_new_readers(const struct perf *perf, struct perf_finding *findi
     finding->reader_count = 0;
 }
 
+/* The sum of a package's cores is told as that of all of them: where one is refused, as by too many
+ * open files, the others are not read either, and hold no descriptors. */
+static void close_incomplete(struct perf *perf) {
+    for (size_t i = 0; i < perf->reader_count; i++) {
+        const struct perf_reader *refused = perf->readers[i];
+        const int error = refused->pmu == PMU_POWER_CORE ? perf_reader_refusal(refused) : 0;
+        for (size_t j = 0; error != 0 && j < perf->reader_count; j++) {
+            if (perf->readers[j]->pmu == PMU_POWER_CORE &&
+                perf->readers[j]->place.package_id == refused->place.package_id)
+                perf_reader_close(perf->readers[j], error);
+        }
+    }
+}
+
 /* 1: something was opened, or was lost since the last look. */
 static int open_readers(struct perf *perf, const struct perf_finding *finding,
                         struct problems *problems) {
@@ -310,6 +324,7 @@ static int open_readers(struct perf *perf, const struct perf_finding *finding,
         changed |= perf_reader_open(reader, &finding->pmus[reader->pmu], &perf->options,
                                     &perf->epoch, problems);
     }
+    close_incomplete(perf);
     if (changed)
         read_first(perf);
     for (size_t i = 0; i < perf->source.zone_count; i++) {

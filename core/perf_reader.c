@@ -197,6 +197,23 @@ int perf_reader_open(struct perf_reader *reader, const struct pmu *pmu,
     return opened;
 }
 
+int perf_reader_refusal(const struct perf_reader *reader) {
+    for (size_t i = 0; i < reader->zone_count; i++) {
+        const struct perf_zone *zone = &reader->zones[i];
+        if (zone->group == NULL && !source_lost_zone(zone->zone.error))
+            return zone->zone.error;
+    }
+    return 0;
+}
+
+void perf_reader_close(struct perf_reader *reader, int error) {
+    close_groups(reader);
+    for (size_t i = 0; i < reader->zone_count; i++) {
+        reader->zones[i].zone.error = error;
+        reader->zones[i].zone.told = true;
+    }
+}
+
 /* --- reading --------------------------------------------------------------------------------- */
 
 int perf_zone_take(struct perf_zone *zone, struct reading *reading) {

@@ -1254,6 +1254,39 @@ static void test_source_that_has_been_reported_stays(void **state) {
     rapl_close(rapl);
 }
 
+/* The sum of a package's cores is told of all of them, or not at all. */
+static void test_cores_that_cannot_all_be_opened_have_no_sum(void **state) {
+    (void)state;
+    const struct rapl_report *report = NULL;
+    struct rapl_options options = RAPL_OPTIONS_DEFAULT;
+    struct rapl *rapl = NULL;
+    options.root = bench.tree->path;
+    options.source = RAPL_SOURCE_PERF;
+    add_server();
+    add_pmu("power_core", "22", "0-3");
+    add_event("power_core", "energy-core", CORE, SCALE);
+    tree_write(bench.tree, "proc/cpuinfo",
+               "vendor_id\t: AuthenticAMD\ncpu family\t: 26\nmodel\t\t: 2\n");
+    fake_perf_fails_on(1, EMFILE);
+    assert_int_equal(rapl_open(&options, &rapl), 0);
+    /* what cannot be shown holds no descriptors: two groups of packages and two of cores are open
+     */
+    assert_int_equal(fake_perf_open(), 6);
+    fake_perf_add(CORE, 2, 5 * JOULE);
+    pass(CORE, 3, 6);
+    assert_int_equal(rapl_report(rapl, &report), 0);
+    assert_null(find(report, "package-0/core"));
+    expect_power(report, "package-1/core", 11000000);
+    fake_perf_fails_on(0, 0);
+    fake_clocks_pass(60 * NS_PER_S);
+    assert_int_equal(rapl_report(rapl, &report), 0);
+    fake_perf_add(CORE, 0, 3 * JOULE);
+    pass(CORE, 1, 4);
+    assert_int_equal(rapl_report(rapl, &report), 0);
+    expect_power(report, "package-0/core", 7000000);
+    rapl_close(rapl);
+}
+
 static void test_report_after_sleep_has_none_of_it(void **state) {
     (void)state;
     const struct rapl_report *report = NULL;
@@ -1409,6 +1442,7 @@ int main(void) {
         OVER(test_energy_grows_beyond_64_bits_of_ticks),
         OVER(test_memory_that_fails_while_no_source_reads),
         OVER(test_source_that_has_been_reported_stays),
+        OVER(test_cores_that_cannot_all_be_opened_have_no_sum),
         OVER(test_report_after_sleep_has_none_of_it),
         OVER(test_refusal_is_told_once),
         OVER(test_real_events_of_the_kernel),

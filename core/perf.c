@@ -72,6 +72,20 @@ static struct perf_reader *find_reader(const struct perf *perf, int pmu_index,
 /* Registers move about once a millisecond; of whole joules, less often. */
 #define FIRST_TICKS_MS 20
 
+/* Where one core counts they all do: one that stands at 0 has slept, and used nothing. */
+static void learn_cores(struct perf *perf) {
+    bool count = false;
+    for (size_t pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i < perf->reader_count; i++) {
+            struct perf_reader *reader = perf->readers[i];
+            for (size_t j = 0; reader->pmu == PMU_POWER_CORE && j < reader->zone_count; j++) {
+                count = count || reader->zones[j].counts;
+                reader->zones[j].counts = count;
+            }
+        }
+    }
+}
+
 /* Takes a first count of all that was opened; what does not move has no counter. */
 static void read_first(struct perf *perf) {
     const struct timespec millisecond = {.tv_nsec = 1000000};
@@ -80,6 +94,7 @@ static void read_first(struct perf *perf) {
         if (tries > 0)
             nanosleep(&millisecond, NULL);
         all = true;
+        learn_cores(perf);
         for (size_t i = 0; i < perf->source.zone_count; i++) {
             struct perf_zone *zone = (struct perf_zone *)perf->source.zones[i];
             struct reading reading;
@@ -135,6 +150,7 @@ static void perf_sample(struct source *source) {
             reader->groups[j].due = false;
         }
     }
+    learn_cores(perf);
     for (size_t i = 0; i < source->zone_count; i++) {
         struct perf_zone *zone = (struct perf_zone *)source->zones[i];
         struct reading *reading = &source->readings[i];

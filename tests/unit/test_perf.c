@@ -1287,6 +1287,36 @@ static void test_cores_that_cannot_all_be_opened_have_no_sum(void **state) {
     rapl_close(rapl);
 }
 
+/* A core that sleeps stands at 0, and what it uses once it wakes is counted. */
+static void test_cores_that_sleep_use_nothing(void **state) {
+    (void)state;
+    const struct rapl_report *report = NULL;
+    add_server();
+    struct rapl *rapl = NULL;
+    struct rapl_options options = RAPL_OPTIONS_DEFAULT;
+    options.root = bench.tree->path;
+    options.source = RAPL_SOURCE_PERF;
+    add_pmu("power_core", "22", "0-3");
+    add_event("power_core", "energy-core", CORE, SCALE);
+    tree_write(bench.tree, "proc/cpuinfo",
+               "vendor_id\t: AuthenticAMD\ncpu family\t: 26\nmodel\t\t: 2\n");
+    fake_perf_start(0);
+    assert_int_equal(rapl_open(&options, &rapl), 0);
+    for (int i = 0; i < 3; i++) {
+        pass(CORE, 0, 6);
+        assert_int_equal(rapl_report(rapl, &report), 0);
+    }
+    expect_power(report, "package-0/core", 6000000);
+    const uint64_t energy_uj = find(report, "package-0/core")->energy_uj;
+    fake_perf_add(CORE, 1, 4 * JOULE);
+    pass(CORE, 0, 6);
+    assert_int_equal(rapl_report(rapl, &report), 0);
+    expect_power(report, "package-0/core", 10000000);
+    assert_int_equal(find(report, "package-0/core")->energy_uj, energy_uj + 10000000);
+    expect_power(report, "package-1/core", 0);
+    rapl_close(rapl);
+}
+
 static void test_report_after_sleep_has_none_of_it(void **state) {
     (void)state;
     const struct rapl_report *report = NULL;
@@ -1443,6 +1473,7 @@ int main(void) {
         OVER(test_memory_that_fails_while_no_source_reads),
         OVER(test_source_that_has_been_reported_stays),
         OVER(test_cores_that_cannot_all_be_opened_have_no_sum),
+        OVER(test_cores_that_sleep_use_nothing),
         OVER(test_report_after_sleep_has_none_of_it),
         OVER(test_refusal_is_told_once),
         OVER(test_real_events_of_the_kernel),

@@ -417,10 +417,21 @@ static void perf_close(struct source *source) {
     free(perf);
 }
 
+/* The registers of 15 uJ go round after 65.5 kJ: 65 s at 1 kW, which is the ceiling where none is
+ * set; above 4 kW none is taken to (perf_count.c). */
+static uint64_t find_longest_ns(uint64_t max_power_uw) {
+    const uint64_t kilowatt = UINT64_C(1000000000);
+    const uint64_t longest_ns = UINT64_C(60000000000);
+    if (max_power_uw <= kilowatt)
+        return longest_ns;
+    return max_power_uw < 4 * kilowatt
+               ? (uint64_t)((rapl_uint128)longest_ns * kilowatt / max_power_uw)
+               : longest_ns / 4;
+}
+
 struct source *perf_open(const struct source_options *options) {
     static const struct source_operations operations = {.name = "perf",
                                                         .module = "rapl",
-                                                        .longest_ns = UINT64_C(60000000000),
                                                         .discover = perf_discover,
                                                         .sample = perf_sample,
                                                         .close = perf_close};
@@ -428,6 +439,7 @@ struct source *perf_open(const struct source_options *options) {
     if (perf == NULL)
         return NULL;
     perf->source.operations = &operations;
+    perf->source.longest_ns = find_longest_ns(options->max_power_uw);
     perf->options = *options;
     return &perf->source;
 }

@@ -1317,6 +1317,34 @@ static void test_cores_that_sleep_use_nothing(void **state) {
     rapl_close(rapl);
 }
 
+/* 65.5 kJ are a turn: at the 2 kW that a user has set, it takes half a minute. */
+static void test_samples_are_due_before_a_turn_can_hide(void **state) {
+    (void)state;
+    const struct rapl_report *report = NULL;
+    struct rapl_options options = RAPL_OPTIONS_DEFAULT;
+    struct rapl *rapl = NULL;
+    options.root = bench.tree->path;
+    options.source = RAPL_SOURCE_PERF;
+    options.max_power_uw = UINT64_C(2000000000);
+    add_server();
+    assert_int_equal(rapl_open(&options, &rapl), 0);
+    for (int i = 0; i < 40; i++) {
+        fake_perf_add(PKG, 0, (10000 + (int64_t)i * i) << 16);
+        fake_clocks_pass(NS_PER_S);
+        assert_int_equal(rapl_report(rapl, &report), 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        const uint64_t due_ns = rapl_sample_due_ns(rapl);
+        const uint64_t span_ns = due_ns - fake_clocks_monotonic_ns();
+        fake_perf_add(PKG, 0, (int64_t)(span_ns / NS_PER_S) * 100 * JOULE);
+        fake_clocks_pass(span_ns);
+        assert_int_equal(i < 3 ? rapl_sample(rapl) : rapl_report(rapl, &report), 0);
+    }
+    assert_int_equal(report->health.gaps, 0);
+    expect_power(report, "package-0", 100000000);
+    rapl_close(rapl);
+}
+
 static void test_report_after_sleep_has_none_of_it(void **state) {
     (void)state;
     const struct rapl_report *report = NULL;
@@ -1474,6 +1502,7 @@ int main(void) {
         OVER(test_source_that_has_been_reported_stays),
         OVER(test_cores_that_cannot_all_be_opened_have_no_sum),
         OVER(test_cores_that_sleep_use_nothing),
+        OVER(test_samples_are_due_before_a_turn_can_hide),
         OVER(test_report_after_sleep_has_none_of_it),
         OVER(test_refusal_is_told_once),
         OVER(test_real_events_of_the_kernel),

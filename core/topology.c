@@ -108,8 +108,8 @@ int topology_parse_list(const char *text, int (*take)(void *context, unsigned in
                         void *context) {
     unsigned int next = 0;
     while (*text != '\0' && *text != '\n') {
-        unsigned int first;
-        unsigned int last;
+        unsigned int first = 0;
+        unsigned int last = 0;
         text = read_number(text, &first);
         last = first;
         if (text != NULL && *text == '-')

@@ -72,6 +72,13 @@ static void settle(struct choice *choice, size_t taken) {
     }
 }
 
+void choice_keep(struct choice *choice) {
+    if (choice->settled)
+        return;
+    choice->reason[0] = '\0'; /* it is the first */
+    settle(choice, choice->current);
+}
+
 int choice_discover(struct choice *choice) {
     struct candidate *current = &choice->candidates[choice->current];
     if (choice->settled)

@@ -32,6 +32,9 @@ int choice_open(struct choice *choice, enum rapl_source asked, const struct sour
  * struct source_operations; 1 also when another one is current than before. */
 int choice_discover(struct choice *choice);
 
+/* The current one has read energy since: it stays. */
+void choice_keep(struct choice *choice);
+
 /* The current one; NULL before choice_open. */
 struct source *choice_source(const struct choice *choice);
 

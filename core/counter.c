@@ -11,8 +11,8 @@ uint64_t counter_modulus(uint64_t range) {
     return range == 0 || range > UINT64_MAX - unit ? 0 : range + unit;
 }
 
-uint64_t counter_to_uj(struct tick_scale scale, uint64_t ticks) {
-    return (uint64_t)((rapl_uint128)ticks * scale.numerator_uj / scale.denominator);
+uint64_t counter_to_uj(struct tick_scale scale, rapl_uint128 ticks) {
+    return (uint64_t)(ticks * scale.numerator_uj / scale.denominator);
 }
 
 uint64_t counter_distance(uint64_t a, uint64_t b, uint64_t modulus) {
@@ -100,7 +100,8 @@ struct counter_step counter_advance(struct counter *counter, const struct counte
         span_ns += reading->time_ns - before.time_ns;
     if (span_ns < COUNTER_JUDGED_SPAN_NS)
         span_ns = COUNTER_JUDGED_SPAN_NS;
-    if (reading->ticks < before.ticks)
+    const bool passed_end = traits->goes_on && before.ticks - reading->ticks > INT64_MAX;
+    if (reading->ticks < before.ticks && !passed_end)
         return step_back(traits, before.ticks - reading->ticks, span_ns, gap, slept_ns > 0);
     return step_forward(traits, reading->ticks - before.ticks, span_ns, gap, slept_ns > 0);
 }

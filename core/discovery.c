@@ -86,6 +86,14 @@ int discovery_rebind(struct rapl *rapl) {
     return 0;
 }
 
+static bool has_read(const struct rapl *rapl) {
+    for (size_t i = 0; i < rapl->binding.series_count; i++) {
+        if (rapl->binding.series[i]->has_read)
+            return true;
+    }
+    return false;
+}
+
 /* Which source is read, and why not another: told when it is known, and when it changes. */
 static void tell_source(struct rapl *rapl) {
     const struct choice *choice = &rapl->choice;
@@ -105,12 +113,16 @@ int discovery_run(struct rapl *rapl) {
     if (rapl->choice.count == 0)
         return 0;
     const bool was_settled = rapl->choice.settled;
+    /* Samples may have met what this look was to find. */
+    if (has_read(rapl))
+        choice_keep(&rapl->choice);
     int changed = choice_discover(&rapl->choice);
     rapl->source = choice_source(&rapl->choice);
     rapl->report.health.source = rapl->source->operations->name;
     rapl->problems.module = rapl->source->operations->module;
     if (changed < 0) {
         rapl->discovered_ns = 0; /* at the next report again */
+        rapl->bound = false;     /* some of it may be done */
         return changed;
     }
     if (first || rapl->choice.settled != was_settled)

@@ -72,6 +72,20 @@ static struct perf_reader *find_reader(const struct perf *perf, int pmu_index,
 /* Registers move about once a millisecond; of whole joules, less often. */
 #define FIRST_TICKS_MS 20
 
+/* Where one core counts they all do: one that stands at 0 has slept, and used nothing. */
+static void learn_cores(struct perf *perf) {
+    bool count = false;
+    for (size_t pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i < perf->reader_count; i++) {
+            struct perf_reader *reader = perf->readers[i];
+            for (size_t j = 0; reader->pmu == PMU_POWER_CORE && j < reader->zone_count; j++) {
+                count = count || reader->zones[j].counts;
+                reader->zones[j].counts = count;
+            }
+        }
+    }
+}
+
 /* Takes a first count of all that was opened; what does not move has no counter. */
 static void read_first(struct perf *perf) {
     const struct timespec millisecond = {.tv_nsec = 1000000};
@@ -80,6 +94,7 @@ static void read_first(struct perf *perf) {
         if (tries > 0)
             nanosleep(&millisecond, NULL);
         all = true;
+        learn_cores(perf);
         for (size_t i = 0; i < perf->source.zone_count; i++) {
             struct perf_zone *zone = (struct perf_zone *)perf->source.zones[i];
             struct reading reading;
@@ -135,6 +150,7 @@ static void perf_sample(struct source *source) {
             reader->groups[j].due = false;
         }
     }
+    learn_cores(perf);
     for (size_t i = 0; i < source->zone_count; i++) {
         struct perf_zone *zone = (struct perf_zone *)source->zones[i];
         struct reading *reading = &source->readings[i];
@@ -247,7 +263,8 @@ static bool is_known(const struct perf *perf, const struct perf_reader *reader) 
     return false;
 }
 
-/* Puts what was found in place of what was known. 1: something came or went. */
+/* Puts what was found in place of what was known. 1: something came or went, or moved in the list.
+ */
 static int replace_readers(struct perf *perf, struct perf_finding *finding) {
     struct source *source = &perf->source;
     const size_t room = finding->zone_count + 1;
@@ -275,6 +292,9 @@ static int replace_readers(struct perf *perf, struct perf_finding *finding) {
         perf_reader_free(perf->readers[i]);
         changed = 1;
     }
+    /* Series know zones by their place in the list. */
+    changed |= count != source->zone_count ||
+               (count > 0 && memcmp(zones, source->zones, count * sizeof(struct zone *)) != 0);
     free(perf->readers);
     free(source->zones);
     free(source->readings);
@@ -297,6 +317,20 @@ static void free_new_readers(const struct perf *perf, struct perf_finding *findi
     finding->reader_count = 0;
 }
 
+/* The sum of a package's cores is told as that of all of them: where one is refused, as by too many
+ * open files, the others are not read either, and hold no descriptors. */
+static void close_incomplete(struct perf *perf) {
+    for (size_t i = 0; i < perf->reader_count; i++) {
+        const struct perf_reader *refused = perf->readers[i];
+        const int error = refused->pmu == PMU_POWER_CORE ? perf_reader_refusal(refused) : 0;
+        for (size_t j = 0; error != 0 && j < perf->reader_count; j++) {
+            if (perf->readers[j]->pmu == PMU_POWER_CORE &&
+                perf->readers[j]->place.package_id == refused->place.package_id)
+                perf_reader_close(perf->readers[j], error);
+        }
+    }
+}
+
 /* 1: something was opened, or was lost since the last look. */
 static int open_readers(struct perf *perf, const struct perf_finding *finding,
                         struct problems *problems) {
@@ -306,6 +340,7 @@ static int open_readers(struct perf *perf, const struct perf_finding *finding,
         changed |= perf_reader_open(reader, &finding->pmus[reader->pmu], &perf->options,
                                     &perf->epoch, problems);
     }
+    close_incomplete(perf);
     if (changed)
         read_first(perf);
     for (size_t i = 0; i < perf->source.zone_count; i++) {
@@ -382,10 +417,21 @@ static void perf_close(struct source *source) {
     free(perf);
 }
 
+/* The registers of 15 uJ go round after 65.5 kJ: 65 s at 1 kW, which is the ceiling where none is
+ * set; above 4 kW none is taken to (perf_count.c). */
+static uint64_t find_longest_ns(uint64_t max_power_uw) {
+    const uint64_t kilowatt = UINT64_C(1000000000);
+    const uint64_t longest_ns = UINT64_C(60000000000);
+    if (max_power_uw <= kilowatt)
+        return longest_ns;
+    return max_power_uw < 4 * kilowatt
+               ? (uint64_t)((rapl_uint128)longest_ns * kilowatt / max_power_uw)
+               : longest_ns / 4;
+}
+
 struct source *perf_open(const struct source_options *options) {
     static const struct source_operations operations = {.name = "perf",
                                                         .module = "rapl",
-                                                        .longest_ns = UINT64_C(60000000000),
                                                         .discover = perf_discover,
                                                         .sample = perf_sample,
                                                         .close = perf_close};
@@ -393,6 +439,7 @@ struct source *perf_open(const struct source_options *options) {
     if (perf == NULL)
         return NULL;
     perf->source.operations = &operations;
+    perf->source.longest_ns = find_longest_ns(options->max_power_uw);
     perf->options = *options;
     return &perf->source;
 }

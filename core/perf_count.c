@@ -42,13 +42,19 @@ static uint64_t find_turn(const struct perf_count *count, const struct counter_t
                                                                               : 0;
 }
 
-static bool may_hide_turn(const struct counter_traits *traits, uint64_t ticks, uint64_t turn,
-                          uint64_t span_ns) {
+/* Whether ticks in span_ns are more than what a register that goes round can have counted. */
+static bool exceeds_sustained(const struct counter_traits *traits, uint64_t ticks,
+                              uint64_t span_ns) {
     struct counter_traits sustained = *traits;
     if (sustained.ceiling_uw > SUSTAINED_UW)
         sustained.ceiling_uw = SUSTAINED_UW;
+    return counter_exceeds(&sustained, ticks, span_ns);
+}
+
+static bool may_hide_turn(const struct counter_traits *traits, uint64_t ticks, uint64_t turn,
+                          uint64_t span_ns) {
     return turn != 0 && ticks <= UINT64_MAX - turn &&
-           !counter_exceeds(&sustained, ticks + turn, span_ns);
+           !exceeds_sustained(traits, ticks + turn, span_ns);
 }
 
 int perf_count_take(struct perf_count *count, const struct counter_traits *traits, uint64_t raw,
@@ -68,17 +74,18 @@ int perf_count_take(struct perf_count *count, const struct counter_traits *trait
     const uint64_t back = falls ? 0 - step : 0;
     learn_unit(count, falls ? back : step);
     const uint64_t turn = find_turn(count, traits);
+    uint64_t span_ns = time_ns > before.time_ns ? time_ns - before.time_ns : 0;
+    if (span_ns < COUNTER_JUDGED_SPAN_NS)
+        span_ns = COUNTER_JUDGED_SPAN_NS;
     if (falls) {
-        if (count->steps < STEPS_TO_TRUST || back >= turn) {
+        if (count->steps < STEPS_TO_TRUST || back >= turn ||
+            exceeds_sustained(traits, turn - back, span_ns)) {
             count->ticks -= back < count->ticks ? back : count->ticks;
             return 0;
         }
         step = turn - back;
     }
     count->ticks += step;
-    uint64_t span_ns = time_ns > before.time_ns ? time_ns - before.time_ns : 0;
-    if (span_ns < COUNTER_JUDGED_SPAN_NS)
-        span_ns = COUNTER_JUDGED_SPAN_NS;
     return may_hide_turn(traits, step, turn, span_ns) ? PERF_COUNT_UNDECIDED : 0;
 }
 

@@ -56,6 +56,7 @@ static int fill_zone(const struct source_options *options, const char *pmu_name,
     if (base->id == NULL || base->path == NULL)
         return -ENOMEM;
     base->identified = perf_place_identify(place, event->name, leads, &base->identity) == 0;
+    base->traits.goes_on = true;
     base->traits.scale = event->scale;
     base->traits.unit = find_unit(&options->model, base);
     base->traits.ceiling_uw = ceiling_decide_uw(base->identity.kind, options->max_power_uw, 0);
@@ -194,6 +195,23 @@ int perf_reader_open(struct perf_reader *reader, const struct pmu *pmu,
     }
     place_groups(reader);
     return opened;
+}
+
+int perf_reader_refusal(const struct perf_reader *reader) {
+    for (size_t i = 0; i < reader->zone_count; i++) {
+        const struct perf_zone *zone = &reader->zones[i];
+        if (zone->group == NULL && !source_lost_zone(zone->zone.error))
+            return zone->zone.error;
+    }
+    return 0;
+}
+
+void perf_reader_close(struct perf_reader *reader, int error) {
+    close_groups(reader);
+    for (size_t i = 0; i < reader->zone_count; i++) {
+        reader->zones[i].zone.error = error;
+        reader->zones[i].zone.told = true;
+    }
 }
 
 /* --- reading --------------------------------------------------------------------------------- */

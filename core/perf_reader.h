@@ -52,6 +52,12 @@ int perf_reader_open(struct perf_reader *reader, const struct pmu *pmu,
                      const struct source_options *options, uint32_t *epoch,
                      struct problems *problems);
 
+/* Why one of its events cannot be opened though its CPU is there, or 0. */
+int perf_reader_refusal(const struct perf_reader *reader);
+
+/* Its zones have that error, which is told already, until it is opened again. */
+void perf_reader_close(struct perf_reader *reader, int error);
+
 /* Gives the zone its part of what its group has read last. Returns the reading's error. */
 int perf_zone_take(struct perf_zone *zone, struct reading *reading);
 

@@ -24,6 +24,10 @@ static bool has_end(enum problem_cause cause) {
     return cause < PROBLEM_JUMPED;
 }
 
+static bool is_time_to_tell(const struct problem *problem) {
+    return problem->told_ns == 0 || clock_boottime_ns() - problem->told_ns >= TELL_AGAIN_NS;
+}
+
 void problems_begin(struct problems *problems, enum problem_cause first, enum problem_cause last) {
     for (size_t i = 0; i < problems->count; i++) {
         struct problem *problem = &problems->list[i];
@@ -36,6 +40,9 @@ void problems_end(struct problems *problems, enum problem_cause first, enum prob
     for (size_t i = 0; i < problems->count; i++) {
         struct problem *problem = &problems->list[i];
         if (problem->cause < first || problem->cause > last || problem->seen || !problem->present)
+            continue;
+        /* Nobody may have asked since: several samples can lie between two reports. */
+        if (!has_end(problem->cause) && !problem->told && is_time_to_tell(problem))
             continue;
         problem->tell_over = problem->told && has_end(problem->cause);
         problem->present = false;
@@ -132,7 +139,7 @@ static enum rapl_severity judge(const struct problem *problem) {
 
 static bool is_due(const struct problem *problem, uint64_t now_ns) {
     return problem->present && !problem->told &&
-           (problem->told_ns == 0 || now_ns - problem->told_ns >= TELL_AGAIN_NS ||
+           (is_time_to_tell(problem) ||
             (!is_event(problem->cause) && now_ns - problem->began_ns >= STAYS_NS));
 }
 

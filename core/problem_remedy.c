@@ -49,7 +49,8 @@ static void word_energy_remedy(struct problems *problems, const struct problem *
         break;
     case -ENODEV:
     case -ENXIO:
-        snprintf(text, size, "its driver has no counter for it now: sudo modprobe intel_rapl_msr");
+        snprintf(text, size, "its driver has no counter for it now: sudo modprobe %s",
+                 problems->module != NULL ? problems->module : "intel_rapl_msr");
         break;
     case ZONE_COUNTS_NOTHING:
         snprintf(text, size,
@@ -290,7 +291,9 @@ void problem_word_remedy(struct problems *problems, const struct problem *proble
                  power_options);
         break;
     case PROBLEM_CORES:
-        snprintf(text, size, "only AMD's processors count them, and source msr shows them");
+        snprintf(text, size,
+                 "only AMD's processors count them; source msr shows them, and perf since "
+                 "Linux 6.14");
         break;
     case PROBLEM_SELECTION:
         snprintf(text, size, "see the names that patterns are held against: rapl-execd --check");

@@ -87,7 +87,7 @@ uint64_t rapl_sample_due_ns(const struct rapl *rapl) {
         if (series->reads && series_ns < span_ns)
             span_ns = series_ns;
     }
-    const uint64_t longest_ns = rapl->source->operations->longest_ns;
+    const uint64_t longest_ns = rapl->source->longest_ns;
     if (longest_ns != 0 && longest_ns < span_ns)
         span_ns = longest_ns;
     if (span_ns == UINT64_MAX)

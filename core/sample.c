@@ -115,6 +115,10 @@ int rapl_sample(struct rapl *rapl) {
         rapl->report.time_ns = clock_realtime_ns();
         return 0;
     }
+    /* After a look that found no memory, series know zones that are there no more. */
+    int error = rapl->bound ? 0 : discovery_rebind(rapl);
+    if (error != 0)
+        return error;
     read_ahead_ns(&least_ns, &begin_ahead_ns);
     const uint64_t begin_ns = clock_monotonic_ns();
     rapl->source->operations->sample(rapl->source);
@@ -132,7 +136,7 @@ int rapl_sample(struct rapl *rapl) {
     problems_begin(&rapl->problems, PROBLEM_ENERGY, PROBLEM_UNDECIDED);
     note_errors(rapl);
     if (slept_ns == 0 && binding_part(&rapl->binding, rapl->source, span_ns, &rapl->problems)) {
-        int error = discovery_rebind(rapl);
+        error = discovery_rebind(rapl);
         if (error != 0)
             return error;
     }

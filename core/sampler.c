@@ -15,7 +15,7 @@ struct rapl_sampler {
     struct rapl *rapl;
     pthread_t thread;
     pthread_mutex_t lock; /* the handle's: held but for waiting */
-    pthread_cond_t wake;  /* by CLOCK_MONOTONIC */
+    pthread_cond_t wake;  /* by CLOCK_MONOTONIC; also when something else may be due by now */
     bool stop;
 };
 
@@ -82,8 +82,10 @@ void rapl_sampler_hold(struct rapl_sampler *sampler) {
 }
 
 void rapl_sampler_release(struct rapl_sampler *sampler) {
-    if (sampler != NULL)
-        pthread_mutex_unlock(&sampler->lock);
+    if (sampler == NULL)
+        return;
+    pthread_cond_signal(&sampler->wake);
+    pthread_mutex_unlock(&sampler->lock);
 }
 
 void rapl_sampler_stop(struct rapl_sampler *sampler) {

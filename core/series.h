@@ -14,7 +14,7 @@
 /* A point from which energy and time are counted. */
 struct mark {
     uint64_t time_ns;
-    uint64_t ticks;
+    rapl_uint128 ticks;
 };
 
 struct series {
@@ -37,8 +37,8 @@ struct series {
     const struct series *sum;
 
     struct counter counter;
-    bool has_read;  /* ever */
-    uint64_t ticks; /* counted since the start */
+    bool has_read;      /* ever */
+    rapl_uint128 ticks; /* counted since the start */
     struct mark power;
     struct mark summed; /* the same for its part of the sum */
 

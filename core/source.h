@@ -49,13 +49,13 @@ struct source {
     struct zone **zones; /* in the order of their ids */
     struct reading *readings;
     size_t zone_count;
+    /* How long it may go unread, whatever its counters' ranges are; 0: as long as those allow. */
+    uint64_t longest_ns;
 };
 
 struct source_operations {
     const char *name;
     const char *module; /* of the kernel, that brings its counters */
-    /* How long it may go unread, whatever its counters' ranges are; 0: as long as those allow. */
-    uint64_t longest_ns;
     /* Looks for zones. What is known and reads stays as it is. The error of every zone then tells
      * whether it reads; what stands in the way of all is in the problems, as states from
      * PROBLEM_CLASS to PROBLEM_NAME. 1: zones came, went or were opened anew; 0: nothing changed;

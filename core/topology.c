@@ -109,7 +109,7 @@ int topology_parse_list(const char *text, int (*take)(void *context, unsigned in
     unsigned int next = 0;
     while (*text != '\0' && *text != '\n') {
         unsigned int first = 0;
-        unsigned int last;
+        unsigned int last = 0;
         text = read_number(text, &first);
         last = first;
         if (text != NULL && *text == '-')

@@ -88,6 +88,8 @@ static struct {
     uint32_t perf_failures;
     uint64_t failing_config;
     int failing_config_error;
+    unsigned int failing_cpu;
+    int failing_cpu_error;
     uint64_t failing_sibling;
     struct fake_event events[EVENTS_MAX];
     uint32_t opened;
@@ -262,6 +264,11 @@ void fake_perf_fails_config(uint64_t config, int error) {
     fakes.failing_config_error = error;
 }
 
+void fake_perf_fails_on(unsigned int cpu, int error) {
+    fakes.failing_cpu = cpu;
+    fakes.failing_cpu_error = error;
+}
+
 void fake_perf_fails_sibling(uint64_t config) {
     fakes.failing_sibling = config;
 }
@@ -368,7 +375,7 @@ int __wrap_sched_setaffinity(pid_t thread, size_t size, const cpu_set_t *cpus) {
     return 0;
 }
 
-static int refuse(uint64_t config, int leader) {
+static int refuse(uint64_t config, long cpu, int leader) {
     if (fakes.perf_failures > 0) {
         if (fakes.perf_failures != FAKE_ALWAYS)
             fakes.perf_failures--;
@@ -376,6 +383,8 @@ static int refuse(uint64_t config, int leader) {
     }
     if (fakes.failing_config_error != 0 && config == fakes.failing_config)
         return fakes.failing_config_error;
+    if (fakes.failing_cpu_error != 0 && cpu == (long)fakes.failing_cpu)
+        return fakes.failing_cpu_error;
     return leader >= 0 && fakes.failing_sibling == config ? EINVAL : 0;
 }
 
@@ -391,7 +400,7 @@ static long open_event(const struct perf_event_attr *attributes, long pid, long 
     assert_int_equal(attributes->disabled, 0);
     assert_int_equal(attributes->exclude_kernel, 0);
     assert_int_equal(attributes->inherit, 0);
-    errno = refuse(attributes->config, leader);
+    errno = refuse(attributes->config, cpu, leader);
     if (errno != 0)
         return -1;
     assert_in_range(fakes.opened, 0, EVENTS_MAX - 1);

@@ -52,10 +52,11 @@ void fake_before_openat2(const char *path, void (*change)(void));
  * and move only when told to; the times that an event was enabled and ran are CLOCK_MONOTONIC's.
  */
 void fake_perf_start(uint64_t first);
-/* The next calls fail; after that those of one config, always; and those that would join a group.
- */
+/* The next calls fail; after that those of one config, always; of any on one CPU; and those that
+ * would join a group. */
 void fake_perf_fails(int error, uint32_t times);
 void fake_perf_fails_config(uint64_t config, int error);
+void fake_perf_fails_on(unsigned int cpu, int error);
 void fake_perf_fails_sibling(uint64_t config);
 /* Events opened so far, and how many of them are open now. */
 uint32_t fake_perf_opened(void);

@@ -260,6 +260,15 @@ static void test_unknown_range_makes_every_decrease_a_reset(void **state) {
     expect(step_between(&traits, 1000, 1042, 3600 * SECOND), COUNTER_COUNTED, 42);
 }
 
+static void test_sum_that_goes_on_passes_its_end(void **state) {
+    (void)state;
+    struct counter_traits traits = traits_of(0);
+    traits.goes_on = true;
+    expect(step_between(&traits, UINT64_MAX - 9, 32, SECOND), COUNTER_COUNTED, 42);
+    expect(step_between(&traits, 32, UINT64_MAX - 9, SECOND), COUNTER_RESET_FORWARD, 0);
+    expect(step_between(&traits, 1000, 999, SECOND), COUNTER_RESET, 0);
+}
+
 /* A counter of 1 W at most that wraps every 1000 s and a bit. */
 static struct counter_traits slow_traits(void) {
     return (struct counter_traits){
@@ -478,6 +487,7 @@ int main(void) {
         cmocka_unit_test(test_wrap_is_counted_up_to_the_ceiling),
         cmocka_unit_test(test_decrease_that_no_wrap_explains_is_a_reset),
         cmocka_unit_test(test_unknown_range_makes_every_decrease_a_reset),
+        cmocka_unit_test(test_sum_that_goes_on_passes_its_end),
         cmocka_unit_test(test_long_step_in_which_a_wrap_may_hide_is_undecided),
         cmocka_unit_test(test_long_step_back_that_may_be_two_wraps_is_undecided),
         cmocka_unit_test(test_no_wrap_hides_above_4_kw),

@@ -1136,6 +1136,215 @@ static void test_report_through_a_hotplug(void **state) {
     rapl_close(rapl);
 }
 
+/* Packages whose CPUs alternate: when the first one goes, the other package comes first in the
+ * list of CPUs, and nothing else has changed. */
+static void test_packages_keep_their_counters_when_the_first_cpu_goes(void **state) {
+    (void)state;
+    const struct rapl_report *report = NULL;
+    for (unsigned int cpu = 0; cpu < 4; cpu++)
+        add_cpu(cpu, (int)cpu % 2, 0, (int)cpu / 2);
+    set_online("0-3");
+    add_pmu("power", "21", "0-1");
+    add_event("power", "energy-pkg", PKG, SCALE);
+    struct rapl *rapl = open_core();
+    for (int i = 1; i <= 4; i++) {
+        if (i == 2) {
+            set_online("1-3");
+            set_cpumask("1-2");
+        }
+        fake_perf_add(PKG, 0, 30 * JOULE);
+        pass(PKG, 1, 400);
+        assert_int_equal(rapl_report(rapl, &report), 0);
+        expect_power(report, "package-0", 30000000);
+        expect_power(report, "package-1", 400000000);
+        assert_int_equal(find(report, "package-0")->energy_uj, i * INT64_C(30000000));
+    }
+    rapl_close(rapl);
+}
+
+/* 2^64 ticks of perf are 4.3 GJ: 124 days at 400 W. Here it takes 5 s. */
+static void test_energy_grows_beyond_64_bits_of_ticks(void **state) {
+    (void)state;
+    const struct rapl_report *report = NULL;
+    struct rapl_options options = RAPL_OPTIONS_DEFAULT;
+    struct rapl *rapl = NULL;
+    options.root = bench.tree->path;
+    options.source = RAPL_SOURCE_PERF;
+    options.max_power_uw = UINT64_C(1000000000000000);
+    add_server();
+    assert_int_equal(rapl_open(&options, &rapl), 0);
+    for (uint64_t i = 1; i <= 20; i++) {
+        pass(PKG, 0, 900000000);
+        assert_int_equal(rapl_report(rapl, &report), 0);
+        expect_power(report, "package-0", UINT64_C(900000000000000));
+        assert_int_equal(find(report, "package-0")->energy_uj, i * UINT64_C(900000000000000));
+        assert_int_equal(find(report, "total")->energy_uj, i * UINT64_C(900000000000000));
+    }
+    assert_int_equal(report->health.resets, 0);
+    rapl_close(rapl);
+}
+
+/* Of the candidates, one has seen zones go when the next finds no memory. */
+static void test_memory_that_fails_while_no_source_reads(void **state) {
+    (void)state;
+    const struct rapl_report *report = NULL;
+    struct rapl_options options = RAPL_OPTIONS_DEFAULT;
+    options.root = bench.tree->path;
+    add_server();
+    fake_perf_fails(EACCES, FAKE_ALWAYS);
+    bool failed = true;
+    for (int i = 0; failed; i++) {
+        struct rapl *rapl = NULL;
+        assert_in_range(i, 0, 400);
+        tree_add_zone(bench.tree, "intel-rapl:0", "package-0", 0, RANGE_61_UJ);
+        tree_add_zone(bench.tree, "intel-rapl:1", "package-1", 0, RANGE_61_UJ);
+        tree_set(bench.tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, EIO);
+        tree_set(bench.tree, "intel-rapl:1", "energy_uj", FAKE_ERRNO, EIO);
+        assert_int_equal(rapl_open(&options, &rapl), 0);
+        tree_drop_zone(bench.tree, "intel-rapl:0");
+        fake_clocks_pass(60 * NS_PER_S);
+        fake_memory_fails_at(i);
+        const int result = rapl_report(rapl, &report);
+        failed = fake_memory_has_failed();
+        fake_memory_fails_at(-1);
+        assert_true(result == 0 || result == -ENOMEM);
+        /* the thread between two reports does not know of it */
+        assert_int_equal(rapl_sample(rapl), 0);
+        for (uint64_t j = 0; j < 3; j++) {
+            tree_set_energy(bench.tree, "intel-rapl:1", j * 40000000);
+            fake_clocks_pass(NS_PER_S);
+            assert_int_equal(rapl_report(rapl, &report), 0);
+            assert_null(find(report, "package-0"));
+        }
+        expect_power(report, "package-1", 40000000);
+        rapl_close(rapl);
+    }
+}
+
+/* Reports find that the first source reads, before anybody has looked for zones again: it stays,
+ * for the energy that has been told is in its ticks. */
+static void test_source_that_has_been_reported_stays(void **state) {
+    (void)state;
+    const struct rapl_report *report = NULL;
+    struct rapl_options options = RAPL_OPTIONS_DEFAULT;
+    struct rapl *rapl = NULL;
+    options.root = bench.tree->path;
+    add_server();
+    fake_perf_fails(EACCES, FAKE_ALWAYS);
+    tree_add_zone(bench.tree, "intel-rapl:0", "package-0", 0, RANGE_61_UJ);
+    tree_set(bench.tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, EIO);
+    assert_int_equal(rapl_open(&options, &rapl), 0);
+    for (uint64_t i = 0; i < 3; i++) {
+        tree_set_energy(bench.tree, "intel-rapl:0", i * 40000000);
+        fake_clocks_pass(NS_PER_S);
+        assert_int_equal(rapl_report(rapl, &report), 0);
+    }
+    expect_power(report, "package-0", 40000000);
+    assert_int_equal(find(report, "package-0")->energy_uj, 80000000);
+    tree_set(bench.tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, EIO);
+    fake_perf_fails(0, 0);
+    fake_clocks_pass(60 * NS_PER_S);
+    assert_int_equal(rapl_report(rapl, &report), 0);
+    assert_string_equal(rapl_source_name(rapl), "powercap");
+    assert_string_equal(rapl_source_reason(rapl), "");
+    tree_set_energy(bench.tree, "intel-rapl:0", 200000000);
+    fake_clocks_pass(NS_PER_S);
+    assert_int_equal(rapl_report(rapl, &report), 0);
+    assert_int_equal(find(report, "package-0")->energy_uj, 200000000);
+    rapl_close(rapl);
+}
+
+/* The sum of a package's cores is told of all of them, or not at all. */
+static void test_cores_that_cannot_all_be_opened_have_no_sum(void **state) {
+    (void)state;
+    const struct rapl_report *report = NULL;
+    struct rapl_options options = RAPL_OPTIONS_DEFAULT;
+    struct rapl *rapl = NULL;
+    options.root = bench.tree->path;
+    options.source = RAPL_SOURCE_PERF;
+    add_server();
+    add_pmu("power_core", "22", "0-3");
+    add_event("power_core", "energy-core", CORE, SCALE);
+    tree_write(bench.tree, "proc/cpuinfo",
+               "vendor_id\t: AuthenticAMD\ncpu family\t: 26\nmodel\t\t: 2\n");
+    fake_perf_fails_on(1, EMFILE);
+    assert_int_equal(rapl_open(&options, &rapl), 0);
+    /* what cannot be shown holds no descriptors: two groups of packages and two of cores are open
+     */
+    assert_int_equal(fake_perf_open(), 6);
+    fake_perf_add(CORE, 2, 5 * JOULE);
+    pass(CORE, 3, 6);
+    assert_int_equal(rapl_report(rapl, &report), 0);
+    assert_null(find(report, "package-0/core"));
+    expect_power(report, "package-1/core", 11000000);
+    fake_perf_fails_on(0, 0);
+    fake_clocks_pass(60 * NS_PER_S);
+    assert_int_equal(rapl_report(rapl, &report), 0);
+    fake_perf_add(CORE, 0, 3 * JOULE);
+    pass(CORE, 1, 4);
+    assert_int_equal(rapl_report(rapl, &report), 0);
+    expect_power(report, "package-0/core", 7000000);
+    rapl_close(rapl);
+}
+
+/* A core that sleeps stands at 0, and what it uses once it wakes is counted. */
+static void test_cores_that_sleep_use_nothing(void **state) {
+    (void)state;
+    const struct rapl_report *report = NULL;
+    add_server();
+    struct rapl *rapl = NULL;
+    struct rapl_options options = RAPL_OPTIONS_DEFAULT;
+    options.root = bench.tree->path;
+    options.source = RAPL_SOURCE_PERF;
+    add_pmu("power_core", "22", "0-3");
+    add_event("power_core", "energy-core", CORE, SCALE);
+    tree_write(bench.tree, "proc/cpuinfo",
+               "vendor_id\t: AuthenticAMD\ncpu family\t: 26\nmodel\t\t: 2\n");
+    fake_perf_start(0);
+    assert_int_equal(rapl_open(&options, &rapl), 0);
+    for (int i = 0; i < 3; i++) {
+        pass(CORE, 0, 6);
+        assert_int_equal(rapl_report(rapl, &report), 0);
+    }
+    expect_power(report, "package-0/core", 6000000);
+    const uint64_t energy_uj = find(report, "package-0/core")->energy_uj;
+    fake_perf_add(CORE, 1, 4 * JOULE);
+    pass(CORE, 0, 6);
+    assert_int_equal(rapl_report(rapl, &report), 0);
+    expect_power(report, "package-0/core", 10000000);
+    assert_int_equal(find(report, "package-0/core")->energy_uj, energy_uj + 10000000);
+    expect_power(report, "package-1/core", 0);
+    rapl_close(rapl);
+}
+
+/* 65.5 kJ are a turn: at the 2 kW that a user has set, it takes half a minute. */
+static void test_samples_are_due_before_a_turn_can_hide(void **state) {
+    (void)state;
+    const struct rapl_report *report = NULL;
+    struct rapl_options options = RAPL_OPTIONS_DEFAULT;
+    struct rapl *rapl = NULL;
+    options.root = bench.tree->path;
+    options.source = RAPL_SOURCE_PERF;
+    options.max_power_uw = UINT64_C(2000000000);
+    add_server();
+    assert_int_equal(rapl_open(&options, &rapl), 0);
+    for (int i = 0; i < 40; i++) {
+        fake_perf_add(PKG, 0, (10000 + (int64_t)i * i) << 16);
+        fake_clocks_pass(NS_PER_S);
+        assert_int_equal(rapl_report(rapl, &report), 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        const uint64_t due_ns = rapl_sample_due_ns(rapl);
+        const uint64_t span_ns = due_ns - fake_clocks_monotonic_ns();
+        fake_perf_add(PKG, 0, (int64_t)(span_ns / NS_PER_S) * 100 * JOULE);
+        fake_clocks_pass(span_ns);
+        assert_int_equal(i < 3 ? rapl_sample(rapl) : rapl_report(rapl, &report), 0);
+    }
+    assert_int_equal(report->health.gaps, 0);
+    expect_power(report, "package-0", 100000000);
+    rapl_close(rapl);
+}
+
 static void test_report_after_sleep_has_none_of_it(void **state) {
     (void)state;
     const struct rapl_report *report = NULL;
@@ -1287,6 +1496,13 @@ int main(void) {
         OVER(test_look_without_descriptors_takes_nothing_away),
         OVER(test_every_allocation_fails_once),
         OVER(test_report_through_a_hotplug),
+        OVER(test_packages_keep_their_counters_when_the_first_cpu_goes),
+        OVER(test_energy_grows_beyond_64_bits_of_ticks),
+        OVER(test_memory_that_fails_while_no_source_reads),
+        OVER(test_source_that_has_been_reported_stays),
+        OVER(test_cores_that_cannot_all_be_opened_have_no_sum),
+        OVER(test_cores_that_sleep_use_nothing),
+        OVER(test_samples_are_due_before_a_turn_can_hide),
         OVER(test_report_after_sleep_has_none_of_it),
         OVER(test_refusal_is_told_once),
         OVER(test_real_events_of_the_kernel),

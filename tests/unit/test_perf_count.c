@@ -162,6 +162,22 @@ static void test_fall_by_more_than_a_turn_stays_one(void **state) {
 
 /* A fall that is no multiple of the unit is none of the register's: a unit that small has no
  * turn. */
+/* psys may jump to 50 kW, but no turn of its register comes of more than 4 kW: it began anew. */
+static void test_fall_that_no_power_explains_stays_one(void **state) {
+    (void)state;
+    struct bench bench = begin(UNIT_61, 1000000);
+    struct counter_traits psys = traits;
+    psys.ceiling_uw = UINT64_C(50000000000);
+    settle(&bench, update_signed);
+    const uint64_t before = bench.count.ticks;
+    const uint64_t back = 1000 * (JOULE / UNIT_61);
+    bench.register_ticks -= back;
+    bench.time_ns += 10 * NS_PER_S;
+    update_signed(&bench);
+    assert_int_equal(perf_count_take(&bench.count, &psys, bench.raw, bench.time_ns), 0);
+    assert_int_equal(before - bench.count.ticks, 1000 * JOULE);
+}
+
 static void test_fall_by_what_is_no_unit_stays_one(void **state) {
     (void)state;
     struct bench bench = begin(UNIT_15, 5);
@@ -261,8 +277,7 @@ static void test_counter_takes_what_was_carried(void **state) {
     bench.time_ns += 10 * NS_PER_S;
     assert_int_equal(take(&bench), 0);
     reading = (struct reading){.ticks = bench.count.ticks, .time_ns = bench.time_ns};
-    assert_int_equal(counter_advance(&counter, &traits, &reading, 0).outcome,
-                     COUNTER_RESET_FORWARD);
+    assert_int_equal(counter_advance(&counter, &traits, &reading, 0).outcome, COUNTER_RESET);
 }
 
 int main(void) {
@@ -274,6 +289,7 @@ int main(void) {
         cmocka_unit_test(test_drop_at_a_wrap_is_carried),
         cmocka_unit_test(test_fall_before_the_unit_is_known_stays_one),
         cmocka_unit_test(test_fall_by_more_than_a_turn_stays_one),
+        cmocka_unit_test(test_fall_that_no_power_explains_stays_one),
         cmocka_unit_test(test_fall_by_what_is_no_unit_stays_one),
         cmocka_unit_test(test_step_that_may_hide_a_turn_is_undecided),
         cmocka_unit_test(test_ceiling_says_how_long_a_turn_takes),

@@ -468,12 +468,23 @@ static void test_errors_of_a_zone_that_has_gone(void **state) {
 
 #define TOLD(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+static void test_zone_that_has_gone_names_its_own_driver(void **state) {
+    struct problems *problems = *state;
+    energy_pass(problems, -ENODEV, 1);
+    expect_holds(next(problems).remedy, "modprobe intel_rapl_msr");
+    problems_free(problems);
+    problems->module = "rapl";
+    energy_pass(problems, -ENODEV, 1);
+    expect_holds(next(problems).remedy, "modprobe rapl");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TOLD(test_cause_is_told_once),
         TOLD(test_one_message_for_many_zones),
         TOLD(test_count_is_that_of_the_last_pass),
         TOLD(test_one_zone_is_not_counted),
+        TOLD(test_zone_that_has_gone_names_its_own_driver),
         TOLD(test_each_errno_is_a_cause),
         TOLD(test_end_is_told),
         TOLD(test_end_of_what_was_not_told_is_not_told),

@@ -1237,6 +1237,52 @@ static void test_sampler_reads_when_it_is_due(void **state) {
     assert_int_equal(samples, 4);
 }
 
+/* While nothing reads, no sample is due; the reports then find a counter. */
+static void test_sampler_wakes_when_a_zone_comes_to_read(void **state) {
+    (void)state;
+    struct rapl_sampler *sampler = NULL;
+    tree_add_zone(run.tree, PACKAGE, "package-0", 0, 2 * JOULE); /* wraps within 2 ms */
+    tree_write(run.tree, "sys/class/powercap/" PACKAGE "/energy_uj", FAKE_ERRNO, EIO);
+    open_default();
+    fakes_end();
+    assert_int_equal(rapl_sampler_start(run.rapl, &sampler), 0);
+    usleep(100000);
+    rapl_sampler_hold(sampler);
+    assert_int_equal(rapl_sample_due_ns(run.rapl), 0);
+    tree_set_energy(run.tree, PACKAGE, JOULE);
+    report();
+    report();
+    const uint64_t due_ns = rapl_sample_due_ns(run.rapl);
+    rapl_sampler_release(sampler);
+    assert_int_not_equal(due_ns, 0);
+    uint64_t next_ns = due_ns;
+    for (int i = 0; i < 40 && next_ns == due_ns; i++) {
+        usleep(50000);
+        rapl_sampler_hold(sampler);
+        next_ns = rapl_sample_due_ns(run.rapl);
+        rapl_sampler_release(sampler);
+    }
+    rapl_sampler_stop(sampler);
+    assert_true(next_ns > due_ns);
+}
+
+/* What a sample between two reports met with is told at the report. */
+static void test_jump_before_a_sample_is_told(void **state) {
+    (void)state;
+    struct rapl_problem problem;
+    open_machine();
+    report_after(10);
+    fake_clocks_pass(10 * NS_PER_S);
+    set_joules(PACKAGE, 200000);
+    assert_int_equal(rapl_sample(run.rapl), 0);
+    report_after(10);
+    assert_true(take_problem(&problem));
+    assert_non_null(strstr(problem.remedy, "MaxPower"));
+    assert_false(take_problem(&problem));
+    report_after(10);
+    assert_false(take_problem(&problem));
+}
+
 #define IN_TREE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void) {
@@ -1297,6 +1343,8 @@ int main(void) {
         IN_TREE(test_no_sample_is_due_where_nothing_reads),
         IN_TREE(test_sample_is_due_after_a_second_at_the_earliest),
         IN_TREE(test_sampler_reads_when_it_is_due),
+        IN_TREE(test_sampler_wakes_when_a_zone_comes_to_read),
+        IN_TREE(test_jump_before_a_sample_is_told),
     };
     return cmocka_run_group_tests_name("rapl", tests, NULL, NULL);
 }

@@ -183,12 +183,14 @@ static void submit_report(const struct rapl_report *report) {
 
 /* Where a counter can wrap before the next read, a thread reads it in between. */
 static void start_sampler_if_needed(void) {
+    static bool refused;
     if (sampler != NULL || !rapl_needs_sampler(rapl, CDTIME_T_TO_NS(plugin_get_interval())))
         return;
     int error = rapl_sampler_start(rapl, &sampler);
-    if (error != 0)
+    if (error != 0 && !refused)
         ERROR(PLUGIN " plugin: cannot start a thread that reads between two intervals: %s",
               STRERROR(-error));
+    refused = error != 0;
 }
 
 /* 0 in every case: collectd suspends a plugin whose read fails, for up to a day. */

@@ -183,7 +183,7 @@ class Options(daemons.StageTest):
         root = root_of(cls.machine)
         whole = {"environment": {"HOST_MOUNT_PREFIX": cls.machine.root}}
         start = cls.stage.collectd
-        cls.wrong_lines = ['Banana 1', 'Source "pigeon"', 'Source "perf"', 'Source 3', 'Root ""',
+        cls.wrong_lines = ['Banana 1', 'Source "pigeon"', 'Source 3', 'Root ""',
                            'Zone ""', 'Zone 7', 'IgnoreSelected "perhaps"', 'MaxPower -3',
                            'MaxPower "much"', 'MaxPower 0', 'SampleInterval 0.1',
                            'SampleInterval -1', 'ReportEnergy 2', 'ReportTotal "maybe"',

@@ -33,7 +33,7 @@ static struct zone_identity interpret(const struct binding *binding, const struc
     struct zone_identity identity = zone->identity;
     if (counts_package(binding, zone))
         return drop_die(&identity);
-    if (is_amd(binding) && identity.kind == ZONE_CORE) {
+    if (is_amd(binding) && identity.kind == ZONE_CORE && identity.core_id == RAPL_NO_ID) {
         identity.kind = ZONE_LEAD_CORE;
         snprintf(identity.domain, sizeof(identity.domain), "lead_core");
     }
@@ -115,22 +115,60 @@ static struct mirror *mirror_of(const struct binding *binding, const struct zone
 
 /* --- series ---------------------------------------------------------------------------------- */
 
-static struct series *add_series(struct binding *binding, const struct zone_identity *identity) {
-    struct series **list =
-        realloc(binding->series, (binding->series_count + 1) * sizeof(struct series *));
-    if (list == NULL)
+static struct series *add_series(struct binding *binding, const struct zone_identity *identity,
+                                 struct series ***list, size_t *count) {
+    struct series **longer = realloc(*list, (*count + 1) * sizeof(struct series *));
+    if (longer == NULL)
         return NULL;
-    binding->series = list;
+    *list = longer;
     struct series *series = calloc(1, sizeof(*series));
     if (series == NULL)
         return NULL;
     series->identity = *identity;
     zone_format_name(identity, series->name);
     zone_format_parent(identity, series->parent);
-    series->number = binding->series_count + 1; /* 0 is the total */
+    series->number = binding->numbered++;
     series->selected = selection_matches(binding->selection, series->name);
-    list[binding->series_count++] = series;
+    longer[(*count)++] = series;
     return series;
+}
+
+/* The sum of that identity, made where it is the first to be asked for. */
+static struct series *find_sum(struct binding *binding, const struct zone_identity *identity) {
+    for (size_t i = 0; i < binding->sum_count; i++) {
+        if (zone_equal(&binding->sums[i]->identity, identity))
+            return binding->sums[i];
+    }
+    return add_series(binding, identity, &binding->sums, &binding->sum_count);
+}
+
+int binding_open(struct binding *binding, const struct selection *selection, bool total,
+                 bool cores) {
+    const struct zone_identity identity = {.kind = ZONE_TOTAL,
+                                           .domain = "total",
+                                           .package_id = RAPL_NO_ID,
+                                           .die_id = RAPL_NO_ID,
+                                           .core_id = RAPL_NO_ID};
+    binding->selection = selection;
+    binding->cores = cores;
+    struct series *sum = find_sum(binding, &identity);
+    if (sum == NULL)
+        return -ENOMEM;
+    sum->selected = sum->selected && total;
+    return 0;
+}
+
+static int join_sum(struct binding *binding, struct series *series) {
+    struct zone_identity whole;
+    if (zone_in_total(&series->identity)) {
+        series->sum = binding->sums[0];
+    } else if (zone_is_core_of(&series->identity, &whole)) {
+        series->selected = series->selected && binding->cores;
+        series->sum = find_sum(binding, &whole);
+        if (series->sum == NULL)
+            return -ENOMEM;
+    }
+    return 0;
 }
 
 static int add_zone(struct series *series, size_t index) {
@@ -140,6 +178,10 @@ static int add_zone(struct series *series, size_t index) {
     series->zones = zones;
     zones[series->zone_count++] = index;
     return 0;
+}
+
+bool binding_wants(const struct series *series) {
+    return series->selected || (series->sum != NULL && series->sum->selected);
 }
 
 /* Whether the zone shows the same counter as the one that feeds the series already. */
@@ -171,8 +213,8 @@ static int bind_zone(struct binding *binding, const struct source *source, size_
     }
     struct series *series = find_series(binding, &identity);
     if (series == NULL)
-        series = add_series(binding, &identity);
-    if (series == NULL)
+        series = add_series(binding, &identity, &binding->series, &binding->series_count);
+    if (series == NULL || (series->sum == NULL && join_sum(binding, series) != 0))
         return -ENOMEM;
     const struct zone *first = series->zone_count > 0 ? source->zones[series->zones[0]] : NULL;
     if (first != NULL && !is_mirror(binding, zone, first)) {
@@ -199,7 +241,7 @@ static int bind_zone(struct binding *binding, const struct source *source, size_
     zone->shown = first;
     zone->bound = true;
     zone->reported = series->selected;
-    zone->wanted = series->selected || (binding->total && zone_in_total(&identity));
+    zone->wanted = binding_wants(series);
     return add_zone(series, index);
 }
 
@@ -296,7 +338,10 @@ void binding_free(struct binding *binding) {
         free(binding->series[i]->zones);
         free(binding->series[i]);
     }
+    for (size_t i = 0; i < binding->sum_count; i++)
+        free(binding->sums[i]);
     free(binding->series);
+    free(binding->sums);
     free(binding->mirrors);
     *binding = (struct binding){.series = NULL};
 }

@@ -23,12 +23,24 @@ struct mirror {
 struct binding {
     enum cpu_vendor vendor;
     const struct selection *selection;
-    bool total; /* package and dram are read whatever is selected */
+    bool cores; /* single cores are reported, not only their sums */
     struct series **series;
     size_t series_count;
+    /* The total first, then all cores of a package, where they are counted one by one. Their
+     * members are read whatever else is selected. */
+    struct series **sums;
+    size_t sum_count;
+    size_t numbered; /* series and sums so far */
     struct mirror *mirrors;
     size_t mirror_count;
 };
+
+/* Begins with nothing but the total. selection stays as long as the binding. -ENOMEM. */
+int binding_open(struct binding *binding, const struct selection *selection, bool total,
+                 bool cores);
+
+/* Whether a sample reads its zones: it is selected, or a sum that it is part of. */
+bool binding_wants(const struct series *series);
 
 /* Gives every zone of the source its series, making those that are new. -ENOMEM, and then the
  * binding is as it was or unfinished: call again before the next sample. */

@@ -11,8 +11,8 @@ uint64_t counter_modulus(uint64_t range) {
     return range == 0 || range > UINT64_MAX - unit ? 0 : range + unit;
 }
 
-uint64_t counter_to_uj(struct tick_scale scale, uint64_t ticks) {
-    return (uint64_t)((rapl_uint128)ticks * scale.numerator_uj / scale.denominator);
+uint64_t counter_to_uj(struct tick_scale scale, rapl_uint128 ticks) {
+    return (uint64_t)(ticks * scale.numerator_uj / scale.denominator);
 }
 
 uint64_t counter_distance(uint64_t a, uint64_t b, uint64_t modulus) {
@@ -30,13 +30,24 @@ bool counter_exceeds(const struct counter_traits *traits, uint64_t ticks, uint64
  * a counter of 262 kJ pass for a wrap within 5 s. */
 #define SUSTAINED_UW UINT64_C(4000000000)
 
+static uint64_t sustained_uw(const struct counter_traits *traits) {
+    return traits->ceiling_uw < SUSTAINED_UW ? traits->ceiling_uw : SUSTAINED_UW;
+}
+
 /* Whether ticks in span_ns are more than a wrap can have been. */
 static bool exceeds_sustained(const struct counter_traits *traits, uint64_t ticks,
                               uint64_t span_ns) {
     struct counter_traits sustained = *traits;
-    if (sustained.ceiling_uw > SUSTAINED_UW)
-        sustained.ceiling_uw = SUSTAINED_UW;
+    sustained.ceiling_uw = sustained_uw(traits);
     return counter_exceeds(&sustained, ticks, span_ns);
+}
+
+uint64_t counter_safe_span_ns(const struct counter_traits *traits) {
+    if (traits->modulus == 0 || traits->ceiling_uw == 0)
+        return UINT64_MAX;
+    const rapl_uint128 range_uj = counter_to_uj(traits->scale, traits->modulus);
+    const rapl_uint128 span_ns = range_uj * UINT64_C(1000000000) / sustained_uw(traits) / 2;
+    return span_ns < UINT64_MAX ? (uint64_t)span_ns : UINT64_MAX;
 }
 
 /* Whether one more turn of the counter than ticks would still have been possible. */
@@ -89,7 +100,8 @@ struct counter_step counter_advance(struct counter *counter, const struct counte
         span_ns += reading->time_ns - before.time_ns;
     if (span_ns < COUNTER_JUDGED_SPAN_NS)
         span_ns = COUNTER_JUDGED_SPAN_NS;
-    if (reading->ticks < before.ticks)
+    const bool passed_end = traits->goes_on && before.ticks - reading->ticks > INT64_MAX;
+    if (reading->ticks < before.ticks && !passed_end)
         return step_back(traits, before.ticks - reading->ticks, span_ns, gap, slept_ns > 0);
     return step_forward(traits, reading->ticks - before.ticks, span_ns, gap, slept_ns > 0);
 }

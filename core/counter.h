@@ -6,6 +6,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* The kernel's unsigned 128-bit integer: microjoules times nanoseconds need it, and so does a sum
+ * of perf's ticks, of which 4.3 GJ are 2^64. */
+__extension__ typedef unsigned __int128 rapl_uint128;
+
 /* One reading of a counter. */
 struct reading {
     uint64_t ticks;
@@ -22,6 +26,9 @@ struct tick_scale {
 /* What a source knows of a counter. */
 struct counter_traits {
     uint64_t modulus; /* ticks after which it is at 0 again; 0: none known */
+    bool goes_on;     /* it has none, and passes 2^64 as any other number */
+    uint64_t
+        unit; /* ticks that it moves by at least, those of one tick of the hardware; 0: unknown */
     struct tick_scale scale;
     uint64_t ceiling_uw; /* above it, a step cannot have been energy */
 };
@@ -70,7 +77,7 @@ uint64_t counter_modulus(uint64_t range);
 /* One tick of the hardware as above. */
 uint64_t counter_unit(uint64_t range);
 
-uint64_t counter_to_uj(struct tick_scale scale, uint64_t ticks);
+uint64_t counter_to_uj(struct tick_scale scale, rapl_uint128 ticks);
 
 /* The difference of two counters that go round at modulus (0: that do not). */
 uint64_t counter_distance(uint64_t a, uint64_t b, uint64_t modulus);
@@ -78,11 +85,12 @@ uint64_t counter_distance(uint64_t a, uint64_t b, uint64_t modulus);
 /* Whether ticks in span_ns would be more than the ceiling. */
 bool counter_exceeds(const struct counter_traits *traits, uint64_t ticks, uint64_t span_ns);
 
+/* Half of the time in which it can go round once at its ceiling: how long it may go unread.
+ * UINT64_MAX where no range is known. */
+uint64_t counter_safe_span_ns(const struct counter_traits *traits);
+
 /* Shorter spans are judged as if they were this long: counters move about once a millisecond, so
  * two reads microseconds apart can lie a whole update apart. */
 #define COUNTER_JUDGED_SPAN_NS UINT64_C(50000000)
-
-/* The kernel's unsigned 128-bit integer: microjoules times nanoseconds need it. */
-__extension__ typedef unsigned __int128 rapl_uint128;
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "clock.h"
@@ -22,19 +23,38 @@ static int open_root(struct rapl *rapl) {
     problems_end(&rapl->problems, PROBLEM_ROOT, PROBLEM_ROOT);
     if (*root < 0)
         return 0;
-    if (rapl->source == NULL) {
-        rapl->source = powercap_open(&rapl->source_options);
-        if (rapl->source == NULL)
-            return -ENOMEM;
-        rapl->report.health.source = rapl->source->operations->name;
+    if (rapl->choice.count == 0) {
         /* Once: it decides the names of series, and those do not change. */
-        const struct cpu cpu = topology_read_cpu(rapl->source_options.root);
-        rapl->binding.vendor = cpu.vendor;
-        rapl->problems.is_virtual = cpu.is_virtual;
+        rapl->source_options.model = topology_read_model(*root);
+        rapl->binding.vendor = rapl->source_options.model.vendor;
+        rapl->problems.is_virtual = rapl->source_options.model.is_virtual;
+        int error = choice_open(&rapl->choice, rapl->asked, &rapl->source_options, &rapl->problems);
+        if (error != 0)
+            return error;
     }
     if (rapl->online_file < 0)
         rapl->online_file = topology_open_online(*root);
     return 0;
+}
+
+static bool has_cores(const struct rapl *rapl) {
+    struct zone_identity whole;
+    for (size_t i = 0; i < rapl->binding.series_count; i++) {
+        if (zone_is_core_of(&rapl->binding.series[i]->identity, &whole))
+            return true;
+    }
+    return false;
+}
+
+static void tell_selection(struct rapl *rapl, bool any) {
+    problems_begin(&rapl->problems, PROBLEM_SELECTION, PROBLEM_CORES);
+    if (!any && rapl->binding.series_count > 0)
+        problems_raise(&rapl->problems, PROBLEM_SELECTION, 0,
+                       rapl->selection.include_count > 0 ? rapl->selection.include[0]
+                                                         : "everything is excluded");
+    if (rapl->binding.cores && rapl->binding.series_count > 0 && !has_cores(rapl))
+        problems_raise(&rapl->problems, PROBLEM_CORES, 0, rapl->source->operations->name);
+    problems_end(&rapl->problems, PROBLEM_SELECTION, PROBLEM_CORES);
 }
 
 int discovery_rebind(struct rapl *rapl) {
@@ -42,7 +62,7 @@ int discovery_rebind(struct rapl *rapl) {
     int error = binding_update(&rapl->binding, rapl->source, &rapl->problems);
     if (error != 0)
         return error;
-    const size_t room = rapl->binding.series_count + 1;
+    const size_t room = rapl->binding.series_count + rapl->binding.sum_count;
     if (room > rapl->value_room) {
         struct rapl_value *values = realloc(rapl->values, room * sizeof(*values));
         if (values == NULL)
@@ -50,7 +70,9 @@ int discovery_rebind(struct rapl *rapl) {
         rapl->values = values;
         rapl->value_room = room;
     }
-    bool any = rapl->total.selected;
+    bool any = false;
+    for (size_t i = 0; i < rapl->binding.sum_count; i++)
+        any = any || rapl->binding.sums[i]->selected;
     for (size_t i = 0; i < rapl->binding.series_count; i++) {
         struct series *series = rapl->binding.series[i];
         any = any || series->selected;
@@ -59,14 +81,27 @@ int discovery_rebind(struct rapl *rapl) {
         series->gone = true;
         series->left = series->reads;
     }
-    problems_begin(&rapl->problems, PROBLEM_SELECTION, PROBLEM_SELECTION);
-    if (!any && rapl->binding.series_count > 0)
-        problems_raise(&rapl->problems, PROBLEM_SELECTION, 0,
-                       rapl->selection.include_count > 0 ? rapl->selection.include[0]
-                                                         : "everything is excluded");
-    problems_end(&rapl->problems, PROBLEM_SELECTION, PROBLEM_SELECTION);
+    tell_selection(rapl, any);
     rapl->bound = true;
     return 0;
+}
+
+static bool has_read(const struct rapl *rapl) {
+    for (size_t i = 0; i < rapl->binding.series_count; i++) {
+        if (rapl->binding.series[i]->has_read)
+            return true;
+    }
+    return false;
+}
+
+/* Which source is read, and why not another: told when it is known, and when it changes. */
+static void tell_source(struct rapl *rapl) {
+    const struct choice *choice = &rapl->choice;
+    char text[sizeof(choice->reason) + 64];
+    snprintf(text, sizeof(text), "%s%s%s%s", choice->settled ? "source " : "no source reads energy",
+             choice->settled ? rapl->source->operations->name : "",
+             choice->reason[0] != '\0' ? "; " : "", choice->reason);
+    problems_raise(&rapl->problems, PROBLEM_SOURCE, 0, text);
 }
 
 int discovery_run(struct rapl *rapl) {
@@ -75,13 +110,23 @@ int discovery_run(struct rapl *rapl) {
     if (error != 0)
         return error;
     rapl->discovered_ns = clock_boottime_ns();
-    if (rapl->source == NULL)
+    if (rapl->choice.count == 0)
         return 0;
-    int changed = rapl->source->operations->discover(rapl->source, &rapl->problems);
+    const bool was_settled = rapl->choice.settled;
+    /* Samples may have met what this look was to find. */
+    if (has_read(rapl))
+        choice_keep(&rapl->choice);
+    int changed = choice_discover(&rapl->choice);
+    rapl->source = choice_source(&rapl->choice);
+    rapl->report.health.source = rapl->source->operations->name;
+    rapl->problems.module = rapl->source->operations->module;
     if (changed < 0) {
         rapl->discovered_ns = 0; /* at the next report again */
+        rapl->bound = false;     /* some of it may be done */
         return changed;
     }
+    if (first || rapl->choice.settled != was_settled)
+        tell_source(rapl);
     if (changed > 0 && !first)
         rapl->report.health.rediscoveries++;
     return changed > 0 || !rapl->bound ? discovery_rebind(rapl) : 0;

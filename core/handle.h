@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "binding.h"
+#include "choice.h"
 #include "problem.h"
 #include "rapl.h"
 #include "select.h"
@@ -18,11 +19,12 @@ struct rapl {
     char *root_path;
     struct source_options source_options;
     struct selection selection;
-    struct series total;
 
     int online_file;
     uint64_t online_mark;
-    struct source *source;
+    enum rapl_source asked;
+    struct choice choice;
+    struct source *source; /* the current one of the choice; NULL before the root is open */
     struct binding binding;
     struct problems problems;
 
@@ -30,7 +32,8 @@ struct rapl {
     unsigned int looks_left; /* reports that look for zones again */
     uint64_t ahead_ns; /* of CLOCK_BOOTTIME before CLOCK_MONOTONIC, at the last sample's begin */
     bool sampled;
-    bool bound; /* the binding fits the zones of the source */
+    uint64_t sampled_ns; /* CLOCK_MONOTONIC at the last sample's begin */
+    bool bound;          /* the binding fits the zones of the source */
 
     struct rapl_value *values; /* room for one per series, and the total */
     size_t value_room;

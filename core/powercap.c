@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ceiling.h"
 #include "clock.h"
 #include "powercap_list.h"
 #include "source.h"
@@ -17,13 +18,6 @@
 
 /* powercap_sys.c: MAX_CONSTRAINTS_PER_ZONE */
 #define CONSTRAINT_MAX 10
-
-/* Limits of 3 kW and more are "no limit programmed" (a laptop of 2015 shows 3.4 and 4.1 kW). */
-#define LIMIT_BELOW_UW UINT64_C(3000000000)
-#define CEILING_FACTOR 4
-#define CEILING_LEAST_UW UINT64_C(250000000)
-#define CEILING_UNKNOWN_UW UINT64_C(1000000000)
-#define CEILING_PSYS_UW UINT64_C(50000000000)
 
 struct powercap_zone {
     struct zone zone; /* first: a zone of the source is one of these */
@@ -87,7 +81,7 @@ static uint64_t read_largest_limit_uw(const struct powercap *powercap, const str
          * limit; ENODEV, that the zone is going. */
         if (error != 0 && !source_lost_zone(error) && error != -ENODATA)
             problems_raise(problems, PROBLEM_LIMIT, error, path);
-        if (error == 0 && limit_uw < LIMIT_BELOW_UW && limit_uw > largest_uw)
+        if (error == 0 && limit_uw < CEILING_LIMIT_BELOW_UW && limit_uw > largest_uw)
             largest_uw = limit_uw;
     }
     return largest_uw;
@@ -96,17 +90,12 @@ static uint64_t read_largest_limit_uw(const struct powercap *powercap, const str
 static uint64_t decide_ceiling_uw(const struct powercap *powercap, const struct powercap_zone *zone,
                                   struct problems *problems) {
     const enum zone_kind kind = zone->zone.identity.kind;
-    if (kind == ZONE_PSYS)
-        return CEILING_PSYS_UW;
-    if (powercap->options.max_power_uw != 0)
-        return powercap->options.max_power_uw;
+    const uint64_t max_power_uw = powercap->options.max_power_uw;
+    if (kind == ZONE_PSYS || max_power_uw != 0)
+        return ceiling_decide_uw(kind, max_power_uw, 0);
     if ((kind == ZONE_CORE || kind == ZONE_UNCORE) && zone->parent != NULL)
         return zone->parent->zone.traits.ceiling_uw;
-    uint64_t largest_uw = read_largest_limit_uw(powercap, &zone->zone, problems);
-    if (largest_uw == 0)
-        return CEILING_UNKNOWN_UW;
-    uint64_t ceiling_uw = CEILING_FACTOR * largest_uw;
-    return ceiling_uw > CEILING_LEAST_UW ? ceiling_uw : CEILING_LEAST_UW;
+    return ceiling_decide_uw(kind, 0, read_largest_limit_uw(powercap, &zone->zone, problems));
 }
 
 /* Whether the class still has the entry, wherever it leads. */
@@ -171,6 +160,7 @@ static void load_zone(const struct powercap *powercap, struct powercap_zone *zon
     int range_error = sysfs_load_number(powercap->options.root, path, &base->range_uj);
     base->traits =
         (struct counter_traits){.modulus = counter_modulus(base->range_uj),
+                                .unit = counter_unit(base->range_uj),
                                 .scale = {.numerator_uj = 1, .denominator = 1},
                                 .ceiling_uw = decide_ceiling_uw(powercap, zone, problems)};
     zone->file =
@@ -370,6 +360,7 @@ static void powercap_close(struct source *source) {
 struct source *powercap_open(const struct source_options *options) {
     static const struct source_operations operations = {
         .name = "powercap",
+        .module = "intel_rapl_msr",
         .discover = powercap_discover,
         .sample = powercap_sample,
         .close = powercap_close,

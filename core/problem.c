@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "perf_count.h"
 
 /* A cause that comes and goes is told at most this often, unless it stays for a minute. */
 #define TELL_AGAIN_NS (UINT64_C(3600) * NS_PER_SECOND)
@@ -12,7 +13,7 @@
 
 /* Told of by themselves: no pass ends them. */
 static bool is_event(enum problem_cause cause) {
-    return cause >= PROBLEM_DUPLICATE;
+    return cause >= PROBLEM_SOURCE;
 }
 
 bool problem_is_told_by_subject(enum problem_cause cause) {
@@ -21,6 +22,10 @@ bool problem_is_told_by_subject(enum problem_cause cause) {
 
 static bool has_end(enum problem_cause cause) {
     return cause < PROBLEM_JUMPED;
+}
+
+static bool is_time_to_tell(const struct problem *problem) {
+    return problem->told_ns == 0 || clock_boottime_ns() - problem->told_ns >= TELL_AGAIN_NS;
 }
 
 void problems_begin(struct problems *problems, enum problem_cause first, enum problem_cause last) {
@@ -35,6 +40,9 @@ void problems_end(struct problems *problems, enum problem_cause first, enum prob
     for (size_t i = 0; i < problems->count; i++) {
         struct problem *problem = &problems->list[i];
         if (problem->cause < first || problem->cause > last || problem->seen || !problem->present)
+            continue;
+        /* Nobody may have asked since: several samples can lie between two reports. */
+        if (!has_end(problem->cause) && !problem->told && is_time_to_tell(problem))
             continue;
         problem->tell_over = problem->told && has_end(problem->cause);
         problem->present = false;
@@ -100,16 +108,30 @@ void problems_raise(struct problems *problems, enum problem_cause cause, int err
     problem->count++;
 }
 
+/* Errors of one counter that the processor lacks, or that the interval is too long for. */
+static bool is_expected(int error) {
+    return error == -ENOENT || error == ZONE_COUNTS_NOTHING || error == PERF_COUNT_UNDECIDED;
+}
+
 static enum rapl_severity judge(const struct problem *problem) {
     switch (problem->cause) {
     case PROBLEM_ROOT:
     case PROBLEM_CLASS:
     case PROBLEM_NO_ZONES:
     case PROBLEM_MASKED:
+    case PROBLEM_MSR:
+    case PROBLEM_REGISTER:
+    case PROBLEM_NO_PMU:
+    case PROBLEM_NO_EVENTS:
+    case PROBLEM_PERF:
     case PROBLEM_SELECTION:
         return RAPL_ERROR;
+    case PROBLEM_MODEL:
+        return problem->error == 0 ? RAPL_WARNING : RAPL_ERROR;
     case PROBLEM_ENERGY:
-        return problem->error == -ENOENT ? RAPL_WARNING : RAPL_ERROR;
+        return is_expected(problem->error) ? RAPL_WARNING : RAPL_ERROR;
+    case PROBLEM_SOURCE:
+        return RAPL_INFO;
     default:
         return RAPL_WARNING;
     }
@@ -117,7 +139,7 @@ static enum rapl_severity judge(const struct problem *problem) {
 
 static bool is_due(const struct problem *problem, uint64_t now_ns) {
     return problem->present && !problem->told &&
-           (problem->told_ns == 0 || now_ns - problem->told_ns >= TELL_AGAIN_NS ||
+           (is_time_to_tell(problem) ||
             (!is_event(problem->cause) && now_ns - problem->began_ns >= STAYS_NS));
 }
 
@@ -150,9 +172,24 @@ bool problems_next(struct problems *problems, struct rapl_problem *told) {
     return false;
 }
 
+const char *problems_root(const struct problems *problems) {
+    return strcmp(problems->root, "/") != 0 ? problems->root : "";
+}
+
+const char *problems_first_reason(struct problems *problems) {
+    for (size_t i = 0; i < problems->count; i++) {
+        if (!problems->list[i].present || is_event(problems->list[i].cause))
+            continue;
+        problem_word_reason(problems, &problems->list[i]);
+        return problems->reason;
+    }
+    return NULL;
+}
+
 void problems_free(struct problems *problems) {
     for (size_t i = 0; i < problems->count; i++)
         free(problems->list[i].subject);
     free(problems->list);
-    *problems = (struct problems){.list = NULL};
+    problems->list = NULL;
+    problems->count = 0;
 }

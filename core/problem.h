@@ -4,6 +4,7 @@
 #define RAPL_PROBLEM_H
 
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,17 +15,30 @@
 #define ZONE_WITHOUT_PARENT (-ENOLINK)
 /* Error of a range that no counter can have. */
 #define ZONE_WITHOUT_RANGE (-ERANGE)
+/* Error of a counter that has never moved. */
+#define ZONE_COUNTS_NOTHING (-EUNATCH)
+/* Errors of a processor: nothing is known of its maker, or it has no register that counts. */
+#define MODEL_WITHOUT_VENDOR (-ENOTSUP)
+#define MODEL_WITHOUT_REGISTERS (-ENODEV)
 
 enum problem_cause {
     /* States of discovery: raised anew by each, up to PROBLEM_NAME; what a zone lacks lasts. */
-    PROBLEM_ROOT,     /* the root cannot be opened */
-    PROBLEM_CLASS,    /* sys/class/powercap cannot be opened */
-    PROBLEM_NO_ZONES, /* it holds no RAPL zone */
-    PROBLEM_MASKED,   /* a link of the class leads nowhere */
-    PROBLEM_NAME,     /* a zone's name cannot be read */
-    PROBLEM_RANGE,    /* a zone's range cannot be read */
-    PROBLEM_LIMIT,    /* a constraint holds no number */
+    PROBLEM_ROOT,      /* the root cannot be opened */
+    PROBLEM_CLASS,     /* sys/class/powercap cannot be opened */
+    PROBLEM_NO_ZONES,  /* it holds no RAPL zone */
+    PROBLEM_MASKED,    /* a link of the class leads nowhere */
+    PROBLEM_NO_PMU,    /* there is no PMU that counts energy */
+    PROBLEM_NO_EVENTS, /* it counts none here */
+    PROBLEM_PMU_FILE,  /* a file of it does not say what it should */
+    PROBLEM_PERF,      /* an event of it cannot be opened */
+    PROBLEM_MODEL,     /* the processor's registers are not known, or it has none */
+    PROBLEM_MSR,       /* the device of a CPU's registers cannot be opened */
+    PROBLEM_REGISTER,  /* a register cannot be read, or stands at 0 */
+    PROBLEM_NAME,      /* a zone's name cannot be read */
+    PROBLEM_RANGE,     /* a zone's range cannot be read */
+    PROBLEM_LIMIT,     /* a constraint holds no number */
     PROBLEM_SELECTION,
+    PROBLEM_CORES, /* single cores are asked for, and the source has none */
     /* States of a sample. */
     PROBLEM_ENERGY, /* a counter cannot be read */
     PROBLEM_GONE,   /* a series has no counter any more */
@@ -33,6 +47,7 @@ enum problem_cause {
     PROBLEM_JUMPED,
     PROBLEM_UNDECIDED,
     /* What happened to a binding. */
+    PROBLEM_SOURCE, /* which source is read, and why not another */
     PROBLEM_DUPLICATE,
     PROBLEM_PARTED,
 };
@@ -51,11 +66,15 @@ struct problem {
     bool tell_over; /* its end is to be told */
 };
 
+#define PROBLEM_PARANOID_UNKNOWN INT_MIN
+
 struct problems {
     const char *root;     /* shown before a path */
     const char *withheld; /* as in struct rapl_privilege */
+    const char *module;   /* of the kernel, that brings the counters; NULL: not known yet */
     bool is_virtual;      /* the machine is a virtual one */
     bool has_driver;      /* the powercap driver of RAPL is loaded */
+    int perf_paranoid;    /* proc/sys/kernel/perf_event_paranoid when perf refused last */
     struct problem *list;
     size_t count;
     char reason[1024];
@@ -70,6 +89,12 @@ void problems_end(struct problems *problems, enum problem_cause first, enum prob
 /* Raises a state, or notes an event. Without memory it is lost: no worse than not knowing. */
 void problems_raise(struct problems *problems, enum problem_cause cause, int error,
                     const char *subject);
+
+/* What stands before a path of the root's: "" for the machine's own. */
+const char *problems_root(const struct problems *problems);
+
+/* The reason of the first state that is present, told or not; NULL: there is none. */
+const char *problems_first_reason(struct problems *problems);
 
 bool problems_next(struct problems *problems, struct rapl_problem *problem);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What went wrong and what mends it, in words. */
+/* What went wrong, in words. */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "perf_count.h"
+#include "perf_pmu.h"
 #include "problem.h"
 #include "sysfs.h"
 
@@ -23,147 +24,25 @@ const char *problem_word_error(int error) {
         return "is not the range of a counter";
     case ZONE_WITHOUT_PARENT:
         return "its parent zone cannot be identified";
+    case ZONE_COUNTS_NOTHING:
+        return "has counted nothing so far";
+    case PERF_COUNT_UNDECIDED:
+        return "may have wrapped unseen since the last read";
+    case PMU_NOT_A_FORMAT:
+        return "is not the format of an energy event";
+    case PMU_NOT_AN_EVENT:
+        return "is not an event of this format";
+    case PMU_NOT_A_SCALE:
+        return "is not a scale";
+    case PMU_NOT_JOULES:
+        return "is not Joules";
     default:
         return strerror(-error);
     }
 }
 
-static void word_file_limit(struct problems *problems) {
-    snprintf(
-        problems->remedy, sizeof(problems->remedy),
-        "too many files are open (LimitNOFILE= of the unit is for good): sudo prlimit --pid %d "
-        "--nofile=65536",
-        (int)getpid());
-}
-
-/* A command comes last, so that it can be copied to the end of the line. */
-static void word_energy_remedy(struct problems *problems, const struct problem *problem) {
-    const char *root = strcmp(problems->root, "/") != 0 ? problems->root : "";
-    char *text = problems->remedy;
-    const size_t size = sizeof(problems->remedy);
-    switch (problem->error) {
-    case -EACCES:
-    case -EPERM:
-        if (problems->withheld != NULL)
-            snprintf(text, size, "%s", problems->withheld);
-        else if (geteuid() == 0)
-            snprintf(text, size,
-                     "root lacks CAP_DAC_READ_SEARCH here; where that is a unit's "
-                     "CapabilityBoundingSet=, add it there; in a container: docker run --cap-add "
-                     "DAC_READ_SEARCH");
-        else
-            snprintf(text, size,
-                     "let the group read it, until the driver is loaded again (README, "
-                     "Privileges, makes it stay): sudo find %s/sys/devices/virtual/powercap/ "
-                     "-name energy_uj -exec chgrp %u {} + -exec chmod g+r {} +",
-                     root, (unsigned int)getegid());
-        break;
-    case -EMFILE:
-        word_file_limit(problems);
-        break;
-    case -ENOENT:
-        snprintf(text, size,
-                 "it has no counter here: leave it out with --exclude (rapl-execd) or Zone "
-                 "(collectd)");
-        break;
-    case -ENODEV:
-    case -ENXIO:
-        snprintf(text, size, "its driver has no counter for it now: sudo modprobe intel_rapl_msr");
-        break;
-    case -EINVAL:
-    case -EIO:
-        snprintf(text, size, "the driver could not read the counter, and says why in: sudo dmesg");
-        break;
-    default:
-        snprintf(text, size, "see what stands there: sudo head -c 200 %s/%s", root,
-                 problem->subject);
-        break;
-    }
-}
-
-static void word_no_zones_remedy(struct problems *problems) {
-    const char *text = "load the driver: sudo modprobe intel_rapl_msr";
-    if (problems->is_virtual && problems->has_driver)
-        text =
-            "this is a virtual machine, and its driver has found no counters: measure on its host";
-    else if (problems->is_virtual)
-        text =
-            "this is a virtual machine: few have counters, so measure on its host; to see whether "
-            "this one has: sudo modprobe intel_rapl_msr";
-    else if (problems->has_driver)
-        text =
-            "the driver is loaded and has found no counters in this processor; what it says: sudo "
-            "dmesg | grep -i rapl";
-    snprintf(problems->remedy, sizeof(problems->remedy), "%s", text);
-}
-
-void problem_word_remedy(struct problems *problems, const struct problem *problem) {
-    static const char root_options[] = "Root (collectd) or --root (rapl-execd)";
-    static const char power_options[] = "MaxPower (collectd) or --max-power (rapl-execd)";
-    char *text = problems->remedy;
-    const size_t size = sizeof(problems->remedy);
-    text[0] = '\0';
-    switch (problem->cause) {
-    case PROBLEM_ROOT:
-        snprintf(text, size, "set %s, or HOST_MOUNT_PREFIX, to the folder that holds sys and proc",
-                 root_options);
-        break;
-    case PROBLEM_CLASS:
-        if (problem->error == -EMFILE)
-            word_file_limit(problems);
-        else if (problem->error != -ENOENT)
-            snprintf(text, size, "see who may enter it: ls -ld %s/%s",
-                     strcmp(problems->root, "/") != 0 ? problems->root : "", problem->subject);
-        else
-            snprintf(text, size,
-                     "a kernel without CONFIG_POWERCAP, as most virtual machines have, shows no "
-                     "counters; in a container, show it those of the host: docker run -v "
-                     "/:/host:ro,rslave -e HOST_MOUNT_PREFIX=/host");
-        break;
-    case PROBLEM_NO_ZONES:
-        word_no_zones_remedy(problems);
-        break;
-    case PROBLEM_MASKED:
-        snprintf(text, size,
-                 "containers hide the folder it points to; show it that of the host: docker run "
-                 "-v /:/host:ro,rslave -e HOST_MOUNT_PREFIX=/host");
-        break;
-    case PROBLEM_NAME:
-    case PROBLEM_RANGE:
-        snprintf(text, size, "see what stands there: sudo head -c 200 %s/%s",
-                 strcmp(problems->root, "/") != 0 ? problems->root : "", problem->subject);
-        break;
-    case PROBLEM_LIMIT:
-        snprintf(text, size, "if the ceiling that --check shows does not fit, set %s",
-                 power_options);
-        break;
-    case PROBLEM_SELECTION:
-        snprintf(text, size, "see the names that patterns are held against: rapl-execd --check");
-        break;
-    case PROBLEM_ENERGY:
-        word_energy_remedy(problems, problem);
-        break;
-    case PROBLEM_GONE:
-    case PROBLEM_GONE_FROM_TOTAL:
-        snprintf(text, size,
-                 "it is looked for at every report; if its CPUs are online, load the driver: sudo "
-                 "modprobe intel_rapl_msr");
-        break;
-    case PROBLEM_JUMPED:
-        snprintf(text, size, "if the machine can draw that much, set %s", power_options);
-        break;
-    case PROBLEM_UNDECIDED:
-        snprintf(text, size, "report more often, or set %s to what the machine can draw",
-                 power_options);
-        break;
-    case PROBLEM_DUPLICATE:
-    case PROBLEM_PARTED:
-        break;
-    }
-}
-
 void problem_word_reason(struct problems *problems, const struct problem *problem) {
-    const char *root = strcmp(problems->root, "/") != 0 ? problems->root : "";
+    const char *root = problems_root(problems);
     const char *what = problem->subject;
     const char *error = problem_word_error(problem->error);
     char others[32] = "";
@@ -184,6 +63,19 @@ void problem_word_reason(struct problems *problems, const struct problem *proble
     case PROBLEM_MASKED:
         snprintf(text, size, "%s/%s%s: the link leads nowhere", root, what, others);
         break;
+    case PROBLEM_NO_PMU:
+        snprintf(text, size, "%s/%s: %s", root, what, error);
+        break;
+    case PROBLEM_NO_EVENTS:
+        snprintf(text, size, "%s/%s has no energy event", root, what);
+        break;
+    case PROBLEM_PMU_FILE:
+        snprintf(text, size, "%s/%s%s: %s; what it tells of is left out", root, what, others,
+                 error);
+        break;
+    case PROBLEM_PERF:
+        snprintf(text, size, "%s/%s%s: perf_event_open: %s", root, what, others, error);
+        break;
     case PROBLEM_NAME:
         snprintf(text, size, "%s/%s%s: %s; the zone is left out", root, what, others, error);
         break;
@@ -195,9 +87,28 @@ void problem_word_reason(struct problems *problems, const struct problem *proble
         snprintf(text, size, "%s/%s%s: %s; the zone's ceiling does without it", root, what, others,
                  error);
         break;
+    case PROBLEM_CORES:
+        snprintf(text, size, "source %s shows no single cores", what);
+        break;
     case PROBLEM_SELECTION:
         snprintf(text, size, "no zone is selected: %s", what);
         break;
+    case PROBLEM_MODEL:
+        if (problem->error == MODEL_WITHOUT_VENDOR)
+            snprintf(text, size, "no registers are known of a processor whose maker is %s", what);
+        else if (problem->error == MODEL_WITHOUT_REGISTERS)
+            snprintf(text, size, "%s counts energy in no registers of the CPU", what);
+        else
+            snprintf(text, size, "%s is not known: its registers were probed", what);
+        break;
+    case PROBLEM_REGISTER:
+        if (problem->error == 0) {
+            snprintf(text, size, "%s/%s%s reads 0: there is no energy counter", root, what, others);
+            break;
+        }
+        snprintf(text, size, "%s/%s%s: %s", root, what, others, error);
+        break;
+    case PROBLEM_MSR:
     case PROBLEM_ENERGY:
         snprintf(text, size, "%s/%s%s: %s", root, what, others, error);
         break;
@@ -215,6 +126,9 @@ void problem_word_reason(struct problems *problems, const struct problem *proble
                  "the zones of %s showed the same counter and now differ; each is a series of its "
                  "own from now on",
                  what);
+        break;
+    case PROBLEM_SOURCE:
+        snprintf(text, size, "%s", what);
         break;
     case PROBLEM_JUMPED:
         snprintf(text, size,

@@ -6,14 +6,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "energy_filter.h"
 #include "handle.h"
 #include "report.h"
 #include "topology.h"
 
 static void close_interval(struct rapl *rapl) {
     rapl->report.value_count =
-        report_build(rapl->binding.series, rapl->binding.series_count,
-                     rapl->total.selected ? &rapl->total : NULL, rapl->values);
+        report_build(rapl->binding.series, rapl->binding.series_count, rapl->binding.sums,
+                     rapl->binding.sum_count, rapl->values);
     rapl->report.values = rapl->values;
 }
 
@@ -42,27 +43,61 @@ void rapl_health_list(const struct rapl_health *health,
     memcpy(counts, list, sizeof(list));
 }
 
-/* When power of the total can be told: once it can be of all its members. 0: of none. */
-static uint64_t total_ready_ns(const struct rapl *rapl) {
+/* When power of a sum can be told: once it can be of all its members. 0: of none. */
+static uint64_t sum_ready_ns(const struct rapl *rapl, const struct series *sum) {
     uint64_t ready_ns = 0;
     for (size_t i = 0; i < rapl->binding.series_count; i++) {
         const struct series *series = rapl->binding.series[i];
-        const uint64_t series_ns = series->total.time_ns + series_power_span_ns(series);
-        if (zone_in_total(&series->identity) && series->reads && series_ns > ready_ns)
+        const uint64_t series_ns = series->summed.time_ns + series_power_span_ns(series);
+        if (series->sum == sum && series->reads && series_ns > ready_ns)
             ready_ns = series_ns;
     }
     return ready_ns;
 }
 
+static uint64_t earlier_ns(uint64_t a_ns, uint64_t b_ns) {
+    return a_ns == 0 || (b_ns != 0 && b_ns < a_ns) ? b_ns : a_ns;
+}
+
 uint64_t rapl_power_ready_ns(const struct rapl *rapl) {
-    uint64_t ready_ns = rapl->total.selected ? total_ready_ns(rapl) : 0;
-    for (size_t i = 0; i < rapl->binding.series_count; i++) {
-        const struct series *series = rapl->binding.series[i];
-        const uint64_t series_ns = series->power.time_ns + series_power_span_ns(series);
-        if (series->selected && series->reads && (ready_ns == 0 || series_ns < ready_ns))
-            ready_ns = series_ns;
+    const struct binding *binding = &rapl->binding;
+    uint64_t ready_ns = 0;
+    for (size_t i = 0; i < binding->sum_count; i++) {
+        if (binding->sums[i]->selected)
+            ready_ns = earlier_ns(ready_ns, sum_ready_ns(rapl, binding->sums[i]));
+    }
+    for (size_t i = 0; i < binding->series_count; i++) {
+        const struct series *series = binding->series[i];
+        if (series->selected && series->reads)
+            ready_ns = earlier_ns(ready_ns, series->power.time_ns + series_power_span_ns(series));
     }
     return ready_ns;
+}
+
+/* More often than this is never needed, but for a ceiling that is set beyond reason. */
+#define SAMPLE_LEAST_NS UINT64_C(1000000000)
+
+uint64_t rapl_sample_due_ns(const struct rapl *rapl) {
+    uint64_t span_ns = UINT64_MAX;
+    if (rapl->source == NULL)
+        return 0;
+    for (size_t i = 0; i < rapl->binding.series_count; i++) {
+        const struct series *series = rapl->binding.series[i];
+        const uint64_t series_ns = counter_safe_span_ns(&series->traits);
+        if (series->reads && series_ns < span_ns)
+            span_ns = series_ns;
+    }
+    const uint64_t longest_ns = rapl->source->longest_ns;
+    if (longest_ns != 0 && longest_ns < span_ns)
+        span_ns = longest_ns;
+    if (span_ns == UINT64_MAX)
+        return 0;
+    return rapl->sampled_ns + (span_ns > SAMPLE_LEAST_NS ? span_ns : SAMPLE_LEAST_NS);
+}
+
+bool rapl_needs_sampler(const struct rapl *rapl, uint64_t interval_ns) {
+    const uint64_t due_ns = rapl_sample_due_ns(rapl);
+    return due_ns != 0 && due_ns - rapl->sampled_ns < interval_ns;
 }
 
 /* --- open and close -------------------------------------------------------------------------- */
@@ -74,15 +109,16 @@ int rapl_open(const struct rapl_options *options, struct rapl **opened) {
         root = prefix != NULL && prefix[0] != '\0' ? prefix : "/";
     if (root[0] == '\0')
         return -EINVAL;
-    if (options->source != RAPL_SOURCE_AUTO && options->source != RAPL_SOURCE_POWERCAP)
-        return -ENOTSUP;
+    if (options->source < RAPL_SOURCE_AUTO || options->source > RAPL_SOURCE_MSR)
+        return -EINVAL;
     struct rapl *rapl = calloc(1, sizeof(*rapl));
     if (rapl == NULL)
         return -ENOMEM;
     rapl->source_options.root = -1;
     rapl->online_file = -1;
     rapl->source_options.max_power_uw = options->max_power_uw;
-    rapl->report.health.source = "powercap";
+    rapl->asked = options->source;
+    rapl->report.health.source = "none";
     rapl->values = calloc(1, sizeof(*rapl->values));
     rapl->value_room = 1;
     int error = selection_open(&rapl->selection, options->include, options->include_count,
@@ -100,15 +136,9 @@ int rapl_open(const struct rapl_options *options, struct rapl **opened) {
         rapl->source_options.privilege = options->privilege;
         rapl->problems.withheld = options->privilege.withheld;
     }
-    rapl->total.identity = (struct zone_identity){.kind = ZONE_TOTAL,
-                                                  .domain = "total",
-                                                  .package_id = RAPL_NO_ID,
-                                                  .die_id = RAPL_NO_ID,
-                                                  .core_id = RAPL_NO_ID};
-    zone_format_name(&rapl->total.identity, rapl->total.name);
-    rapl->total.selected = options->total && selection_matches(&rapl->selection, "total");
-    rapl->binding.selection = &rapl->selection;
-    rapl->binding.total = rapl->total.selected;
+    error = binding_open(&rapl->binding, &rapl->selection, options->total, options->cores);
+    if (error != 0)
+        goto fail;
     error = discovery_run(rapl);
     rapl->online_mark = topology_online_mark(rapl->online_file);
     if (error == 0)
@@ -128,8 +158,7 @@ fail:
 void rapl_close(struct rapl *rapl) {
     if (rapl == NULL)
         return;
-    if (rapl->source != NULL)
-        rapl->source->operations->close(rapl->source);
+    choice_close(&rapl->choice);
     if (rapl->online_file >= 0)
         close(rapl->online_file);
     if (rapl->source_options.root >= 0)
@@ -176,6 +205,10 @@ const char *rapl_source_name(const struct rapl *rapl) {
     return rapl->report.health.source;
 }
 
+const char *rapl_source_reason(const struct rapl *rapl) {
+    return rapl->choice.reason;
+}
+
 const char *rapl_root(const struct rapl *rapl) {
     return rapl->root_path;
 }
@@ -184,8 +217,18 @@ const char *rapl_vendor(const struct rapl *rapl) {
     return topology_vendor_name(rapl->binding.vendor);
 }
 
+int rapl_energy_filter(const struct rapl *rapl, bool *filtering) {
+    const struct source_options *options = &rapl->source_options;
+    if (options->model.vendor != CPU_VENDOR_INTEL)
+        return -ENOTSUP;
+    return energy_filter_read(options->root, &options->privilege, filtering);
+}
+
 bool rapl_next_problem(struct rapl *rapl, struct rapl_problem *problem) {
-    return problems_next(&rapl->problems, problem);
+    const struct choice *choice = &rapl->choice;
+    struct candidate *current = &rapl->choice.candidates[choice->current];
+    return problems_next(&rapl->problems, problem) ||
+           (choice->count > 0 && problems_next(&current->problems, problem));
 }
 
 const char *rapl_error_text(int error) {
@@ -202,7 +245,7 @@ int rapl_source_from_name(const char *name, enum rapl_source *source) {
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (strcmp(name, names[i]) == 0) {
             *source = (enum rapl_source)i;
-            return i <= RAPL_SOURCE_POWERCAP ? 0 : -ENOTSUP;
+            return 0;
         }
     }
     return -EINVAL;

@@ -6,7 +6,8 @@
  * whenever one is wanted, print what went wrong, close it.
  *
  * Threads: a handle may be used by one thread at a time; different handles are independent. The
- * core starts no thread, installs no signal handler, prints nothing and keeps no global state.
+ * core starts no thread but that of rapl_sampler_start(), installs no signal handler, prints
+ * nothing and keeps no global state.
  *
  * Errors: functions that return int return 0 or a negative errno. Counters that are missing or
  * cannot be read are no error of a call: they are problem records (struct rapl_problem).
@@ -30,8 +31,8 @@ struct rapl;
 enum rapl_source {
     RAPL_SOURCE_AUTO,     /* the first that can read energy */
     RAPL_SOURCE_POWERCAP, /* /sys/class/powercap, drivers/powercap/powercap_sys.c */
-    RAPL_SOURCE_PERF,     /* known by name; rapl_open() refuses it with -ENOTSUP */
-    RAPL_SOURCE_MSR,      /* likewise */
+    RAPL_SOURCE_PERF,     /* the PMUs power and power_core, arch/x86/events/rapl.c */
+    RAPL_SOURCE_MSR,      /* /dev/cpu/N/msr or msr_safe, SDM vol. 3B 16.10 */
 };
 
 /*
@@ -64,6 +65,8 @@ struct rapl_options {
     uint64_t max_power_uw;
     /* Report the sum of packages and dram. */
     bool total;
+    /* Report single cores, where a source counts them one by one; their sum is reported always. */
+    bool cores;
     struct rapl_privilege privilege;
 };
 
@@ -128,13 +131,16 @@ struct rapl_report {
 /*
  * Finds the counters and takes a first sample. That there are none, or none that can be read, is
  * no error: the handle looks again once a minute when it is asked for reports.
- * Options are copied. -EINVAL: an empty pattern or root; -ENOTSUP: a source that is not built;
- * -ENOMEM.
+ * Options are copied. -EINVAL: an empty pattern or root; -ENOMEM.
  */
 int rapl_open(const struct rapl_options *options, struct rapl **opened);
 
-/* Reads every counter once between two reports, so that none wraps unseen. */
+/* Reads every counter once between two reports, so that none wraps unseen. -ENOMEM. */
 int rapl_sample(struct rapl *rapl);
+
+/* CLOCK_MONOTONIC instant at which rapl_sample() is due if no report comes before it: half of the
+ * time in which a counter can wrap at its ceiling, at least a second. 0: never. */
+uint64_t rapl_sample_due_ns(const struct rapl *rapl);
 
 /*
  * Reads every counter once and closes the interval that the last report (or rapl_open) began.
@@ -144,6 +150,21 @@ int rapl_report(struct rapl *rapl, const struct rapl_report **report);
 
 /* Earliest CLOCK_MONOTONIC instant at which a report can hold power; 0: now, or nothing reads. */
 uint64_t rapl_power_ready_ns(const struct rapl *rapl);
+
+/*
+ * A thread that calls rapl_sample() when it is due. From its start on every other call with the
+ * handle stands between hold and release, what the call returned included; stop comes before
+ * rapl_close(). It sleeps in between, takes no signal, and is the only thread that the core starts.
+ * NULL in place of a sampler is allowed and does nothing. Negative errno of pthread_create(3).
+ */
+struct rapl_sampler;
+int rapl_sampler_start(struct rapl *rapl, struct rapl_sampler **started);
+void rapl_sampler_hold(struct rapl_sampler *sampler);
+void rapl_sampler_release(struct rapl_sampler *sampler);
+void rapl_sampler_stop(struct rapl_sampler *sampler);
+
+/* Whether a sample is due before the next report, where those are interval_ns apart. */
+bool rapl_needs_sampler(const struct rapl *rapl, uint64_t interval_ns);
 
 /* Closes every file and frees the handle; NULL is allowed. */
 void rapl_close(struct rapl *rapl);
@@ -169,9 +190,19 @@ void rapl_zone(const struct rapl *rapl, size_t index, struct rapl_zone *describe
 /* Zones that read at the last sample, selected or not. */
 size_t rapl_readable_count(const struct rapl *rapl);
 
+/* The source that is read; "none" before its root could be opened. */
 const char *rapl_source_name(const struct rapl *rapl);
+/* Why none of those that come before it, or none at all: "powercap: …; perf: …", or "". */
+const char *rapl_source_reason(const struct rapl *rapl);
 const char *rapl_root(const struct rapl *rapl);
 const char *rapl_vendor(const struct rapl *rapl); /* of the CPU: "Intel", …; "unknown" */
+
+/*
+ * Whether the processor blurs its energy counters on purpose, as it does with SGX (INTEL-SA-00389),
+ * from its registers 0x10A and 0xBC. -ENOTSUP: it cannot, or is not Intel's; another negative
+ * errno: the registers cannot be read.
+ */
+int rapl_energy_filter(const struct rapl *rapl, bool *filtering);
 
 /* --- what went wrong ------------------------------------------------------------------------ */
 
@@ -196,7 +227,7 @@ const char *rapl_error_text(int error);
 
 /* --- shared by the plugins' options --------------------------------------------------------- */
 
-/* "auto", "powercap", "perf", "msr"; -EINVAL otherwise, -ENOTSUP for one that is not built. */
+/* "auto", "powercap", "perf", "msr"; -EINVAL otherwise. */
 int rapl_source_from_name(const char *name, enum rapl_source *source);
 
 /* Watts as microwatts; -ERANGE unless 1 mW to 1 GW. */

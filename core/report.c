@@ -41,39 +41,39 @@ static void fill(struct series *series, struct rapl_value *value) {
     }
 }
 
-static bool is_member(const struct series *series) {
-    return zone_in_total(&series->identity) && series->has_read;
+static bool is_member(const struct series *series, const struct series *sum) {
+    return series->sum == sum && series->has_read;
 }
 
 static void add_power(const struct series *series, struct rapl_value *value) {
-    const uint64_t span_ns = series->counter.time_ns - series->total.time_ns;
-    const uint64_t energy_uj = energy_since(series, &series->total);
+    const uint64_t span_ns = series->counter.time_ns - series->summed.time_ns;
+    const uint64_t energy_uj = energy_since(series, &series->summed);
     if (span_ns < series_power_span_ns(series))
         value->has_power = false;
     else
         value->power_uw += divide_power_uw(energy_uj, span_ns);
     value->span_energy_uj += energy_uj;
-    if (value->start_ns == 0 || series->total.time_ns < value->start_ns)
-        value->start_ns = series->total.time_ns;
+    if (value->start_ns == 0 || series->summed.time_ns < value->start_ns)
+        value->start_ns = series->summed.time_ns;
     if (series->counter.time_ns > value->end_ns)
         value->end_ns = series->counter.time_ns;
 }
 
 /*
  * The sum over the members. The energy of a member that has gone stays in it; one that is silent
- * leaves the total out; one that joined or lost energy begins the power's span anew for all, for
+ * leaves the sum out; one that joined or lost energy begins the power's span anew for all, for
  * a sum of powers over different memberships is the power of nothing.
  */
-static bool fill_total(struct series *const *series, size_t count, const struct series *total,
-                       struct rapl_value *value) {
+static bool fill_sum(struct series *const *series, size_t count, const struct series *sum,
+                     struct rapl_value *value) {
     bool silent = false;
     bool restart = false;
     size_t members = 0;
-    describe(total, value);
+    describe(sum, value);
     value->has_power = true;
     for (size_t i = 0; i < count; i++) {
         const struct series *member = series[i];
-        if (!is_member(member))
+        if (!is_member(member, sum))
             continue;
         value->energy_uj += series_energy_uj(member);
         silent = silent || member->left;
@@ -86,22 +86,26 @@ static bool fill_total(struct series *const *series, size_t count, const struct 
     }
     value->has_power = value->has_power && !restart;
     for (size_t i = 0; i < count; i++) {
+        if (series[i]->sum != sum)
+            continue;
         if (restart || (value->has_power && !silent))
-            series[i]->total = series_now(series[i]);
+            series[i]->summed = series_now(series[i]);
         series[i]->apart = restart && !series[i]->reads;
     }
     return members > 0 && !silent;
 }
 
-size_t report_build(struct series *const *series, size_t count, const struct series *total,
-                    struct rapl_value *values) {
+size_t report_build(struct series *const *series, size_t count, struct series *const *sums,
+                    size_t sum_count, struct rapl_value *values) {
     size_t filled = 0;
     for (size_t i = 0; i < count; i++) {
         if (series[i]->selected && speaks(series[i]))
             fill(series[i], &values[filled++]);
     }
-    if (total != NULL && fill_total(series, count, total, &values[filled]))
-        filled++;
+    for (size_t i = 0; i < sum_count; i++) {
+        if (sums[i]->selected && fill_sum(series, count, sums[i], &values[filled]))
+            filled++;
+    }
     for (size_t i = 0; i < count; i++) {
         if (series[i]->lost || series[i]->slept)
             series[i]->power = series_now(series[i]);

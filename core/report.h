@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is true to say at the end of an interval: of each series, and of their total. Pure. */
+/* What is true to say at the end of an interval: of each series, and of their sums. Pure. */
 #ifndef RAPL_REPORT_H
 #define RAPL_REPORT_H
 
@@ -9,10 +9,10 @@
 #include "series.h"
 
 /*
- * Fills values (room for one per series and the total) and begins the next interval. The total is
- * the last value; total is its series, or NULL where it is not wanted. Returns how many there are.
+ * Fills values (room for one per series and sum) and begins the next interval. The sums that are
+ * selected are the last values. Returns how many there are.
  */
-size_t report_build(struct series *const *series, size_t count, const struct series *total,
-                    struct rapl_value *values);
+size_t report_build(struct series *const *series, size_t count, struct series *const *sums,
+                    size_t sum_count, struct rapl_value *values);
 
 #endif

@@ -38,7 +38,7 @@ static void note_errors(struct rapl *rapl) {
             continue;
         }
         rapl->report.health.read_errors++;
-        if (!source_lost_zone(zone->error) || !was_read(rapl, zone->name))
+        if (!zone->told && (!source_lost_zone(zone->error) || !was_read(rapl, zone->name)))
             problems_raise(&rapl->problems, PROBLEM_ENERGY, zone->error, zone->path);
     }
 }
@@ -54,7 +54,9 @@ static void note_gone(struct rapl *rapl, const struct series *series) {
             (parent->returned || discovery_lost_series(rapl, parent)))
             return;
     }
-    const bool in_total = rapl->total.selected && zone_in_total(&series->identity);
+    const bool in_total = series->sum == rapl->binding.sums[0] && series->sum->selected;
+    if (!in_total && !series->selected)
+        return; /* one of the cores that nobody sees one by one */
     problems_raise(&rapl->problems, in_total ? PROBLEM_GONE_FROM_TOTAL : PROBLEM_GONE, 0,
                    series->name);
 }
@@ -92,6 +94,10 @@ static void take_reading(struct rapl *rapl, struct series *series, uint64_t slep
         for (size_t i = 0; i < series->zone_count; i++)
             source->zones[series->zones[i]]->feeds = i == chosen;
         reading = source->readings[series->zones[chosen]];
+        const uint32_t epoch = source->zones[series->zones[chosen]]->epoch;
+        if (epoch != series->epoch)
+            series_forget(series);
+        series->epoch = epoch;
     }
     const bool was_in_gap = series->counter.in_gap;
     enum counter_outcome outcome = series_take(series, &reading, slept_ns, &rapl->report.health);
@@ -99,12 +105,6 @@ static void take_reading(struct rapl *rapl, struct series *series, uint64_t slep
         problems_raise(&rapl->problems, PROBLEM_JUMPED, 0, series->name);
     if (outcome == COUNTER_UNDECIDED && !was_in_gap)
         problems_raise(&rapl->problems, PROBLEM_UNDECIDED, 0, series->name);
-}
-
-/* Whether its zones are among those that a sample reads. */
-static bool is_read(const struct rapl *rapl, const struct series *series) {
-    return !series->ended &&
-           (series->selected || (rapl->binding.total && zone_in_total(&series->identity)));
 }
 
 int rapl_sample(struct rapl *rapl) {
@@ -115,6 +115,10 @@ int rapl_sample(struct rapl *rapl) {
         rapl->report.time_ns = clock_realtime_ns();
         return 0;
     }
+    /* After a look that found no memory, series know zones that are there no more. */
+    int error = rapl->bound ? 0 : discovery_rebind(rapl);
+    if (error != 0)
+        return error;
     read_ahead_ns(&least_ns, &begin_ahead_ns);
     const uint64_t begin_ns = clock_monotonic_ns();
     rapl->source->operations->sample(rapl->source);
@@ -132,17 +136,18 @@ int rapl_sample(struct rapl *rapl) {
     problems_begin(&rapl->problems, PROBLEM_ENERGY, PROBLEM_UNDECIDED);
     note_errors(rapl);
     if (slept_ns == 0 && binding_part(&rapl->binding, rapl->source, span_ns, &rapl->problems)) {
-        int error = discovery_rebind(rapl);
+        error = discovery_rebind(rapl);
         if (error != 0)
             return error;
     }
     rapl->ahead_ns = begin_ahead_ns;
     rapl->sampled = true;
+    rapl->sampled_ns = begin_ns;
     rapl->report.health.samples++;
     for (size_t i = 0; i < rapl->binding.series_count; i++) {
         struct series *series = rapl->binding.series[i];
         series->reads = false;
-        if (is_read(rapl, series))
+        if (!series->ended && binding_wants(series))
             take_reading(rapl, series, slept_ns);
     }
     for (size_t i = 0; i < rapl->binding.series_count; i++)

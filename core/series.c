@@ -15,8 +15,8 @@ uint64_t series_energy_uj(const struct series *series) {
 }
 
 uint64_t series_power_span_ns(const struct series *series) {
-    uint64_t unit_ticks = series->traits.modulus / ((uint64_t)UINT32_MAX + 1);
-    uint64_t span_ns = counter_to_uj(series->traits.scale, unit_ticks) * POWER_SPAN_NS_PER_UJ;
+    const struct counter_traits *traits = &series->traits;
+    uint64_t span_ns = counter_to_uj(traits->scale, traits->unit) * POWER_SPAN_NS_PER_UJ;
     return span_ns > POWER_SPAN_NS ? span_ns : POWER_SPAN_NS;
 }
 

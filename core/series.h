@@ -14,7 +14,7 @@
 /* A point from which energy and time are counted. */
 struct mark {
     uint64_t time_ns;
-    uint64_t ticks;
+    rapl_uint128 ticks;
 };
 
 struct series {
@@ -32,19 +32,22 @@ struct series {
     bool duplicated;  /* more than one zone has had its name */
     bool present;     /* it has a zone */
     bool ended;       /* mirrors that parted: it never reads again */
+    uint32_t epoch;   /* of the zone that gave the last reading */
+    /* What it is added to: the total, or all cores of its package; NULL: to nothing. */
+    const struct series *sum;
 
     struct counter counter;
-    bool has_read;  /* ever */
-    uint64_t ticks; /* counted since the start */
+    bool has_read;      /* ever */
+    rapl_uint128 ticks; /* counted since the start */
     struct mark power;
-    struct mark total; /* the same for its part of the total */
+    struct mark summed; /* the same for its part of the sum */
 
     bool reads;    /* at the last sample */
     bool returned; /* at the last sample: it reads again */
     bool lost;     /* in this interval: energy went by uncounted */
     bool slept;    /* since it was last reported */
     bool joined;   /* in this interval: its first reading, or the first after it had gone */
-    bool apart;    /* it was silent when the span of the total's power began anew for the others */
+    bool apart;    /* it was silent when the span of the sum's power began anew for the others */
     bool left;     /* in this interval: it read before, and discovery no longer finds it */
     bool gone;     /* discovery no longer finds it */
 };

@@ -10,6 +10,7 @@
 
 #include "counter.h"
 #include "problem.h"
+#include "topology.h"
 #include "zone.h"
 
 /* One counter as a source found it. */
@@ -20,9 +21,11 @@ struct zone {
     struct zone_identity identity;
     struct counter_traits traits;
     uint64_t range_uj;
+    uint32_t epoch; /* changes when the source itself has started the count again */
     /* A number for its control type: 0 is intel-rapl itself, others show its counters again. */
     uint32_t control;
     int error; /* of the last attempt to read it */
+    bool told; /* the problems of discovery hold that error already */
 
     /* Set by the binding. */
     char name[ZONE_NAME_SIZE];
@@ -46,12 +49,17 @@ struct source {
     struct zone **zones; /* in the order of their ids */
     struct reading *readings;
     size_t zone_count;
+    /* How long it may go unread, whatever its counters' ranges are; 0: as long as those allow. */
+    uint64_t longest_ns;
 };
 
 struct source_operations {
     const char *name;
-    /* Looks for zones. What is known and reads stays as it is. 1: zones came, went or were
-     * opened anew; 0: nothing changed; -ENOMEM. */
+    const char *module; /* of the kernel, that brings its counters */
+    /* Looks for zones. What is known and reads stays as it is. The error of every zone then tells
+     * whether it reads; what stands in the way of all is in the problems, as states from
+     * PROBLEM_CLASS to PROBLEM_NAME. 1: zones came, went or were opened anew; 0: nothing changed;
+     * -ENOMEM. */
     int (*discover)(struct source *source, struct problems *problems);
     /* Reads every wanted zone into readings; the others' hold an error. */
     void (*sample)(struct source *source);
@@ -63,9 +71,12 @@ struct source_options {
     int root;              /* descriptor of the folder that holds sys; it stays open */
     uint64_t max_power_uw; /* as in struct rapl_options, and so is the next */
     struct rapl_privilege privilege;
+    struct cpu_model model;
 };
 
 /* NULL without memory. */
 struct source *powercap_open(const struct source_options *options);
+struct source *perf_open(const struct source_options *options);
+struct source *msr_open(const struct source_options *options);
 
 #endif

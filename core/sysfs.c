@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,25 +61,39 @@ static int open_below(int root, const char *path, int flags) {
     return fd >= 0 ? fd : -errno;
 }
 
-int sysfs_open(int root, const char *path) {
+/* Opens what is not of another kind than this. */
+static int open_kind(int root, const char *path, bool device) {
     int fd = open_below(root, path, OPEN_FLAGS);
     struct stat status;
     if (fd < 0)
         return fd;
-    if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode))
+    if (fstat(fd, &status) == 0 && (S_ISREG(status.st_mode) || (device && S_ISCHR(status.st_mode))))
         return fd;
     close(fd);
     return SYSFS_NOT_REGULAR;
 }
 
-int sysfs_open_privileged(int root, const char *path, const struct rapl_privilege *privilege) {
-    int fd = sysfs_open(root, path);
-    if (fd != -EACCES || privilege->change == NULL ||
-        privilege->change(privilege->context, true) != 0)
-        return fd;
-    fd = sysfs_open(root, path);
+int sysfs_open(int root, const char *path) {
+    return open_kind(root, path, false);
+}
+
+static int open_again_raised(int root, const char *path, const struct rapl_privilege *privilege,
+                             bool device, int refusal) {
+    if (privilege->change == NULL || privilege->change(privilege->context, true) != 0)
+        return refusal;
+    int fd = open_kind(root, path, device);
     privilege->change(privilege->context, false);
     return fd;
+}
+
+int sysfs_open_privileged(int root, const char *path, const struct rapl_privilege *privilege) {
+    int fd = open_kind(root, path, false);
+    return fd == -EACCES ? open_again_raised(root, path, privilege, false, fd) : fd;
+}
+
+int sysfs_open_device(int root, const char *path, const struct rapl_privilege *privilege) {
+    int fd = open_kind(root, path, true);
+    return fd == -EACCES || fd == -EPERM ? open_again_raised(root, path, privilege, true, fd) : fd;
 }
 
 int sysfs_open_folder(int root, const char *path) {

@@ -27,6 +27,10 @@ struct rapl_privilege;
 /* The same; where that is not allowed, once more with the privilege (struct rapl_privilege). */
 int sysfs_open_privileged(int root, const char *path, const struct rapl_privilege *privilege);
 
+/* The same for a character device; simulated machines have regular files in their place. The kernel
+ * refuses devices with EPERM, too: where CAP_SYS_RAWIO is missing (msr_open, msr.c). */
+int sysfs_open_device(int root, const char *path, const struct rapl_privilege *privilege);
+
 /* sysfs_open for a folder. */
 int sysfs_open_folder(int root, const char *path);
 

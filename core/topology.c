@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "topology.h"
 
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "sysfs.h"
+
+#define CPU_FOLDER "sys/devices/system/cpu"
 
 /* What stands after "KEY<tab>: " in the first line that begins so, up to its end; or NULL. */
 static const char *find_value(const char *text, const char *key, size_t *length) {
@@ -49,8 +55,21 @@ static bool has_flag(const char *text, const char *flag) {
     return end == flags + length || *end == ' ';
 }
 
-struct cpu topology_read_cpu(int root) {
-    struct cpu cpu = {.vendor = CPU_VENDOR_UNKNOWN};
+/* A decimal number, 0 where there is none. */
+static unsigned int find_number(const char *text, const char *key) {
+    size_t length = 0;
+    const char *value = find_value(text, key, &length);
+    unsigned int number = 0;
+    for (size_t i = 0; value != NULL && i < length && i < 6; i++) {
+        if (value[i] < '0' || value[i] > '9')
+            return 0;
+        number = number * 10 + (unsigned int)(value[i] - '0');
+    }
+    return number;
+}
+
+struct cpu_model topology_read_model(int root) {
+    struct cpu_model cpu = {.vendor = CPU_VENDOR_UNKNOWN};
     char text[8192]; /* the first CPU's paragraph begins the file */
 
     int file = sysfs_open(root, "proc/cpuinfo");
@@ -62,9 +81,118 @@ struct cpu topology_read_cpu(int root) {
         return cpu;
     text[length] = '\0';
     cpu.vendor = find_vendor(text);
+    cpu.family = find_number(text, "cpu family");
+    cpu.model = find_number(text, "model\t");
     cpu.is_virtual = has_flag(text, "hypervisor");
     return cpu;
 }
+
+/* --- CPUs ------------------------------------------------------------------------------------ */
+
+/* More than any kernel has (NR_CPUS of x86 is at most 8192), so that no list makes us run on. */
+#define CPU_LIMIT 65536
+
+static const char *read_number(const char *text, unsigned int *number) {
+    if (*text < '0' || *text > '9')
+        return NULL;
+    *number = 0;
+    for (; *text >= '0' && *text <= '9'; text++) {
+        *number = *number * 10 + (unsigned int)(*text - '0');
+        if (*number >= CPU_LIMIT)
+            return NULL;
+    }
+    return text;
+}
+
+int topology_parse_list(const char *text, int (*take)(void *context, unsigned int number),
+                        void *context) {
+    unsigned int next = 0;
+    while (*text != '\0' && *text != '\n') {
+        unsigned int first = 0;
+        unsigned int last = 0;
+        text = read_number(text, &first);
+        last = first;
+        if (text != NULL && *text == '-')
+            text = read_number(text + 1, &last);
+        if (text == NULL || first < next || last < first ||
+            (*text != ',' && *text != '\n' && *text != '\0'))
+            return -EINVAL;
+        if (*text == ',')
+            text++;
+        for (next = first; next <= last; next++) {
+            int error = take(context, next);
+            if (error != 0)
+                return error;
+        }
+    }
+    return 0;
+}
+
+struct loading {
+    int root;
+    struct topology *topology;
+};
+
+static int load_id(int root, unsigned int number, const char *name) {
+    char path[128];
+    uint64_t id = 0;
+    snprintf(path, sizeof(path), CPU_FOLDER "/cpu%u/topology/%s", number, name);
+    int error = sysfs_load_number(root, path, &id);
+    return error != 0 ? error : id <= INT_MAX ? (int)id : -ERANGE;
+}
+
+static int load_cpu(void *context, unsigned int number) {
+    const struct loading *loading = context;
+    struct topology *topology = loading->topology;
+    struct cpu cpu = {.number = number};
+    cpu.package_id = load_id(loading->root, number, "physical_package_id");
+    cpu.core_id = load_id(loading->root, number, "core_id");
+    cpu.die_id = load_id(loading->root, number, "die_id");
+    if (cpu.package_id < 0 || cpu.core_id < 0)
+        return 0; /* it has gone offline: its folder goes with it */
+    if (cpu.die_id < 0)
+        cpu.die_id = 0;
+    struct cpu *cpus = realloc(topology->cpus, (topology->count + 1) * sizeof(*cpus));
+    if (cpus == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < topology->count; i++)
+        topology->has_dies = topology->has_dies ||
+                             (cpus[i].package_id == cpu.package_id && cpus[i].die_id != cpu.die_id);
+    topology->cpus = cpus;
+    cpus[topology->count++] = cpu;
+    return 0;
+}
+
+int topology_load(int root, struct topology *topology) {
+    struct loading loading = {.root = root, .topology = topology};
+    char text[4096];
+    *topology = (struct topology){.cpus = NULL};
+    int file = topology_open_online(root);
+    if (file < 0)
+        return file;
+    int error = sysfs_read(file, text, sizeof(text));
+    close(file);
+    if (error >= 0)
+        error = topology_parse_list(text, load_cpu, &loading);
+    if (error != 0)
+        topology_free(topology);
+    return error;
+}
+
+void topology_free(struct topology *topology) {
+    free(topology->cpus);
+    *topology = (struct topology){.cpus = NULL};
+}
+
+const struct cpu *topology_find(const struct topology *topology, unsigned int number) {
+    for (size_t i = 0; i < topology->count; i++) {
+        if (topology->cpus[i].number == number)
+            return &topology->cpus[i];
+    }
+    return NULL;
+}
+
+/* --- names and marks ------------------------------------------------------------------------- */
 
 const char *topology_vendor_name(enum cpu_vendor vendor) {
     static const char *const names[] = {
@@ -75,7 +203,7 @@ const char *topology_vendor_name(enum cpu_vendor vendor) {
 }
 
 int topology_open_online(int root) {
-    return sysfs_open(root, "sys/devices/system/cpu/online");
+    return sysfs_open(root, CPU_FOLDER "/online");
 }
 
 uint64_t topology_online_mark(int online_file) {

@@ -4,6 +4,7 @@
 #define RAPL_TOPOLOGY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum cpu_vendor {
@@ -14,19 +15,52 @@ enum cpu_vendor {
     CPU_VENDOR_OTHER,
 };
 
-struct cpu {
+/* What kind of processor the machine has. */
+struct cpu_model {
     enum cpu_vendor vendor;
+    unsigned int family; /* 0 where it is unknown, as the next */
+    unsigned int model;
     bool is_virtual; /* a hypervisor stands between it and us */
 };
 
 /* Reads it from proc/cpuinfo, never by CPUID: the root may be another machine's. What cannot be
  * read is unknown. */
-struct cpu topology_read_cpu(int root);
+struct cpu_model topology_read_model(int root);
 
 const char *topology_vendor_name(enum cpu_vendor vendor);
 
 /* Opens the list of online CPUs. Descriptor or negative errno. */
 int topology_open_online(int root);
+
+/* One CPU that is online, and where it is. */
+struct cpu {
+    unsigned int number;
+    int package_id;
+    int die_id; /* 0 where the kernel does not tell it: before Linux 5.2 */
+    int core_id;
+};
+
+struct topology {
+    struct cpu *cpus; /* by their numbers */
+    size_t count;
+    bool has_dies; /* some package has more than one: the kernel's names then tell the die */
+};
+
+/* Reads it from sys/devices/system/cpu. CPUs that go meanwhile are left out. Negative errno of the
+ * list of online CPUs, or -ENOMEM. */
+int topology_load(int root, struct topology *topology);
+
+void topology_free(struct topology *topology);
+
+/* The CPU of that number, or NULL. */
+const struct cpu *topology_find(const struct topology *topology, unsigned int number);
+
+/*
+ * Parses a list such as "0-3,8,10-11" and calls back with each number, in order. -EINVAL: it is
+ * none, or its numbers are out of reach; what take returns if that is not 0.
+ */
+int topology_parse_list(const char *text, int (*take)(void *context, unsigned int number),
+                        void *context);
 
 /* A number that changes when the list does; 0 where it cannot be read. */
 uint64_t topology_online_mark(int online_file);

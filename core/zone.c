@@ -126,8 +126,21 @@ bool zone_in_total(const struct zone_identity *identity) {
     return identity->kind == ZONE_PACKAGE || identity->kind == ZONE_DRAM;
 }
 
+bool zone_is_core_of(const struct zone_identity *identity, struct zone_identity *whole) {
+    *whole = *identity;
+    whole->die_id = RAPL_NO_ID;
+    whole->core_id = RAPL_NO_ID;
+    return identity->kind == ZONE_CORE && identity->core_id != RAPL_NO_ID;
+}
+
 void zone_format_parent(const struct zone_identity *identity, char text[ZONE_TEXT_SIZE]) {
     const size_t size = ZONE_TEXT_SIZE;
+    char die[24] = "";
+    char core[24] = "";
+    if (identity->die_id != RAPL_NO_ID)
+        snprintf(die, sizeof(die), "-die-%d", identity->die_id);
+    if (identity->core_id != RAPL_NO_ID)
+        snprintf(core, sizeof(core), "-core-%d", identity->core_id);
     if (identity->kind == ZONE_TOTAL)
         text[0] = '\0';
     else if (identity->kind == ZONE_PSYS && identity->package_id != RAPL_NO_ID)
@@ -137,10 +150,8 @@ void zone_format_parent(const struct zone_identity *identity, char text[ZONE_TEX
     else if (identity->package_id == RAPL_NO_ID)
         snprintf(text, size, "%s",
                  identity->parent[0] != '\0' ? identity->parent : identity->domain);
-    else if (identity->die_id == RAPL_NO_ID)
-        snprintf(text, size, "package-%d", identity->package_id);
     else
-        snprintf(text, size, "package-%d-die-%d", identity->package_id, identity->die_id);
+        snprintf(text, size, "package-%d%s%s", identity->package_id, die, core);
 }
 
 void zone_format_name(const struct zone_identity *identity, char text[ZONE_NAME_SIZE]) {

@@ -44,6 +44,9 @@ bool zone_equal(const struct zone_identity *a, const struct zone_identity *b);
 /* Whether its energy is part of the machine's total: package and dram (psys holds both already). */
 bool zone_in_total(const struct zone_identity *identity);
 
+/* Whether it is a single core; whole becomes the identity of all cores of its package. */
+bool zone_is_core_of(const struct zone_identity *identity, struct zone_identity *whole);
+
 /* "package-0", "package-0-die-1", "psys-1": what the zone is shown under; "" for the total. */
 void zone_format_parent(const struct zone_identity *identity, char text[ZONE_TEXT_SIZE]);
 

@@ -266,6 +266,15 @@ void machine_close(struct machine *machine) {
     machine->counter_count = 0;
 }
 
+struct machine_shape machine_get_shape(const struct machine *machine) {
+    const struct machine_model *model = machine->model;
+
+    return (struct machine_shape){.is_amd = strcmp(model->vendor, "AuthenticAMD") == 0,
+                                  .cpus = model->cpus,
+                                  .packages = model->packages,
+                                  .dies = model->dies};
+}
+
 const char *machine_name(const struct machine *machine) {
     return machine->model->name;
 }
@@ -283,6 +292,14 @@ void machine_print_cpuinfo(const struct machine *machine, FILE *stream) {
 struct zone *machine_find_zone(struct machine *machine, const char *name) {
     for (size_t i = 0; i < machine->zone_count; i++) {
         if (strcmp(machine->zones[i].series, name) == 0 || strcmp(machine->zones[i].id, name) == 0)
+            return &machine->zones[i];
+    }
+    return NULL;
+}
+
+const struct zone *machine_find_zone_of(const struct machine *machine, const char *series) {
+    for (size_t i = 0; i < machine->zone_count; i++) {
+        if (strcmp(machine->zones[i].series, series) == 0)
             return &machine->zones[i];
     }
     return NULL;

@@ -64,11 +64,20 @@ void machine_print_models(FILE *stream);
 int machine_open(struct machine *machine, const struct machine_model *model);
 void machine_close(struct machine *machine);
 
+struct machine_shape {
+    bool is_amd;
+    unsigned cpus, packages;
+    unsigned dies; /* 0: zones name none */
+};
+
+struct machine_shape machine_get_shape(const struct machine *machine);
+
 const char *machine_name(const struct machine *machine);
 void machine_print_cpuinfo(const struct machine *machine, FILE *stream);
 
 /* By series name or kernel id. A mirror that shares its series name is found by its id only. */
 struct zone *machine_find_zone(struct machine *machine, const char *name);
+const struct zone *machine_find_zone_of(const struct machine *machine, const char *series);
 bool machine_has_control_type(const struct machine *machine, const char *control_type);
 
 #endif

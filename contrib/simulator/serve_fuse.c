@@ -2,6 +2,7 @@
 #define FUSE_USE_VERSION 31
 
 #include "control.h"
+#include "cpu.h"
 #include "serve.h"
 
 #include <errno.h>
@@ -178,6 +179,21 @@ static int open_file(const char *path, struct fuse_file_info *info) {
     return open_handle(server, node, info);
 }
 
+/* As arch/x86/kernel/msr.c: the offset is the register. */
+static int read_register(const struct server *server, const struct node *node, char *buffer,
+                         size_t size, off_t offset) {
+    uint64_t value;
+    int error = size == sizeof(value) ? 0 : -EINVAL;
+
+    if (error == 0)
+        error = cpu_read_register(server->machine, node->cpu, (uint32_t)offset,
+                                  get_elapsed_ns(server), &value);
+    if (error != 0)
+        return error;
+    memcpy(buffer, &value, size);
+    return (int)size;
+}
+
 static int read_file(const char *path, char *buffer, size_t size, off_t offset,
                      struct fuse_file_info *info) {
     const struct server *server = get_server();
@@ -185,6 +201,8 @@ static int read_file(const char *path, char *buffer, size_t size, off_t offset,
     const int zone = handle->node->zone;
 
     (void)path;
+    if (handle->node->content == CONTENT_MSR)
+        return read_register(server, handle->node, buffer, size, offset);
     if (zone >= 0 && server->machine->zones[zone].generation != handle->generation)
         return -ENODEV;
     if (offset == 0 || handle->length < 0) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tree.h"
 
+#include "cpu.h"
 #include "truth.h"
 
 #include <errno.h>
@@ -145,6 +146,37 @@ static int add_zone(struct tree *tree, const struct machine *machine, int index)
     return error;
 }
 
+/* Where it is, and its registers. */
+static int add_cpu(struct tree *tree, unsigned cpu) {
+    static const char system[] = "sys/devices/system/cpu/cpu";
+    static const struct {
+        const char *before, *after;
+        enum content content;
+    } nodes[] = {{system, "", CONTENT_EMPTY},
+                 {system, "/topology", CONTENT_EMPTY},
+                 {system, "/topology/physical_package_id", CONTENT_PACKAGE_ID},
+                 {system, "/topology/die_id", CONTENT_DIE_ID},
+                 {system, "/topology/core_id", CONTENT_CORE_ID},
+                 {"dev/cpu/", "", CONTENT_EMPTY},
+                 {"dev/cpu/", "/msr", CONTENT_MSR}};
+    int error = 0;
+
+    for (size_t i = 0; error == 0 && i < sizeof(nodes) / sizeof(nodes[0]); i++) {
+        struct node node = {.kind = NODE_FILE,
+                            .mode = nodes[i].content == CONTENT_MSR ? 0600 : 0444,
+                            .zone = -1,
+                            .of_cpu = true,
+                            .cpu = cpu,
+                            .content = nodes[i].content};
+        if (nodes[i].content == CONTENT_EMPTY) {
+            node.kind = NODE_FOLDER;
+            node.mode = 0755;
+        }
+        error = add_node(tree, node, "%s%u%s", nodes[i].before, cpu, nodes[i].after);
+    }
+    return error;
+}
+
 static int compare_nodes(const void *left, const void *right) {
     return strcmp(((const struct node *)left)->path, ((const struct node *)right)->path);
 }
@@ -155,6 +187,8 @@ int tree_open(struct tree *tree, const struct machine *machine) {
                                           "sys/class",
                                           "sys/class/powercap",
                                           "proc",
+                                          "dev",
+                                          "dev/cpu",
                                           "sys/devices",
                                           "sys/devices/system",
                                           "sys/devices/system/cpu",
@@ -186,6 +220,8 @@ int tree_open(struct tree *tree, const struct machine *machine) {
     }
     for (int i = 0; error == 0 && i < (int)machine->zone_count; i++)
         error = add_zone(tree, machine, i);
+    for (unsigned cpu = 0; error == 0 && cpu < machine_get_shape(machine).cpus; cpu++)
+        error = add_cpu(tree, cpu);
 
     if (error == 0)
         qsort(tree->nodes, tree->count, sizeof(*tree->nodes), compare_nodes);
@@ -222,6 +258,8 @@ bool tree_is_child(const struct node *folder, const struct node *node) {
 }
 
 bool tree_is_present(const struct machine *machine, const struct node *node) {
+    if (node->of_cpu)
+        return cpu_is_online(machine, node->cpu);
     return node->zone < 0 || machine->zones[node->zone].present;
 }
 
@@ -280,6 +318,14 @@ int tree_read(const struct machine *machine, const struct node *node, uint64_t e
         return print_number(text, constraint->time_window_us);
     case CONTENT_ONLINE:
         return print_text(text, machine->online);
+    case CONTENT_PACKAGE_ID:
+        return print_number(text, cpu_find_place(machine, node->cpu).package);
+    case CONTENT_DIE_ID:
+        return print_number(text, cpu_find_place(machine, node->cpu).die);
+    case CONTENT_CORE_ID:
+        return print_number(text, cpu_find_place(machine, node->cpu).core);
+    case CONTENT_MSR:
+        return -EINVAL;
     case CONTENT_CPUINFO:
     case CONTENT_TRUTH:
         return print_pages(machine, node, elapsed_ns, text);

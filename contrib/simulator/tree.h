@@ -25,6 +25,10 @@ enum content {
     CONTENT_MAX_POWER,
     CONTENT_TIME_WINDOW,
     CONTENT_ONLINE,
+    CONTENT_PACKAGE_ID,
+    CONTENT_DIE_ID,
+    CONTENT_CORE_ID,
+    CONTENT_MSR, /* no text: see cpu.h */
     CONTENT_CPUINFO,
     CONTENT_TRUTH,
     CONTENT_CONTROL
@@ -35,7 +39,9 @@ struct node {
     const char *name; /* the last part of path */
     enum node_kind kind;
     mode_t mode;
-    int zone; /* index, or -1: always there */
+    int zone;    /* index, or -1: always there */
+    bool of_cpu; /* it goes with that CPU */
+    unsigned cpu;
     enum content content;
     unsigned constraint;
     char *target; /* of a link */

@@ -19,10 +19,10 @@ static struct {
     bool ignore_selected;
     bool report_energy;
     bool report_health;
-    bool report_cores;
 } config = {.core = RAPL_OPTIONS_DEFAULT, .report_energy = true};
 
 static struct rapl *rapl;
+static struct rapl_sampler *sampler; /* once reports are found to come too seldom */
 
 /* --- configuration --------------------------------------------------------------------------- */
 
@@ -58,12 +58,8 @@ static void configure_source(oconfig_item_t *item) {
     if (name == NULL)
         return;
     enum rapl_source source = RAPL_SOURCE_AUTO;
-    int error = rapl_source_from_name(name, &source);
-    if (error == -ENOTSUP)
-        refuse(item->key, "names a source that this version does not have yet (use auto or "
-                          "powercap)");
-    else if (error != 0)
-        refuse(item->key, "names no source (use auto or powercap)");
+    if (rapl_source_from_name(name, &source) != 0)
+        refuse(item->key, "names no source (use auto, powercap, perf or msr)");
     else
         config.core.source = source;
     sfree(name);
@@ -127,7 +123,7 @@ static int rapl_config(oconfig_item_t *block) {
         else if (strcasecmp("ReportStatistics", item->key) == 0)
             configure_yes_no(item, &statistics);
         else if (strcasecmp("ReportCores", item->key) == 0)
-            configure_yes_no(item, &config.report_cores);
+            configure_yes_no(item, &config.core.cores);
         else
             ERROR(PLUGIN " plugin: there is no option \"%s\"; it is passed over.", item->key);
     }
@@ -164,20 +160,14 @@ static void log_problems(void) {
         const char *mend = problem.remedy[0] != '\0' ? " To mend: " : "";
         if (problem.over)
             INFO(PLUGIN " plugin: Over: %s.", problem.reason);
+        else if (problem.severity == RAPL_INFO)
+            INFO(PLUGIN " plugin: %s.", problem.reason);
         else
             WARNING(PLUGIN " plugin: %s.%s%s", problem.reason, mend, problem.remedy);
     }
 }
 
-/* 0 in every case: collectd suspends a plugin whose read fails, for up to a day. */
-static int rapl_read(__attribute__((unused)) user_data_t *user_data) {
-    const struct rapl_report *report = NULL;
-    int error = rapl_report(rapl, &report);
-    log_problems();
-    if (error != 0) {
-        ERROR(PLUGIN " plugin: no report: %s", STRERROR(-error));
-        return 0;
-    }
+static void submit_report(const struct rapl_report *report) {
     for (size_t i = 0; i < report->value_count; i++) {
         const struct rapl_value *value = &report->values[i];
         if (config.report_energy)
@@ -189,6 +179,32 @@ static int rapl_read(__attribute__((unused)) user_data_t *user_data) {
     }
     if (config.report_health)
         submit_health(report);
+}
+
+/* Where a counter can wrap before the next read, a thread reads it in between. */
+static void start_sampler_if_needed(void) {
+    static bool refused;
+    if (sampler != NULL || !rapl_needs_sampler(rapl, CDTIME_T_TO_NS(plugin_get_interval())))
+        return;
+    int error = rapl_sampler_start(rapl, &sampler);
+    if (error != 0 && !refused)
+        ERROR(PLUGIN " plugin: cannot start a thread that reads between two intervals: %s",
+              STRERROR(-error));
+    refused = error != 0;
+}
+
+/* 0 in every case: collectd suspends a plugin whose read fails, for up to a day. */
+static int rapl_read(__attribute__((unused)) user_data_t *user_data) {
+    const struct rapl_report *report = NULL;
+    rapl_sampler_hold(sampler);
+    int error = rapl_report(rapl, &report);
+    log_problems();
+    if (error == 0)
+        submit_report(report);
+    else
+        ERROR(PLUGIN " plugin: no report: %s", STRERROR(-error));
+    rapl_sampler_release(sampler);
+    start_sampler_if_needed();
     return 0;
 }
 
@@ -209,14 +225,13 @@ static int rapl_init(void) {
         ERROR(PLUGIN " plugin: cannot start: %s", STRERROR(-error));
         return -1;
     }
-    if (config.report_cores)
-        WARNING(PLUGIN " plugin: ReportCores: source %s shows no single cores.",
-                rapl_source_name(rapl));
     log_problems();
     return plugin_register_complex_read(NULL, PLUGIN, rapl_read, 0, NULL);
 }
 
 static int rapl_shutdown(void) {
+    rapl_sampler_stop(sampler);
+    sampler = NULL;
     rapl_close(rapl);
     rapl = NULL;
     for (size_t i = 0; i < config.zone_count; i++)

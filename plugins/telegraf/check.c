@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "check.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -79,15 +80,37 @@ static void print_zones(const struct rapl *rapl) {
     }
 }
 
+/* Nothing of a processor that has no such filter. */
+static void print_filter(const struct rapl *rapl) {
+    bool filtering = false;
+    const int error = rapl_energy_filter(rapl, &filtering);
+    if (error == -ENOTSUP)
+        return;
+    if (error != 0)
+        printf("filter   cannot be read from the registers: %s\n", rapl_error_text(error));
+    else
+        printf("filter   %s\n", filtering
+                                    ? "on: the processor blurs its counters (SGX); means over "
+                                      "seconds hold, short ones do not"
+                                    : "off");
+}
+
 bool check_print(struct rapl *rapl, const char *rights) {
     const size_t readable = rapl_readable_count(rapl);
     struct rapl_problem problem;
-    printf("source   %s, below %s\n", rapl_source_name(rapl), rapl_root(rapl));
+    const char *reason = rapl_source_reason(rapl);
+    printf("source   %s, below %s\n", readable > 0 ? rapl_source_name(rapl) : "none that reads",
+           rapl_root(rapl));
+    if (reason[0] != '\0')
+        printf("         %s\n", reason);
     printf("vendor   %s\n", rapl_vendor(rapl));
     printf("rights   %s\n", rights);
+    print_filter(rapl);
     printf("energy   %zu of %zu zones can be read\n\n", readable, rapl_zone_count(rapl));
     print_zones(rapl);
     while (rapl_next_problem(rapl, &problem)) {
+        if (problem.severity == RAPL_INFO)
+            continue; /* the source, above */
         printf("\n%s\n", problem.reason);
         if (problem.remedy[0] != '\0')
             printf("  to mend it: %s\n", problem.remedy);

@@ -18,6 +18,8 @@
 #include "rapl.h"
 
 #define ONCE_INTERVAL_NS UINT64_C(1000000000)
+/* After a sample that found no memory. */
+#define RETRY_NS UINT64_C(1000000000)
 
 /* Files of ours must not become stdin, stdout or stderr where those are closed. */
 static void keep_standard_files(void) {
@@ -45,12 +47,29 @@ static int format_report(struct rapl *rapl, struct line_writer *writer, bool deb
     return (int)writer->series_count;
 }
 
+/* Waits for what the prompt waits for, but no longer than until counters have to be read. */
+static void wait_and_sample(struct rapl *rapl, struct prompt *prompt, uint64_t timeout_ns) {
+    const uint64_t due_ns = rapl_sample_due_ns(rapl);
+    const uint64_t now_ns = clock_now_ns();
+    if (due_ns == 0 || (timeout_ns != UINT64_MAX && due_ns > now_ns + timeout_ns)) {
+        prompt_wait(prompt, timeout_ns);
+        return;
+    }
+    if (due_ns > now_ns) {
+        prompt_wait(prompt, due_ns - now_ns);
+        return;
+    }
+    if (rapl_sample(rapl) != 0)
+        prompt_wait(prompt, RETRY_NS);
+    log_problems(rapl);
+}
+
 static int run_once(struct rapl *rapl, struct line_writer *writer, struct prompt *prompt,
                     const struct execd_options *options) {
     const uint64_t end_ns =
         clock_now_ns() + (options->interval_ns != 0 ? options->interval_ns : ONCE_INTERVAL_NS);
     for (uint64_t now = clock_now_ns(); now < end_ns && !prompt->stop; now = clock_now_ns())
-        prompt_wait(prompt, end_ns - now);
+        wait_and_sample(rapl, prompt, end_ns - now);
     if (prompt->stop)
         return EXIT_SUCCESS;
     int result = format_report(rapl, writer, options->debug);
@@ -96,7 +115,7 @@ static int run(struct rapl *rapl, struct line_writer *writer, struct prompt *pro
             timeout_ns = ready_ns > now ? ready_ns - now : 0;
         }
         if (timeout_ns > 0) {
-            prompt_wait(prompt, timeout_ns);
+            wait_and_sample(rapl, prompt, timeout_ns);
             continue;
         }
         prompt->asked = false;
@@ -156,8 +175,6 @@ int main(int count, char **words) {
                                                                              : EXIT_FAILURE;
         goto close_rapl;
     }
-    if (options.cores)
-        log_line('W', "--cores=yes: source %s shows no single cores", rapl_source_name(rapl));
     if (options.debug)
         log_line('D', "%zu of %zu zones read, source %s, root %s", rapl_readable_count(rapl),
                  rapl_zone_count(rapl), rapl_source_name(rapl), rapl_root(rapl));

@@ -126,14 +126,9 @@ static const char *read_watts(const char *text, uint64_t *power_uw) {
 }
 
 static const char *read_source(const char *text, enum rapl_source *source) {
-    switch (rapl_source_from_name(text, source)) {
-    case 0:
-        return NULL;
-    case -ENOTSUP:
-        return "is a source that this version does not have yet: use auto or powercap";
-    default:
-        return "is not a source: use auto or powercap";
-    }
+    return rapl_source_from_name(text, source) == 0
+               ? NULL
+               : "is not a source: use auto, powercap, perf or msr";
 }
 
 static const char *add_tag(struct execd_options *options, const char *text) {
@@ -192,7 +187,7 @@ static const char *read_option(struct execd_options *options, int id, const char
     case OPTION_STATISTICS:
         return read_yes_no(text, &yes); /* there are none without --sample-interval */
     case OPTION_CORES:
-        return read_yes_no(text, &options->cores);
+        return read_yes_no(text, &options->rapl.cores);
     default:
         return add_tag(options, text);
     }

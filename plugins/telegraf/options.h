@@ -20,7 +20,6 @@ struct execd_options {
     uint64_t interval_ns; /* 0: none given */
     bool energy;
     bool health;
-    bool cores;
     bool debug;
     struct tag *tags; /* as given; owned */
     size_t tag_count;

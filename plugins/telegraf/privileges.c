@@ -14,18 +14,28 @@
 
 #define OWN_FILE "/proc/self/exe"
 
-/* Reads what only root may, and nothing else: energy_uj is 0400 root since Linux 5.10. */
-static const cap_value_t wanted = CAP_DAC_READ_SEARCH;
-static const char wanted_name[] = "cap_dac_read_search";
+/* energy_uj is 0400 root since Linux 5.10, and so is /dev/cpu/N/msr, which asks for CAP_SYS_RAWIO
+ * besides; perf asks for CAP_PERFMON, or where perf_event_paranoid is 3 or more, CAP_SYS_ADMIN. */
+static const cap_value_t wanted[] = {CAP_DAC_READ_SEARCH, CAP_SYS_RAWIO, CAP_PERFMON,
+                                     CAP_SYS_ADMIN};
+#define WANTED_COUNT (sizeof(wanted) / sizeof(wanted[0]))
 
-static bool has_flag(cap_t set, cap_flag_t flag) {
+static bool has_flag(cap_t set, cap_value_t capability, cap_flag_t flag) {
     cap_flag_value_t value = CAP_CLEAR;
-    return set != NULL && cap_get_flag(set, wanted, flag, &value) == 0 && value == CAP_SET;
+    return set != NULL && cap_get_flag(set, capability, flag, &value) == 0 && value == CAP_SET;
 }
 
 static int change(void *context, bool raised) {
     const struct privileges *privileges = context;
     return cap_set_proc(raised ? privileges->raised : privileges->lowered) == 0 ? 0 : -errno;
+}
+
+static void add_name(char *text, size_t size, cap_value_t capability) {
+    char *name = cap_to_name(capability);
+    const size_t length = strlen(text);
+    snprintf(text + length, size - length, "%s%s", length > 0 ? ", " : "",
+             name != NULL ? name : "?");
+    cap_free(name);
 }
 
 static bool is_on_nosuid_mount(void) {
@@ -34,59 +44,73 @@ static bool is_on_nosuid_mount(void) {
 }
 
 /* The file has it and the process does not: execve(2) and capabilities(7) know three reasons. */
-static void explain_withheld(struct privileges *privileges) {
+static void explain_withheld(struct privileges *privileges, cap_value_t capability,
+                             const char *names) {
     char *text = privileges->withheld;
     const size_t size = sizeof(privileges->withheld);
     const char *unit = "the unit that starts it, such as telegraf.service";
-    if (cap_get_bound(wanted) == 0)
-        snprintf(text, size,
-                 "the file has %s and the process may not: CapabilityBoundingSet= of %s, has to "
-                 "hold CAP_DAC_READ_SEARCH (in a container: docker run --cap-add DAC_READ_SEARCH)",
-                 wanted_name, unit);
+    if (cap_get_bound(capability) == 0)
+        snprintf(
+            text, size,
+            "the file has %s and the process may not: CapabilityBoundingSet= of %s has to hold "
+            "it, in capitals (in a container: docker run --cap-add)",
+            names, unit);
     else if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
         snprintf(text, size,
-                 "the file has %s and the process may not: NoNewPrivileges= of %s, has to be no",
-                 wanted_name, unit);
+                 "the file has %s and the process may not: NoNewPrivileges= of %s has to be no",
+                 names, unit);
     else if (is_on_nosuid_mount())
         snprintf(text, size,
                  "the file has %s and the process may not: its file system is mounted nosuid; "
                  "install it on another",
-                 wanted_name);
+                 names);
     else
         return;
     privileges->rapl.withheld = text;
 }
 
-static void look(struct privileges *privileges) {
-    cap_t own = cap_get_proc();
-    cap_t file = NULL;
-    const size_t used = strlen(privileges->rights);
-    char *rights = privileges->rights + used;
-    const size_t room = sizeof(privileges->rights) - used;
-    if (own == NULL)
-        return;
-    if (has_flag(own, CAP_EFFECTIVE)) {
-        snprintf(rights, room, ", %s", wanted_name);
-        goto done;
-    }
-    if (has_flag(own, CAP_PERMITTED)) {
-        privileges->lowered = cap_dup(own);
-        privileges->raised = cap_dup(own);
-        if (privileges->lowered == NULL || privileges->raised == NULL ||
-            cap_set_flag(privileges->raised, CAP_EFFECTIVE, 1, &wanted, CAP_SET) != 0)
-            goto done;
-        privileges->rapl.change = change;
-        privileges->rapl.context = privileges;
-        snprintf(rights, room, ", %s only while a counter is opened", wanted_name);
-        goto done;
-    }
-    file = cap_get_file(OWN_FILE);
-    if (has_flag(file, CAP_PERMITTED))
-        explain_withheld(privileges);
-    if (privileges->rapl.withheld != NULL)
-        snprintf(rights, room, ", %s of the file withheld", wanted_name);
+/* What the process holds and does not use yet. -ENOMEM. */
+static int prepare(struct privileges *privileges, cap_t own, const cap_value_t *unused,
+                   size_t count) {
+    privileges->lowered = cap_dup(own);
+    privileges->raised = cap_dup(own);
+    if (privileges->lowered == NULL || privileges->raised == NULL ||
+        cap_set_flag(privileges->raised, CAP_EFFECTIVE, (int)count, unused, CAP_SET) != 0)
+        return -ENOMEM;
+    privileges->rapl.change = change;
+    privileges->rapl.context = privileges;
+    return 0;
+}
 
-done:
+static void look(struct privileges *privileges) {
+    char used[128] = "";
+    char unused[128] = "";
+    char withheld[128] = "";
+    cap_value_t list[WANTED_COUNT];
+    size_t count = 0;
+    cap_value_t missing = wanted[0];
+    cap_t own = cap_get_proc();
+    cap_t file = cap_get_file(OWN_FILE);
+    for (size_t i = 0; i < WANTED_COUNT && own != NULL; i++) {
+        if (has_flag(own, wanted[i], CAP_EFFECTIVE)) {
+            add_name(used, sizeof(used), wanted[i]);
+        } else if (has_flag(own, wanted[i], CAP_PERMITTED)) {
+            add_name(unused, sizeof(unused), wanted[i]);
+            list[count++] = wanted[i];
+        } else if (has_flag(file, wanted[i], CAP_PERMITTED)) {
+            add_name(withheld, sizeof(withheld), wanted[i]);
+            missing = wanted[i];
+        }
+    }
+    if (count > 0 && prepare(privileges, own, list, count) != 0)
+        unused[0] = '\0';
+    if (withheld[0] != '\0')
+        explain_withheld(privileges, missing, withheld);
+    const size_t length = strlen(privileges->rights);
+    snprintf(privileges->rights + length, sizeof(privileges->rights) - length, "%s%s%s%s%s%s%s",
+             used[0] != '\0' ? ", " : "", used, unused[0] != '\0' ? ", " : "", unused,
+             unused[0] != '\0' ? " only while a counter is opened" : "",
+             withheld[0] != '\0' ? ", withheld: " : "", withheld);
     cap_free(file);
     cap_free(own);
 }

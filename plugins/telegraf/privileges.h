@@ -7,7 +7,7 @@
 
 struct privileges {
     struct rapl_privilege rapl; /* for rapl_open() */
-    char rights[256];           /* as whom we run and what we may, for --check */
+    char rights[512];           /* as whom we run and what we may, for --check */
     void *raised;               /* sets of capabilities (libcap's cap_t) */
     void *lowered;
     char withheld[512];

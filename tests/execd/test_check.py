@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import struct
 import sys
 import unittest
 
@@ -47,6 +48,30 @@ class Check(unittest.TestCase):
         self.assertEqual(self.row(ended.text, "intel-rapl:0:0")[4], "400 W")
         self.assertEqual(self.row(ended.text, "intel-rapl:1")[4], "50000 W")
         self.assertIn("intel-rapl:0", self.row(ended.text, "intel-rapl-mmio:0")[-1])
+
+    def test_energy_filter_shows_where_it_can_be_read(self):
+        self.tree.set_vendor("GenuineIntel")
+        self.assertRegex(self.check().text, "(?m)^filter   cannot be read .*: No such file")
+        self.tree.set_vendor("AuthenticAMD")
+        self.assertNotIn("filter", self.check().text)
+        self.tree.set_vendor("GenuineIntel")
+        registers = os.path.join(self.tree.root, "dev", "cpu", "0", "msr")
+        os.makedirs(os.path.dirname(registers))
+        cpus = os.path.join(self.tree.root, "sys", "devices", "system", "cpu")
+        os.makedirs(cpus)
+        with open(os.path.join(cpus, "online"), "w", encoding="ascii") as file:
+            file.write("0\n")
+        for capabilities, control, said in ((0xC00, 1, "on: "), (0xC00, 0, "off"), (0, 1, None)):
+            with open(registers, "wb") as file:
+                for address, value in ((0xBC, control), (0x10A, capabilities)):
+                    file.seek(address)
+                    file.write(struct.pack("<Q", value))
+            with self.subTest(capabilities=capabilities, control=control):
+                found = re.search("(?m)^filter   (.*)$", self.check().text)
+                if said is None:
+                    self.assertIsNone(found)
+                else:
+                    self.assertTrue(found.group(1).startswith(said), found.group(1))
 
     def test_selection_and_max_power_show(self):
         ended = self.check("--include=package-0", "--max-power=120")

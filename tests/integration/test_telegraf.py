@@ -327,7 +327,7 @@ class Life(TelegrafTest):
 
     def test_a_warning_arrives_with_its_level(self):
         one = self.start("cores", execd_input(self.machine, "--cores=yes"))
-        one.wait_log(r" W! \[inputs\.execd\] --cores=yes")
+        one.wait_log(r" W! \[inputs\.execd\] source powercap shows no single cores")
         self.assertEqual(one.stop(), 0)
 
     def test_exec_input_runs_it_once(self):

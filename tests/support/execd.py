@@ -17,6 +17,8 @@ PROGRAM = os.path.join(BUILD, "plugins", "telegraf", "rapl-execd")
 # How long anything may take on a busy machine before it counts as hanging.
 PATIENCE_SECONDS = float(os.environ.get("RAPL_PATIENCE_SECONDS", 5))
 
+SOURCE_MESSAGE = "I! (source |no source reads energy)"
+
 # --- line protocol -------------------------------------------------------------------------------
 
 Line = collections.namedtuple("Line", "measurement tags fields timestamp")
@@ -196,6 +198,17 @@ class Execd:
         return report
 
     def messages(self):
+        """All that it said, but which source it reads: see source_message."""
+        return [line for line in self.lines() if not re.match(SOURCE_MESSAGE, line)]
+
+    def source_message(self):
+        """The one line that tells which source it reads, and why not another."""
+        lines = [line for line in self.lines() if re.match(SOURCE_MESSAGE, line)]
+        if len(lines) != 1:
+            raise AssertionError("not one line about the source: %s" % lines)
+        return lines[0]
+
+    def lines(self):
         with open(self.errors_path, encoding="utf-8", errors="replace") as file:
             lines = file.read().splitlines()
         for line in lines:
@@ -231,11 +244,12 @@ class Execd:
         return self.wait(seconds)
 
 
-Ended = collections.namedtuple("Ended", "status text messages")
+Ended = collections.namedtuple("Ended", "status text messages lines")
 
 
 def run(*options, seconds=PATIENCE_SECONDS, text=b"", **more):
-    """Runs it to its end, its stdin holding the text: (status, stdout, lines of stderr)."""
+    """Runs it to its end, its stdin holding the text: (status, stdout, stderr but for
+    what tells the source, all lines of stderr)."""
     with Execd(*options, **more) as execd:
         if execd.stdin is not None:
             try:
@@ -250,4 +264,4 @@ def run(*options, seconds=PATIENCE_SECONDS, text=b"", **more):
             if not part:
                 break
             output += part
-        return Ended(execd.wait(seconds), output.decode(), execd.messages())
+        return Ended(execd.wait(seconds), output.decode(), execd.messages(), execd.lines())

@@ -3,6 +3,8 @@
 import os
 import shutil
 import tempfile
+import threading
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LAYOUTS = os.path.join(HERE, "..", "trees")
@@ -103,3 +105,28 @@ class Tree:
         with open(os.path.join(folder, "cpuinfo"), "w", encoding="ascii") as file:
             for cpu in range(2):
                 file.write("processor\t: %d\nvendor_id\t: %s\ncpu family\t: 23\n\n" % (cpu, vendor))
+
+
+class Pump:
+    """Moves a zone's counter at a power, round and round, while the block is in use."""
+
+    STEP_SECONDS = 0.005
+
+    def __init__(self, tree, zone, watts, range_uj):
+        self.tree, self.zone, self.watts, self.range_uj = tree, zone, watts, range_uj
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+
+    def run(self):
+        first, began = self.tree.energy_uj(self.zone), time.monotonic()
+        while not self.ended.wait(self.STEP_SECONDS):
+            used_uj = int(self.watts * 1e6 * (time.monotonic() - began))
+            self.tree.set_energy(self.zone, (first + used_uj) % (self.range_uj + 1))
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        self.thread.join()

@@ -2,7 +2,11 @@
 #include "fakes.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/perf_event.h>
+#include <sched.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -10,12 +14,23 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cmocka_all.h"
+
 /* Names that the linker gives the wrapped calls (ld, --wrap). */
 int __real_clock_gettime(clockid_t id, struct timespec *now);
 int __wrap_clock_gettime(clockid_t id, struct timespec *now);
 ssize_t __real_pread(int file, void *text, size_t size, off_t offset);
 ssize_t __wrap_pread(int file, void *text, size_t size, off_t offset);
 ssize_t __wrap___pread_chk(int file, void *text, size_t size, off_t offset, size_t room);
+int __real_sched_getaffinity(pid_t thread, size_t size, cpu_set_t *cpus);
+int __wrap_sched_getaffinity(pid_t thread, size_t size, cpu_set_t *cpus);
+int __real_sched_setaffinity(pid_t thread, size_t size, const cpu_set_t *cpus);
+int __wrap_sched_setaffinity(pid_t thread, size_t size, const cpu_set_t *cpus);
+ssize_t __real_read(int file, void *buffer, size_t size);
+ssize_t __wrap_read(int file, void *buffer, size_t size);
+ssize_t __wrap___read_chk(int file, void *buffer, size_t size, size_t room);
+int __real_close(int file);
+int __wrap_close(int file);
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);
 void *__real_calloc(size_t count, size_t size);
@@ -25,6 +40,32 @@ void *__wrap_realloc(void *memory, size_t size);
 char *__real_strdup(const char *text);
 char *__wrap_strdup(const char *text);
 
+#define FAKE_CPUS 2048
+
+struct fake_register {
+    unsigned int cpu;
+    uint32_t address;
+    int error;
+    bool late; /* the next read gives 0 */
+    uint64_t value;
+};
+
+struct fake_event {
+    int file; /* -1: closed */
+    int leader;
+    uint32_t type;
+    uint64_t config;
+    unsigned int cpu;
+    uint64_t count;
+    uint64_t began_ns;
+    uint64_t paused_ns;
+    uint64_t stopped_ns; /* 0: it runs */
+    bool detached;
+    int error;
+};
+
+#define EVENTS_MAX 256
+
 static struct {
     bool clocks_stopped;
     uint64_t awake_ns;
@@ -33,6 +74,26 @@ static struct {
     uint32_t openat2_failures;
     const char *path;
     void (*change)(void);
+    struct fake_register *registers; /* as set: the last one of an address counts */
+    size_t register_count;
+    bool msr_offline[FAKE_CPUS];
+    size_t msr_reads;
+    bool has_perf;
+    bool perf_ticks;
+    uint64_t other_ticks;
+    unsigned int forbidden_cpu; /* and one more: 0 is none */
+    unsigned int pinned_cpu;    /* likewise */
+    uint64_t perf_first;
+    int perf_error;
+    uint32_t perf_failures;
+    uint64_t failing_config;
+    int failing_config_error;
+    unsigned int failing_cpu;
+    int failing_cpu_error;
+    uint64_t failing_sibling;
+    struct fake_event events[EVENTS_MAX];
+    uint32_t opened;
+    uint32_t reads;
     bool counts_memory;
     int memory_left;
     bool memory_failed;
@@ -76,8 +137,86 @@ int __wrap_clock_gettime(clockid_t id, struct timespec *now) {
 
 /* --- files ----------------------------------------------------------------------------------- */
 
+static struct fake_register *find_register(unsigned int cpu, uint32_t address) {
+    for (size_t i = 0; i < fakes.register_count; i++) {
+        if (fakes.registers[i].cpu == cpu && fakes.registers[i].address == address)
+            return &fakes.registers[i];
+    }
+    return NULL;
+}
+
+static void put_register(unsigned int cpu, uint32_t address, uint64_t value, int error) {
+    struct fake_register *found = find_register(cpu, address);
+    if (found == NULL) {
+        fakes.registers =
+            __real_realloc(fakes.registers, (fakes.register_count + 1) * sizeof(*fakes.registers));
+        if (fakes.registers == NULL || cpu >= FAKE_CPUS)
+            abort();
+        found = &fakes.registers[fakes.register_count++];
+    }
+    *found = (struct fake_register){.cpu = cpu, .address = address, .value = value, .error = error};
+}
+
+void fake_msr_set(unsigned int cpu, uint32_t address, uint64_t value) {
+    put_register(cpu, address, value, 0);
+}
+
+void fake_msr_set_late(unsigned int cpu, uint32_t address, uint64_t value) {
+    put_register(cpu, address, value, 0);
+    find_register(cpu, address)->late = true;
+}
+
+void fake_msr_fail(unsigned int cpu, uint32_t address, int error) {
+    put_register(cpu, address, 0, error);
+}
+
+void fake_msr_offline(unsigned int cpu, bool offline) {
+    fakes.msr_offline[cpu] = offline;
+}
+
+size_t fake_msr_reads(void) {
+    return fakes.msr_reads;
+}
+
+/* The CPU whose registers an open file stands for; -1: it is another file. */
+static int msr_cpu(int file) {
+    char own[32];
+    char path[512];
+    unsigned int cpu = 0;
+    int end = 0;
+    snprintf(own, sizeof(own), "/proc/self/fd/%d", file);
+    const ssize_t length = readlink(own, path, sizeof(path) - 1);
+    if (length < 0)
+        return -1;
+    path[length] = '\0';
+    const char *tail = strstr(path, "/dev/cpu/");
+    if (tail == NULL || sscanf(tail, "/dev/cpu/%u/msr%n", &cpu, &end) != 1 || end == 0)
+        return -1;
+    return (int)cpu;
+}
+
+static ssize_t read_register(unsigned int cpu, void *value, size_t size, uint32_t address) {
+    struct fake_register *found = find_register(cpu, address);
+    fakes.msr_reads++;
+    errno = found == NULL ? EIO : found->error;
+    if (size != sizeof(found->value))
+        errno = EINVAL;
+    if (fakes.msr_offline[cpu])
+        errno = ENXIO;
+    if (errno != 0)
+        return -1;
+    memcpy(value, &found->value, size);
+    if (found->late)
+        memset(value, 0, size);
+    found->late = false;
+    return (ssize_t)size;
+}
+
 ssize_t __wrap_pread(int file, void *text, size_t size, off_t offset) {
     static const char mark[] = "errno ";
+    const int cpu = fakes.register_count > 0 ? msr_cpu(file) : -1;
+    if (cpu >= 0)
+        return read_register((unsigned int)cpu, text, size, (uint32_t)offset);
     ssize_t length = __real_pread(file, text, size, offset);
     if (length > (ssize_t)strlen(mark) && memcmp(text, mark, strlen(mark)) == 0) {
         errno = (int)strtol((const char *)text + strlen(mark), NULL, 10);
@@ -102,6 +241,229 @@ void fake_before_openat2(const char *path, void (*change)(void)) {
     fakes.change = change;
 }
 
+/* --- perf ------------------------------------------------------------------------------------ */
+
+static uint64_t now_ns(void) {
+    struct timespec now;
+    __wrap_clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+void fake_perf_start(uint64_t first) {
+    fakes.has_perf = true;
+    fakes.perf_first = first;
+}
+
+void fake_perf_fails(int error, uint32_t times) {
+    fakes.perf_error = error;
+    fakes.perf_failures = times;
+}
+
+void fake_perf_fails_config(uint64_t config, int error) {
+    fakes.failing_config = config;
+    fakes.failing_config_error = error;
+}
+
+void fake_perf_fails_on(unsigned int cpu, int error) {
+    fakes.failing_cpu = cpu;
+    fakes.failing_cpu_error = error;
+}
+
+void fake_perf_fails_sibling(uint64_t config) {
+    fakes.failing_sibling = config;
+}
+
+uint32_t fake_perf_opened(void) {
+    return fakes.opened;
+}
+
+uint32_t fake_perf_reads(void) {
+    return fakes.reads;
+}
+
+uint32_t fake_perf_open(void) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < fakes.opened; i++)
+        count += fakes.events[i].file >= 0;
+    return count;
+}
+
+static struct fake_event *find_event(int file) {
+    for (uint32_t i = 0; i < fakes.opened; i++) {
+        if (file >= 0 && fakes.events[i].file == file)
+            return &fakes.events[i];
+    }
+    return NULL;
+}
+
+static struct fake_event *event_of(uint64_t config, unsigned int cpu) {
+    for (uint32_t i = 0; i < fakes.opened; i++) {
+        struct fake_event *event = &fakes.events[i];
+        if (event->file >= 0 && event->config == config && event->cpu == cpu)
+            return event;
+    }
+    fail_msg("no event %u is open on CPU %u", (unsigned int)config, cpu);
+    return NULL;
+}
+
+uint32_t fake_perf_type(uint64_t config, unsigned int cpu) {
+    return event_of(config, cpu)->type;
+}
+
+void fake_perf_add(uint64_t config, unsigned int cpu, int64_t ticks) {
+    event_of(config, cpu)->count += (uint64_t)ticks;
+}
+
+void fake_perf_detach(uint64_t config, unsigned int cpu) {
+    event_of(config, cpu)->detached = true;
+}
+
+void fake_perf_offline(unsigned int cpu) {
+    for (uint32_t i = 0; i < fakes.opened; i++) {
+        if (fakes.events[i].cpu != cpu || fakes.events[i].stopped_ns != 0)
+            continue;
+        fakes.events[i].stopped_ns = now_ns();
+        fakes.events[i].detached = true;
+    }
+}
+
+void fake_perf_pause(unsigned int cpu, uint64_t ns) {
+    for (uint32_t i = 0; i < fakes.opened; i++) {
+        if (fakes.events[i].cpu == cpu)
+            fakes.events[i].paused_ns += ns;
+    }
+}
+
+void fake_perf_read_fails(unsigned int cpu, int error) {
+    for (uint32_t i = 0; i < fakes.opened; i++) {
+        if (fakes.events[i].cpu == cpu)
+            fakes.events[i].error = error;
+    }
+}
+
+void fake_perf_tick(void) {
+    fakes.perf_ticks = true;
+}
+
+void fake_perf_differs(uint64_t ticks) {
+    fakes.other_ticks = ticks;
+}
+
+void fake_perf_forbids(unsigned int cpu) {
+    fakes.forbidden_cpu = cpu + 1;
+}
+
+int __wrap_sched_getaffinity(pid_t thread, size_t size, cpu_set_t *cpus) {
+    if (!fakes.has_perf)
+        return __real_sched_getaffinity(thread, size, cpus);
+    memset(cpus, 0xff, size);
+    return 0;
+}
+
+int __wrap_sched_setaffinity(pid_t thread, size_t size, const cpu_set_t *cpus) {
+    if (!fakes.has_perf)
+        return __real_sched_setaffinity(thread, size, cpus);
+    unsigned int cpu = 0;
+    while (!CPU_ISSET_S(cpu, size, cpus))
+        cpu++;
+    const bool one = CPU_COUNT_S(size, cpus) == 1;
+    if (one && cpu + 1 == fakes.forbidden_cpu) {
+        errno = EINVAL;
+        return -1;
+    }
+    fakes.pinned_cpu = one ? cpu + 1 : 0;
+    return 0;
+}
+
+static int refuse(uint64_t config, long cpu, int leader) {
+    if (fakes.perf_failures > 0) {
+        if (fakes.perf_failures != FAKE_ALWAYS)
+            fakes.perf_failures--;
+        return fakes.perf_error;
+    }
+    if (fakes.failing_config_error != 0 && config == fakes.failing_config)
+        return fakes.failing_config_error;
+    if (fakes.failing_cpu_error != 0 && cpu == (long)fakes.failing_cpu)
+        return fakes.failing_cpu_error;
+    return leader >= 0 && fakes.failing_sibling == config ? EINVAL : 0;
+}
+
+/* Refuses what the kernel's own refuses (arch/x86/events/rapl.c, rapl_pmu_event_init). */
+static long open_event(const struct perf_event_attr *attributes, long pid, long cpu, int leader,
+                       long flags) {
+    assert_int_equal(pid, -1);
+    assert_int_equal(flags, PERF_FLAG_FD_CLOEXEC);
+    assert_int_equal(attributes->size, sizeof(*attributes));
+    assert_int_equal(attributes->read_format, PERF_FORMAT_GROUP | PERF_FORMAT_TOTAL_TIME_ENABLED |
+                                                  PERF_FORMAT_TOTAL_TIME_RUNNING);
+    assert_int_equal(attributes->sample_period, 0);
+    assert_int_equal(attributes->disabled, 0);
+    assert_int_equal(attributes->exclude_kernel, 0);
+    assert_int_equal(attributes->inherit, 0);
+    errno = refuse(attributes->config, cpu, leader);
+    if (errno != 0)
+        return -1;
+    assert_in_range(fakes.opened, 0, EVENTS_MAX - 1);
+    struct fake_event *event = &fakes.events[fakes.opened++];
+    *event = (struct fake_event){.file = open("/dev/null", O_RDONLY | O_CLOEXEC),
+                                 .leader = leader,
+                                 .type = attributes->type,
+                                 .config = attributes->config,
+                                 .cpu = (unsigned int)cpu,
+                                 .count = fakes.perf_first,
+                                 .began_ns = now_ns()};
+    assert_true(event->file >= 0);
+    return event->file;
+}
+
+static ssize_t read_event(const struct fake_event *leader, uint64_t *values, size_t size) {
+    size_t count = 3;
+    size_t left = 0; /* of those that are no members any more */
+    fakes.reads++;
+    if (leader->error == FAKE_END_OF_FILE)
+        return 0;
+    if (leader->error != 0) {
+        errno = leader->error;
+        return -1;
+    }
+    for (uint32_t i = 0; i < fakes.opened; i++) {
+        const struct fake_event *event = &fakes.events[i];
+        if (event != leader && (event->leader != leader->file || event->file < 0))
+            continue;
+        if (event != leader && event->detached)
+            left++;
+        else if (size >= (count + 1) * sizeof(*values))
+            values[count++] =
+                event->count + (fakes.pinned_cpu != event->cpu + 1 ? fakes.other_ticks : 0);
+    }
+    const uint64_t end_ns = leader->stopped_ns != 0 ? leader->stopped_ns : now_ns();
+    values[0] = count - 3;
+    /* It goes on from one read to the next, also where the clocks are stopped. */
+    values[1] = end_ns - leader->began_ns + (leader->stopped_ns == 0 ? fakes.reads : 0);
+    values[2] = values[1] - leader->paused_ns;
+    if (fakes.perf_ticks)
+        values[2] -= values[2] % (10 * NS_PER_MS);
+    return (ssize_t)((count + left) * sizeof(*values));
+}
+
+ssize_t __wrap_read(int file, void *buffer, size_t size) {
+    const struct fake_event *event = fakes.has_perf ? find_event(file) : NULL;
+    return event != NULL ? read_event(event, buffer, size) : __real_read(file, buffer, size);
+}
+
+ssize_t __wrap___read_chk(int file, void *buffer, size_t size, size_t room) {
+    if (size > room)
+        abort();
+    return __wrap_read(file, buffer, size);
+}
+
+int __wrap_close(int file) {
+    struct fake_event *event = find_event(file);
+    if (event != NULL)
+        event->file = -1;
+    return __real_close(file);
+}
+
 long __wrap_syscall(long number, ...) {
     va_list arguments;
     va_start(arguments, number);
@@ -109,6 +471,7 @@ long __wrap_syscall(long number, ...) {
     const long second = va_arg(arguments, long);
     const long third = va_arg(arguments, long);
     const long fourth = va_arg(arguments, long);
+    const long fifth = number == SYS_perf_event_open ? va_arg(arguments, long) : 0;
     va_end(arguments);
     if (number == SYS_openat2 && fakes.openat2_failures > 0) {
         if (fakes.openat2_failures != FAKE_ALWAYS)
@@ -122,7 +485,9 @@ long __wrap_syscall(long number, ...) {
         fakes.change = NULL;
         change();
     }
-    return __real_syscall(number, first, second, third, fourth);
+    if (number == SYS_perf_event_open && fakes.has_perf)
+        return open_event((const struct perf_event_attr *)first, second, third, (int)fourth, fifth);
+    return __real_syscall(number, first, second, third, fourth, fifth);
 }
 
 /* --- memory ---------------------------------------------------------------------------------- */
@@ -159,5 +524,6 @@ char *__wrap_strdup(const char *text) {
 }
 
 void fakes_end(void) {
+    free(fakes.registers);
     memset(&fakes, 0, sizeof(fakes));
 }

@@ -7,6 +7,7 @@
 #define RAPL_TEST_FAKES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define NS_PER_MS UINT64_C(1000000)
@@ -25,6 +26,19 @@ uint64_t fake_clocks_monotonic_ns(void);
 /* A file that holds "errno N" cannot be read, and N is why. */
 #define FAKE_ERRNO "errno %d\n"
 
+/*
+ * Registers of CPUs: a read of 8 bytes at an offset of a plain file .../dev/cpu/N/msr or msr_safe,
+ * which could not hold them, for they lie one apart. Once one is set, those that are not give EIO.
+ */
+void fake_msr_set(unsigned int cpu, uint32_t address, uint64_t value);
+/* The next read gives 0, and those after it the value. */
+void fake_msr_set_late(unsigned int cpu, uint32_t address, uint64_t value);
+void fake_msr_fail(unsigned int cpu, uint32_t address, int error);
+/* Every read on it gives ENXIO. */
+void fake_msr_offline(unsigned int cpu, bool offline);
+/* Reads so far. */
+size_t fake_msr_reads(void);
+
 /* The next calls of openat2 fail: ENOSYS and EPERM are a kernel, or a container's filter, without
  * it; EAGAIN is a rename somewhere in the system while it went through a "..". */
 #define FAKE_ALWAYS UINT32_MAX
@@ -32,6 +46,39 @@ void fake_openat2_fails(int error, uint32_t times);
 
 /* Before the next openat2 of this path, what makes the world another one. */
 void fake_before_openat2(const char *path, void (*change)(void));
+
+/*
+ * perf_event_open(2), and read(2) of what it opened, are fakes from here on. Counts begin at first
+ * and move only when told to; the times that an event was enabled and ran are CLOCK_MONOTONIC's.
+ */
+void fake_perf_start(uint64_t first);
+/* The next calls fail; after that those of one config, always; of any on one CPU; and those that
+ * would join a group. */
+void fake_perf_fails(int error, uint32_t times);
+void fake_perf_fails_config(uint64_t config, int error);
+void fake_perf_fails_on(unsigned int cpu, int error);
+void fake_perf_fails_sibling(uint64_t config);
+/* Events opened so far, and how many of them are open now. */
+uint32_t fake_perf_opened(void);
+uint32_t fake_perf_open(void);
+/* Calls of read(2) so far. */
+uint32_t fake_perf_reads(void);
+/* The open event of that config and CPU; the test fails without one. */
+uint32_t fake_perf_type(uint64_t config, unsigned int cpu);
+void fake_perf_add(uint64_t config, unsigned int cpu, int64_t ticks);
+/* The last CPU of the package goes: for good, its events stop and leave their groups. */
+void fake_perf_offline(unsigned int cpu);
+/* What is read from another CPU than an event's is another counter: by so many ticks more. */
+void fake_perf_differs(uint64_t ticks);
+/* No thread may run there. */
+void fake_perf_forbids(unsigned int cpu);
+/* The times of events are those of a clock that ticks every 10 ms. */
+void fake_perf_tick(void);
+/* Its events did not run for that long; it leaves its group; reading the CPU's events fails. */
+void fake_perf_pause(unsigned int cpu, uint64_t ns);
+void fake_perf_detach(uint64_t config, unsigned int cpu);
+#define FAKE_END_OF_FILE (-1)
+void fake_perf_read_fails(unsigned int cpu, int error);
 
 /* Of the allocations from here on, the one with this index fails (0: the next); -1: none. */
 void fake_memory_fails_at(int index);

@@ -30,8 +30,8 @@ static int setup(void **state) {
     bench->source.zones = bench->list;
     bench->source.readings = bench->readings;
     bench->binding.vendor = CPU_VENDOR_INTEL;
-    bench->binding.selection = &bench->selection;
-    bench->binding.total = true;
+    if (binding_open(&bench->binding, &bench->selection, true, false) != 0)
+        return -1;
     bench->problems.root = "/";
     *state = bench;
     return 0;
@@ -246,7 +246,7 @@ static void test_members_of_the_total_are_read_whatever_is_selected(void **state
     assert_false(series(bench, "package-0")->selected);
     assert_true(series(bench, "psys")->selected);
     /* without a total, only what is selected */
-    bench->binding.total = false;
+    bench->binding.sums[0]->selected = false;
     bind(bench);
     assert_false(package->wanted);
     assert_false(dram->wanted);
@@ -661,6 +661,53 @@ static void test_dies_of_two_control_types_are_not_presumed_one(void **state) {
     expect_fed(bench, "package-0-die-1", mmio);
 }
 
+/* --- sums ------------------------------------------------------------------------------------ */
+
+static struct zone *add_core(struct bench *bench, int parent, int core_id) {
+    struct zone *zone = add(bench, "core", parent);
+    zone->identity.core_id = core_id;
+    return zone;
+}
+
+static void test_cores_are_added_up_by_package(void **state) {
+    struct bench *bench = *state;
+    bench->binding.vendor = CPU_VENDOR_AMD;
+    add(bench, "package-0", -1);
+    add(bench, "package-1", -1);
+    struct zone *first = add_core(bench, 0, 0);
+    first->identity.die_id = 3;
+    add_core(bench, 0, 1);
+    add_core(bench, 1, 0);
+    bind(bench);
+    assert_int_equal(bench->binding.sum_count, 3);
+    assert_string_equal(bench->binding.sums[0]->name, "total");
+    assert_string_equal(bench->binding.sums[1]->name, "package-0/core");
+    assert_string_equal(bench->binding.sums[2]->name, "package-1/core");
+    assert_ptr_equal(series(bench, "package-0-die-3-core-0/core")->sum, bench->binding.sums[1]);
+    assert_ptr_equal(series(bench, "package-0-core-1/core")->sum, bench->binding.sums[1]);
+    assert_ptr_equal(series(bench, "package-1-core-0/core")->sum, bench->binding.sums[2]);
+    assert_ptr_equal(series(bench, "package-1")->sum, bench->binding.sums[0]);
+    /* nobody asked for the single ones, and they are read for their sum */
+    assert_false(first->reported);
+    assert_true(first->wanted);
+    bench->binding.sums[1]->selected = false;
+    bind(bench);
+    assert_false(first->wanted);
+    /* a number of its own for each */
+    assert_int_not_equal(bench->binding.sums[1]->number, series(bench, "package-0")->number);
+}
+
+static void test_single_cores_are_reported_when_asked_for(void **state) {
+    struct bench *bench = *state;
+    bench->binding.vendor = CPU_VENDOR_AMD;
+    bench->binding.cores = true;
+    add(bench, "package-0", -1);
+    struct zone *core = add_core(bench, 0, 5);
+    bind(bench);
+    assert_true(core->reported);
+    assert_true(series(bench, "package-0-core-5/core")->selected);
+}
+
 #define BOUND(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void) {
@@ -693,6 +740,8 @@ int main(void) {
         BOUND(test_mmio_does_not_take_over_from_a_failing_zone),
         BOUND(test_dies_of_mmio_are_no_mirrors_of_intel_rapl),
         BOUND(test_dies_of_two_control_types_are_not_presumed_one),
+        BOUND(test_cores_are_added_up_by_package),
+        BOUND(test_single_cores_are_reported_when_asked_for),
     };
     return cmocka_run_group_tests_name("binding", tests, NULL, NULL);
 }

@@ -260,6 +260,15 @@ static void test_unknown_range_makes_every_decrease_a_reset(void **state) {
     expect(step_between(&traits, 1000, 1042, 3600 * SECOND), COUNTER_COUNTED, 42);
 }
 
+static void test_sum_that_goes_on_passes_its_end(void **state) {
+    (void)state;
+    struct counter_traits traits = traits_of(0);
+    traits.goes_on = true;
+    expect(step_between(&traits, UINT64_MAX - 9, 32, SECOND), COUNTER_COUNTED, 42);
+    expect(step_between(&traits, 32, UINT64_MAX - 9, SECOND), COUNTER_RESET_FORWARD, 0);
+    expect(step_between(&traits, 1000, 999, SECOND), COUNTER_RESET, 0);
+}
+
 /* A counter of 1 W at most that wraps every 1000 s and a bit. */
 static struct counter_traits slow_traits(void) {
     return (struct counter_traits){
@@ -441,6 +450,24 @@ static void test_forgotten_counter_starts_anew(void **state) {
     expect(advance(&counter, &traits, 7, 2 * SECOND), COUNTER_BASELINE, 0);
 }
 
+static void test_half_of_a_turn_at_the_ceiling_is_safe(void **state) {
+    (void)state;
+    struct counter_traits traits = traits_of(0);
+    assert_true(counter_safe_span_ns(&traits) == UINT64_MAX);
+    /* 15 uJ at 500 W: 131 s to a wrap */
+    traits.modulus = counter_modulus(UINT64_C(65532610987));
+    traits.ceiling_uw = UINT64_C(500000000);
+    assert_int_equal(counter_safe_span_ns(&traits) / UINT64_C(1000000000), 65);
+    /* psys: a wrap is judged at 4 kW */
+    traits.ceiling_uw = UINT64_C(50000000000);
+    assert_int_equal(counter_safe_span_ns(&traits) / UINT64_C(1000000000), 8);
+    traits.modulus = UINT64_MAX;
+    traits.ceiling_uw = 1;
+    assert_true(counter_safe_span_ns(&traits) == UINT64_MAX);
+    traits.ceiling_uw = 0;
+    assert_true(counter_safe_span_ns(&traits) == UINT64_MAX);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_modulus_is_one_unit_above_every_known_range),
@@ -460,6 +487,7 @@ int main(void) {
         cmocka_unit_test(test_wrap_is_counted_up_to_the_ceiling),
         cmocka_unit_test(test_decrease_that_no_wrap_explains_is_a_reset),
         cmocka_unit_test(test_unknown_range_makes_every_decrease_a_reset),
+        cmocka_unit_test(test_sum_that_goes_on_passes_its_end),
         cmocka_unit_test(test_long_step_in_which_a_wrap_may_hide_is_undecided),
         cmocka_unit_test(test_long_step_back_that_may_be_two_wraps_is_undecided),
         cmocka_unit_test(test_no_wrap_hides_above_4_kw),
@@ -477,6 +505,7 @@ int main(void) {
         cmocka_unit_test(test_time_asleep_counts_for_the_ceiling),
         cmocka_unit_test(test_sleep_in_a_gap_is_undecided_where_a_wrap_may_hide),
         cmocka_unit_test(test_forgotten_counter_starts_anew),
+        cmocka_unit_test(test_half_of_a_turn_at_the_ceiling_is_safe),
     };
     return cmocka_run_group_tests_name("counter", tests, NULL, NULL);
 }

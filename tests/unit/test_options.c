@@ -66,7 +66,7 @@ static void test_defaults(void **state) {
     assert_true(options.energy);
     assert_true(options.rapl.total);
     assert_false(options.health);
-    assert_false(options.cores);
+    assert_false(options.rapl.cores);
     assert_false(options.debug);
     options_free(&options);
 }
@@ -165,8 +165,12 @@ static void test_sources(void **state) {
     options = ACCEPT("--source=powercap");
     assert_int_equal(options.rapl.source, RAPL_SOURCE_POWERCAP);
     options_free(&options);
-    REFUSE("--source", "--source=perf");
-    REFUSE("--source", "--source=msr");
+    options = ACCEPT("--source=perf");
+    assert_int_equal(options.rapl.source, RAPL_SOURCE_PERF);
+    options_free(&options);
+    options = ACCEPT("--source=msr");
+    assert_int_equal(options.rapl.source, RAPL_SOURCE_MSR);
+    options_free(&options);
     REFUSE("--source", "--source=PowerCap");
     REFUSE("--source", "--source=");
 }
@@ -230,7 +234,7 @@ static void test_yes_and_no(void **state) {
     assert_false(options.energy);
     assert_false(options.rapl.total);
     assert_true(options.health);
-    assert_true(options.cores);
+    assert_true(options.rapl.cores);
     options_free(&options);
     /* the last one counts */
     options = ACCEPT("--energy=no", "--energy=yes", "--total=no", "--total=yes", "--health=yes",
@@ -238,7 +242,7 @@ static void test_yes_and_no(void **state) {
     assert_true(options.energy);
     assert_true(options.rapl.total);
     assert_false(options.health);
-    assert_false(options.cores);
+    assert_false(options.rapl.cores);
     options_free(&options);
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         static const char *const bad[] = {"", "Yes", "true", "1", "yes ", "nope"};

@@ -8,6 +8,8 @@
 
 #include "cmocka_all.h"
 #include "fakes.h"
+#include "perf_count.h"
+#include "perf_pmu.h"
 #include "sysfs.h"
 
 static int setup(void **state) {
@@ -211,6 +213,24 @@ static void test_every_cause_has_words(void **state) {
         {PROBLEM_CLASS, -ENOENT, RAPL_ERROR, true},
         {PROBLEM_NO_ZONES, 0, RAPL_ERROR, true},
         {PROBLEM_MASKED, 0, RAPL_ERROR, true},
+        {PROBLEM_MODEL, 0, RAPL_WARNING, true},
+        {PROBLEM_MODEL, MODEL_WITHOUT_REGISTERS, RAPL_ERROR, true},
+        {PROBLEM_MODEL, MODEL_WITHOUT_VENDOR, RAPL_ERROR, true},
+        {PROBLEM_MSR, -ENOENT, RAPL_ERROR, true},
+        {PROBLEM_MSR, SYSFS_NOT_REGULAR, RAPL_ERROR, true},
+        {PROBLEM_REGISTER, 0, RAPL_ERROR, true},
+        {PROBLEM_REGISTER, -EIO, RAPL_ERROR, true},
+        {PROBLEM_NO_PMU, -ENOENT, RAPL_ERROR, true},
+        {PROBLEM_NO_PMU, -EMFILE, RAPL_ERROR, true},
+        {PROBLEM_NO_EVENTS, 0, RAPL_ERROR, true},
+        {PROBLEM_PMU_FILE, PMU_NOT_A_SCALE, RAPL_WARNING, true},
+        {PROBLEM_PERF, -EACCES, RAPL_ERROR, true},
+        {PROBLEM_PERF, -EMFILE, RAPL_ERROR, true},
+        {PROBLEM_PERF, -ENOENT, RAPL_ERROR, true},
+        {PROBLEM_PERF, -EINVAL, RAPL_ERROR, true},
+        {PROBLEM_PERF, -ENODEV, RAPL_ERROR, true},
+        {PROBLEM_PERF, -ENOSYS, RAPL_ERROR, true},
+        {PROBLEM_PERF, -EBUSY, RAPL_ERROR, true},
         {PROBLEM_NAME, -ENOENT, RAPL_WARNING, true},
         {PROBLEM_RANGE, -ENOENT, RAPL_WARNING, true},
         {PROBLEM_LIMIT, -EBADMSG, RAPL_WARNING, true},
@@ -218,6 +238,8 @@ static void test_every_cause_has_words(void **state) {
         {PROBLEM_ENERGY, -EACCES, RAPL_ERROR, true},
         {PROBLEM_ENERGY, -EMFILE, RAPL_ERROR, true},
         {PROBLEM_ENERGY, -ENOENT, RAPL_WARNING, true},
+        {PROBLEM_ENERGY, ZONE_COUNTS_NOTHING, RAPL_WARNING, true},
+        {PROBLEM_ENERGY, PERF_COUNT_UNDECIDED, RAPL_WARNING, true},
         {PROBLEM_GONE, 0, RAPL_WARNING, true},
         {PROBLEM_GONE_FROM_TOTAL, 0, RAPL_WARNING, true},
         {PROBLEM_ENERGY, -EIO, RAPL_ERROR, true},
@@ -255,6 +277,79 @@ static void test_no_zones_are_explained_by_what_is_known(void **state) {
         problems->is_virtual = cases[i].is_virtual;
         problems->has_driver = cases[i].has_driver;
         problems_raise(problems, PROBLEM_NO_ZONES, 0, "sys/class/powercap");
+        const struct rapl_problem problem = next(problems);
+        expect_holds(problem.remedy, cases[i].holds);
+        assert_null(strstr(problem.remedy, cases[i].lacks));
+    }
+}
+
+/* What keeps from the registers, at each stage. */
+static void test_each_error_of_registers_has_its_remedy(void **state) {
+    static const struct {
+        enum problem_cause cause;
+        int error;
+        const char *subject;
+        const char *remedy;
+        const char *remedy_root; /* where it differs */
+    } cases[] = {
+        {PROBLEM_MSR, -ENOENT, "dev/cpu/0/msr", "sudo modprobe msr", NULL},
+        {PROBLEM_MSR, -EACCES, "dev/cpu/0/msr", "cap_dac_read_search,cap_sys_rawio=p",
+         "root lacks CAP_DAC_READ_SEARCH"},
+        {PROBLEM_MSR, -EPERM, "dev/cpu/0/msr", "cap_dac_read_search,cap_sys_rawio=p",
+         "root lacks CAP_SYS_RAWIO"},
+        {PROBLEM_MSR, -ENXIO, "dev/cpu/3/msr", "its CPU is offline", NULL},
+        {PROBLEM_MSR, -EMFILE, "dev/cpu/3/msr", "prlimit", NULL},
+        {PROBLEM_MSR, -EIO, "dev/cpu/0/msr", "the processor does not count there", NULL},
+        {PROBLEM_REGISTER, -EIO, "dev/cpu/0/msr: register 0x606", "the processor does not count",
+         NULL},
+        {PROBLEM_REGISTER, 0, "dev/cpu/0/msr: register 0x606", "the processor does not count",
+         NULL},
+        {PROBLEM_REGISTER, -EACCES, "dev/cpu/0/msr_safe: register 0x606", "msr_allowlist", NULL},
+        {PROBLEM_ENERGY, -EACCES, "dev/cpu/0/msr_safe", "msr_allowlist", NULL},
+        {PROBLEM_ENERGY, -EACCES, "dev/cpu/0/msr", "cap_sys_rawio", "root lacks"},
+        {PROBLEM_ENERGY, -EIO, "dev/cpu/0/msr", "the processor does not count", NULL},
+        {PROBLEM_ENERGY, -ENXIO, "dev/cpu/0/msr", "its CPU is offline", NULL},
+        {PROBLEM_ENERGY, -EMFILE, "dev/cpu/0/msr", "prlimit", NULL},
+    };
+    struct problems *problems = *state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const bool differs = geteuid() == 0 && cases[i].remedy_root != NULL;
+        problems_free(problems);
+        problems_raise(problems, cases[i].cause, cases[i].error, cases[i].subject);
+        const struct rapl_problem problem = next(problems);
+        expect_holds(problem.reason, cases[i].subject);
+        expect_holds(problem.remedy, differs ? cases[i].remedy_root : cases[i].remedy);
+        assert_null(strstr(problem.remedy, "powercap/"));
+    }
+    problems_free(problems);
+    problems->is_virtual = true;
+    problems_raise(problems, PROBLEM_REGISTER, 0, "dev/cpu/0/msr: register 0x606");
+    expect_holds(next(problems).remedy, "measure on its host");
+    problems->withheld = "NoNewPrivileges= has to be no";
+    problems_raise(problems, PROBLEM_MSR, -EACCES, "dev/cpu/0/msr");
+    assert_string_equal(next(problems).remedy, problems->withheld);
+    problems_raise(problems, PROBLEM_MSR, -EPERM, "dev/cpu/0/msr");
+    assert_string_equal(next(problems).remedy, problems->withheld);
+}
+
+static void test_pmu_that_is_not_there_is_explained(void **state) {
+    static const struct {
+        enum problem_cause cause;
+        bool is_virtual;
+        const char *holds;
+        const char *lacks;
+    } cases[] = {
+        {PROBLEM_NO_PMU, false, "sudo modprobe rapl", "virtual"},
+        {PROBLEM_NO_PMU, true, "measure on its host", "dmesg"},
+        {PROBLEM_NO_EVENTS, false, "dmesg", "virtual"},
+        {PROBLEM_NO_EVENTS, true, "measure on its host", "modprobe"},
+    };
+    struct problems *problems = *state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        problems_free(problems);
+        problems->is_virtual = cases[i].is_virtual;
+        problems_raise(problems, cases[i].cause, cases[i].cause == PROBLEM_NO_PMU ? -ENOENT : 0,
+                       "sys/power");
         const struct rapl_problem problem = next(problems);
         expect_holds(problem.remedy, cases[i].holds);
         assert_null(strstr(problem.remedy, cases[i].lacks));
@@ -347,9 +442,11 @@ static void test_long_subject_is_cut(void **state) {
 
 static void test_errors_have_words(void **state) {
     (void)state;
-    static const int own[] = {SYSFS_NOT_REGULAR,  SYSFS_TOO_LONG,     SYSFS_EMPTY,
-                              SYSFS_NOT_A_NUMBER, SYSFS_OUT_OF_RANGE, ZONE_WITHOUT_PARENT,
-                              ZONE_WITHOUT_RANGE};
+    static const int own[] = {SYSFS_NOT_REGULAR,  SYSFS_TOO_LONG,      SYSFS_EMPTY,
+                              SYSFS_NOT_A_NUMBER, SYSFS_OUT_OF_RANGE,  ZONE_WITHOUT_PARENT,
+                              ZONE_WITHOUT_RANGE, ZONE_COUNTS_NOTHING, PERF_COUNT_UNDECIDED,
+                              PMU_NOT_A_FORMAT,   PMU_NOT_AN_EVENT,    PMU_NOT_A_SCALE,
+                              PMU_NOT_JOULES};
     for (size_t i = 0; i < COUNT_OF(own); i++) {
         assert_string_not_equal(problem_word_error(own[i]), strerror(-own[i]));
         for (size_t j = 0; j < i; j++)
@@ -371,12 +468,23 @@ static void test_errors_of_a_zone_that_has_gone(void **state) {
 
 #define TOLD(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+static void test_zone_that_has_gone_names_its_own_driver(void **state) {
+    struct problems *problems = *state;
+    energy_pass(problems, -ENODEV, 1);
+    expect_holds(next(problems).remedy, "modprobe intel_rapl_msr");
+    problems_free(problems);
+    problems->module = "rapl";
+    energy_pass(problems, -ENODEV, 1);
+    expect_holds(next(problems).remedy, "modprobe rapl");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TOLD(test_cause_is_told_once),
         TOLD(test_one_message_for_many_zones),
         TOLD(test_count_is_that_of_the_last_pass),
         TOLD(test_one_zone_is_not_counted),
+        TOLD(test_zone_that_has_gone_names_its_own_driver),
         TOLD(test_each_errno_is_a_cause),
         TOLD(test_end_is_told),
         TOLD(test_end_of_what_was_not_told_is_not_told),
@@ -388,6 +496,8 @@ int main(void) {
         TOLD(test_first_one_forward_names_max_power),
         TOLD(test_every_cause_has_words),
         TOLD(test_no_zones_are_explained_by_what_is_known),
+        TOLD(test_each_error_of_registers_has_its_remedy),
+        TOLD(test_pmu_that_is_not_there_is_explained),
         TOLD(test_privilege_that_was_withheld_is_the_remedy),
         TOLD(test_root_stands_before_the_path),
         TOLD(test_world_readable_counters_are_never_the_remedy),

@@ -15,6 +15,7 @@ struct machine {
     struct series series[SERIES_COUNT];
     struct series *list[SERIES_COUNT];
     struct series total;
+    struct series *sums[1];
     struct rapl_health health;
     struct rapl_value values[SERIES_COUNT + 1];
     size_t count;
@@ -30,6 +31,7 @@ static void name_series(struct series *series, enum zone_kind kind, const char *
                               .number = number,
                               .selected = true,
                               .traits = {.modulus = counter_modulus(UINT64_C(262143328850)),
+                                         .unit = counter_unit(UINT64_C(262143328850)),
                                          .scale = {.numerator_uj = 1, .denominator = 1},
                                          .ceiling_uw = UINT64_C(1000000000)}};
     snprintf(series->identity.domain, sizeof(series->identity.domain), "%s", domain);
@@ -51,6 +53,8 @@ static void start(struct machine *machine) {
         machine->list[i] = &machine->series[i];
     }
     name_series(&machine->total, ZONE_TOTAL, "total", 0);
+    machine->sums[0] = &machine->total;
+    machine->series[PACKAGE].sum = machine->series[DRAM].sum = &machine->total;
     machine->now_ns = 100 * NS_PER_S;
 }
 
@@ -82,7 +86,7 @@ static void pass(struct machine *machine, uint64_t ns) {
 }
 
 static void build(struct machine *machine) {
-    machine->count = report_build(machine->list, SERIES_COUNT, &machine->total, machine->values);
+    machine->count = report_build(machine->list, SERIES_COUNT, machine->sums, 1, machine->values);
     assert_true(machine->count <= SERIES_COUNT + 1);
 }
 
@@ -148,8 +152,8 @@ static void test_value_tells_who_it_is(void **state) {
     build(&machine);
     const struct rapl_value *dram = find(&machine, "dram");
     assert_int_equal(dram->series, DRAM + 1);
-    assert_string_equal(dram->name, "package-3-die-2/dram");
-    assert_string_equal(dram->parent, "package-3-die-2");
+    assert_string_equal(dram->name, "package-3-die-2-core-1/dram");
+    assert_string_equal(dram->parent, "package-3-die-2-core-1");
     assert_int_equal(dram->package_id, 3);
     assert_int_equal(dram->die_id, 2);
     assert_int_equal(dram->core_id, 1);
@@ -237,6 +241,7 @@ static void test_whole_joules_need_half_a_second(void **state) {
     struct machine machine;
     start(&machine);
     machine.series[DRAM].traits.modulus = counter_modulus(UINT64_C(4294967295000000));
+    machine.series[DRAM].traits.unit = 1000000;
     read_all(&machine, 0, 0, 0, 0);
     build(&machine);
     pass(&machine, 500 * NS_PER_MS - 1);
@@ -412,7 +417,7 @@ static void test_no_total_where_it_is_not_wanted(void **state) {
     start_running(&machine);
     pass(&machine, 10 * NS_PER_S);
     read_all(&machine, 600, 650, 760, 1000);
-    machine.count = report_build(machine.list, SERIES_COUNT, NULL, machine.values);
+    machine.count = report_build(machine.list, SERIES_COUNT, NULL, 0, machine.values);
     assert_int_equal(machine.count, 4);
     expect_silence(&machine, "total");
 }
@@ -427,7 +432,7 @@ static void test_no_total_without_a_member(void **state) {
     build(&machine);
     assert_int_equal(machine.count, 2);
     expect_silence(&machine, "total");
-    assert_int_equal(report_build(NULL, 0, &machine.total, machine.values), 0);
+    assert_int_equal(report_build(NULL, 0, machine.sums, 1, machine.values), 0);
 }
 
 static void test_zone_that_never_read_is_no_member(void **state) {

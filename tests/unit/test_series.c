@@ -155,7 +155,7 @@ static void test_power_needs_50_ms_or_half_a_second_per_joule(void **state) {
     };
     for (size_t i = 0; i < COUNT_OF(known); i++) {
         struct series series = new_series();
-        series.traits.modulus = counter_modulus(known[i].range);
+        series.traits.unit = counter_unit(known[i].range);
         assert_int_equal(series_power_span_ns(&series), known[i].span_ms * NS_PER_MS);
     }
 }
@@ -165,6 +165,7 @@ static void test_unit_of_a_finer_scale(void **state) {
     struct series series = new_series();
     /* an MSR that counts whole joules: 2^32 ticks */
     series.traits.modulus = UINT64_C(1) << 32;
+    series.traits.unit = 1;
     series.traits.scale = (struct tick_scale){.numerator_uj = 1000000, .denominator = 1};
     series.ticks = 3;
     assert_int_equal(series_power_span_ns(&series), 500 * NS_PER_MS);

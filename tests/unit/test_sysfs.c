@@ -329,6 +329,73 @@ static void test_privilege_is_raised_for_a_refused_open_alone(void **state) {
     close(with);
 }
 
+/* --- devices --------------------------------------------------------------------------------- */
+
+static int open_device(const struct tree *tree, const char *path) {
+    const struct rapl_privilege none = {.change = NULL};
+    int file = sysfs_open_device(tree->root, path, &none);
+    if (file < 0)
+        return file;
+    close(file);
+    return 0;
+}
+
+static void test_device_is_a_character_device_or_a_file(void **state) {
+    const struct tree *tree = *state;
+    const struct rapl_privilege none = {.change = NULL};
+    char text[8];
+    tree_write(tree, "dev/cpu/0/msr", "%s", "");
+    tree_make_fifo(tree, "dev/fifo");
+    tree_make_link(tree, "dev/inside", "cpu/0/msr");
+    tree_make_link(tree, "dev/outside", "../../secret");
+    tree_make_link(tree, "dev/null", "/dev/null");
+    assert_int_equal(open_device(tree, "dev/cpu/0/msr"), 0);
+    assert_int_equal(open_device(tree, "dev/inside"), 0);
+    assert_int_equal(open_device(tree, "dev/missing"), -ENOENT);
+    assert_int_equal(open_device(tree, "dev/fifo"), SYSFS_NOT_REGULAR);
+    assert_int_equal(open_device(tree, "dev/cpu"), SYSFS_NOT_REGULAR);
+    assert_true(open_device(tree, "dev/outside") < 0);
+    /* the machine's own device is not below this root, whatever the link says */
+    assert_true(open_device(tree, "dev/null") < 0);
+
+    int root = sysfs_open_root("/");
+    assert_true(root >= 0);
+    int file = sysfs_open_device(root, "dev/null", &none);
+    assert_true(file >= 0);
+    assert_int_equal(read(file, text, sizeof(text)), 0);
+    /* for reading alone */
+    assert_int_equal(write(file, "x", 1), -1);
+    close(file);
+    /* attributes are no devices */
+    assert_int_equal(sysfs_open(root, "dev/null"), SYSFS_NOT_REGULAR);
+    assert_int_equal(sysfs_open_privileged(root, "dev/null", &none), SYSFS_NOT_REGULAR);
+    close(root);
+}
+
+static void test_privilege_is_raised_for_a_refused_device_alone(void **state) {
+    const struct tree *tree = *state;
+    struct raising raising = {.raised = 0};
+    const struct rapl_privilege privilege = {.change = change, .context = &raising};
+    tree_write(tree, "dev/cpu/0/msr", "%s", "");
+    tree_set_mode(tree, "dev/cpu/0/msr", 0400);
+    if (geteuid() != 0 || seteuid(65534) != 0)
+        skip();
+    int missing = sysfs_open_device(tree->root, "dev/cpu/1/msr", &privilege);
+    const unsigned int raised_in_vain = raising.raised;
+    int with = sysfs_open_device(tree->root, "dev/cpu/0/msr", &privilege);
+    const uid_t user_after = geteuid();
+    raising.answer = -EPERM;
+    int refused = sysfs_open_device(tree->root, "dev/cpu/0/msr", &privilege);
+    assert_int_equal(seteuid(0), 0);
+    assert_int_equal(missing, -ENOENT);
+    assert_int_equal(raised_in_vain, 0);
+    assert_true(with >= 0);
+    assert_int_equal(user_after, 65534);
+    assert_int_equal(refused, -EACCES);
+    assert_int_equal(raising.lowered, 1);
+    close(with);
+}
+
 /* openat2(2): a rename or mount anywhere in the system can make it fail so, and it may be tried
  * again. */
 static void test_rename_elsewhere_does_not_keep_a_file_from_opening(void **state) {
@@ -392,6 +459,8 @@ int main(void) {
         ON_EVERY_KERNEL(test_no_path_leads_out_of_the_root),
         ON_EVERY_KERNEL(test_file_that_may_not_be_read),
         ON_EVERY_KERNEL(test_privilege_is_raised_for_a_refused_open_alone),
+        ON_EVERY_KERNEL(test_device_is_a_character_device_or_a_file),
+        ON_EVERY_KERNEL(test_privilege_is_raised_for_a_refused_device_alone),
         cmocka_unit_test_setup_teardown(test_rename_elsewhere_does_not_keep_a_file_from_opening,
                                         tree_setup, tree_teardown),
     };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "topology.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,7 +25,7 @@ static void test_vendors(void **state) {
     const struct tree *tree = *state;
     for (size_t i = 0; i < COUNT_OF(vendors); i++) {
         tree_set_vendor(tree, vendors[i].text);
-        assert_int_equal(topology_read_cpu(tree->root).vendor, vendors[i].vendor);
+        assert_int_equal(topology_read_model(tree->root).vendor, vendors[i].vendor);
         assert_string_equal(topology_vendor_name(vendors[i].vendor), vendors[i].name);
     }
 }
@@ -31,27 +33,27 @@ static void test_vendors(void **state) {
 static void test_vendor_that_cannot_be_told_is_unknown(void **state) {
     const struct tree *tree = *state;
     char text[9000];
-    assert_int_equal(topology_read_cpu(tree->root).vendor, CPU_VENDOR_UNKNOWN);
+    assert_int_equal(topology_read_model(tree->root).vendor, CPU_VENDOR_UNKNOWN);
     tree_write(tree, "proc/cpuinfo", "%s", "");
-    assert_int_equal(topology_read_cpu(tree->root).vendor, CPU_VENDOR_UNKNOWN);
+    assert_int_equal(topology_read_model(tree->root).vendor, CPU_VENDOR_UNKNOWN);
     tree_write(tree, "proc/cpuinfo", "processor\t: 0\nmodel name\t: vendor_id : GenuineIntel\n");
-    assert_int_equal(topology_read_cpu(tree->root).vendor, CPU_VENDOR_UNKNOWN);
+    assert_int_equal(topology_read_model(tree->root).vendor, CPU_VENDOR_UNKNOWN);
     tree_write(tree, "proc/cpuinfo", "vendor_id");
-    assert_int_equal(topology_read_cpu(tree->root).vendor, CPU_VENDOR_UNKNOWN);
+    assert_int_equal(topology_read_model(tree->root).vendor, CPU_VENDOR_UNKNOWN);
     memset(text, 'x', sizeof(text));
     tree_write_bytes(tree, "proc/cpuinfo", text, sizeof(text));
-    assert_int_equal(topology_read_cpu(tree->root).vendor, CPU_VENDOR_UNKNOWN);
+    assert_int_equal(topology_read_model(tree->root).vendor, CPU_VENDOR_UNKNOWN);
     tree_remove(tree, "proc/cpuinfo");
     tree_make_fifo(tree, "proc/cpuinfo");
-    assert_int_equal(topology_read_cpu(tree->root).vendor, CPU_VENDOR_UNKNOWN);
+    assert_int_equal(topology_read_model(tree->root).vendor, CPU_VENDOR_UNKNOWN);
 }
 
 static void test_vendor_line_may_be_the_last_or_follow_others(void **state) {
     const struct tree *tree = *state;
     tree_write(tree, "proc/cpuinfo", "vendor_id\t: AuthenticAMD");
-    assert_int_equal(topology_read_cpu(tree->root).vendor, CPU_VENDOR_AMD);
+    assert_int_equal(topology_read_model(tree->root).vendor, CPU_VENDOR_AMD);
     tree_write(tree, "proc/cpuinfo", "processor : 0\n\nflags :\nvendor_id : GenuineIntel\n");
-    assert_int_equal(topology_read_cpu(tree->root).vendor, CPU_VENDOR_INTEL);
+    assert_int_equal(topology_read_model(tree->root).vendor, CPU_VENDOR_INTEL);
 }
 
 static void test_virtual_machine_has_a_flag(void **state) {
@@ -68,17 +70,17 @@ static void test_virtual_machine_has_a_flag(void **state) {
         {"", false},
     };
     const struct tree *tree = *state;
-    assert_false(topology_read_cpu(tree->root).is_virtual);
+    assert_false(topology_read_model(tree->root).is_virtual);
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         tree_write(tree, "proc/cpuinfo", "vendor_id\t: GenuineIntel\nflags\t\t: %s\nbugs\t: \n",
                    cases[i].flags);
-        assert_int_equal(topology_read_cpu(tree->root).is_virtual, cases[i].is_virtual);
-        assert_int_equal(topology_read_cpu(tree->root).vendor, CPU_VENDOR_INTEL);
+        assert_int_equal(topology_read_model(tree->root).is_virtual, cases[i].is_virtual);
+        assert_int_equal(topology_read_model(tree->root).vendor, CPU_VENDOR_INTEL);
     }
     /* Not another processor's, nor another line's. */
     tree_write(tree, "proc/cpuinfo",
                "flags\t: fpu\nbugs\t: x hypervisor\nflags\t: fpu hypervisor\n");
-    assert_false(topology_read_cpu(tree->root).is_virtual);
+    assert_false(topology_read_model(tree->root).is_virtual);
 }
 
 static void test_mark_follows_the_online_list(void **state) {
@@ -100,6 +102,126 @@ static void test_mark_follows_the_online_list(void **state) {
     close(file);
 }
 
+static void test_model_of_the_processor(void **state) {
+    const struct tree *tree = *state;
+    tree_write(tree, "proc/cpuinfo",
+               "processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 143\n"
+               "model name\t: Intel 8480 model 7\nstepping\t: 8\n");
+    struct cpu_model model = topology_read_model(tree->root);
+    assert_int_equal(model.family, 6);
+    assert_int_equal(model.model, 143);
+    tree_write(tree, "proc/cpuinfo",
+               "vendor_id\t: AuthenticAMD\ncpu family\t: x\nmodel name\t: 1\n");
+    model = topology_read_model(tree->root);
+    assert_int_equal(model.vendor, CPU_VENDOR_AMD);
+    assert_int_equal(model.family, 0);
+    assert_int_equal(model.model, 0);
+}
+
+/* --- CPUs ------------------------------------------------------------------------------------ */
+
+struct taken {
+    unsigned int numbers[64];
+    size_t count;
+    int answer;
+};
+
+static int take(void *context, unsigned int number) {
+    struct taken *taken = context;
+    assert_true(taken->count < COUNT_OF(taken->numbers));
+    taken->numbers[taken->count++] = number;
+    return taken->answer;
+}
+
+static void test_lists_of_cpus(void **state) {
+    static const struct {
+        const char *text;
+        int result;
+        size_t count;
+        unsigned int last;
+    } lists[] = {
+        {"0-3,8,10-11\n", 0, 7, 11},
+        {"5", 0, 1, 5},
+        {"\n", 0, 0, 0},
+        {"", 0, 0, 0},
+        {"0,2,4,6\n", 0, 4, 6},
+        {"65535", 0, 1, 65535},
+        {"65536", -EINVAL, 0, 0},
+        {"3-1", -EINVAL, 0, 0},
+        {"0,0", -EINVAL, 1, 0},
+        {"4,2", -EINVAL, 1, 4},
+        {"a", -EINVAL, 0, 0},
+        {"1-", -EINVAL, 0, 0},
+        {"-1", -EINVAL, 0, 0},
+        {"0 1", -EINVAL, 0, 0},
+        {"0-1-2", -EINVAL, 0, 0},
+        {"0-1;", -EINVAL, 0, 0},
+        {"99999999999", -EINVAL, 0, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(lists); i++) {
+        struct taken taken = {.count = 0};
+        assert_int_equal(topology_parse_list(lists[i].text, take, &taken), lists[i].result);
+        assert_int_equal(taken.count, lists[i].count);
+        if (taken.count > 0)
+            assert_int_equal(taken.numbers[taken.count - 1], lists[i].last);
+    }
+    struct taken refusing = {.answer = -ENOMEM};
+    assert_int_equal(topology_parse_list("0-3", take, &refusing), -ENOMEM);
+    assert_int_equal(refusing.count, 1);
+}
+
+static void add_cpu(const struct tree *tree, unsigned int number, int package, int die, int core) {
+    static const char folder[] = "sys/devices/system/cpu/cpu%u/topology/%s";
+    const struct {
+        const char *name;
+        int id;
+    } files[] = {{"physical_package_id", package}, {"die_id", die}, {"core_id", core}};
+    for (size_t i = 0; i < COUNT_OF(files); i++) {
+        char path[128];
+        snprintf(path, sizeof(path), folder, number, files[i].name);
+        if (files[i].id >= 0)
+            tree_write(tree, path, "%d\n", files[i].id);
+    }
+}
+
+static void test_cpus_that_are_online_are_loaded(void **state) {
+    const struct tree *tree = *state;
+    struct topology topology;
+    assert_int_equal(topology_load(tree->root, &topology), -ENOENT);
+    tree_write(tree, ONLINE, "0-2,5\n");
+    add_cpu(tree, 0, 0, 0, 0);
+    add_cpu(tree, 1, 0, -1, 4); /* Linux before 5.2 has no die_id */
+    add_cpu(tree, 3, 1, 0, 0);  /* offline */
+    add_cpu(tree, 5, 1, 0, 7);
+    assert_int_equal(topology_load(tree->root, &topology), 0);
+    assert_int_equal(topology.count, 3); /* CPU 2 went while it was read */
+    assert_false(topology.has_dies);
+    assert_null(topology_find(&topology, 3));
+    assert_int_equal(topology_find(&topology, 1)->die_id, 0);
+    assert_int_equal(topology_find(&topology, 5)->package_id, 1);
+    assert_int_equal(topology_find(&topology, 5)->core_id, 7);
+    topology_free(&topology);
+    assert_int_equal(topology.count, 0);
+    tree_write(tree, ONLINE, "junk\n");
+    assert_int_equal(topology_load(tree->root, &topology), -EINVAL);
+}
+
+static void test_dies_are_told_where_one_package_has_two(void **state) {
+    const struct tree *tree = *state;
+    struct topology topology;
+    tree_write(tree, ONLINE, "0-1\n");
+    add_cpu(tree, 0, 0, 0, 0);
+    add_cpu(tree, 1, 1, 1, 0); /* another package's die 1 is no second one */
+    assert_int_equal(topology_load(tree->root, &topology), 0);
+    assert_false(topology.has_dies);
+    topology_free(&topology);
+    add_cpu(tree, 1, 0, 1, 0);
+    assert_int_equal(topology_load(tree->root, &topology), 0);
+    assert_true(topology.has_dies);
+    topology_free(&topology);
+}
+
 #define IN_TREE(test) cmocka_unit_test_setup_teardown(test, tree_setup, tree_teardown)
 
 int main(void) {
@@ -109,6 +231,10 @@ int main(void) {
         IN_TREE(test_vendor_line_may_be_the_last_or_follow_others),
         IN_TREE(test_virtual_machine_has_a_flag),
         IN_TREE(test_mark_follows_the_online_list),
+        IN_TREE(test_model_of_the_processor),
+        cmocka_unit_test(test_lists_of_cpus),
+        IN_TREE(test_cpus_that_are_online_are_loaded),
+        IN_TREE(test_dies_are_told_where_one_package_has_two),
     };
     return cmocka_run_group_tests_name("topology", tests, NULL, NULL);
 }

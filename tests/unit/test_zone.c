@@ -229,6 +229,29 @@ static void test_total_is_of_packages_and_dram(void **state) {
     }
 }
 
+static void test_cores_have_numbers(void **state) {
+    (void)state;
+    const struct zone_identity package = identify("package-1-die-2", NULL);
+    struct zone_identity core = identify("core", &package);
+    struct zone_identity whole;
+    char text[ZONE_NAME_SIZE];
+    assert_false(zone_is_core_of(&core, &whole));
+    core.core_id = 7;
+    assert_true(zone_is_core_of(&core, &whole));
+    zone_format_parent(&core, text);
+    assert_string_equal(text, "package-1-die-2-core-7");
+    zone_format_name(&core, text);
+    assert_string_equal(text, "package-1-die-2-core-7/core");
+    core.die_id = RAPL_NO_ID;
+    zone_format_name(&core, text);
+    assert_string_equal(text, "package-1-core-7/core");
+    zone_format_name(&whole, text);
+    assert_string_equal(text, "package-1/core");
+    assert_int_equal(whole.die_id, RAPL_NO_ID);
+    core.kind = ZONE_DRAM;
+    assert_false(zone_is_core_of(&core, &whole));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_packages_and_dies),
@@ -243,6 +266,7 @@ int main(void) {
         cmocka_unit_test(test_total_has_no_parent),
         cmocka_unit_test(test_identities_differ_by_each_part),
         cmocka_unit_test(test_total_is_of_packages_and_dram),
+        cmocka_unit_test(test_cores_have_numbers),
     };
     return cmocka_run_group_tests_name("zone", tests, NULL, NULL);
 }

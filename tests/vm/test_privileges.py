@@ -24,22 +24,32 @@ def energy_files():
     return [os.path.join(kernel.POWERCAP, zone, "energy_uj") for zone in kernel.zone_names()]
 
 
-class Privileges(unittest.TestCase):
+class ProgramTest(unittest.TestCase):
+    """A copy of rapl-execd, whose file may be given capabilities."""
+
     def setUp(self):
         self.folder = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, self.folder)
         os.chmod(self.folder, 0o755)
         self.program = shutil.copy(execd.PROGRAM, self.folder)
-        for path in energy_files():
-            self.assertEqual(0o400, os.stat(path).st_mode & 0o777)
 
-    def give_capability(self, mode="p"):
-        subprocess.run(["setcap", "%s=%s" % (CAPABILITY, mode), self.program], check=True)
+    def give_capability(self, mode="p", names=CAPABILITY):
+        subprocess.run(["setcap", "%s=%s" % (names, mode), self.program], check=True)
 
     def run_as(self, *before, options=("--check",)):
         return subprocess.run([*before, self.program, *options], stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, check=False,
                               timeout=execd.PATIENCE_SECONDS)
+
+
+class Powercap(ProgramTest):
+    def setUp(self):
+        super().setUp()
+        for path in energy_files():
+            self.assertEqual(0o400, os.stat(path).st_mode & 0o777)
+
+    def run_as(self, *before, options=("--check", "--source=powercap")):
+        return super().run_as(*before, options=options)
 
     def check_reads(self, *before):
         ended = self.run_as(*before)
@@ -93,7 +103,7 @@ class Privileges(unittest.TestCase):
 
     def test_capability_is_not_effective_while_it_runs(self):
         self.give_capability()
-        process = subprocess.Popen([*AS_NOBODY, self.program], stdin=subprocess.PIPE,
+        process = subprocess.Popen([*AS_NOBODY, self.program, "--source=powercap"], stdin=subprocess.PIPE,
                                    stdout=subprocess.PIPE, text=True)
         self.addCleanup(process.stdout.close)
         self.addCleanup(process.wait)
@@ -109,7 +119,7 @@ class Privileges(unittest.TestCase):
         """Its new files are root's again, and opened while it runs."""
         self.give_capability()
         shutil.copymode(execd.PROGRAM, self.program)
-        with execd.Execd(program=self.program, before=AS_NOBODY) as program:
+        with execd.Execd("--source=powercap", program=self.program, before=AS_NOBODY) as program:
             self.assertIn("domain=package,package_id=1", program.ask())
             kernel.unload("intel_rapl_msr")
             self.addCleanup(kernel.load, "intel_rapl_msr")
@@ -123,8 +133,8 @@ class Privileges(unittest.TestCase):
         """With "p" alone the program starts, and says what keeps the right from it."""
         self.give_capability()
         text = self.check_refused("setpriv", "--bounding-set", "-dac_read_search", *AS_NOBODY)
-        self.assertIn(CAPABILITY + " of the file withheld", text)
-        self.assertRegex(text, "to mend it: .*CapabilityBoundingSet=.* CAP_DAC_READ_SEARCH")
+        self.assertIn("withheld: " + CAPABILITY, text)
+        self.assertRegex(text, "to mend it: .*%s .*CapabilityBoundingSet=" % CAPABILITY)
 
     def test_effective_capability_would_not_even_start(self):
         """Why the README gives "p" and never "ep"."""
@@ -155,12 +165,70 @@ class Privileges(unittest.TestCase):
             kernel.write("%s/sys/class/powercap/intel-rapl:0/%s" % (other, name), text)
         os.chmod(other + "/sys/class/powercap/intel-rapl:0/energy_uj", 0o400)
         for options, environment in (
-                (["--check", "--root=" + other], ()),
-                (["--check", "--root=/proc/self/root"], ()),
-                (["--check"], ("env", "HOST_MOUNT_PREFIX=" + other))):
-            ended = self.run_as(*AS_NOBODY, *environment, options=options)
+                (["--root=" + other], ()),
+                (["--root=/proc/self/root"], ()),
+                ([], ("env", "HOST_MOUNT_PREFIX=" + other))):
+            ended = self.run_as(*AS_NOBODY, *environment,
+                                options=["--check", "--source=powercap", *options])
             self.assertEqual(1, ended.returncode, options)
             self.assertIn("Permission denied", ended.stdout)
+
+
+PARANOID = "/proc/sys/kernel/perf_event_paranoid"
+
+
+class Perf(ProgramTest):
+    """The kernel has three answers to who may not open an event, and so has --check."""
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(kernel.write, PARANOID, kernel.read(PARANOID))
+
+    def check(self, paranoid, capability, status, said):
+        kernel.write(PARANOID, paranoid)
+        if capability:
+            self.give_capability(names=capability)
+        ended = self.run_as(*AS_NOBODY, options=["--check", "--source=perf"])
+        self.assertEqual((status, ""), (ended.returncode, ended.stderr), ended.stdout)
+        self.assertRegex(ended.stdout, said)
+
+    def test_debian_asks_for_more_than_perfmon(self):
+        self.check(3, "", 1, "to mend it: .*CAP_SYS_ADMIN")
+        self.check(3, "cap_perfmon", 1, "to mend it: .*CAP_SYS_ADMIN")
+        self.check(3, "cap_sys_admin", 0, "4 of 4 zones can be read")
+
+    def test_others_ask_for_perfmon(self):
+        self.check(2, "", 1, "to mend it: .*(?i:cap_perfmon)")
+        self.check(2, "cap_perfmon", 0, "4 of 4 zones can be read")
+
+    def test_nobody_where_the_setting_lets_him(self):
+        self.check(0, "", 0, "4 of 4 zones can be read")
+
+
+class Registers(ProgramTest):
+    def check(self, status, said, *before, capability=""):
+        if capability:
+            self.give_capability(names=capability)
+        ended = self.run_as(*before, options=["--check", "--source=msr"])
+        self.assertEqual((status, ""), (ended.returncode, ended.stderr), ended.stdout)
+        self.assertRegex(ended.stdout, said)
+
+    def test_nobody_needs_two_capabilities(self):
+        both = "cap_dac_read_search,cap_sys_rawio"
+        self.check(1, "dev/cpu/0/msr.*: Permission denied\n.*" + both, *AS_NOBODY)
+        self.check(1, "dev/cpu/0/msr.*: Operation not permitted\n.*cap_sys_rawio", *AS_NOBODY,
+                   capability=CAPABILITY)
+        self.check(0, "4 of 4 zones can be read", *AS_NOBODY, capability=both)
+
+    def test_root_needs_one(self):
+        self.check(0, "4 of 4 zones can be read")
+        self.check(1, "Operation not permitted\n.*CAP_SYS_RAWIO", "setpriv", "--bounding-set",
+                   "-sys_rawio")
+
+    def test_module_that_is_missing(self):
+        kernel.unload("msr")
+        self.addCleanup(kernel.load, "msr")
+        self.check(1, "No such file or directory\n.*to mend it: .*sudo modprobe msr")
 
 
 if __name__ == "__main__":

@@ -134,7 +134,7 @@ class Reload(unittest.TestCase):
     @unittest.skipUnless(os.environ.get("RAPL_SLOW") == "1", "waits 61 s: set RAPL_SLOW=1")
     def test_a_driver_that_is_loaded_late_is_found_within_a_minute(self):
         kernel.unload(DRIVER)
-        with execd.Execd() as program:
+        with execd.Execd("--source=powercap") as program:
             began = program.wait_message("^E! /sys/class/powercap holds no RAPL zone")
             kernel.load(DRIVER)
             time.sleep(61)

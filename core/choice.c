@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+#include "choice.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct source *source_opener(const struct source_options *options);
+
+int choice_open(struct choice *choice, enum rapl_source asked, const struct source_options *options,
+                const struct problems *problems) {
+    static source_opener *const openers[] = {
+        [RAPL_SOURCE_POWERCAP] = powercap_open,
+        [RAPL_SOURCE_PERF] = perf_open,
+        [RAPL_SOURCE_MSR] = msr_open,
+    };
+    *choice = (struct choice){.count = 0};
+    for (enum rapl_source source = RAPL_SOURCE_POWERCAP; source <= RAPL_SOURCE_MSR; source++) {
+        if (asked != RAPL_SOURCE_AUTO && asked != source)
+            continue;
+        struct candidate *candidate = &choice->candidates[choice->count++];
+        candidate->problems = *problems;
+        candidate->problems.list = NULL;
+        candidate->problems.count = 0;
+        candidate->source = openers[source](options);
+        if (candidate->source == NULL) {
+            choice_close(choice);
+            return -ENOMEM;
+        }
+    }
+    return 0;
+}
+
+static void close_candidate(struct candidate *candidate) {
+    if (candidate->source != NULL)
+        candidate->source->operations->close(candidate->source);
+    candidate->source = NULL;
+    problems_free(&candidate->problems);
+}
+
+static bool reads(const struct source *source) {
+    for (size_t i = 0; i < source->zone_count; i++) {
+        if (source->zones[i]->error == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Adds why a candidate does not read: what stands in the way of the source, or of its first zone.
+ */
+static void add_reason(struct choice *choice, struct candidate *candidate) {
+    const struct source *source = candidate->source;
+    const size_t length = strlen(choice->reason);
+    char *text = choice->reason + length;
+    const size_t room = sizeof(choice->reason) - length;
+    const char *why = problems_first_reason(&candidate->problems);
+    const char *between = length > 0 ? "; " : "";
+    if (why != NULL)
+        snprintf(text, room, "%s%s: %s", between, source->operations->name, why);
+    else if (source->zone_count > 0)
+        snprintf(text, room, "%s%s: %s/%s: %s", between, source->operations->name,
+                 problems_root(&candidate->problems), source->zones[0]->path,
+                 problem_word_error(source->zones[0]->error));
+    else
+        snprintf(text, room, "%s%s: nothing found", between, source->operations->name);
+}
+
+static void settle(struct choice *choice, size_t taken) {
+    choice->settled = true;
+    for (size_t i = 0; i < choice->count; i++) {
+        if (i != taken)
+            close_candidate(&choice->candidates[i]);
+    }
+}
+
+void choice_keep(struct choice *choice) {
+    if (choice->settled)
+        return;
+    choice->reason[0] = '\0'; /* it is the first */
+    settle(choice, choice->current);
+}
+
+int choice_discover(struct choice *choice) {
+    struct candidate *current = &choice->candidates[choice->current];
+    if (choice->settled)
+        return current->source->operations->discover(current->source, &current->problems);
+    int changed = 0;
+    choice->reason[0] = '\0';
+    for (size_t i = 0; i < choice->count; i++) {
+        struct candidate *candidate = &choice->candidates[i];
+        int result =
+            candidate->source->operations->discover(candidate->source, &candidate->problems);
+        if (result < 0)
+            return result;
+        if (i == choice->current)
+            changed = result;
+        if (reads(candidate->source)) {
+            if (i != choice->current)
+                changed = 1;
+            choice->current = i;
+            settle(choice, i);
+            return changed;
+        }
+        add_reason(choice, candidate);
+    }
+    return changed;
+}
+
+struct source *choice_source(const struct choice *choice) {
+    return choice->count > 0 ? choice->candidates[choice->current].source : NULL;
+}
+
+void choice_close(struct choice *choice) {
+    for (size_t i = 0; i < choice->count; i++)
+        close_candidate(&choice->candidates[i]);
+    *choice = (struct choice){.count = 0};
+}

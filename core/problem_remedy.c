@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+/* What mends it, in words. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "perf_count.h"
+#include "problem.h"
+#include "sysfs.h"
+
+static void word_file_limit(struct problems *problems) {
+    snprintf(
+        problems->remedy, sizeof(problems->remedy),
+        "too many files are open (LimitNOFILE= of the unit is for good): sudo prlimit --pid %d "
+        "--nofile=65536",
+        (int)getpid());
+}
+
+/* A command comes last, so that it can be copied to the end of the line. */
+static void word_energy_remedy(struct problems *problems, const struct problem *problem) {
+    const char *root = problems_root(problems);
+    char *text = problems->remedy;
+    const size_t size = sizeof(problems->remedy);
+    switch (problem->error) {
+    case -EACCES:
+    case -EPERM:
+        if (problems->withheld != NULL)
+            snprintf(text, size, "%s", problems->withheld);
+        else if (geteuid() == 0)
+            snprintf(text, size,
+                     "root lacks CAP_DAC_READ_SEARCH here; where that is a unit's "
+                     "CapabilityBoundingSet=, add it there; in a container: docker run --cap-add "
+                     "DAC_READ_SEARCH");
+        else
+            snprintf(text, size,
+                     "let the group read it, until the driver is loaded again (README, "
+                     "Privileges, makes it stay): sudo find %s/sys/devices/virtual/powercap/ "
+                     "-name energy_uj -exec chgrp %u {} + -exec chmod g+r {} +",
+                     root, (unsigned int)getegid());
+        break;
+    case -EMFILE:
+        word_file_limit(problems);
+        break;
+    case -ENOENT:
+        snprintf(text, size,
+                 "it has no counter here: leave it out with --exclude (rapl-execd) or Zone "
+                 "(collectd)");
+        break;
+    case -ENODEV:
+    case -ENXIO:
+        snprintf(text, size, "its driver has no counter for it now: sudo modprobe %s",
+                 problems->module != NULL ? problems->module : "intel_rapl_msr");
+        break;
+    case ZONE_COUNTS_NOTHING:
+        snprintf(text, size,
+                 "processors and virtual machines that lack it show it so: leave it out with "
+                 "--exclude (rapl-execd) or Zone (collectd)");
+        break;
+    case PERF_COUNT_UNDECIDED:
+        snprintf(text, size,
+                 "report more often, or set MaxPower (collectd) or --max-power (rapl-execd) to "
+                 "what the machine can draw");
+        break;
+    case -EINVAL:
+    case -EIO:
+        snprintf(text, size, "the driver could not read the counter, and says why in: sudo dmesg");
+        break;
+    default:
+        snprintf(text, size, "see what stands there: sudo head -c 200 %s/%s", root,
+                 problem->subject);
+        break;
+    }
+}
+
+/* Of the files and registers below dev/cpu. */
+static void word_msr_remedy(struct problems *problems, const struct problem *problem) {
+    static const char other_source[] = "Source \"auto\" (collectd) or --source=auto (rapl-execd)";
+    /* Only msr_safe judges a read; msr does it when it is opened (arch/x86/kernel/msr.c). */
+    const bool is_listed =
+        problem->cause != PROBLEM_MSR && strstr(problem->subject, "msr_safe") != NULL;
+    char *text = problems->remedy;
+    const size_t size = sizeof(problems->remedy);
+    switch (problem->error) {
+    case -ENOENT:
+        snprintf(text, size,
+                 "containers, and units with PrivateDevices=, hide the folder dev/cpu; else load "
+                 "the driver: sudo modprobe msr");
+        break;
+    case -EACCES:
+    case -EPERM:
+        if (is_listed)
+            snprintf(text, size,
+                     "the list of msr_safe does not allow this register: add it there, and load "
+                     "the list: sudo sh -c 'cat LIST > /dev/cpu/msr_allowlist'");
+        else if (problems->withheld != NULL)
+            snprintf(text, size, "%s", problems->withheld);
+        else if (geteuid() == 0)
+            snprintf(text, size,
+                     "root lacks %s here; where a unit's CapabilityBoundingSet= or DevicePolicy= "
+                     "withholds it, add it there; in a container: docker run --privileged",
+                     problem->error == -EPERM ? "CAP_SYS_RAWIO, or the right to the device"
+                                              : "CAP_DAC_READ_SEARCH");
+        else
+            snprintf(text, size,
+                     "it takes root, or two capabilities of a file that one group alone may run "
+                     "(README, Privileges): sudo setcap cap_dac_read_search,cap_sys_rawio=p "
+                     "/usr/bin/rapl-execd");
+        break;
+    case -ENXIO:
+    case -ENODEV:
+        snprintf(text, size,
+                 "its CPU is offline, and no other shows these counters; they are looked for "
+                 "again as CPUs come online");
+        break;
+    case -EMFILE:
+        word_file_limit(problems);
+        break;
+    case 0:
+    case -EIO:
+        if (problems->is_virtual)
+            snprintf(text, size,
+                     "this is a virtual machine, and its hypervisor shows no such counters: "
+                     "measure on its host");
+        else
+            snprintf(text, size, "the processor does not count there: set %s", other_source);
+        break;
+    default:
+        snprintf(text, size, "see what is there: ls -lR %s/dev/cpu", problems_root(problems));
+        break;
+    }
+}
+
+static void word_model_remedy(struct problems *problems, const struct problem *problem) {
+    const char *text =
+        "if the watts look wrong, use powercap or perf: Source (collectd) or --source "
+        "(rapl-execd)";
+    if (problem->error == MODEL_WITHOUT_REGISTERS)
+        text = "powercap shows those that it has elsewhere: sudo modprobe intel_rapl_tpmi";
+    else if (problem->error == MODEL_WITHOUT_VENDOR)
+        text = "use powercap or perf: Source (collectd) or --source (rapl-execd)";
+    snprintf(problems->remedy, sizeof(problems->remedy), "%s", text);
+}
+
+static bool is_msr(const struct problem *problem) {
+    return strncmp(problem->subject, "dev/cpu/", strlen("dev/cpu/")) == 0;
+}
+
+static void word_no_zones_remedy(struct problems *problems) {
+    const char *text = "load the driver: sudo modprobe intel_rapl_msr";
+    if (problems->is_virtual && problems->has_driver)
+        text =
+            "this is a virtual machine, and its driver has found no counters: measure on its host";
+    else if (problems->is_virtual)
+        text =
+            "this is a virtual machine: few have counters, so measure on its host; to see whether "
+            "this one has: sudo modprobe intel_rapl_msr";
+    else if (problems->has_driver)
+        text =
+            "the driver is loaded and has found no counters in this processor; what it says: sudo "
+            "dmesg | grep -i rapl";
+    snprintf(problems->remedy, sizeof(problems->remedy), "%s", text);
+}
+
+static void word_no_pmu_remedy(struct problems *problems, const struct problem *problem) {
+    const char *text =
+        "load its module, where the kernel has it and knows this processor: sudo modprobe rapl";
+    if (problem->error == -EMFILE) {
+        word_file_limit(problems);
+        return;
+    }
+    if (problem->cause == PROBLEM_NO_EVENTS && problems->is_virtual)
+        text = "this is a virtual machine, and its PMU has no counters: measure on its host";
+    else if (problem->cause == PROBLEM_NO_EVENTS)
+        text = "the kernel has found no counters in this processor; what it says: sudo dmesg | "
+               "grep -i rapl";
+    else if (problems->is_virtual)
+        text = "this is a virtual machine: few have counters, so measure on its host; to see "
+               "whether this one has: sudo modprobe rapl";
+    snprintf(problems->remedy, sizeof(problems->remedy), "%s", text);
+}
+
+/* Who may open an event of a whole CPU: perf_allow_cpu(), include/linux/perf_event.h; Debian and
+ * Ubuntu add levels above 2 at which CAP_PERFMON is not asked for. */
+static void word_perf_denied(struct problems *problems) {
+    char *text = problems->remedy;
+    const size_t size = sizeof(problems->remedy);
+    const int level = problems->perf_paranoid;
+    if (problems->withheld != NULL)
+        snprintf(text, size, "%s", problems->withheld);
+    else if (level >= 3)
+        snprintf(text, size,
+                 "perf_event_paranoid is %d, at which CAP_PERFMON is not enough: run it with "
+                 "CAP_SYS_ADMIN, or let every user count: sudo sysctl kernel.perf_event_paranoid=0",
+                 level);
+    else if (level <= 0 && level != PROBLEM_PARANOID_UNKNOWN)
+        snprintf(text, size,
+                 "perf_event_paranoid is %d and allows it: a seccomp filter or a security module "
+                 "does not; in a container: docker run --cap-add PERFMON",
+                 level);
+    else
+        snprintf(text, size,
+                 "run it with CAP_PERFMON (Linux 5.8; in a container: docker run --cap-add "
+                 "PERFMON), or let every user count: sudo sysctl kernel.perf_event_paranoid=0");
+}
+
+static void word_perf_remedy(struct problems *problems, const struct problem *problem) {
+    char *text = problems->remedy;
+    const size_t size = sizeof(problems->remedy);
+    switch (problem->error) {
+    case -EACCES:
+    case -EPERM:
+        word_perf_denied(problems);
+        break;
+    case -EMFILE:
+        word_file_limit(problems);
+        break;
+    case -ENOENT:
+        snprintf(text, size,
+                 "the PMU of this file's type has gone, or the file is another machine's: it is "
+                 "looked for again");
+        break;
+    case -ENODEV:
+    case -ENXIO:
+        snprintf(text, size,
+                 "the PMU has no such counter on this CPU: leave it out with --exclude "
+                 "(rapl-execd) or Zone (collectd)");
+        break;
+    case -EINVAL:
+        snprintf(text, size,
+                 "the PMU does not take this event; what the kernel says: sudo dmesg | grep -i "
+                 "rapl");
+        break;
+    case -ENOSYS:
+        snprintf(text, size,
+                 "the kernel is built without CONFIG_PERF_EVENTS: choose another "
+                 "source with Source (collectd) or --source (rapl-execd)");
+        break;
+    default:
+        snprintf(text, size, "what the kernel says: sudo dmesg | grep -i perf");
+        break;
+    }
+}
+
+void problem_word_remedy(struct problems *problems, const struct problem *problem) {
+    static const char root_options[] = "Root (collectd) or --root (rapl-execd)";
+    static const char power_options[] = "MaxPower (collectd) or --max-power (rapl-execd)";
+    char *text = problems->remedy;
+    const size_t size = sizeof(problems->remedy);
+    text[0] = '\0';
+    switch (problem->cause) {
+    case PROBLEM_ROOT:
+        snprintf(text, size, "set %s, or HOST_MOUNT_PREFIX, to the folder that holds sys and proc",
+                 root_options);
+        break;
+    case PROBLEM_CLASS:
+        if (problem->error == -EMFILE)
+            word_file_limit(problems);
+        else if (problem->error != -ENOENT)
+            snprintf(text, size, "see who may enter it: ls -ld %s/%s", problems_root(problems),
+                     problem->subject);
+        else
+            snprintf(text, size,
+                     "a kernel without CONFIG_POWERCAP, as most virtual machines have, shows no "
+                     "counters; in a container, show it those of the host: docker run -v "
+                     "/:/host:ro,rslave -e HOST_MOUNT_PREFIX=/host");
+        break;
+    case PROBLEM_NO_ZONES:
+        word_no_zones_remedy(problems);
+        break;
+    case PROBLEM_MASKED:
+        snprintf(text, size,
+                 "containers hide the folder it points to; show it that of the host: docker run "
+                 "-v /:/host:ro,rslave -e HOST_MOUNT_PREFIX=/host");
+        break;
+    case PROBLEM_NO_PMU:
+    case PROBLEM_NO_EVENTS:
+        word_no_pmu_remedy(problems, problem);
+        break;
+    case PROBLEM_PERF:
+        word_perf_remedy(problems, problem);
+        break;
+    case PROBLEM_PMU_FILE:
+    case PROBLEM_NAME:
+    case PROBLEM_RANGE:
+        snprintf(text, size, "see what stands there: sudo head -c 200 %s/%s",
+                 problems_root(problems), problem->subject);
+        break;
+    case PROBLEM_LIMIT:
+        snprintf(text, size, "if the ceiling that --check shows does not fit, set %s",
+                 power_options);
+        break;
+    case PROBLEM_CORES:
+        snprintf(text, size,
+                 "only AMD's processors count them; source msr shows them, and perf since "
+                 "Linux 6.14");
+        break;
+    case PROBLEM_SELECTION:
+        snprintf(text, size, "see the names that patterns are held against: rapl-execd --check");
+        break;
+    case PROBLEM_MODEL:
+        word_model_remedy(problems, problem);
+        break;
+    case PROBLEM_MSR:
+    case PROBLEM_REGISTER:
+        word_msr_remedy(problems, problem);
+        break;
+    case PROBLEM_ENERGY:
+        if (is_msr(problem))
+            word_msr_remedy(problems, problem);
+        else
+            word_energy_remedy(problems, problem);
+        break;
+    case PROBLEM_GONE:
+    case PROBLEM_GONE_FROM_TOTAL:
+        snprintf(text, size,
+                 "it is looked for at every report; if its CPUs are online, load the driver: sudo "
+                 "modprobe %s",
+                 problems->module != NULL ? problems->module : "intel_rapl_msr");
+        break;
+    case PROBLEM_JUMPED:
+        snprintf(text, size, "if the machine can draw that much, set %s", power_options);
+        break;
+    case PROBLEM_UNDECIDED:
+        snprintf(text, size, "report more often, or set %s to what the machine can draw",
+                 power_options);
+        break;
+    case PROBLEM_SOURCE:
+    case PROBLEM_DUPLICATE:
+    case PROBLEM_PARTED:
+        break;
+    }
+}

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+"""What a report of each source costs against its bare system calls: bench_sources over trees of
+plain files, where these cost least, and over the software events of the kernel's own perf."""
+import os
+import struct
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+
+import execd
+import tap
+import tree
+
+PROGRAM = os.path.join(execd.BUILD, "tests", "bench", "bench_sources")
+SECONDS = 100
+# Above what was measured by more than what a busy machine adds; a report that opens or lists
+# something each time costs many times as much.
+MOST = 3.0
+
+ZONES = {"intel-rapl:0": "package-0", "intel-rapl:0:0": "core", "intel-rapl:0:1": "dram",
+         "intel-rapl:1": "psys", "intel-rapl:2": "package-1", "intel-rapl:2:0": "core",
+         "intel-rapl:2:1": "dram", "intel-rapl:3": "psys-1"}
+CPUS = 4
+
+
+def write(root, path, content):
+    path = os.path.join(root, path)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(content if isinstance(content, bytes) else content.encode())
+
+
+def add_processor(machine):
+    """Two sockets of two Skylake-X cores."""
+    write(machine.root, "proc/cpuinfo",
+          "vendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 85\n")
+    write(machine.root, "sys/devices/system/cpu/online", "0-%d\n" % (CPUS - 1))
+    for cpu in range(CPUS):
+        for name, number in (("physical_package_id", cpu // 2), ("die_id", 0), ("core_id", cpu % 2)):
+            write(machine.root, "sys/devices/system/cpu/cpu%d/topology/%s" % (cpu, name),
+                  "%d\n" % number)
+
+
+def add_registers(machine):
+    """Units of 61 uJ, and counters that stand."""
+    for cpu in range(CPUS):
+        content = bytearray(b"\x01" * 0x700)
+        content[0x606:0x60e] = struct.pack("<Q", 0xA0E03)
+        write(machine.root, "dev/cpu/%d/msr" % cpu, bytes(content))
+
+
+def add_events(machine):
+    """cpu-clock of the software PMU counts nanoseconds: 45 W."""
+    folder = "sys/bus/event_source/devices/power/"
+    write(machine.root, folder + "type", "1\n")
+    write(machine.root, folder + "cpumask", "0\n")
+    for name in ("pkg", "cores", "ram"):
+        write(machine.root, folder + "events/energy-" + name, "event=0x00\n")
+        write(machine.root, folder + "events/energy-%s.scale" % name, "4.5e-8\n")
+        write(machine.root, folder + "events/energy-%s.unit" % name, "Joules\n")
+
+
+class Cost(unittest.TestCase):
+    def test_report_against_bare_calls(self):
+        with tree.Tree.make(ZONES) as machine:
+            add_processor(machine)
+            add_registers(machine)
+            add_events(machine)
+            ended = subprocess.run(
+                [PROGRAM, *("%s=%s" % (source, machine.root) for source in
+                            ("powercap", "perf", "msr"))],
+                stdout=subprocess.PIPE, text=True, check=True, timeout=SECONDS)
+        print("".join("# %s\n" % line for line in ended.stdout.splitlines()), end="")
+        rows = {line.split()[0]: line.split() for line in ended.stdout.splitlines()[1:]}
+        self.assertEqual({"powercap", "perf", "msr"}, set(rows))
+        self.assertEqual("8", rows["powercap"][1])
+        self.assertEqual("1", rows["perf"][2])  # one read for the group
+        for source, row in rows.items():
+            with self.subTest(source):
+                self.assertLess(float(row[-1]), MOST)
+
+
+if __name__ == "__main__":
+    tap.main()

@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: MIT
+"""rapl-execd --source=perf, over events that the kernel really opens: a tree whose PMUs have the type
+of the software PMU, and whose event 0, cpu-clock, counts a nanosecond of a CPU as an energy."""
+import ctypes
+import os
+import re
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+
+import tap
+from execd import Execd, run
+from tree import Tree
+
+DEVICES = os.path.join("sys", "bus", "event_source", "devices")
+CPUS = os.path.join("sys", "devices", "system", "cpu")
+SOFTWARE = 1  # PERF_TYPE_SOFTWARE, of the ABI
+PARANOID = "/proc/sys/kernel/perf_event_paranoid"
+
+
+class Machine(Tree):
+    """A root with CPUs {number: (package, die, core)} and PMUs."""
+
+    def __init__(self, cpus, vendor="GenuineIntel"):
+        super().__init__()
+        self.put(os.path.join(CPUS, "online"), ",".join(map(str, sorted(cpus))))
+        for cpu, ids in cpus.items():
+            for name, number in zip(("physical_package_id", "die_id", "core_id"), ids):
+                self.put(os.path.join(CPUS, "cpu%d" % cpu, "topology", name), number)
+        self.set_vendor(vendor)
+
+    def put(self, path, text):
+        path = os.path.join(self.root, path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="ascii") as file:
+            file.write("%s\n" % text)
+
+    def add_pmu(self, name, cpumask, watts):
+        """watts: {event: power of one reader CPU}"""
+        pmu = os.path.join(DEVICES, name)
+        self.put(os.path.join(pmu, "type"), SOFTWARE)
+        self.put(os.path.join(pmu, "cpumask"), cpumask)
+        self.put(os.path.join(pmu, "format", "event"), "config:0-7")
+        os.makedirs(os.path.join(self.root, pmu, "events"), exist_ok=True)
+        for event, power in watts.items():
+            path = os.path.join(pmu, "events", event)
+            self.put(path, "event=0x00")
+            self.put(path + ".scale", "%ge-9" % power)
+            self.put(path + ".unit", "Joules")
+
+
+def server():
+    """Both packages are read on CPU 0 or 1: there are no others to be sure of."""
+    return Machine({0: (0, 0, 0), 1: (1, 0, 0)})
+
+
+class PerfAttributes(ctypes.Structure):
+    _fields_ = [("type", ctypes.c_uint32), ("size", ctypes.c_uint32),
+                ("rest", ctypes.c_uint64 * 15)]
+
+
+def missing_perf():
+    """Why events of a CPU cannot be opened, or None."""
+    if os.cpu_count() < 2:
+        return "there is one CPU alone"
+    libc = ctypes.CDLL(None, use_errno=True)
+    attributes = PerfAttributes(type=SOFTWARE, size=ctypes.sizeof(PerfAttributes))
+    perf_event_open = 298  # x86-64
+    fd = libc.syscall(perf_event_open, ctypes.byref(attributes), -1, 1, -1, 8)
+    if fd < 0:
+        return "perf_event_open: %s" % os.strerror(ctypes.get_errno())
+    os.close(fd)
+    return None
+
+
+class Watts(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        reason = missing_perf()
+        if reason:
+            raise unittest.SkipTest(reason)
+
+    def start(self, machine, *options):
+        self.addCleanup(machine.__exit__)
+        execd = Execd("--source=perf", *options, root=machine.root)
+        self.addCleanup(execd.kill)
+        return execd
+
+    def second(self, execd):
+        time.sleep(1)
+        return execd.ask()
+
+    def expect(self, report, watts):
+        self.assertEqual(set(report), set(watts))
+        for name, power in watts.items():
+            self.assertAlmostEqual(report.power(name), power, delta=power * 0.003, msg=name)
+
+    def test_server(self):
+        machine = server()
+        machine.add_pmu("power", "0-1", {"energy-pkg": 45, "energy-ram": 5, "energy-cores": 20,
+                                         "energy-gpu": 2.5, "energy-psys": 120})
+        execd = self.start(machine, "--health=yes")
+        execd.ask()
+        report = self.second(execd)
+        health = report.pop("rapl_health,source=perf")
+        self.assertEqual((health["zones"], health["read_errors"], health["resets"]), (10, 0, 0))
+        expected = {"domain=psys": 120, "domain=psys,package_id=1": 120, "domain=total": 100}
+        for package in "01":
+            expected.update({"domain=%s,package_id=%s" % (domain, package): power
+                             for domain, power in (("package", 45), ("dram", 5), ("core", 20),
+                                                   ("uncore", 2.5))})
+        self.expect(report, expected)
+        self.assertEqual([m for m in execd.messages() if m[0] in "EW"], [])
+
+    def test_dies(self):
+        machine = Machine({0: (0, 0, 0), 1: (0, 1, 0)})
+        machine.add_pmu("power", "0-1", {"energy-pkg": 45})
+        execd = self.start(machine)
+        execd.ask()
+        self.expect(self.second(execd), {"die_id=0,domain=package,package_id=0": 45,
+                                         "die_id=1,domain=package,package_id=0": 45,
+                                         "domain=total": 90})
+
+    def test_cores_of_amd_are_summed(self):
+        machine = Machine({0: (0, 0, 0), 1: (0, 0, 1)}, "AuthenticAMD")
+        machine.add_pmu("power", "0", {"energy-pkg": 45})
+        machine.add_pmu("power_core", "0-1", {"energy-core": 6})
+        execd = self.start(machine)
+        execd.ask()
+        self.expect(self.second(execd), {"domain=package,package_id=0": 45,
+                                         "domain=core,package_id=0": 12, "domain=total": 45})
+
+    def test_every_report(self):
+        machine = server()
+        machine.add_pmu("power", "0,1", {"energy-pkg": 200})
+        execd = self.start(machine)
+        execd.ask()
+        energy = None
+        for _ in range(10):
+            time.sleep(0.2)
+            report = execd.ask()
+            self.assertAlmostEqual(report.power("domain=total"), 400, delta=2)
+            now = report["domain=total"]["energy_joules"]
+            self.assertTrue(energy is None or now > energy)
+            energy = now
+
+    def test_pmu_that_is_registered_anew(self):
+        machine = server()
+        machine.add_pmu("power", "0-1", {"energy-pkg": 45})
+        execd = self.start(machine, "--health=yes")
+        execd.ask()
+        energy = self.second(execd)["domain=total"]["energy_joules"]
+        folder = os.path.join(DEVICES, "power")
+        machine.put(os.path.join(folder, "type.new"), SOFTWARE)
+        os.rename(os.path.join(machine.root, folder, "type.new"),
+                  os.path.join(machine.root, folder, "type"))
+        machine.put(os.path.join(CPUS, "online"), "0-1")  # so that it looks
+        report = self.second(execd)
+        self.assertEqual(set(report), {"rapl_health,source=perf"})  # nobody knows what went by
+        report = self.second(execd)
+        for name, power in (("domain=package,package_id=0", 45), ("domain=total", 90)):
+            self.assertAlmostEqual(report.power(name), power, delta=power * 0.003)
+        self.assertAlmostEqual(report["domain=total"]["energy_joules"], energy + 90, delta=5)
+
+    def test_check_lists_the_events(self):
+        machine = server()
+        self.addCleanup(machine.__exit__)
+        machine.add_pmu("power", "0-1", {"energy-pkg": 45, "energy-psys": 120})
+        ended = run("--check", "--source=perf", root=machine.root)
+        self.assertEqual(ended.status, 0)
+        self.assertRegex(ended.text, r"source +perf")
+        self.assertRegex(ended.text, r"power/energy-pkg@1 +package-1 .* yes")
+        self.assertRegex(ended.text, r"power/energy-psys@0 +psys .* yes")
+
+    def test_auto_takes_it_where_powercap_has_nothing(self):
+        machine = server()
+        self.addCleanup(machine.__exit__)
+        machine.add_pmu("power", "0-1", {"energy-pkg": 45})
+        ended = run("--once", root=machine.root)
+        self.assertEqual(ended.status, 0)
+        self.assertIn("domain=package,package_id=1 ", ended.text)
+        self.assertTrue(any("source perf; powercap: " in line for line in ended.lines),
+                        ended.messages)
+
+
+class Refusals(unittest.TestCase):
+    def setUp(self):
+        self.machine = server()
+        self.addCleanup(self.machine.__exit__)
+
+    def check(self, **more):
+        return run("--check", "--source=perf", root=self.machine.root, **more)
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_nobody_is_told_what_paranoid_asks_for(self):
+        self.machine.add_pmu("power", "0-1", {"energy-pkg": 45, "energy-ram": 5})
+        if not os.path.exists(PARANOID):
+            self.skipTest("the kernel has no perf")
+        with open(PARANOID, encoding="ascii") as file:
+            level = int(file.read())
+        if level <= 0:
+            self.skipTest("perf_event_paranoid is %d here: nobody is refused" % level)
+        self.machine.put(PARANOID[1:], level)
+        ended = self.check(user="nobody")
+        self.assertEqual(ended.status, 1)
+        self.assertRegex(ended.text, r"energy-pkg \(and 3 more\): perf_event_open: Permission")
+        self.assertRegex(ended.text, r"power/energy-ram@1 .* no: Permission denied")
+        wanted = "CAP_SYS_ADMIN" if level >= 3 else "CAP_PERFMON"
+        self.assertRegex(ended.text, "to mend it: .*%s.*sudo sysctl" % wanted)
+        self.assertEqual(len(re.findall("to mend it", ended.text)), 1, ended.text)
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_levels_are_those_of_the_root(self):
+        self.machine.add_pmu("power", "0-1", {"energy-pkg": 45})
+        if missing_perf() or run("--check", "--source=perf", root=self.machine.root,
+                                 user="nobody").status == 0:
+            self.skipTest("nobody is not refused here")
+        for level, words in ((4, "CAP_SYS_ADMIN"), (2, "CAP_PERFMON"), (0, "seccomp")):
+            with self.subTest(level=level):
+                self.machine.put(PARANOID[1:], level)
+                self.assertRegex(self.check(user="nobody").text, "to mend it: .*" + words)
+
+    def test_no_events(self):
+        self.machine.add_pmu("power", "0-1", {})
+        ended = self.check()
+        self.assertEqual(ended.status, 1)
+        self.assertIn(os.path.join(self.machine.root, DEVICES, "power has no energy event"),
+                      ended.text)
+        self.assertIn("to mend it: ", ended.text)
+
+    def test_no_pmu(self):
+        ended = self.check()
+        self.assertEqual(ended.status, 1)
+        self.assertIn(os.path.join(self.machine.root, DEVICES, "power: No such file"), ended.text)
+        self.assertRegex(ended.text, "to mend it: .*sudo modprobe rapl")
+
+    def test_junk_takes_one_event_out(self):
+        if missing_perf():
+            self.skipTest(missing_perf())
+        self.machine.add_pmu("power", "0-1", {"energy-pkg": 45, "energy-ram": 5})
+        self.machine.put(os.path.join(DEVICES, "power", "events", "energy-ram.scale"), "junk")
+        ended = self.check()
+        self.assertEqual(ended.status, 0)
+        self.assertIn("energy-ram.scale: is not a scale", ended.text)
+        self.assertNotIn("power/energy-ram@", ended.text)
+
+    def test_pmu_that_comes_late(self):
+        if missing_perf():
+            self.skipTest(missing_perf())
+        with Execd("--source=perf", root=self.machine.root) as execd:
+            execd.wait_message("power: No such file")
+            self.machine.add_pmu("power", "0-1", {"energy-pkg": 45})
+            self.machine.put(os.path.join(CPUS, "online"), "0-1")  # so that it looks
+            report = execd.ask()
+            self.assertIn("domain=package,package_id=0", report)
+
+
+if __name__ == "__main__":
+    tap.main()

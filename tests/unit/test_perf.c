@@ -1,0 +1,1512 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cmocka_all.h"
+#include "fakes.h"
+#include "perf_count.h"
+#include "rapl.h"
+#include "source.h"
+#include "tree.h"
+
+#define DEVICES "sys/bus/event_source/devices"
+#define EVENTS DEVICES "/power/events"
+#define SCALE "2.3283064365386962890625e-10"
+
+/* Of perf's ticks: 2^-32 J each. */
+#define JOULE (INT64_C(1) << 32)
+#define UNIT (INT64_C(1) << 18)
+
+/* What the kernel numbers its events with. */
+enum { CORES = 1, PKG, RAM, GPU, PSYS };
+#define CORE CORES
+
+/* A source over a temporary tree. */
+struct bench {
+    struct tree *tree;
+    struct source *source;
+    struct problems problems;
+    struct source_options options;
+};
+
+static struct bench bench;
+
+/* --- the machine ----------------------------------------------------------------------------- */
+
+static void add_pmu(const char *name, const char *type, const char *cpumask) {
+    char path[256];
+    snprintf(path, sizeof(path), DEVICES "/%s/type", name);
+    tree_write(bench.tree, path, "%s\n", type);
+    snprintf(path, sizeof(path), DEVICES "/%s/cpumask", name);
+    tree_write(bench.tree, path, "%s\n", cpumask);
+    snprintf(path, sizeof(path), DEVICES "/%s/format/event", name);
+    tree_write(bench.tree, path, "config:0-7\n");
+    snprintf(path, sizeof(path), DEVICES "/%s/events", name);
+    tree_make_folder(bench.tree, path);
+}
+
+static void add_event(const char *pmu, const char *name, unsigned int config, const char *scale) {
+    char path[256];
+    snprintf(path, sizeof(path), DEVICES "/%s/events/%s", pmu, name);
+    tree_write(bench.tree, path, "event=0x%02x\n", config);
+    snprintf(path, sizeof(path), DEVICES "/%s/events/%s.scale", pmu, name);
+    tree_write(bench.tree, path, "%s\n", scale);
+    snprintf(path, sizeof(path), DEVICES "/%s/events/%s.unit", pmu, name);
+    tree_write(bench.tree, path, "Joules\n");
+}
+
+static void add_cpu(unsigned int number, int package, int die, int core) {
+    char path[128];
+    snprintf(path, sizeof(path), "sys/devices/system/cpu/cpu%u/topology/physical_package_id",
+             number);
+    tree_write(bench.tree, path, "%d\n", package);
+    snprintf(path, sizeof(path), "sys/devices/system/cpu/cpu%u/topology/die_id", number);
+    tree_write(bench.tree, path, "%d\n", die);
+    snprintf(path, sizeof(path), "sys/devices/system/cpu/cpu%u/topology/core_id", number);
+    tree_write(bench.tree, path, "%d\n", core);
+}
+
+static void set_online(const char *list) {
+    tree_write(bench.tree, "sys/devices/system/cpu/online", "%s\n", list);
+}
+
+static void set_cpumask(const char *list) {
+    tree_write(bench.tree, DEVICES "/power/cpumask", "%s\n", list);
+}
+
+/* Two packages of two CPUs, with pkg and ram. */
+static void add_server(void) {
+    add_cpu(0, 0, 0, 0);
+    add_cpu(1, 0, 0, 1);
+    add_cpu(2, 1, 0, 0);
+    add_cpu(3, 1, 0, 1);
+    set_online("0-3");
+    add_pmu("power", "21", "0,2");
+    add_event("power", "energy-pkg", PKG, SCALE);
+    add_event("power", "energy-ram", RAM, SCALE);
+}
+
+/* One package, two dies of two CPUs. */
+static void add_dies(void) {
+    add_cpu(0, 0, 0, 0);
+    add_cpu(1, 0, 0, 1);
+    add_cpu(2, 0, 1, 0);
+    add_cpu(3, 0, 1, 1);
+    set_online("0-3");
+    add_pmu("power", "21", "0,2");
+    add_event("power", "energy-pkg", PKG, SCALE);
+    add_event("power", "energy-psys", PSYS, SCALE);
+}
+
+/* --- the source ------------------------------------------------------------------------------ */
+
+static void reopen(void) {
+    if (bench.source != NULL)
+        bench.source->operations->close(bench.source);
+    bench.source = perf_open(&bench.options);
+    assert_non_null(bench.source);
+}
+
+static int setup(void **state) {
+    void *tree = NULL;
+    if (tree_setup(&tree) != 0)
+        return -1;
+    bench = (struct bench){.tree = tree, .problems = {.root = "/"}};
+    bench.options = (struct source_options){
+        .root = bench.tree->root, .model = {.vendor = CPU_VENDOR_INTEL, .family = 6, .model = 85}};
+    *state = bench.tree;
+    fake_clocks_stop();
+    fake_perf_start((uint64_t)UNIT);
+    bench.source = perf_open(&bench.options);
+    return bench.source != NULL ? 0 : -1;
+}
+
+static int teardown(void **state) {
+    bench.source->operations->close(bench.source);
+    problems_free(&bench.problems);
+    return tree_teardown(state);
+}
+
+static int discover(void) {
+    return bench.source->operations->discover(bench.source, &bench.problems);
+}
+
+static void sample(void) {
+    bench.source->operations->sample(bench.source);
+}
+
+static size_t position(const char *id) {
+    for (size_t i = 0; i < bench.source->zone_count; i++) {
+        if (strcmp(bench.source->zones[i]->id, id) == 0)
+            return i;
+    }
+    fail_msg("%s was not found", id);
+    return 0;
+}
+
+static struct zone *zone(const char *id) {
+    return bench.source->zones[position(id)];
+}
+
+static const struct reading *reading(const char *id) {
+    return &bench.source->readings[position(id)];
+}
+
+static void expect_names(const char *const *names, size_t count) {
+    assert_int_equal(bench.source->zone_count, count);
+    for (size_t i = 0; i < count; i++) {
+        char name[ZONE_NAME_SIZE];
+        assert_true(bench.source->zones[i]->identified);
+        zone_format_name(&bench.source->zones[i]->identity, name);
+        assert_string_equal(name, names[i]);
+    }
+}
+
+static const char *expect_told(const char *part) {
+    static struct rapl_problem problem;
+    if (!problems_next(&bench.problems, &problem))
+        fail_msg("nothing is told, and not \"%s\"", part);
+    if (strstr(problem.reason, part) == NULL)
+        fail_msg("\"%s\" does not hold \"%s\"", problem.reason, part);
+    return problem.remedy;
+}
+
+static void expect_holds(const char *text, const char *part) {
+    if (strstr(text, part) == NULL)
+        fail_msg("\"%s\" does not hold \"%s\"", text, part);
+}
+
+static void expect_nothing_told(void) {
+    struct rapl_problem problem;
+    if (problems_next(&bench.problems, &problem))
+        fail_msg("\"%s\"", problem.reason);
+}
+
+/* A second at that power. */
+static void pass(unsigned int config, unsigned int cpu, int64_t watts) {
+    fake_perf_add(config, cpu, watts * JOULE);
+    fake_clocks_pass(NS_PER_S);
+}
+
+/* --- names ----------------------------------------------------------------------------------- */
+
+static void test_packages_and_domains_have_powercaps_names(void **state) {
+    (void)state;
+    static const char *const names[] = {"package-0",      "package-0/core", "package-0/uncore",
+                                        "package-0/dram", "package-0/l3",   "psys",
+                                        "package-1",      "package-1/core", "package-1/uncore",
+                                        "package-1/dram", "package-1/l3",   "psys-1"};
+    add_server();
+    add_event("power", "energy-cores", CORES, SCALE);
+    add_event("power", "energy-gpu", GPU, SCALE);
+    add_event("power", "energy-psys", PSYS, SCALE);
+    add_event("power", "energy-l3", 6, SCALE);
+    assert_int_equal(discover(), 1);
+    expect_names(names, COUNT_OF(names));
+    const struct zone *dram = zone("power/energy-ram@2");
+    assert_string_equal(dram->path, EVENTS "/energy-ram");
+    assert_int_equal(dram->identity.kind, ZONE_DRAM);
+    assert_int_equal(dram->identity.package_id, 1);
+    assert_int_equal(dram->identity.die_id, RAPL_NO_ID);
+    assert_int_equal(dram->traits.modulus, 0);
+    assert_int_equal(dram->traits.unit, 0);
+    assert_int_equal(dram->range_uj, 0);
+    assert_int_equal(dram->control, 0);
+    assert_int_equal(dram->traits.ceiling_uw, 1000000000);
+    assert_int_equal(counter_to_uj(dram->traits.scale, UINT64_C(1) << 32), 1000000);
+    assert_int_equal(zone("power/energy-psys@0")->traits.ceiling_uw, UINT64_C(50000000000));
+    expect_nothing_told();
+}
+
+static void test_dies_of_intel_have_names(void **state) {
+    (void)state;
+    static const char *const names[] = {"package-0-die-0", "psys", "package-0-die-1", "psys-0"};
+    add_dies();
+    assert_int_equal(discover(), 1);
+    expect_names(names, COUNT_OF(names));
+}
+
+/* Before Linux 6.13 the kernel reads on the CPU of the caller where that is in the same package:
+ * the counter of whichever die it is. */
+static void test_dies_are_read_from_their_own_cpus(void **state) {
+    (void)state;
+    add_dies();
+    fake_perf_differs((uint64_t)(5000 * JOULE));
+    assert_int_equal(discover(), 1);
+    sample();
+    const uint64_t before = reading("power/energy-pkg@2")->ticks;
+    pass(PKG, 2, 50);
+    sample();
+    assert_int_equal(reading("power/energy-pkg@2")->error, 0);
+    assert_int_equal(reading("power/energy-pkg@2")->ticks - before, 50 * JOULE);
+    /* the first CPU of the die goes: not read is better than read from elsewhere */
+    fake_perf_forbids(2);
+    pass(PKG, 2, 50);
+    sample();
+    assert_int_equal(reading("power/energy-pkg@2")->error, -ENODEV);
+    assert_int_equal(reading("power/energy-pkg@0")->error, 0);
+    set_online("0-1,3");
+    set_cpumask("0,3");
+    fake_perf_differs(0);
+    const uint32_t opened = fake_perf_opened();
+    assert_int_equal(discover(), 0);
+    assert_int_equal(zone("power/energy-pkg@2")->error, 0);
+    sample();
+    assert_int_equal(reading("power/energy-pkg@2")->error, 0);
+    assert_int_equal(fake_perf_opened(), opened);
+}
+
+static void test_packages_are_read_from_anywhere(void **state) {
+    (void)state;
+    add_server();
+    fake_perf_forbids(0);
+    assert_int_equal(discover(), 1);
+    sample();
+    assert_int_equal(reading("power/energy-pkg@0")->error, 0);
+}
+
+/* Linux 6.9 to 6.11 counts a CCD of AMD's as a die, and lists a CPU of each: one counter. */
+static void test_dies_of_amd_are_one_package(void **state) {
+    (void)state;
+    static const enum cpu_vendor vendors[] = {CPU_VENDOR_AMD, CPU_VENDOR_HYGON};
+    static const char *const names[] = {"package-0"};
+    add_dies();
+    tree_remove(bench.tree, EVENTS "/energy-psys");
+    for (size_t i = 0; i < COUNT_OF(vendors); i++) {
+        bench.options.model.vendor = vendors[i];
+        reopen();
+        assert_int_equal(discover(), 1);
+        expect_names(names, COUNT_OF(names));
+    }
+}
+
+static void test_dies_of_a_counter_of_the_package_have_none(void **state) {
+    (void)state;
+    static const char *const names[] = {"package-0", "psys"};
+    add_dies();
+    set_cpumask("2");
+    assert_int_equal(discover(), 1);
+    expect_names(names, COUNT_OF(names));
+}
+
+static void test_names_stay_when_cpus_go(void **state) {
+    (void)state;
+    static const char *const names[] = {"package-0-die-1", "psys-0"};
+    add_dies();
+    assert_int_equal(discover(), 1);
+    fake_perf_offline(0);
+    set_online("2-3");
+    set_cpumask("2");
+    assert_int_equal(discover(), 1);
+    expect_names(names, COUNT_OF(names));
+}
+
+/* psys of the second package is psys-1, also while it is the only one. */
+static void test_psys_keeps_its_number(void **state) {
+    (void)state;
+    static const char *const names[] = {"psys-1"};
+    add_server();
+    add_event("power", "energy-psys", PSYS, SCALE);
+    assert_int_equal(discover(), 1);
+    set_online("0");
+    set_cpumask("0");
+    assert_int_equal(discover(), 1);
+    tree_remove(bench.tree, EVENTS "/energy-pkg");
+    tree_remove(bench.tree, EVENTS "/energy-ram");
+    set_online("2-3");
+    set_cpumask("2");
+    assert_int_equal(discover(), 1);
+    expect_names(names, COUNT_OF(names));
+}
+
+static void test_cores_of_amd(void **state) {
+    (void)state;
+    static const char *const names[] = {"package-0",
+                                        "package-1",
+                                        "package-0-core-0/core",
+                                        "package-0-core-1/core",
+                                        "package-1-core-0/core",
+                                        "package-1-core-1/core"};
+    add_server();
+    tree_remove(bench.tree, EVENTS "/energy-ram");
+    add_pmu("power_core", "22", "0-3");
+    add_event("power_core", "energy-core", CORE, SCALE);
+    bench.options.model = (struct cpu_model){.vendor = CPU_VENDOR_AMD, .family = 26};
+    reopen();
+    assert_int_equal(discover(), 1);
+    expect_names(names, COUNT_OF(names));
+    struct zone_identity whole;
+    char name[ZONE_NAME_SIZE];
+    assert_true(zone_is_core_of(&zone("power_core/energy-core@3")->identity, &whole));
+    zone_format_name(&whole, name);
+    assert_string_equal(name, "package-1/core");
+    assert_int_equal(fake_perf_type(CORE, 3), 22);
+    assert_int_equal(fake_perf_type(PKG, 0), 21);
+    sample();
+    const uint64_t before = reading("power_core/energy-core@1")->ticks;
+    pass(CORE, 1, 7);
+    sample();
+    assert_int_equal(reading("power_core/energy-core@1")->ticks - before, 7 * JOULE);
+}
+
+/* Two threads to a core, and cores of the same number on two dies. */
+static void test_cores_are_told_apart_by_their_dies(void **state) {
+    (void)state;
+    static const char *const names[] = {"package-0-die-0-core-0/core",
+                                        "package-0-die-1-core-0/core"};
+    add_cpu(0, 0, 0, 0);
+    add_cpu(1, 0, 1, 0);
+    add_cpu(2, 0, 0, 0);
+    add_cpu(3, 0, 1, 0);
+    set_online("0-3");
+    add_pmu("power", "21", "0");
+    add_pmu("power_core", "22", "");
+    add_event("power_core", "energy-core", CORE, SCALE);
+    bench.options.model.vendor = CPU_VENDOR_AMD;
+    reopen();
+    assert_int_equal(discover(), 1);
+    expect_names(names, COUNT_OF(names));
+    assert_string_equal(bench.source->zones[1]->id, "power_core/energy-core@1");
+}
+
+static void test_whole_joules_of_psys(void **state) {
+    (void)state;
+    static const struct {
+        struct cpu_model model;
+        uint64_t unit;
+    } models[] = {
+        {{CPU_VENDOR_INTEL, 6, 0x8F, false}, UINT64_C(1) << 32},
+        {{CPU_VENDOR_INTEL, 6, 0xCF, false}, UINT64_C(1) << 32},
+        {{CPU_VENDOR_INTEL, 6, 0x6A, false}, 0},
+        {{CPU_VENDOR_AMD, 6, 0x8F, false}, 0},
+        {{CPU_VENDOR_INTEL, 19, 0x8F, false}, 0},
+    };
+    add_server();
+    add_event("power", "energy-psys", PSYS, SCALE);
+    for (size_t i = 0; i < COUNT_OF(models); i++) {
+        bench.options.model = models[i].model;
+        reopen();
+        assert_int_equal(discover(), 1);
+        assert_int_equal(zone("power/energy-psys@0")->traits.unit, models[i].unit);
+        assert_int_equal(zone("power/energy-pkg@0")->traits.unit, 0);
+    }
+}
+
+static void test_max_power_is_the_ceiling(void **state) {
+    (void)state;
+    add_server();
+    bench.options.max_power_uw = 120000000;
+    reopen();
+    assert_int_equal(discover(), 1);
+    assert_int_equal(zone("power/energy-pkg@0")->traits.ceiling_uw, 120000000);
+}
+
+/* --- CPUs ------------------------------------------------------------------------------------ */
+
+/* Linux 7.0 lists every CPU of a package. */
+static void test_one_cpu_reads_for_a_package(void **state) {
+    (void)state;
+    static const char *const masks[] = {"0-3", "0,2", "1,3", "", "7-9"};
+    static const unsigned int first[] = {0, 0, 1, 0, 0};
+    add_server();
+    for (size_t i = 0; i < COUNT_OF(masks); i++) {
+        set_cpumask(masks[i]);
+        reopen();
+        const uint32_t before = fake_perf_opened();
+        assert_int_equal(discover(), 1);
+        assert_int_equal(bench.source->zone_count, 4);
+        assert_int_equal(fake_perf_opened() - before, 4);
+        assert_int_equal(fake_perf_type(PKG, first[i]), 21);
+        assert_int_equal(fake_perf_type(RAM, first[i] + 2), 21);
+    }
+    tree_remove(bench.tree, DEVICES "/power/cpumask");
+    reopen();
+    assert_int_equal(discover(), 1);
+    assert_int_equal(fake_perf_type(PKG, 0), 21);
+}
+
+static void test_one_read_for_each_package(void **state) {
+    (void)state;
+    add_server();
+    assert_int_equal(discover(), 1);
+    sample();
+    const uint32_t before = fake_perf_reads();
+    sample();
+    assert_int_equal(fake_perf_reads() - before, 2);
+    for (size_t i = 0; i < bench.source->zone_count; i++)
+        bench.source->zones[i]->wanted = i < 2;
+    sample();
+    assert_int_equal(fake_perf_reads() - before, 3);
+    assert_int_not_equal(reading("power/energy-pkg@2")->error, 0);
+    assert_int_equal(zone("power/energy-pkg@2")->error, 0);
+}
+
+static void test_event_that_cannot_join_is_on_its_own(void **state) {
+    (void)state;
+    add_server();
+    add_event("power", "energy-psys", PSYS, SCALE);
+    fake_perf_fails_sibling(RAM);
+    assert_int_equal(discover(), 1);
+    expect_nothing_told();
+    sample();
+    const uint64_t ram = reading("power/energy-ram@2")->ticks;
+    const uint64_t psys = reading("power/energy-psys@2")->ticks;
+    const uint32_t before = fake_perf_reads();
+    fake_perf_add(RAM, 2, 3 * JOULE);
+    fake_perf_add(PSYS, 2, 5 * JOULE);
+    sample();
+    assert_int_equal(fake_perf_reads() - before, 4);
+    assert_int_equal(reading("power/energy-ram@2")->ticks - ram, 3 * JOULE);
+    assert_int_equal(reading("power/energy-psys@2")->ticks - psys, 5 * JOULE);
+}
+
+static void test_reading_is_in_the_middle_of_the_read(void **state) {
+    (void)state;
+    add_server();
+    assert_int_equal(discover(), 1);
+    fake_clocks_pass(NS_PER_S);
+    sample();
+    assert_int_equal(reading("power/energy-pkg@0")->time_ns, fake_clocks_monotonic_ns());
+}
+
+static void test_nothing_is_opened_without_cause(void **state) {
+    (void)state;
+    add_server();
+    assert_int_equal(discover(), 1);
+    const uint32_t epoch = zone("power/energy-pkg@2")->epoch;
+    const struct zone *kept = zone("power/energy-pkg@2");
+    const uint32_t opened = fake_perf_opened();
+    const uint32_t reads = fake_perf_reads();
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(discover(), 0);
+        fake_clocks_pass(NS_PER_S);
+    }
+    assert_int_equal(fake_perf_reads(), reads);
+    /* other CPUs, the same packages */
+    set_online("0,2-3");
+    assert_int_equal(discover(), 0);
+    set_cpumask("0-3");
+    assert_int_equal(discover(), 0);
+    assert_int_equal(fake_perf_opened(), opened);
+    assert_int_equal(zone("power/energy-pkg@2")->epoch, epoch);
+    assert_ptr_equal(zone("power/energy-pkg@2"), kept);
+}
+
+/* The kernel moves the events to another CPU of the package. */
+static void test_package_that_keeps_a_cpu_goes_on(void **state) {
+    (void)state;
+    add_server();
+    assert_int_equal(discover(), 1);
+    sample();
+    const uint32_t epoch = zone("power/energy-pkg@0")->epoch;
+    const uint64_t before = reading("power/energy-pkg@0")->ticks;
+    set_online("1-3");
+    set_cpumask("1-2");
+    pass(PKG, 0, 50);
+    assert_int_equal(discover(), 0);
+    sample();
+    assert_int_equal(reading("power/energy-pkg@0")->error, 0);
+    assert_int_equal(reading("power/energy-pkg@0")->ticks - before, 50 * JOULE);
+    assert_int_equal(zone("power/energy-pkg@0")->epoch, epoch);
+    assert_int_equal(fake_perf_opened(), 4);
+}
+
+static void test_package_that_goes_and_returns(void **state) {
+    (void)state;
+    add_server();
+    assert_int_equal(discover(), 1);
+    sample();
+    const uint32_t epoch = zone("power/energy-pkg@2")->epoch;
+    fake_perf_offline(2);
+    set_online("0-1");
+    set_cpumask("0");
+    assert_int_equal(discover(), 1);
+    assert_int_equal(bench.source->zone_count, 2);
+    assert_int_equal(fake_perf_open(), 2);
+    assert_int_equal(discover(), 0);
+    set_online("0-3");
+    set_cpumask("0,2");
+    assert_int_equal(discover(), 1);
+    assert_int_equal(bench.source->zone_count, 4);
+    assert_int_equal(zone("power/energy-pkg@2")->error, 0);
+    assert_int_not_equal(zone("power/energy-pkg@2")->epoch, epoch);
+    assert_int_not_equal(zone("power/energy-ram@2")->epoch, zone("power/energy-pkg@2")->epoch);
+}
+
+/* Offline and online between two looks: the events are dead for good. */
+static void test_dead_events_are_opened_anew(void **state) {
+    (void)state;
+    add_server();
+    assert_int_equal(discover(), 1);
+    sample();
+    const uint32_t epoch = zone("power/energy-pkg@2")->epoch;
+    const uint32_t other = zone("power/energy-pkg@0")->epoch;
+    const size_t descriptors = tree_count_descriptors();
+    fake_perf_offline(2);
+    fake_clocks_pass(NS_PER_S);
+    sample();
+    assert_int_equal(reading("power/energy-pkg@2")->error, -ENODEV);
+    assert_int_equal(reading("power/energy-ram@2")->error, -ENODEV);
+    assert_int_equal(zone("power/energy-pkg@2")->error, -ENODEV);
+    assert_int_equal(reading("power/energy-pkg@0")->error, 0);
+    assert_int_equal(discover(), 1);
+    assert_int_equal(zone("power/energy-pkg@2")->error, 0);
+    assert_true(zone("power/energy-pkg@2")->epoch > epoch);
+    assert_int_equal(zone("power/energy-pkg@0")->epoch, other);
+    assert_int_equal(fake_perf_open(), 4);
+    assert_int_equal(tree_count_descriptors(), descriptors);
+    sample();
+    assert_int_equal(reading("power/energy-pkg@2")->error, 0);
+    assert_int_equal(discover(), 0);
+}
+
+/* The same, when the look comes before the sample. */
+static void test_look_finds_dead_events(void **state) {
+    (void)state;
+    add_server();
+    assert_int_equal(discover(), 1);
+    sample();
+    const uint32_t epoch = zone("power/energy-pkg@2")->epoch;
+    fake_perf_offline(2);
+    fake_clocks_pass(NS_PER_S);
+    set_cpumask("0,3");
+    assert_int_equal(discover(), 1);
+    assert_true(zone("power/energy-pkg@2")->epoch > epoch);
+    assert_int_equal(fake_perf_type(PKG, 3), 21);
+}
+
+/* A single event has no group to leave; of the second it was dead in, half was counted: that is
+ * not half the power. */
+static void test_event_that_dies_within_the_interval(void **state) {
+    (void)state;
+    add_server();
+    tree_remove(bench.tree, EVENTS "/energy-ram");
+    assert_int_equal(discover(), 1);
+    sample();
+    fake_perf_add(PKG, 2, 25 * JOULE);
+    fake_clocks_pass(NS_PER_S / 2);
+    fake_perf_offline(2);
+    fake_clocks_pass(NS_PER_S / 2);
+    sample();
+    assert_int_equal(reading("power/energy-pkg@2")->error, -ENODEV);
+    assert_int_equal(reading("power/energy-pkg@0")->error, 0);
+}
+
+/* As while they move to another CPU: what went by is not known, and they go on. */
+static void test_event_that_did_not_run_all_the_time(void **state) {
+    (void)state;
+    add_server();
+    assert_int_equal(discover(), 1);
+    sample();
+    const uint32_t epoch = zone("power/energy-pkg@2")->epoch;
+    fake_clocks_pass(10 * NS_PER_S);
+    fake_perf_pause(2, NS_PER_S);
+    assert_int_equal(discover(), 0);
+    sample();
+    assert_int_equal(reading("power/energy-pkg@2")->error, 0);
+    const uint32_t second = zone("power/energy-pkg@2")->epoch;
+    assert_true(second > epoch);
+    assert_true(zone("power/energy-ram@2")->epoch > epoch);
+    fake_clocks_pass(NS_PER_S);
+    fake_perf_pause(2, NS_PER_S / 50);
+    sample();
+    assert_true(zone("power/energy-pkg@2")->epoch > second);
+    assert_int_equal(fake_perf_opened(), 4);
+    /* a clock that is a little slow, or right to a tick */
+    const uint32_t other = zone("power/energy-pkg@0")->epoch;
+    fake_clocks_pass(10 * NS_PER_S);
+    fake_perf_pause(0, NS_PER_S / 25);
+    sample();
+    assert_int_equal(zone("power/energy-pkg@0")->epoch, other);
+    fake_clocks_pass(4 * NS_PER_MS);
+    fake_perf_pause(0, 4 * NS_PER_MS);
+    sample();
+    assert_int_equal(zone("power/energy-pkg@0")->epoch, other);
+    assert_int_equal(reading("power/energy-pkg@0")->error, 0);
+}
+
+/* Without a TSC, perf's clock is that of jiffies. */
+static void test_clock_of_jiffies(void **state) {
+    (void)state;
+    static const uint64_t spans_ms[] = {1, 8, 9, 13, 50, 7, 1000, 19, 19};
+    add_server();
+    fake_perf_tick();
+    assert_int_equal(discover(), 1);
+    sample();
+    const uint32_t epoch = zone("power/energy-pkg@2")->epoch;
+    for (size_t i = 0; i < COUNT_OF(spans_ms); i++) {
+        fake_clocks_pass(spans_ms[i] * NS_PER_MS + 12345);
+        sample();
+        assert_int_equal(reading("power/energy-pkg@2")->error, 0);
+        assert_int_equal(zone("power/energy-pkg@2")->epoch, epoch);
+    }
+    fake_perf_offline(2);
+    fake_clocks_pass(NS_PER_S);
+    fake_perf_add(PKG, 0, JOULE);
+    sample();
+    assert_int_equal(reading("power/energy-pkg@2")->error, -ENODEV);
+    assert_int_equal(reading("power/energy-pkg@0")->error, 0);
+}
+
+static void test_group_that_lost_a_member(void **state) {
+    (void)state;
+    add_server();
+    add_event("power", "energy-psys", PSYS, SCALE);
+    assert_int_equal(discover(), 1);
+    sample();
+    fake_perf_detach(RAM, 2);
+    fake_clocks_pass(NS_PER_S);
+    sample();
+    /* whose count the last one now is, nobody knows */
+    assert_int_equal(reading("power/energy-pkg@2")->error, -ENODEV);
+    assert_int_equal(reading("power/energy-ram@2")->error, -ENODEV);
+    assert_int_equal(reading("power/energy-psys@2")->error, -ENODEV);
+    assert_int_equal(discover(), 1);
+    sample();
+    assert_int_equal(reading("power/energy-psys@2")->error, 0);
+}
+
+static void test_read_that_fails(void **state) {
+    (void)state;
+    static const struct {
+        int error;
+        int told;
+        bool opened;
+    } cases[] = {{EIO, -EIO, false}, {ENODEV, -ENODEV, true}, {FAKE_END_OF_FILE, -ENODEV, true}};
+    add_server();
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        (void)discover();
+        sample();
+        const uint32_t epoch = zone("power/energy-pkg@2")->epoch;
+        fake_perf_read_fails(2, cases[i].error);
+        fake_clocks_pass(NS_PER_S);
+        sample();
+        assert_int_equal(reading("power/energy-pkg@2")->error, cases[i].told);
+        assert_int_equal(zone("power/energy-pkg@2")->error, cases[i].told);
+        assert_int_equal(discover(), cases[i].opened);
+        assert_int_equal(zone("power/energy-pkg@2")->epoch != epoch, cases[i].opened);
+        fake_perf_read_fails(2, 0);
+        sample();
+        assert_int_equal(reading("power/energy-pkg@2")->error, 0);
+    }
+}
+
+/* --- the PMU --------------------------------------------------------------------------------- */
+
+static void test_pmu_that_is_registered_anew(void **state) {
+    (void)state;
+    add_server();
+    assert_int_equal(discover(), 1);
+    const uint32_t epoch = zone("power/energy-pkg@0")->epoch;
+    const struct zone *kept = zone("power/energy-pkg@0");
+    tree_write(bench.tree, DEVICES "/power/type", "23\n");
+    assert_int_equal(discover(), 1);
+    assert_ptr_equal(zone("power/energy-pkg@0"), kept);
+    assert_int_not_equal(kept->epoch, epoch);
+    assert_int_equal(fake_perf_type(PKG, 0), 23);
+    assert_int_equal(fake_perf_open(), 4);
+    /* the number is the same again, as the lowest that is free */
+    const uint32_t second = kept->epoch;
+    tree_write(bench.tree, DEVICES "/power/type.new", "23\n");
+    tree_move(bench.tree, DEVICES "/power/type.new", DEVICES "/power/type");
+    assert_int_equal(discover(), 1);
+    assert_int_not_equal(kept->epoch, second);
+    assert_int_equal(discover(), 0);
+}
+
+static void test_pmu_that_comes_and_goes(void **state) {
+    (void)state;
+    assert_int_equal(discover(), 0);
+    const char *remedy = expect_told("/" DEVICES "/power: No such file or directory");
+    expect_holds(remedy, "sudo modprobe rapl");
+    expect_nothing_told();
+    assert_int_equal(bench.source->zone_count, 0);
+    sample();
+    add_server();
+    assert_int_equal(discover(), 1);
+    assert_int_equal(bench.source->zone_count, 4);
+    tree_remove(bench.tree, DEVICES "/power");
+    assert_int_equal(discover(), 1);
+    assert_int_equal(bench.source->zone_count, 0);
+    assert_int_equal(fake_perf_open(), 0);
+    sample();
+}
+
+static void test_cpus_that_cannot_be_told(void **state) {
+    (void)state;
+    add_server();
+    tree_remove(bench.tree, "sys/devices/system/cpu/online");
+    assert_int_equal(discover(), 0);
+    (void)expect_told("sys/devices/system/cpu/online: No such file");
+    assert_int_equal(bench.source->zone_count, 0);
+    set_online("0-3");
+    assert_int_equal(discover(), 1);
+    /* what is known stays */
+    set_online("junk");
+    assert_int_equal(discover(), 0);
+    assert_int_equal(bench.source->zone_count, 4);
+}
+
+static void test_pmu_without_events(void **state) {
+    (void)state;
+    add_cpu(0, 0, 0, 0);
+    set_online("0");
+    add_pmu("power", "21", "0");
+    bench.problems.is_virtual = true;
+    assert_int_equal(discover(), 0);
+    const char *remedy = expect_told("/" DEVICES "/power has no energy event");
+    expect_holds(remedy, "virtual machine");
+    assert_int_equal(bench.source->zone_count, 0);
+    expect_nothing_told();
+}
+
+static void test_junk_takes_one_event_out(void **state) {
+    (void)state;
+    static const char *const names[] = {"package-0", "package-1"};
+    add_server();
+    tree_write(bench.tree, EVENTS "/energy-ram.scale", "junk\n");
+    assert_int_equal(discover(), 1);
+    expect_names(names, COUNT_OF(names));
+    (void)expect_told("energy-ram.scale: is not a scale");
+    expect_nothing_told();
+    const uint32_t opened = fake_perf_opened();
+    assert_int_equal(discover(), 0);
+    expect_nothing_told();
+    assert_int_equal(fake_perf_opened(), opened);
+    tree_write(bench.tree, EVENTS "/energy-ram.scale", "%s\n", SCALE);
+    assert_int_equal(discover(), 1);
+    assert_int_equal(bench.source->zone_count, 4);
+}
+
+static void test_junk_of_one_pmu_leaves_the_other(void **state) {
+    (void)state;
+    add_server();
+    add_pmu("power_core", "junk", "0-3");
+    add_event("power_core", "energy-core", CORE, SCALE);
+    assert_int_equal(discover(), 1);
+    assert_int_equal(bench.source->zone_count, 4);
+    (void)expect_told("power_core/type");
+}
+
+/* KVM answers 0 for the registers, and some models show psys all the same. */
+static void test_counter_that_never_moves_is_none(void **state) {
+    (void)state;
+    add_server();
+    fake_perf_start(0);
+    assert_int_equal(discover(), 1);
+    for (int i = 0; i < 3; i++) {
+        sample();
+        assert_int_equal(reading("power/energy-pkg@0")->error, ZONE_COUNTS_NOTHING);
+        assert_int_equal(zone("power/energy-pkg@0")->error, ZONE_COUNTS_NOTHING);
+        fake_clocks_pass(NS_PER_S);
+    }
+    assert_int_equal(discover(), 0);
+    /* a slow one */
+    fake_perf_add(PKG, 0, JOULE);
+    sample();
+    assert_int_equal(reading("power/energy-pkg@0")->error, 0);
+    assert_int_equal(zone("power/energy-pkg@0")->error, 0);
+    fake_clocks_pass(NS_PER_S);
+    sample();
+    assert_int_equal(reading("power/energy-pkg@0")->error, 0);
+    assert_int_equal(reading("power/energy-ram@0")->error, ZONE_COUNTS_NOTHING);
+}
+
+/* --- counts ---------------------------------------------------------------------------------- */
+
+/* The kernel's signed difference: more than 2^31 ticks of the register between two of its updates
+ * lower the count by 2^32 of them. */
+static void test_count_that_falls_is_carried_on(void **state) {
+    (void)state;
+    add_server();
+    assert_int_equal(discover(), 1);
+    for (int64_t i = 0; i < 40; i++) {
+        fake_perf_add(PKG, 0, (i * i + 1) * UNIT);
+        sample();
+        fake_clocks_pass(NS_PER_S);
+    }
+    const uint64_t before = reading("power/energy-pkg@0")->ticks;
+    /* 900 W for 200 s are 180 kJ, of a turn of 262 kJ */
+    fake_perf_add(PKG, 0, 180000 * JOULE - (UNIT << 32));
+    fake_clocks_pass(200 * NS_PER_S);
+    sample();
+    assert_int_equal(reading("power/energy-pkg@0")->error, 0);
+    assert_int_equal(reading("power/energy-pkg@0")->ticks - before, 180000 * JOULE);
+}
+
+static void test_interval_that_is_too_long_is_told(void **state) {
+    (void)state;
+    add_server();
+    assert_int_equal(discover(), 1);
+    for (int64_t i = 0; i < 40; i++) {
+        fake_perf_add(PKG, 0, (i * i + 1) * UNIT);
+        sample();
+        fake_clocks_pass(NS_PER_S);
+    }
+    fake_perf_add(PKG, 0, 50 * JOULE);
+    fake_clocks_pass(600 * NS_PER_S);
+    sample();
+    assert_int_equal(reading("power/energy-pkg@0")->error, PERF_COUNT_UNDECIDED);
+    assert_false(source_lost_zone(PERF_COUNT_UNDECIDED));
+    fake_clocks_pass(NS_PER_S);
+    sample();
+    assert_int_equal(reading("power/energy-pkg@0")->error, 0);
+}
+
+/* Sleep sets the register to 0: the kernel's difference then says nothing. */
+static void test_sleep_begins_a_new_epoch(void **state) {
+    (void)state;
+    add_server();
+    assert_int_equal(discover(), 1);
+    sample();
+    const uint32_t epoch = zone("power/energy-pkg@0")->epoch;
+    fake_clocks_pass(NS_PER_S);
+    sample();
+    assert_int_equal(zone("power/energy-pkg@0")->epoch, epoch);
+    fake_clocks_sleep(3600 * NS_PER_S);
+    fake_perf_add(PKG, 0, 40000 * JOULE);
+    fake_clocks_pass(NS_PER_S);
+    sample();
+    assert_true(zone("power/energy-pkg@0")->epoch > epoch);
+    assert_int_equal(reading("power/energy-pkg@0")->error, 0);
+    const uint32_t awake = zone("power/energy-pkg@0")->epoch;
+    fake_clocks_pass(NS_PER_S);
+    sample();
+    assert_int_equal(zone("power/energy-pkg@0")->epoch, awake);
+}
+
+/* --- what is refused ------------------------------------------------------------------------- */
+
+static void set_paranoid(const char *level) {
+    tree_write(bench.tree, "proc/sys/kernel/perf_event_paranoid", "%s\n", level);
+}
+
+static void test_each_refusal_has_its_remedy(void **state) {
+    (void)state;
+    static const struct {
+        const char *level;
+        const char *holds;
+        const char *lacks;
+    } cases[] = {
+        {"4", "CAP_PERFMON is not enough", "seccomp"},
+        {"3", "CAP_SYS_ADMIN", "seccomp"},
+        {"2", "run it with CAP_PERFMON", "SYS_ADMIN"},
+        {"1", "sudo sysctl kernel.perf_event_paranoid=0", "SYS_ADMIN"},
+        {"0", "seccomp", "sysctl"},
+        {"-1", "docker run --cap-add PERFMON", "sysctl"},
+        {"junk", "CAP_PERFMON", "seccomp"},
+    };
+    static const int errors[] = {EACCES, EPERM};
+    add_server();
+    for (size_t i = 0; i < COUNT_OF(cases) * COUNT_OF(errors); i++) {
+        const size_t at = i / COUNT_OF(errors);
+        problems_free(&bench.problems);
+        set_paranoid(cases[at].level);
+        fake_perf_fails(errors[i % COUNT_OF(errors)], FAKE_ALWAYS);
+        reopen();
+        assert_int_equal(discover(), 1);
+        const char *remedy = expect_told("energy-pkg (and 3 more): perf_event_open: ");
+        expect_holds(remedy, cases[at].holds);
+        assert_null(strstr(remedy, cases[at].lacks));
+        expect_nothing_told();
+        const struct zone *refused = zone("power/energy-ram@2");
+        assert_int_equal(refused->error, -errors[i % COUNT_OF(errors)]);
+        assert_true(refused->told);
+        sample();
+        assert_int_equal(reading("power/energy-ram@2")->error, refused->error);
+    }
+    fake_perf_fails(0, 0);
+    fake_clocks_pass(60 * NS_PER_S);
+    assert_int_equal(discover(), 1);
+    assert_false(zone("power/energy-ram@2")->told);
+    assert_int_equal(zone("power/energy-ram@2")->error, 0);
+    struct rapl_problem problem;
+    assert_true(problems_next(&bench.problems, &problem));
+    assert_true(problem.over);
+}
+
+static void test_what_was_withheld_is_the_remedy(void **state) {
+    (void)state;
+    add_server();
+    set_paranoid("3");
+    bench.problems.withheld = "NoNewPrivileges= has to be no";
+    fake_perf_fails(EACCES, FAKE_ALWAYS);
+    assert_int_equal(discover(), 1);
+    assert_string_equal(expect_told("perf_event_open"), bench.problems.withheld);
+}
+
+struct privilege {
+    int raised;
+    int lowered;
+};
+
+/* With it, the kernel does not refuse. */
+static int change(void *context, bool raised) {
+    struct privilege *privilege = context;
+    *(raised ? &privilege->raised : &privilege->lowered) += 1;
+    fake_perf_fails(EACCES, raised ? 0 : FAKE_ALWAYS);
+    return 0;
+}
+
+static void test_privilege_is_raised_around_opening(void **state) {
+    (void)state;
+    struct privilege privilege = {.raised = 0};
+    add_server();
+    bench.options.privilege = (struct rapl_privilege){.change = change, .context = &privilege};
+    reopen();
+    fake_perf_fails(EACCES, FAKE_ALWAYS);
+    assert_int_equal(discover(), 1);
+    assert_int_equal(privilege.raised, 4);
+    assert_int_equal(privilege.lowered, 4);
+    expect_nothing_told();
+    assert_int_equal(zone("power/energy-pkg@0")->error, 0);
+    sample();
+    assert_int_equal(privilege.raised, 4);
+    /* what else is wrong is none of its business */
+    reopen();
+    fake_perf_fails(ENODEV, FAKE_ALWAYS);
+    assert_int_equal(discover(), 1);
+    assert_int_equal(privilege.raised, 4);
+}
+
+static void test_one_event_that_is_refused_costs_no_other(void **state) {
+    (void)state;
+    static const int errors[] = {EINVAL, ENOENT, ENODEV, EMFILE};
+    add_server();
+    for (size_t i = 0; i < COUNT_OF(errors); i++) {
+        problems_free(&bench.problems);
+        fake_perf_fails_config(RAM, errors[i]);
+        reopen();
+        assert_int_equal(discover(), 1);
+        assert_int_equal(zone("power/energy-pkg@0")->error, 0);
+        assert_int_equal(zone("power/energy-ram@0")->error, -errors[i]);
+        const char *remedy = expect_told("energy-ram (and 1 more): perf_event_open: ");
+        assert_string_not_equal(remedy, "");
+        assert_int_equal(strstr(remedy, "prlimit") != NULL, errors[i] == EMFILE);
+        const uint32_t epoch = zone("power/energy-pkg@0")->epoch;
+        assert_int_equal(discover(), 0);
+        assert_int_equal(zone("power/energy-pkg@0")->epoch, epoch);
+        /* it comes later, and the others go on */
+        fake_perf_fails_config(0, 0);
+        assert_int_equal(discover(), 1);
+        assert_int_equal(zone("power/energy-ram@0")->error, 0);
+        assert_int_equal(zone("power/energy-pkg@0")->epoch, epoch);
+        sample();
+        assert_int_equal(reading("power/energy-ram@0")->error, 0);
+        (void)expect_told("energy-ram");
+    }
+}
+
+static void test_look_without_descriptors_takes_nothing_away(void **state) {
+    (void)state;
+    struct rlimit before;
+    add_server();
+    assert_int_equal(discover(), 1);
+    const uint32_t epoch = zone("power/energy-pkg@0")->epoch;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    const struct rlimit none = {.rlim_cur = 3, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    const int result = discover();
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(result, 0);
+    assert_int_equal(bench.source->zone_count, 4);
+    (void)expect_told("Too many open files");
+    sample();
+    assert_int_equal(reading("power/energy-pkg@0")->error, 0);
+    assert_int_equal(discover(), 0);
+    assert_int_equal(zone("power/energy-pkg@0")->epoch, epoch);
+}
+
+static void test_every_allocation_fails_once(void **state) {
+    (void)state;
+    add_server();
+    add_pmu("power_core", "22", "0-3");
+    add_event("power_core", "energy-core", CORE, SCALE);
+    bool failed = true;
+    reopen();
+    const size_t descriptors = tree_count_descriptors();
+    for (int i = 0; failed; i++) {
+        assert_in_range(i, 0, 400);
+        reopen();
+        fake_memory_fails_at(i);
+        const int result = discover();
+        failed = fake_memory_has_failed();
+        fake_memory_fails_at(-1);
+        if (result == -ENOMEM) {
+            assert_true(failed);
+            assert_int_equal(bench.source->zone_count, 0);
+            assert_int_equal(tree_count_descriptors(), descriptors);
+            assert_int_equal(discover(), 1);
+        }
+        assert_true(bench.source->zone_count > 0);
+        sample();
+        fake_clocks_pass(NS_PER_S);
+        /* and when something has changed */
+        set_online(i % 2 == 0 ? "0-1" : "0-3");
+        fake_memory_fails_at(i);
+        const int second = discover();
+        fake_memory_fails_at(-1);
+        assert_true(second == -ENOMEM || second >= 0);
+        sample();
+        set_online("0-3");
+        problems_free(&bench.problems);
+        fake_perf_start((uint64_t)UNIT);
+        bench.source->operations->close(bench.source);
+        bench.source = NULL;
+        assert_int_equal(fake_perf_open(), 0);
+        fakes_end();
+        fake_clocks_stop();
+        fake_perf_start((uint64_t)UNIT);
+    }
+    if (bench.source == NULL)
+        reopen();
+}
+
+/* --- the core over it ------------------------------------------------------------------------ */
+
+static const struct rapl_value *find(const struct rapl_report *report, const char *name) {
+    for (size_t i = 0; i < report->value_count; i++) {
+        if (strcmp(report->values[i].name, name) == 0)
+            return &report->values[i];
+    }
+    return NULL;
+}
+
+static struct rapl *open_core(void) {
+    struct rapl_options options = RAPL_OPTIONS_DEFAULT;
+    struct rapl *rapl = NULL;
+    options.root = bench.tree->path;
+    options.source = RAPL_SOURCE_PERF;
+    tree_write(bench.tree, "proc/cpuinfo",
+               "processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 85\n");
+    assert_int_equal(rapl_open(&options, &rapl), 0);
+    return rapl;
+}
+
+static void expect_power(const struct rapl_report *report, const char *name, uint64_t power_uw) {
+    const struct rapl_value *value = find(report, name);
+    if (value == NULL || !value->has_power)
+        fail_msg("no power of %s", name);
+    assert_int_equal(value->power_uw, power_uw);
+}
+
+/* A package that goes and returns while others are read: no watt that was not there. */
+static void test_report_through_a_hotplug(void **state) {
+    (void)state;
+    const struct rapl_report *report = NULL;
+    add_server();
+    struct rapl *rapl = open_core();
+    fake_perf_add(PKG, 0, 30 * JOULE);
+    pass(PKG, 2, 40);
+    assert_int_equal(rapl_report(rapl, &report), 0);
+    expect_power(report, "package-0", 30000000);
+    expect_power(report, "package-1", 40000000);
+    expect_power(report, "total", 70000000);
+    const uint64_t energy_uj = find(report, "package-1")->energy_uj;
+    /* it dies half way through an interval, with half of its energy counted */
+    fake_perf_add(PKG, 0, 30 * JOULE);
+    fake_perf_add(PKG, 2, 20 * JOULE);
+    fake_clocks_pass(NS_PER_S / 2);
+    fake_perf_offline(2);
+    fake_clocks_pass(NS_PER_S / 2);
+    assert_int_equal(rapl_report(rapl, &report), 0);
+    expect_power(report, "package-0", 30000000);
+    assert_null(find(report, "package-1"));
+    assert_null(find(report, "total"));
+    /* the next look opens it anew: its count begins far below, or far above, the last */
+    fake_perf_start((uint64_t)(5000 * JOULE));
+    fake_perf_add(PKG, 0, 30 * JOULE);
+    fake_clocks_pass(NS_PER_S);
+    assert_int_equal(rapl_report(rapl, &report), 0);
+    expect_power(report, "package-0", 30000000);
+    const struct rapl_value *returned = find(report, "package-1");
+    if (returned != NULL) {
+        assert_false(returned->has_power);
+        assert_int_equal(returned->energy_uj, energy_uj);
+    }
+    fake_perf_add(PKG, 0, 30 * JOULE);
+    pass(PKG, 2, 45);
+    assert_int_equal(rapl_report(rapl, &report), 0);
+    expect_power(report, "package-1", 45000000);
+    assert_int_equal(find(report, "package-1")->energy_uj, energy_uj + 45000000);
+    rapl_close(rapl);
+}
+
+/* Packages whose CPUs alternate: when the first one goes, the other package comes first in the
+ * list of CPUs, and nothing else has changed. */
+static void test_packages_keep_their_counters_when_the_first_cpu_goes(void **state) {
+    (void)state;
+    const struct rapl_report *report = NULL;
+    for (unsigned int cpu = 0; cpu < 4; cpu++)
+        add_cpu(cpu, (int)cpu % 2, 0, (int)cpu / 2);
+    set_online("0-3");
+    add_pmu("power", "21", "0-1");
+    add_event("power", "energy-pkg", PKG, SCALE);
+    struct rapl *rapl = open_core();
+    for (int i = 1; i <= 4; i++) {
+        if (i == 2) {
+            set_online("1-3");
+            set_cpumask("1-2");
+        }
+        fake_perf_add(PKG, 0, 30 * JOULE);
+        pass(PKG, 1, 400);
+        assert_int_equal(rapl_report(rapl, &report), 0);
+        expect_power(report, "package-0", 30000000);
+        expect_power(report, "package-1", 400000000);
+        assert_int_equal(find(report, "package-0")->energy_uj, i * INT64_C(30000000));
+    }
+    rapl_close(rapl);
+}
+
+/* 2^64 ticks of perf are 4.3 GJ: 124 days at 400 W. Here it takes 5 s. */
+static void test_energy_grows_beyond_64_bits_of_ticks(void **state) {
+    (void)state;
+    const struct rapl_report *report = NULL;
+    struct rapl_options options = RAPL_OPTIONS_DEFAULT;
+    struct rapl *rapl = NULL;
+    options.root = bench.tree->path;
+    options.source = RAPL_SOURCE_PERF;
+    options.max_power_uw = UINT64_C(1000000000000000);
+    add_server();
+    assert_int_equal(rapl_open(&options, &rapl), 0);
+    for (uint64_t i = 1; i <= 20; i++) {
+        pass(PKG, 0, 900000000);
+        assert_int_equal(rapl_report(rapl, &report), 0);
+        expect_power(report, "package-0", UINT64_C(900000000000000));
+        assert_int_equal(find(report, "package-0")->energy_uj, i * UINT64_C(900000000000000));
+        assert_int_equal(find(report, "total")->energy_uj, i * UINT64_C(900000000000000));
+    }
+    assert_int_equal(report->health.resets, 0);
+    rapl_close(rapl);
+}
+
+/* Of the candidates, one has seen zones go when the next finds no memory. */
+static void test_memory_that_fails_while_no_source_reads(void **state) {
+    (void)state;
+    const struct rapl_report *report = NULL;
+    struct rapl_options options = RAPL_OPTIONS_DEFAULT;
+    options.root = bench.tree->path;
+    add_server();
+    fake_perf_fails(EACCES, FAKE_ALWAYS);
+    bool failed = true;
+    for (int i = 0; failed; i++) {
+        struct rapl *rapl = NULL;
+        assert_in_range(i, 0, 400);
+        tree_add_zone(bench.tree, "intel-rapl:0", "package-0", 0, RANGE_61_UJ);
+        tree_add_zone(bench.tree, "intel-rapl:1", "package-1", 0, RANGE_61_UJ);
+        tree_set(bench.tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, EIO);
+        tree_set(bench.tree, "intel-rapl:1", "energy_uj", FAKE_ERRNO, EIO);
+        assert_int_equal(rapl_open(&options, &rapl), 0);
+        tree_drop_zone(bench.tree, "intel-rapl:0");
+        fake_clocks_pass(60 * NS_PER_S);
+        fake_memory_fails_at(i);
+        const int result = rapl_report(rapl, &report);
+        failed = fake_memory_has_failed();
+        fake_memory_fails_at(-1);
+        assert_true(result == 0 || result == -ENOMEM);
+        /* the thread between two reports does not know of it */
+        assert_int_equal(rapl_sample(rapl), 0);
+        for (uint64_t j = 0; j < 3; j++) {
+            tree_set_energy(bench.tree, "intel-rapl:1", j * 40000000);
+            fake_clocks_pass(NS_PER_S);
+            assert_int_equal(rapl_report(rapl, &report), 0);
+            assert_null(find(report, "package-0"));
+        }
+        expect_power(report, "package-1", 40000000);
+        rapl_close(rapl);
+    }
+}
+
+/* Reports find that the first source reads, before anybody has looked for zones again: it stays,
+ * for the energy that has been told is in its ticks. */
+static void test_source_that_has_been_reported_stays(void **state) {
+    (void)state;
+    const struct rapl_report *report = NULL;
+    struct rapl_options options = RAPL_OPTIONS_DEFAULT;
+    struct rapl *rapl = NULL;
+    options.root = bench.tree->path;
+    add_server();
+    fake_perf_fails(EACCES, FAKE_ALWAYS);
+    tree_add_zone(bench.tree, "intel-rapl:0", "package-0", 0, RANGE_61_UJ);
+    tree_set(bench.tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, EIO);
+    assert_int_equal(rapl_open(&options, &rapl), 0);
+    for (uint64_t i = 0; i < 3; i++) {
+        tree_set_energy(bench.tree, "intel-rapl:0", i * 40000000);
+        fake_clocks_pass(NS_PER_S);
+        assert_int_equal(rapl_report(rapl, &report), 0);
+    }
+    expect_power(report, "package-0", 40000000);
+    assert_int_equal(find(report, "package-0")->energy_uj, 80000000);
+    tree_set(bench.tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, EIO);
+    fake_perf_fails(0, 0);
+    fake_clocks_pass(60 * NS_PER_S);
+    assert_int_equal(rapl_report(rapl, &report), 0);
+    assert_string_equal(rapl_source_name(rapl), "powercap");
+    assert_string_equal(rapl_source_reason(rapl), "");
+    tree_set_energy(bench.tree, "intel-rapl:0", 200000000);
+    fake_clocks_pass(NS_PER_S);
+    assert_int_equal(rapl_report(rapl, &report), 0);
+    assert_int_equal(find(report, "package-0")->energy_uj, 200000000);
+    rapl_close(rapl);
+}
+
+/* The sum of a package's cores is told of all of them, or not at all. */
+static void test_cores_that_cannot_all_be_opened_have_no_sum(void **state) {
+    (void)state;
+    const struct rapl_report *report = NULL;
+    struct rapl_options options = RAPL_OPTIONS_DEFAULT;
+    struct rapl *rapl = NULL;
+    options.root = bench.tree->path;
+    options.source = RAPL_SOURCE_PERF;
+    add_server();
+    add_pmu("power_core", "22", "0-3");
+    add_event("power_core", "energy-core", CORE, SCALE);
+    tree_write(bench.tree, "proc/cpuinfo",
+               "vendor_id\t: AuthenticAMD\ncpu family\t: 26\nmodel\t\t: 2\n");
+    fake_perf_fails_on(1, EMFILE);
+    assert_int_equal(rapl_open(&options, &rapl), 0);
+    /* what cannot be shown holds no descriptors: two groups of packages and two of cores are open
+     */
+    assert_int_equal(fake_perf_open(), 6);
+    fake_perf_add(CORE, 2, 5 * JOULE);
+    pass(CORE, 3, 6);
+    assert_int_equal(rapl_report(rapl, &report), 0);
+    assert_null(find(report, "package-0/core"));
+    expect_power(report, "package-1/core", 11000000);
+    fake_perf_fails_on(0, 0);
+    fake_clocks_pass(60 * NS_PER_S);
+    assert_int_equal(rapl_report(rapl, &report), 0);
+    fake_perf_add(CORE, 0, 3 * JOULE);
+    pass(CORE, 1, 4);
+    assert_int_equal(rapl_report(rapl, &report), 0);
+    expect_power(report, "package-0/core", 7000000);
+    rapl_close(rapl);
+}
+
+/* A core that sleeps stands at 0, and what it uses once it wakes is counted. */
+static void test_cores_that_sleep_use_nothing(void **state) {
+    (void)state;
+    const struct rapl_report *report = NULL;
+    add_server();
+    struct rapl *rapl = NULL;
+    struct rapl_options options = RAPL_OPTIONS_DEFAULT;
+    options.root = bench.tree->path;
+    options.source = RAPL_SOURCE_PERF;
+    add_pmu("power_core", "22", "0-3");
+    add_event("power_core", "energy-core", CORE, SCALE);
+    tree_write(bench.tree, "proc/cpuinfo",
+               "vendor_id\t: AuthenticAMD\ncpu family\t: 26\nmodel\t\t: 2\n");
+    fake_perf_start(0);
+    assert_int_equal(rapl_open(&options, &rapl), 0);
+    for (int i = 0; i < 3; i++) {
+        pass(CORE, 0, 6);
+        assert_int_equal(rapl_report(rapl, &report), 0);
+    }
+    expect_power(report, "package-0/core", 6000000);
+    const uint64_t energy_uj = find(report, "package-0/core")->energy_uj;
+    fake_perf_add(CORE, 1, 4 * JOULE);
+    pass(CORE, 0, 6);
+    assert_int_equal(rapl_report(rapl, &report), 0);
+    expect_power(report, "package-0/core", 10000000);
+    assert_int_equal(find(report, "package-0/core")->energy_uj, energy_uj + 10000000);
+    expect_power(report, "package-1/core", 0);
+    rapl_close(rapl);
+}
+
+/* 65.5 kJ are a turn: at the 2 kW that a user has set, it takes half a minute. */
+static void test_samples_are_due_before_a_turn_can_hide(void **state) {
+    (void)state;
+    const struct rapl_report *report = NULL;
+    struct rapl_options options = RAPL_OPTIONS_DEFAULT;
+    struct rapl *rapl = NULL;
+    options.root = bench.tree->path;
+    options.source = RAPL_SOURCE_PERF;
+    options.max_power_uw = UINT64_C(2000000000);
+    add_server();
+    assert_int_equal(rapl_open(&options, &rapl), 0);
+    for (int i = 0; i < 40; i++) {
+        fake_perf_add(PKG, 0, (10000 + (int64_t)i * i) << 16);
+        fake_clocks_pass(NS_PER_S);
+        assert_int_equal(rapl_report(rapl, &report), 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        const uint64_t due_ns = rapl_sample_due_ns(rapl);
+        const uint64_t span_ns = due_ns - fake_clocks_monotonic_ns();
+        fake_perf_add(PKG, 0, (int64_t)(span_ns / NS_PER_S) * 100 * JOULE);
+        fake_clocks_pass(span_ns);
+        assert_int_equal(i < 3 ? rapl_sample(rapl) : rapl_report(rapl, &report), 0);
+    }
+    assert_int_equal(report->health.gaps, 0);
+    expect_power(report, "package-0", 100000000);
+    rapl_close(rapl);
+}
+
+static void test_report_after_sleep_has_none_of_it(void **state) {
+    (void)state;
+    const struct rapl_report *report = NULL;
+    add_server();
+    struct rapl *rapl = open_core();
+    pass(PKG, 0, 30);
+    assert_int_equal(rapl_report(rapl, &report), 0);
+    const uint64_t energy_uj = find(report, "package-0")->energy_uj;
+    /* a register that began anew: 79 kJ too many in an hour would pass any ceiling */
+    fake_clocks_sleep(3600 * NS_PER_S);
+    pass(PKG, 0, 79000);
+    assert_int_equal(rapl_report(rapl, &report), 0);
+    const struct rapl_value *woken = find(report, "package-0");
+    if (woken != NULL) {
+        assert_false(woken->has_power);
+        assert_int_equal(woken->energy_uj, energy_uj);
+    }
+    pass(PKG, 0, 31);
+    assert_int_equal(rapl_report(rapl, &report), 0);
+    expect_power(report, "package-0", 31000000);
+    assert_int_equal(find(report, "package-0")->energy_uj, energy_uj + 31000000);
+    rapl_close(rapl);
+}
+
+static void test_refusal_is_told_once(void **state) {
+    (void)state;
+    struct rapl_problem problem;
+    add_server();
+    set_paranoid("2");
+    fake_perf_fails(EACCES, FAKE_ALWAYS);
+    struct rapl *rapl = open_core();
+    assert_int_equal(rapl_zone_count(rapl), 4);
+    bool told = false;
+    while (rapl_next_problem(rapl, &problem)) {
+        if (strstr(problem.reason, "energy-pkg") == NULL ||
+            strncmp(problem.reason, "no source", 9) == 0)
+            continue;
+        assert_false(told);
+        told = true;
+        expect_holds(problem.remedy, "CAP_PERFMON");
+    }
+    assert_true(told);
+    rapl_close(rapl);
+}
+
+/* --- the real thing -------------------------------------------------------------------------- */
+
+/* cpu-clock of the software PMU counts nanoseconds: at 4.5e-8 J each they are 45 W. */
+static void test_real_events_of_the_kernel(void **state) {
+    (void)state;
+    const struct timespec second = {.tv_sec = 1};
+    fakes_end();
+    add_cpu(0, 0, 0, 0);
+    set_online("0");
+    add_pmu("power", "1", "0");
+    add_event("power", "energy-pkg", 0, "4.5e-8");
+    add_event("power", "energy-ram", 0, "4.5e-9");
+    assert_int_equal(discover(), 1);
+    const struct zone *package = zone("power/energy-pkg@0");
+    if (package->error == -EACCES || package->error == -EPERM || package->error == -ENOSYS) {
+        print_message("the kernel refuses perf_event_open: %s\n",
+                      problem_word_error(package->error));
+        skip();
+    }
+    assert_int_equal(package->error, 0);
+    sample();
+    const struct reading first = *reading("power/energy-pkg@0");
+    const struct reading first_ram = *reading("power/energy-ram@0");
+    nanosleep(&second, NULL);
+    sample();
+    const struct reading last = *reading("power/energy-pkg@0");
+    const struct reading last_ram = *reading("power/energy-ram@0");
+    assert_int_equal(last.error, 0);
+    const double seconds = (double)(last.time_ns - first.time_ns) / 1e9;
+    const double joules =
+        (double)counter_to_uj(package->traits.scale, last.ticks - first.ticks) / 1e6;
+    const double ram = (double)counter_to_uj(zone("power/energy-ram@0")->traits.scale,
+                                             last_ram.ticks - first_ram.ticks) /
+                       1e6;
+    if (joules / seconds < 45 * 0.997 || joules / seconds > 45 * 1.003)
+        fail_msg("%f W", joules / seconds);
+    if (ram / seconds < 4.5 * 0.997 || ram / seconds > 4.5 * 1.003)
+        fail_msg("%f W", ram / seconds);
+}
+
+/* And what its errors are. */
+static void test_real_refusals_of_the_kernel(void **state) {
+    (void)state;
+    fakes_end();
+    add_cpu(0, 0, 0, 0);
+    set_online("0");
+    add_pmu("power", "1", "0");
+    add_event("power", "energy-pkg", 0, "4.5e-8");
+    add_event("power", "energy-ram", 0xff, "4.5e-8");
+    assert_int_equal(discover(), 1);
+    if (zone("power/energy-pkg@0")->error != 0)
+        skip();
+    assert_int_not_equal(zone("power/energy-ram@0")->error, 0);
+    (void)expect_told("energy-ram: perf_event_open: ");
+    tree_write(bench.tree, DEVICES "/power/type", "4000000000\n");
+    assert_int_equal(discover(), 1);
+    assert_int_equal(zone("power/energy-pkg@0")->error, -ENOENT);
+}
+
+#define OVER(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        OVER(test_packages_and_domains_have_powercaps_names),
+        OVER(test_dies_of_intel_have_names),
+        OVER(test_dies_are_read_from_their_own_cpus),
+        OVER(test_packages_are_read_from_anywhere),
+        OVER(test_dies_of_amd_are_one_package),
+        OVER(test_dies_of_a_counter_of_the_package_have_none),
+        OVER(test_names_stay_when_cpus_go),
+        OVER(test_psys_keeps_its_number),
+        OVER(test_cores_of_amd),
+        OVER(test_cores_are_told_apart_by_their_dies),
+        OVER(test_whole_joules_of_psys),
+        OVER(test_max_power_is_the_ceiling),
+        OVER(test_one_cpu_reads_for_a_package),
+        OVER(test_one_read_for_each_package),
+        OVER(test_event_that_cannot_join_is_on_its_own),
+        OVER(test_reading_is_in_the_middle_of_the_read),
+        OVER(test_nothing_is_opened_without_cause),
+        OVER(test_package_that_keeps_a_cpu_goes_on),
+        OVER(test_package_that_goes_and_returns),
+        OVER(test_dead_events_are_opened_anew),
+        OVER(test_look_finds_dead_events),
+        OVER(test_event_that_dies_within_the_interval),
+        OVER(test_event_that_did_not_run_all_the_time),
+        OVER(test_clock_of_jiffies),
+        OVER(test_group_that_lost_a_member),
+        OVER(test_read_that_fails),
+        OVER(test_pmu_that_is_registered_anew),
+        OVER(test_pmu_that_comes_and_goes),
+        OVER(test_cpus_that_cannot_be_told),
+        OVER(test_pmu_without_events),
+        OVER(test_junk_takes_one_event_out),
+        OVER(test_junk_of_one_pmu_leaves_the_other),
+        OVER(test_counter_that_never_moves_is_none),
+        OVER(test_count_that_falls_is_carried_on),
+        OVER(test_interval_that_is_too_long_is_told),
+        OVER(test_sleep_begins_a_new_epoch),
+        OVER(test_each_refusal_has_its_remedy),
+        OVER(test_what_was_withheld_is_the_remedy),
+        OVER(test_privilege_is_raised_around_opening),
+        OVER(test_one_event_that_is_refused_costs_no_other),
+        OVER(test_look_without_descriptors_takes_nothing_away),
+        OVER(test_every_allocation_fails_once),
+        OVER(test_report_through_a_hotplug),
+        OVER(test_packages_keep_their_counters_when_the_first_cpu_goes),
+        OVER(test_energy_grows_beyond_64_bits_of_ticks),
+        OVER(test_memory_that_fails_while_no_source_reads),
+        OVER(test_source_that_has_been_reported_stays),
+        OVER(test_cores_that_cannot_all_be_opened_have_no_sum),
+        OVER(test_cores_that_sleep_use_nothing),
+        OVER(test_samples_are_due_before_a_turn_can_hide),
+        OVER(test_report_after_sleep_has_none_of_it),
+        OVER(test_refusal_is_told_once),
+        OVER(test_real_events_of_the_kernel),
+        OVER(test_real_refusals_of_the_kernel),
+    };
+    return cmocka_run_group_tests_name("perf", tests, NULL, NULL);
+}

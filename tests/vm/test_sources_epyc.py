@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+"""The three sources side by side on AMD: powercap shows one core, perf none, msr all of them."""
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import guest  # noqa: E402
+import kernel  # noqa: E402
+import sources  # noqa: E402
+
+MACHINE = guest.Machine(cpu="EPYC")
+
+PACKAGES = {"domain=package,package_id=0", "domain=package,package_id=1"}
+CORE = "domain=core,package_id=%d"
+ONE_CORE = "core_id=%d,domain=core,package_id=%d"
+
+
+class Epyc(sources.Sources):
+    SERIES = {"powercap": PACKAGES | {"domain=lead_core,package_id=0", "domain=lead_core,package_id=1"},
+              "perf": PACKAGES,
+              "msr": PACKAGES | {CORE % 0, CORE % 1}}
+
+    def true_watts(self, source, report):
+        watts = super().true_watts(source, report)
+        if source == "msr":  # all cores of the package
+            for package in (0, 1):
+                watts[CORE % package] = sum(kernel.truth_watts(
+                    {"domain": "lead_core", "package_id": package, "core_id": core})
+                    for core in cores_of(package))
+        for identity in watts:
+            if identity.startswith("core_id="):
+                tags = dict(pair.split("=") for pair in identity.split(","))
+                watts[identity] = kernel.truth_watts({**tags, "domain": "lead_core"})
+        return watts
+
+    def test_single_cores_when_asked_for(self):
+        with self.start("--cores=yes", sources=["msr"]) as programs:
+            last = self.check_span(programs)
+            for package in (0, 1):
+                self.assertIn(CORE % package, last["msr"])
+                for core in cores_of(package):
+                    self.assertIn(ONE_CORE % (core, package), last["msr"])
+            self.assertEqual([], programs["msr"].messages())
+
+    def test_a_core_goes_and_returns(self):
+        """The sum of the cores leaves the interval out, and goes on without its power."""
+        self.addCleanup(kernel.set_online, True, 3)
+        with self.start(sources=["msr"]) as programs:
+            program = programs["msr"]
+            before = program.ask()
+            kernel.set_online(False, 3)
+            report = self.ask_until(program, CORE % 1)
+            self.assertGreaterEqual(report.energy_uj(CORE % 1), before.energy_uj(CORE % 1))
+            self.check_span(programs)
+            kernel.set_online(True, 3)
+            self.ask_until(program, CORE % 1)
+            time.sleep(1)
+            program.ask()
+            last = self.check_span(programs)
+            self.assertEqual(0, self.health("msr", last["msr"])["resets"])
+
+    def ask_until(self, program, identity):
+        """The first report after the next that holds it; none lacks a package."""
+        for _ in range(50):
+            time.sleep(0.2)
+            report = program.ask()
+            self.assertLessEqual(PACKAGES, set(report))
+            if identity in report:
+                return report
+        raise AssertionError("%s does not return: %s" % (identity, report))
+
+
+def cores_of(package):
+    """By the kernel's topology, those that are online."""
+    cores = set()
+    for cpu in range(4):
+        folder = "%s/cpu%d/topology" % (kernel.CPUS, cpu)
+        if os.path.exists(folder) and int(kernel.read(folder + "/physical_package_id")) == package:
+            cores.add(int(kernel.read(folder + "/core_id")))
+    return cores
+
+
+if __name__ == "__main__":
+    guest.main(MACHINE)

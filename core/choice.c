@@ -100,7 +100,8 @@ int choice_discover(struct choice *choice) {
             settle(choice, i);
             return changed;
         }
-        add_reason(choice, candidate);
+        if (choice->count > 1) /* else its problem tells the same */
+            add_reason(choice, candidate);
     }
     return changed;
 }

@@ -19,9 +19,10 @@ struct candidate {
 struct choice {
     struct candidate candidates[CHOICE_MAX]; /* in the order in which they are tried */
     size_t count;
-    size_t current;    /* the one that is read; the first as long as none reads */
-    bool settled;      /* it has read energy: it stays, whatever comes later */
-    char reason[2048]; /* why none of the earlier ones, or none at all: "powercap: …; perf: …" */
+    size_t current; /* the one that is read; the first as long as none reads */
+    bool settled;   /* it has read energy: it stays, whatever comes later */
+    char reason[2048]; /* why none of the earlier ones, or none at all: "powercap: …; perf: …"; of a
+                        * source that was asked for by name, nothing */
 };
 
 /* Opens those that asked stands for. problems: what theirs begin as. -ENOMEM. */

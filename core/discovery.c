@@ -98,6 +98,8 @@ static bool has_read(const struct rapl *rapl) {
 static void tell_source(struct rapl *rapl) {
     const struct choice *choice = &rapl->choice;
     char text[sizeof(choice->reason) + 64];
+    if (rapl->asked != RAPL_SOURCE_AUTO)
+        return;
     snprintf(text, sizeof(text), "%s%s%s%s", choice->settled ? "source " : "no source reads energy",
              choice->settled ? rapl->source->operations->name : "",
              choice->reason[0] != '\0' ? "; " : "", choice->reason);

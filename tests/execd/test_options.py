@@ -250,8 +250,10 @@ class Informing(OptionCase):
             self.assertIn(PACKAGE_0, execd.ask())
 
     def test_source(self):
-        for source in ("auto", "powercap"):
-            self.assertIn(PACKAGE_0, self.start("--source=" + source).ask())
+        for source, said in (("auto", ["I! source powercap"]), ("powercap", [])):
+            execd = self.start("--source=" + source)
+            self.assertIn(PACKAGE_0, execd.ask())
+            self.assertEqual(said, execd.lines())
 
     def test_locale_changes_no_number(self):
         self.once(environment={"LC_ALL": "de_DE.UTF-8", "LANG": "de_DE.UTF-8"})

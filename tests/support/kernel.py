@@ -35,11 +35,11 @@ def unload(*modules):
         subprocess.run(["modprobe", "-r", module], check=True)
 
 
-def load_registers(**parameters):
+def load_registers(drivers=DRIVERS, **parameters):
     """Loads the registers anew with these parameters, and the drivers on top."""
-    unload(*DRIVERS, "rapl_registers")
+    unload(*drivers, "rapl_registers")
     load("rapl_registers", **parameters)
-    for driver in DRIVERS:
+    for driver in drivers:
         load(driver)
 
 

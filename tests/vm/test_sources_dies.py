@@ -19,6 +19,7 @@ class Dies(sources.Sources):
     SERIES = {"powercap": series("package", "core", "uncore", "dram") | {"domain=psys"},
               "perf": series("package", "core", "dram"),
               "msr": series("package", "core", "dram")}
+    MIRRORS = {"powercap": 1}  # psys-0 is psys
     PERF_DRAM = sources.PERF_DRAM
 
 

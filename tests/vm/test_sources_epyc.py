@@ -16,7 +16,7 @@ CORE = "domain=core,package_id=%d"
 ONE_CORE = "core_id=%d,domain=core,package_id=%d"
 
 
-class Epyc(sources.Sources):
+class Epyc(sources.TwoPackages):
     SERIES = {"powercap": PACKAGES | {"domain=lead_core,package_id=0", "domain=lead_core,package_id=1"},
               "perf": PACKAGES,
               "msr": PACKAGES | {CORE % 0, CORE % 1}}
@@ -59,16 +59,6 @@ class Epyc(sources.Sources):
             program.ask()
             last = self.check_span(programs)
             self.assertEqual(0, self.health("msr", last["msr"])["resets"])
-
-    def ask_until(self, program, identity):
-        """The first report after the next that holds it; none lacks a package."""
-        for _ in range(50):
-            time.sleep(0.2)
-            report = program.ask()
-            self.assertLessEqual(PACKAGES, set(report))
-            if identity in report:
-                return report
-        raise AssertionError("%s does not return: %s" % (identity, report))
 
 
 def cores_of(package):

@@ -17,7 +17,7 @@ SERIES = {"domain=psys", "domain=psys,package_id=1",
             for domain in ("package", "dram") for package in (0, 1))}
 
 
-class SapphireRapids(sources.Sources):
+class SapphireRapids(sources.TwoPackages):
     SERIES = {source: SERIES for source in ("powercap", "perf", "msr")}
 
 

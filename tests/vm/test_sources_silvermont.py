@@ -12,6 +12,7 @@ MACHINE = guest.Machine(cpu="Haswell,model=55", smp="2", load="rapl_registers,ms
 
 
 class Silvermont(sources.Sources):
+    DRIVERS = ("intel_rapl_msr",)
     SERIES = {source: {"domain=package,package_id=0", "domain=core,package_id=0"}
               for source in ("powercap", "msr")}
 

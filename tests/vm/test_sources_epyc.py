@@ -5,6 +5,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import daemons  # noqa: E402
 import guest  # noqa: E402
 import kernel  # noqa: E402
 import sources  # noqa: E402
@@ -59,6 +60,40 @@ class Epyc(sources.TwoPackages):
             program.ask()
             last = self.check_span(programs)
             self.assertEqual(0, self.health("msr", last["msr"])["resets"])
+
+
+class Collectd(daemons.StageTest):
+    @classmethod
+    def missing(cls):
+        return daemons.missing_programs(collectd="collectd-core")
+
+    @classmethod
+    def prepare(cls):
+        cls.collectd = cls.stage.collectd(
+            "guest", "<Plugin rapl>\n  Source \"msr\"\n  ReportCores true\n</Plugin>")
+        cls.collectd.wait_rows("rapl/power-total", 14)
+        cls.status = cls.collectd.stop()
+
+    def test_single_cores_and_their_sum(self):
+        truth = {"rapl/%s-total": 0}
+        for package in (0, 1):
+            name = "rapl-package-%d" % package
+            cores = {core: kernel.truth_watts({"domain": "lead_core", "package_id": package,
+                                               "core_id": core}) for core in cores_of(package)}
+            truth[name + "/%s-package"] = kernel.truth_watts(
+                {"domain": "package", "package_id": package})
+            truth[name + "/%s-core"] = sum(cores.values())
+            truth["rapl/%s-total"] += truth[name + "/%s-package"]
+            for core, watts in cores.items():
+                truth["%s-core-%d/%%s-core" % (name, core)] = watts
+        rows = self.collectd.rows()
+        self.assertEqual({name % kind for name in truth for kind in ("power", "energy")}, set(rows))
+        for name, watts in truth.items():
+            (began, first), (ended, last) = rows[name % "energy"][0], rows[name % "energy"][-1]
+            self.assertAlmostEqual(watts, (last - first) / (ended - began) * 1e9,
+                                   delta=0.01 * watts, msg=name)
+        self.assertEqual(0, self.status)
+        self.assertEqual([], self.collectd.lines(r"\[(warning|error)\]|rapl plugin: "))
 
 
 def cores_of(package):

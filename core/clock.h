@@ -29,4 +29,14 @@ static inline uint64_t clock_realtime_ns(void) {
     return clock_read_ns(CLOCK_REALTIME);
 }
 
+/* Bounds of how far CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC: the true value, which only sleep
+ * changes, lies between them however long the calls took. */
+static inline void clock_read_ahead_ns(uint64_t *least_ns, uint64_t *most_ns) {
+    const uint64_t before_ns = clock_monotonic_ns();
+    const uint64_t boot_ns = clock_boottime_ns();
+    const uint64_t after_ns = clock_monotonic_ns();
+    *least_ns = boot_ns > after_ns ? boot_ns - after_ns : 0;
+    *most_ns = boot_ns > before_ns ? boot_ns - before_ns : 0;
+}
+
 #endif

@@ -34,9 +34,8 @@ static uint64_t sustained_uw(const struct counter_traits *traits) {
     return traits->ceiling_uw < SUSTAINED_UW ? traits->ceiling_uw : SUSTAINED_UW;
 }
 
-/* Whether ticks in span_ns are more than a wrap can have been. */
-static bool exceeds_sustained(const struct counter_traits *traits, uint64_t ticks,
-                              uint64_t span_ns) {
+bool counter_exceeds_sustained(const struct counter_traits *traits, uint64_t ticks,
+                               uint64_t span_ns) {
     struct counter_traits sustained = *traits;
     sustained.ceiling_uw = sustained_uw(traits);
     return counter_exceeds(&sustained, ticks, span_ns);
@@ -50,10 +49,15 @@ uint64_t counter_safe_span_ns(const struct counter_traits *traits) {
     return span_ns < UINT64_MAX ? (uint64_t)span_ns : UINT64_MAX;
 }
 
+bool counter_may_hide_turn(const struct counter_traits *traits, uint64_t turn, uint64_t ticks,
+                           uint64_t span_ns) {
+    return turn != 0 && ticks <= UINT64_MAX - turn &&
+           !counter_exceeds_sustained(traits, ticks + turn, span_ns);
+}
+
 /* Whether one more turn of the counter than ticks would still have been possible. */
 static bool may_hide_wrap(const struct counter_traits *traits, uint64_t ticks, uint64_t span_ns) {
-    return ticks <= UINT64_MAX - traits->modulus &&
-           !exceeds_sustained(traits, ticks + traits->modulus, span_ns);
+    return counter_may_hide_turn(traits, traits->modulus, ticks, span_ns);
 }
 
 static struct counter_step step_back(const struct counter_traits *traits, uint64_t back,
@@ -62,7 +66,7 @@ static struct counter_step step_back(const struct counter_traits *traits, uint64
     if (slept || traits->modulus == 0 || back >= traits->modulus)
         return (struct counter_step){.outcome = COUNTER_RESET};
     uint64_t ticks = traits->modulus - back;
-    if (exceeds_sustained(traits, ticks, span_ns))
+    if (counter_exceeds_sustained(traits, ticks, span_ns))
         return (struct counter_step){.outcome = COUNTER_RESET};
     if (gap || may_hide_wrap(traits, ticks, span_ns))
         return (struct counter_step){.outcome = COUNTER_UNDECIDED};

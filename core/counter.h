@@ -85,6 +85,15 @@ uint64_t counter_distance(uint64_t a, uint64_t b, uint64_t modulus);
 /* Whether ticks in span_ns would be more than the ceiling. */
 bool counter_exceeds(const struct counter_traits *traits, uint64_t ticks, uint64_t span_ns);
 
+/* Whether ticks in span_ns are more than a wrap can have been: above the ceiling, or above what any
+ * domain draws for long. */
+bool counter_exceeds_sustained(const struct counter_traits *traits, uint64_t ticks,
+                               uint64_t span_ns);
+
+/* Whether a turn more than ticks would still have been possible in span_ns. No turn (0): never. */
+bool counter_may_hide_turn(const struct counter_traits *traits, uint64_t turn, uint64_t ticks,
+                           uint64_t span_ns);
+
 /* Half of the time in which it can go round once at its ceiling: how long it may go unread.
  * UINT64_MAX where no range is known. */
 uint64_t counter_safe_span_ns(const struct counter_traits *traits);

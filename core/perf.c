@@ -108,15 +108,6 @@ static void read_first(struct perf *perf) {
     }
 }
 
-/* Bounds of how far CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC, as in sample.c. */
-static void read_ahead_ns(uint64_t *least_ns, uint64_t *most_ns) {
-    const uint64_t before_ns = clock_monotonic_ns();
-    const uint64_t boot_ns = clock_boottime_ns();
-    const uint64_t after_ns = clock_monotonic_ns();
-    *least_ns = boot_ns > after_ns ? boot_ns - after_ns : 0;
-    *most_ns = boot_ns > before_ns ? boot_ns - before_ns : 0;
-}
-
 /*
  * Sleep may set the register to 0, and the kernel takes the difference to what it was before for
  * energy, modulo 2^32: a count that spans a sleep says nothing.
@@ -124,7 +115,7 @@ static void read_ahead_ns(uint64_t *least_ns, uint64_t *most_ns) {
 static void part_from_sleep(struct perf *perf, uint64_t begin_ahead_ns) {
     uint64_t least_ns;
     uint64_t most_ns;
-    read_ahead_ns(&least_ns, &most_ns);
+    clock_read_ahead_ns(&least_ns, &most_ns);
     const bool slept = perf->has_ahead && least_ns > perf->ahead_ns;
     perf->has_ahead = true;
     perf->ahead_ns = begin_ahead_ns;
@@ -136,7 +127,7 @@ static void perf_sample(struct source *source) {
     struct perf *perf = (struct perf *)source;
     uint64_t least_ns;
     uint64_t begin_ahead_ns;
-    read_ahead_ns(&least_ns, &begin_ahead_ns);
+    clock_read_ahead_ns(&least_ns, &begin_ahead_ns);
     for (size_t i = 0; i < source->zone_count; i++) {
         struct perf_zone *zone = (struct perf_zone *)source->zones[i];
         if (zone->group != NULL && zone->zone.wanted)

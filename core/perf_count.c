@@ -8,9 +8,6 @@
 /* Registers count 15 uJ and more; what counts finer is none. */
 #define LEAST_UNIT_UJ 1
 
-/* As in counter.c: no domain draws more than this for long. */
-#define SUSTAINED_UW UINT64_C(4000000000)
-
 /* Room for falls that are handed on. */
 #define ORIGIN (UINT64_C(1) << 62)
 
@@ -42,21 +39,6 @@ static uint64_t find_turn(const struct perf_count *count, const struct counter_t
                                                                               : 0;
 }
 
-/* Whether ticks in span_ns are more than what a register that goes round can have counted. */
-static bool exceeds_sustained(const struct counter_traits *traits, uint64_t ticks,
-                              uint64_t span_ns) {
-    struct counter_traits sustained = *traits;
-    if (sustained.ceiling_uw > SUSTAINED_UW)
-        sustained.ceiling_uw = SUSTAINED_UW;
-    return counter_exceeds(&sustained, ticks, span_ns);
-}
-
-static bool may_hide_turn(const struct counter_traits *traits, uint64_t ticks, uint64_t turn,
-                          uint64_t span_ns) {
-    return turn != 0 && ticks <= UINT64_MAX - turn &&
-           !exceeds_sustained(traits, ticks + turn, span_ns);
-}
-
 int perf_count_take(struct perf_count *count, const struct counter_traits *traits, uint64_t raw,
                     uint64_t time_ns) {
     const struct perf_count before = *count;
@@ -79,14 +61,14 @@ int perf_count_take(struct perf_count *count, const struct counter_traits *trait
         span_ns = COUNTER_JUDGED_SPAN_NS;
     if (falls) {
         if (count->steps < STEPS_TO_TRUST || back >= turn ||
-            exceeds_sustained(traits, turn - back, span_ns)) {
+            counter_exceeds_sustained(traits, turn - back, span_ns)) {
             count->ticks -= back < count->ticks ? back : count->ticks;
             return 0;
         }
         step = turn - back;
     }
     count->ticks += step;
-    return may_hide_turn(traits, step, turn, span_ns) ? PERF_COUNT_UNDECIDED : 0;
+    return counter_may_hide_turn(traits, turn, step, span_ns) ? PERF_COUNT_UNDECIDED : 0;
 }
 
 void perf_count_forget(struct perf_count *count) {

@@ -6,16 +6,6 @@
 #include "handle.h"
 #include "topology.h"
 
-/* Bounds of how far CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC: the true value, which only sleep
- * changes, lies between them however long the calls took. */
-static void read_ahead_ns(uint64_t *least_ns, uint64_t *most_ns) {
-    const uint64_t before_ns = clock_monotonic_ns();
-    const uint64_t boot_ns = clock_boottime_ns();
-    const uint64_t after_ns = clock_monotonic_ns();
-    *least_ns = boot_ns > after_ns ? boot_ns - after_ns : 0;
-    *most_ns = boot_ns > before_ns ? boot_ns - before_ns : 0;
-}
-
 static bool was_read(const struct rapl *rapl, const char *name) {
     for (size_t i = 0; i < rapl->binding.series_count; i++) {
         const struct series *series = rapl->binding.series[i];
@@ -119,12 +109,12 @@ int rapl_sample(struct rapl *rapl) {
     int error = rapl->bound ? 0 : discovery_rebind(rapl);
     if (error != 0)
         return error;
-    read_ahead_ns(&least_ns, &begin_ahead_ns);
+    clock_read_ahead_ns(&least_ns, &begin_ahead_ns);
     const uint64_t begin_ns = clock_monotonic_ns();
     rapl->source->operations->sample(rapl->source);
     const uint64_t span_ns = clock_monotonic_ns() - begin_ns;
     rapl->report.time_ns = clock_realtime_ns() - span_ns / 2;
-    read_ahead_ns(&least_ns, &most_ns);
+    clock_read_ahead_ns(&least_ns, &most_ns);
     /* From the begin of one sample to the end of the next: a sleep in the midst of a sample is
      * seen by both. */
     const uint64_t slept_ns =

@@ -37,14 +37,6 @@ static void close_candidate(struct candidate *candidate) {
     problems_free(&candidate->problems);
 }
 
-static bool reads(const struct source *source) {
-    for (size_t i = 0; i < source->zone_count; i++) {
-        if (source->zones[i]->error == 0)
-            return true;
-    }
-    return false;
-}
-
 /* Adds why a candidate does not read: what stands in the way of the source, or of its first zone.
  */
 static void add_reason(struct choice *choice, struct candidate *candidate) {
@@ -93,7 +85,7 @@ int choice_discover(struct choice *choice) {
             return result;
         if (i == choice->current)
             changed = result;
-        if (reads(candidate->source)) {
+        if (source_readable_count(candidate->source) > 0) {
             if (i != choice->current)
                 changed = 1;
             choice->current = i;

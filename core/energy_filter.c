@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdint.h>
-#include <unistd.h>
 
 #include "msr_device.h"
 #include "sysfs.h"
@@ -23,14 +22,7 @@ static int take_first(void *context, unsigned int number) {
 }
 
 static int find_lowest_cpu(int root, unsigned int *cpu) {
-    char text[4096];
-    int file = topology_open_online(root);
-    if (file < 0)
-        return file;
-    int result = sysfs_read(file, text, sizeof(text));
-    close(file);
-    if (result >= 0)
-        result = topology_parse_list(text, take_first, cpu);
+    int result = topology_load_list(root, TOPOLOGY_ONLINE, take_first, cpu);
     if (result == 0)
         return -ENODEV;
     return result == 1 ? 0 : result;

@@ -9,8 +9,6 @@
 #include "msr_layout.h"
 #include "msr_reader.h"
 
-#define ONLINE "sys/devices/system/cpu/online"
-
 /* A counter that stands at 0 is looked at once more: it moves about once a millisecond. */
 static const struct timespec probe_again = {.tv_nsec = 10000000};
 
@@ -115,35 +113,31 @@ static void raise_closed(const struct msr *msr, struct problems *problems) {
  * same whichever source is used. */
 static void identify(const struct msr *msr, const struct msr_reader *reader, enum cpu_domain domain,
                      struct zone_identity *identity) {
-    struct zone_identity package;
-    char name[ZONE_TEXT_SIZE];
-    if (reader->die_id != RAPL_NO_ID && !is_core(reader))
-        snprintf(name, sizeof(name), "package-%d-die-%d", reader->package_id, reader->die_id);
-    else
-        snprintf(name, sizeof(name), "package-%d", reader->package_id);
-    zone_identify(name, NULL, &package);
     const bool is_first = reader->package_id == msr->layout.first_package &&
                           (reader->die_id == RAPL_NO_ID || reader->die_id == msr->layout.first_die);
+    enum zone_kind kind = ZONE_OTHER;
+    const char *sub_zone = "";
     switch (domain) {
     case CPU_PACKAGE:
-        *identity = package;
-        break;
-    case CPU_CORE:
-        zone_identify("core", &package, identity);
-        identity->die_id = reader->die_id;
-        identity->core_id = reader->core_id;
-        break;
-    case CPU_UNCORE:
-        zone_identify("uncore", &package, identity);
-        break;
-    case CPU_DRAM:
-        zone_identify("dram", &package, identity);
+        kind = ZONE_PACKAGE;
         break;
     case CPU_PSYS:
-        snprintf(name, sizeof(name), "psys-%d", reader->package_id);
-        zone_identify(is_first ? "psys" : name, NULL, identity);
+        kind = ZONE_PSYS;
+        break;
+    case CPU_CORE:
+        sub_zone = "core";
+        break;
+    case CPU_UNCORE:
+        sub_zone = "uncore";
+        break;
+    case CPU_DRAM:
+        sub_zone = "dram";
         break;
     }
+    (void)zone_identify_counter(kind, sub_zone, reader->package_id, reader->die_id, is_first,
+                                identity);
+    if (domain == CPU_CORE)
+        identity->core_id = reader->core_id;
 }
 
 /* Which registers a reader may have: on AMD, the package's has no cores and a core's nothing else.
@@ -318,7 +312,7 @@ static int look(struct msr *msr, struct problems *problems) {
         return refreshed;
     /* That the list cannot be read now (too many open files) takes no zone away. */
     if (refreshed < 0)
-        problems_raise(problems, PROBLEM_MSR, refreshed, ONLINE);
+        problems_raise(problems, PROBLEM_MSR, refreshed, TOPOLOGY_ONLINE);
     for (size_t i = 0; i < msr->layout.reader_count; i++)
         msr_reader_check(msr->layout.readers[i], msr->counters, refreshed != 0);
     msr_layout_judge(&msr->layout);

@@ -17,8 +17,6 @@
 #include "source.h"
 #include "topology.h"
 
-#define ONLINE "sys/devices/system/cpu/online"
-
 /* The PMUs: of packages and dies, and of AMD's cores (Linux 6.14). */
 enum { PMU_POWER, PMU_POWER_CORE, PMU_COUNT };
 static const char *const pmu_names[PMU_COUNT] = {"power", "power_core"};
@@ -189,7 +187,7 @@ static int look(const struct perf *perf, struct perf_finding *finding, struct pr
         return 0;
     int error = topology_load(root, &finding->topology);
     if (error != 0 && error != -ENOMEM)
-        problems_raise(problems, PROBLEM_PMU_FILE, error, ONLINE);
+        problems_raise(problems, PROBLEM_PMU_FILE, error, TOPOLOGY_ONLINE);
     return error;
 }
 

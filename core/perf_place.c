@@ -2,7 +2,6 @@
 #include "perf_place.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,7 +77,7 @@ int perf_place_list(const struct topology *topology, const struct pmu *pmu, stru
 
 /* The names of the PMU's domains, and those that powercap has for them (rapl_domain_names,
  * intel_rapl_common.c). */
-static const char *name_domain(const char *event) {
+static const char *name_sub_zone(const char *event) {
     static const char *const names[][2] = {
         {"energy-cores", "core"}, {"energy-gpu", "uncore"}, {"energy-ram", "dram"}};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -90,28 +89,14 @@ static const char *name_domain(const char *event) {
 
 int perf_place_identify(const struct perf_place *place, const char *event, bool leads,
                         struct zone_identity *identity) {
-    char name[ZONE_TEXT_SIZE];
-    struct zone_identity parent;
-    if (strcmp(event, "energy-psys") == 0) {
-        /* rapl_package_register_powercap(), intel_rapl_common.c */
-        if (leads)
-            snprintf(name, sizeof(name), "psys");
-        else
-            snprintf(name, sizeof(name), "psys-%d", place->package_id);
-        return zone_identify(name, NULL, identity);
-    }
-    if (place->die_id != RAPL_NO_ID)
-        snprintf(name, sizeof(name), "package-%d-die-%d", place->package_id, place->die_id);
-    else
-        snprintf(name, sizeof(name), "package-%d", place->package_id);
-    int error = zone_identify(name, NULL, &parent);
-    if (error == 0 && strcmp(event, "energy-pkg") == 0) {
-        *identity = parent;
-        return 0;
-    }
-    if (error == 0)
-        error = zone_identify(name_domain(event), &parent, identity);
-    identity->die_id = place->die_id;
-    identity->core_id = place->core_id;
+    enum zone_kind kind = ZONE_OTHER;
+    if (strcmp(event, "energy-pkg") == 0)
+        kind = ZONE_PACKAGE;
+    else if (strcmp(event, "energy-psys") == 0)
+        kind = ZONE_PSYS;
+    int error = zone_identify_counter(kind, name_sub_zone(event), place->package_id, place->die_id,
+                                      leads, identity);
+    if (error == 0 && kind == ZONE_OTHER)
+        identity->core_id = place->core_id;
     return error;
 }

@@ -239,16 +239,10 @@ static int append_cpu(void *context, unsigned int number) {
 }
 
 static int load_cpus(struct loading *loading) {
-    char text[4096]; /* an attribute of sysfs is at most a page */
     snprintf(loading->path, sizeof(loading->path), PMU_FOLDER "/%s/cpumask", loading->name);
-    int file = sysfs_open(loading->root, loading->path);
-    if (file == -ENOENT)
+    int error = topology_load_list(loading->root, loading->path, append_cpu, loading->pmu);
+    if (error == -ENOENT)
         return 0;
-    int error = file < 0 ? file : sysfs_read(file, text, sizeof(text));
-    if (file >= 0)
-        close(file);
-    if (error >= 0)
-        error = topology_parse_list(text, append_cpu, loading->pmu);
     if (error != 0)
         loading->pmu->cpu_count = 0;
     return leave_out(loading, error == -EINVAL ? SYSFS_NOT_A_NUMBER : error);

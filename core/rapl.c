@@ -195,10 +195,7 @@ void rapl_zone(const struct rapl *rapl, size_t index, struct rapl_zone *describe
 }
 
 size_t rapl_readable_count(const struct rapl *rapl) {
-    size_t readable = 0;
-    for (size_t i = 0; i < rapl_zone_count(rapl); i++)
-        readable += rapl->source->zones[i]->error == 0;
-    return readable;
+    return rapl->source != NULL ? source_readable_count(rapl->source) : 0;
 }
 
 const char *rapl_source_name(const struct rapl *rapl) {

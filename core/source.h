@@ -53,6 +53,14 @@ struct source {
     uint64_t longest_ns;
 };
 
+/* How many zones read when they were last tried. */
+static inline size_t source_readable_count(const struct source *source) {
+    size_t readable = 0;
+    for (size_t i = 0; i < source->zone_count; i++)
+        readable += source->zones[i]->error == 0;
+    return readable;
+}
+
 struct source_operations {
     const char *name;
     const char *module; /* of the kernel, that brings its counters */

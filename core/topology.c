@@ -163,17 +163,21 @@ static int load_cpu(void *context, unsigned int number) {
     return 0;
 }
 
-int topology_load(int root, struct topology *topology) {
-    struct loading loading = {.root = root, .topology = topology};
-    char text[4096];
-    *topology = (struct topology){.cpus = NULL};
-    int file = topology_open_online(root);
+int topology_load_list(int root, const char *path, int (*take)(void *context, unsigned int number),
+                       void *context) {
+    char text[4096]; /* an attribute of sysfs is at most a page */
+    int file = sysfs_open(root, path);
     if (file < 0)
         return file;
     int error = sysfs_read(file, text, sizeof(text));
     close(file);
-    if (error >= 0)
-        error = topology_parse_list(text, load_cpu, &loading);
+    return error < 0 ? error : topology_parse_list(text, take, context);
+}
+
+int topology_load(int root, struct topology *topology) {
+    struct loading loading = {.root = root, .topology = topology};
+    *topology = (struct topology){.cpus = NULL};
+    int error = topology_load_list(root, TOPOLOGY_ONLINE, load_cpu, &loading);
     if (error != 0)
         topology_free(topology);
     return error;
@@ -203,7 +207,7 @@ const char *topology_vendor_name(enum cpu_vendor vendor) {
 }
 
 int topology_open_online(int root) {
-    return sysfs_open(root, CPU_FOLDER "/online");
+    return sysfs_open(root, TOPOLOGY_ONLINE);
 }
 
 uint64_t topology_online_mark(int online_file) {

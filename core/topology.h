@@ -15,6 +15,8 @@ enum cpu_vendor {
     CPU_VENDOR_OTHER,
 };
 
+#define TOPOLOGY_ONLINE "sys/devices/system/cpu/online"
+
 /* What kind of processor the machine has. */
 struct cpu_model {
     enum cpu_vendor vendor;
@@ -61,6 +63,10 @@ const struct cpu *topology_find(const struct topology *topology, unsigned int nu
  */
 int topology_parse_list(const char *text, int (*take)(void *context, unsigned int number),
                         void *context);
+
+/* The same of the list in a file below the root; or a negative errno of the file. */
+int topology_load_list(int root, const char *path, int (*take)(void *context, unsigned int number),
+                       void *context);
 
 /* A number that changes when the list does; 0 where it cannot be read. */
 uint64_t topology_online_mark(int online_file);

@@ -117,6 +117,25 @@ int zone_identify(const char *name, const struct zone_identity *parent,
     return 0;
 }
 
+int zone_identify_counter(enum zone_kind kind, const char *sub_zone, int package_id, int die_id,
+                          bool leads, struct zone_identity *identity) {
+    char name[ZONE_TEXT_SIZE];
+    struct zone_identity package = {.kind = ZONE_PACKAGE};
+    if (kind == ZONE_PSYS) {
+        snprintf(name, sizeof(name), "psys-%d", package_id);
+        return zone_identify(leads ? "psys" : name, NULL, identity);
+    }
+    if (die_id != RAPL_NO_ID)
+        snprintf(name, sizeof(name), "package-%d-die-%d", package_id, die_id);
+    else
+        snprintf(name, sizeof(name), "package-%d", package_id);
+    (void)zone_identify(name, NULL, &package);
+    if (kind != ZONE_PACKAGE)
+        return zone_identify(sub_zone, &package, identity);
+    *identity = package;
+    return 0;
+}
+
 bool zone_equal(const struct zone_identity *a, const struct zone_identity *b) {
     return a->kind == b->kind && a->package_id == b->package_id && a->die_id == b->die_id &&
            a->core_id == b->core_id && strcmp(a->domain, b->domain) == 0;

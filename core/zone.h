@@ -39,6 +39,14 @@ struct zone_identity {
 int zone_identify(const char *name, const struct zone_identity *parent,
                   struct zone_identity *identity);
 
+/*
+ * The identity that the powercap driver's names (intel_rapl_common.c) would give to a counter found
+ * otherwise: a package, psys, or else the sub-zone of that name. leads: of several psys, it is that
+ * of the first package and die, which has no number. -EINVAL: the sub-zone's name is none.
+ */
+int zone_identify_counter(enum zone_kind kind, const char *sub_zone, int package_id, int die_id,
+                          bool leads, struct zone_identity *identity);
+
 bool zone_equal(const struct zone_identity *a, const struct zone_identity *b);
 
 /* Whether its energy is part of the machine's total: package and dram (psys holds both already). */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "perf_limit.h"
 #include "perf_place.h"
 #include "perf_pmu.h"
 #include "perf_reader.h"
@@ -330,6 +331,7 @@ static int open_readers(struct perf *perf, const struct perf_finding *finding,
                                     &perf->epoch, problems);
     }
     close_incomplete(perf);
+    perf->source.file_count = 0;
     if (changed)
         read_first(perf);
     for (size_t i = 0; i < perf->source.zone_count; i++) {
@@ -337,6 +339,7 @@ static int open_readers(struct perf *perf, const struct perf_finding *finding,
         const bool lost = source_lost_zone(zone->zone.error);
         changed |= lost != zone->was_lost ? 1 : 0;
         zone->was_lost = lost;
+        perf->source.file_count += zone->group != NULL ? 1 : 0;
     }
     return changed;
 }
@@ -351,12 +354,14 @@ static int discover_anew(struct perf *perf, struct problems *problems) {
         learn_names(perf, &finding);
         for (int i = 0; i < PMU_COUNT && result == 0; i++)
             result = find_readers(perf, i, &finding);
-        if (result == 0)
-            result = replace_readers(perf, &finding);
+        const int chosen = result == 0
+                               ? perf_limit_apply(finding.readers, finding.reader_count,
+                                                  &perf->options, &perf->source.limit, problems)
+                               : result;
+        result = chosen >= 0 ? replace_readers(perf, &finding) : chosen;
         if (result < 0)
             free_new_readers(perf, &finding);
-        else
-            result |= open_readers(perf, &finding, problems);
+        result |= chosen | open_readers(perf, &finding, problems);
     }
     if (!keeps)
         problems_end(problems, PROBLEM_CLASS, PROBLEM_NAME);
@@ -428,6 +433,7 @@ struct source *perf_open(const struct source_options *options) {
     if (perf == NULL)
         return NULL;
     perf->source.operations = &operations;
+    perf->source.limit.files = SIZE_MAX;
     perf->source.longest_ns = find_longest_ns(options->max_power_uw);
     perf->options = *options;
     return &perf->source;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "problem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,6 +107,15 @@ void problems_raise(struct problems *problems, enum problem_cause cause, int err
         problem->count = 0;
     problem->seen = true;
     problem->count++;
+}
+
+void problems_raise_left_out(struct problems *problems, int error, size_t left_out,
+                             const char *first, size_t most) {
+    char subject[256];
+    snprintf(subject, sizeof(subject), "%zu counters are left out, such as %s: at most %zu %s",
+             left_out, first, most,
+             error == ZONE_WITHOUT_FILE ? "open files are for counters here" : "are read");
+    problems_raise(problems, PROBLEM_LEFT_OUT, error, subject);
 }
 
 /* Errors of one counter that the processor lacks, or that the interval is too long for. */

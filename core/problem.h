@@ -17,6 +17,13 @@
 #define ZONE_WITHOUT_RANGE (-ERANGE)
 /* Error of a counter that has never moved. */
 #define ZONE_COUNTS_NOTHING (-EUNATCH)
+/* Errors of a counter that is left out: it would take more descriptors than the host lets be open,
+ * or there are more than LIMIT_ZONES. */
+#define ZONE_WITHOUT_FILE (-EDQUOT)
+#define ZONE_BEYOND_LIMIT (-EXFULL)
+static inline bool zone_is_left_out(int error) {
+    return error == ZONE_WITHOUT_FILE || error == ZONE_BEYOND_LIMIT;
+}
 /* Errors of a processor: nothing is known of its maker, or it has no register that counts. */
 #define MODEL_WITHOUT_VENDOR (-ENOTSUP)
 #define MODEL_WITHOUT_REGISTERS (-ENODEV)
@@ -34,6 +41,7 @@ enum problem_cause {
     PROBLEM_MODEL,     /* the processor's registers are not known, or it has none */
     PROBLEM_MSR,       /* the device of a CPU's registers cannot be opened */
     PROBLEM_REGISTER,  /* a register cannot be read, or stands at 0 */
+    PROBLEM_LEFT_OUT,  /* there are too many counters */
     PROBLEM_NAME,      /* a zone's name cannot be read */
     PROBLEM_RANGE,     /* a zone's range cannot be read */
     PROBLEM_LIMIT,     /* a constraint holds no number */
@@ -89,6 +97,11 @@ void problems_end(struct problems *problems, enum problem_cause first, enum prob
 /* Raises a state, or notes an event. Without memory it is lost: no worse than not knowing. */
 void problems_raise(struct problems *problems, enum problem_cause cause, int error,
                     const char *subject);
+
+/* Raises PROBLEM_LEFT_OUT: of the counters, so many are left out, and first is one of them; at most
+ * that many are read (ZONE_BEYOND_LIMIT), or descriptors opened for them (ZONE_WITHOUT_FILE). */
+void problems_raise_left_out(struct problems *problems, int error, size_t left_out,
+                             const char *first, size_t most);
 
 /* What stands before a path of the root's: "" for the machine's own. */
 const char *problems_root(const struct problems *problems);

@@ -24,6 +24,10 @@ const char *problem_word_error(int error) {
         return "is not the range of a counter";
     case ZONE_WITHOUT_PARENT:
         return "its parent zone cannot be identified";
+    case ZONE_WITHOUT_FILE:
+        return "left out, for it would take more open files than counters may here";
+    case ZONE_BEYOND_LIMIT:
+        return "left out, for there are more zones than are read";
     case ZONE_COUNTS_NOTHING:
         return "has counted nothing so far";
     case PERF_COUNT_UNDECIDED:
@@ -127,6 +131,7 @@ void problem_word_reason(struct problems *problems, const struct problem *proble
                  "own from now on",
                  what);
         break;
+    case PROBLEM_LEFT_OUT:
     case PROBLEM_SOURCE:
         snprintf(text, size, "%s", what);
         break;

@@ -89,8 +89,8 @@ struct cpu_model topology_read_model(int root) {
 
 /* --- CPUs ------------------------------------------------------------------------------------ */
 
-/* More than any kernel has (NR_CPUS of x86 is at most 8192), so that no list makes us run on. */
-#define CPU_LIMIT 65536
+/* NR_CPUS of x86 is at most that (arch/x86/Kconfig): no list makes us run on. */
+#define CPU_LIMIT 8192
 
 static const char *read_number(const char *text, unsigned int *number) {
     if (*text < '0' || *text > '9')
@@ -155,9 +155,12 @@ static int load_cpu(void *context, unsigned int number) {
     struct cpu *cpus = realloc(topology->cpus, (topology->count + 1) * sizeof(*cpus));
     if (cpus == NULL)
         return -ENOMEM;
-    for (size_t i = 0; i < topology->count; i++)
-        topology->has_dies = topology->has_dies ||
-                             (cpus[i].package_id == cpu.package_id && cpus[i].die_id != cpu.die_id);
+    for (size_t i = 0; i < topology->count && !topology->has_dies; i++) {
+        if (cpus[i].package_id == cpu.package_id) {
+            topology->has_dies = cpus[i].die_id != cpu.die_id;
+            break; /* all others of it have that one's */
+        }
+    }
     topology->cpus = cpus;
     cpus[topology->count++] = cpu;
     return 0;

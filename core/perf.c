@@ -361,7 +361,8 @@ static int discover_anew(struct perf *perf, struct problems *problems) {
         result = chosen >= 0 ? replace_readers(perf, &finding) : chosen;
         if (result < 0)
             free_new_readers(perf, &finding);
-        result |= chosen | open_readers(perf, &finding, problems);
+        else
+            result |= chosen | open_readers(perf, &finding, problems);
     }
     if (!keeps)
         problems_end(problems, PROBLEM_CLASS, PROBLEM_NAME);

@@ -14,6 +14,9 @@
 
 #define EVENT_PREFIX "energy-"
 
+/* Kernels have five (arch/x86/events/rapl.c). */
+#define EVENTS_MAX 64
+
 /* --- parsers --------------------------------------------------------------------------------- */
 
 static const char *skip_digits(const char *text) {
@@ -302,8 +305,10 @@ static int compare_events(const void *a, const void *b) {
 
 /* energy-pkg is an event, and energy-pkg.scale says something of it. */
 static bool is_event(const char *name) {
+    static const char printable[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
     return strncmp(name, EVENT_PREFIX, strlen(EVENT_PREFIX)) == 0 &&
-           name[strlen(EVENT_PREFIX)] != '\0' && strchr(name, '.') == NULL;
+           name[strlen(EVENT_PREFIX)] != '\0' && name[strspn(name, printable)] == '\0';
 }
 
 static int load_events(struct loading *loading) {
@@ -327,6 +332,11 @@ static int load_events(struct loading *loading) {
             continue;
         if (loading->pmu->event_names++ == 0 && format_error != 0)
             error = leave_out(loading, format_error);
+        if (loading->pmu->event_names > EVENTS_MAX) {
+            snprintf(loading->path, sizeof(loading->path), PMU_FOLDER "/%s/events", loading->name);
+            error = leave_out(loading, PMU_TOO_MANY_EVENTS);
+            break;
+        }
         if (error == 0 && format_error == 0)
             error = load_event(loading, entry->d_name, field);
     }

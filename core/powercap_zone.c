@@ -18,7 +18,7 @@
 #define CONSTRAINT_MAX 10
 
 static void format_path(const struct zone *zone, const char *attribute, char *path, size_t size) {
-    snprintf(path, size, CLASS "/%s/%s", zone->id, attribute);
+    snprintf(path, size, CLASS "/%s%s%s", zone->id, attribute[0] != '\0' ? "/" : "", attribute);
 }
 
 int powercap_zone_read(struct powercap_zone *zone, uint64_t *energy_uj) {
@@ -33,31 +33,52 @@ void powercap_zone_close(struct powercap_zone *zone) {
     zone->file = -1;
 }
 
+static void raise_file(struct problems *problems, enum problem_cause cause, int error,
+                       const struct zone *zone, const char *attribute) {
+    char path[512];
+    format_path(zone, attribute, path, sizeof(path));
+    problems_raise(problems, cause, error, path);
+}
+
+static int open_folder(const struct source_options *options, const struct zone *zone) {
+    char path[512];
+    snprintf(path, sizeof(path), CLASS "/%s", zone->id);
+    return sysfs_open_folder(options->root, path);
+}
+
 /* The largest power that the zone's limits speak of; 0 where they tell nothing. */
-static uint64_t read_largest_limit_uw(const struct source_options *options, const struct zone *zone,
+static uint64_t read_largest_limit_uw(int folder, const struct zone *zone,
                                       struct problems *problems) {
     static const char *const attributes[] = {"constraint_%d_max_power_uw",
                                              "constraint_%d_power_limit_uw"};
     uint64_t largest_uw = 0;
     for (int i = 0; i < 2 * CONSTRAINT_MAX; i++) {
         char attribute[64];
-        char path[512];
         uint64_t limit_uw = 0;
         snprintf(attribute, sizeof(attribute), attributes[i % 2], i / 2);
-        format_path(zone, attribute, path, sizeof(path));
-        int error = sysfs_load_number(options->root, path, &limit_uw);
+        int error = sysfs_load_number(folder, attribute, &limit_uw);
         /* Files that are not there, and ENODATA, are how the kernel says that there is no such
          * limit; ENODEV, that the zone is going. */
         if (error != 0 && !source_lost_zone(error) && error != -ENODATA)
-            problems_raise(problems, PROBLEM_LIMIT, error, path);
+            raise_file(problems, PROBLEM_LIMIT, error, zone, attribute);
         if (error == 0 && limit_uw < CEILING_LIMIT_BELOW_UW && limit_uw > largest_uw)
             largest_uw = limit_uw;
     }
     return largest_uw;
 }
 
+/* That of a package which was not opened itself. */
+static uint64_t decide_parents_uw(const struct source_options *options, const struct zone *parent,
+                                  struct problems *problems) {
+    const int folder = open_folder(options, parent);
+    const uint64_t largest_uw = folder >= 0 ? read_largest_limit_uw(folder, parent, problems) : 0;
+    if (folder >= 0)
+        close(folder);
+    return ceiling_decide_uw(parent->identity.kind, 0, largest_uw);
+}
+
 /* Core and uncore have that of their package. */
-static uint64_t decide_ceiling_uw(const struct source_options *options,
+static uint64_t decide_ceiling_uw(const struct source_options *options, int folder,
                                   const struct powercap_zone *zone, struct problems *problems) {
     const enum zone_kind kind = zone->zone.identity.kind;
     const uint64_t max_power_uw = options->max_power_uw;
@@ -65,12 +86,10 @@ static uint64_t decide_ceiling_uw(const struct source_options *options,
         return ceiling_decide_uw(kind, max_power_uw, 0);
     if ((kind == ZONE_CORE || kind == ZONE_UNCORE) && zone->parent != NULL) {
         const struct zone *parent = &zone->parent->zone;
-        if (!zone_is_left_out(parent->error))
-            return parent->traits.ceiling_uw;
-        return ceiling_decide_uw(parent->identity.kind, 0,
-                                 read_largest_limit_uw(options, parent, problems));
+        return parent->traits.ceiling_uw != 0 ? parent->traits.ceiling_uw
+                                              : decide_parents_uw(options, parent, problems);
     }
-    return ceiling_decide_uw(kind, 0, read_largest_limit_uw(options, &zone->zone, problems));
+    return ceiling_decide_uw(kind, 0, read_largest_limit_uw(folder, &zone->zone, problems));
 }
 
 /* Whether the class still has the entry, wherever it leads. */
@@ -88,17 +107,15 @@ static bool is_listed(const struct source_options *options, const char *id) {
  * no fault. */
 static void raise_name(const struct source_options *options, const struct zone *zone,
                        const char *path, struct problems *problems) {
-    char folder[512];
     if (source_lost_zone(zone->error) && !is_listed(options, zone->id))
         return;
-    snprintf(folder, sizeof(folder), CLASS "/%s", zone->id);
-    int fd = zone->error == -ENOENT ? sysfs_open_folder(options->root, folder) : 0;
-    if (fd == -ENOENT)
-        problems_raise(problems, PROBLEM_MASKED, 0, folder);
+    const int folder = zone->error == -ENOENT ? open_folder(options, zone) : -EBADF;
+    if (folder == -ENOENT)
+        raise_file(problems, PROBLEM_MASKED, 0, zone, "");
     else
         problems_raise(problems, PROBLEM_NAME, zone->error, path);
-    if (zone->error == -ENOENT && fd >= 0)
-        close(fd);
+    if (folder >= 0)
+        close(folder);
 }
 
 bool powercap_zone_identify(struct powercap_zone *zone, const struct source_options *options,
@@ -131,28 +148,66 @@ bool powercap_zone_identify(struct powercap_zone *zone, const struct source_opti
     return true;
 }
 
-bool powercap_zone_open(struct powercap_zone *zone, const struct source_options *options,
-                        struct problems *problems) {
-    char path[512];
-    uint64_t energy_uj;
-    struct zone *base = &zone->zone;
+/* Whether the name in the folder is the zone's. */
+static bool is_named(int folder, const struct powercap_zone *zone, int *error) {
+    const struct zone_identity *parent = zone->parent != NULL ? &zone->parent->zone.identity : NULL;
+    struct zone_identity identity;
+    char name[SYSFS_TEXT_SIZE];
+    *error = sysfs_load_line(folder, "name", name, sizeof(name));
+    return *error == 0 && zone_identify(name, parent, &identity) == 0 &&
+           zone_equal(&identity, &zone->zone.identity);
+}
 
-    format_path(base, "max_energy_range_uj", path, sizeof(path));
+/* Whether the folder is still that of the zone, and the one that it lies in that of its parent:
+ * ids are given anew as packages go and come. Trees that show zones side by side do not tell. */
+static bool is_still_it(const struct source_options *options, int folder,
+                        const struct powercap_zone *zone) {
+    int error;
+    if (!is_named(folder, zone, &error))
+        return false;
+    if (zone->parent == NULL)
+        return true;
+    const int outer = sysfs_open_outer(options->root, folder);
+    if (outer < 0)
+        return false;
+    const bool same = is_named(outer, zone->parent, &error) || error == -ENOENT;
+    close(outer);
+    return same;
+}
+
+/* All of it by the folder: what the class calls so can be another zone's the next moment. */
+static int open_counter(struct powercap_zone *zone, const struct source_options *options,
+                        int folder, struct problems *problems) {
+    static const char range_file[] = "max_energy_range_uj";
+    struct zone *base = &zone->zone;
+    uint64_t energy_uj;
+    if (!is_still_it(options, folder, zone))
+        return -ENODEV;
     base->range_uj = 0;
-    int range_error = sysfs_load_number(options->root, path, &base->range_uj);
+    const int range_error = sysfs_load_number(folder, range_file, &base->range_uj);
     base->traits =
         (struct counter_traits){.modulus = counter_modulus(base->range_uj),
                                 .unit = counter_unit(base->range_uj),
                                 .scale = {.numerator_uj = 1, .denominator = 1},
-                                .ceiling_uw = decide_ceiling_uw(options, zone, problems)};
-    zone->file = sysfs_open_privileged(options->root, base->path, &options->privilege);
+                                .ceiling_uw = decide_ceiling_uw(options, folder, zone, problems)};
+    zone->file = sysfs_open_privileged(folder, "energy_uj", &options->privilege);
     if (zone->file < 0)
-        base->error = zone->file;
-    else if (source_lost_zone(powercap_zone_read(zone, &energy_uj)))
+        return zone->file;
+    const int error = powercap_zone_read(zone, &energy_uj);
+    if (source_lost_zone(error))
         powercap_zone_close(zone); /* so that the next discovery loads it anew */
     if (base->traits.modulus == 0 && zone->file >= 0)
-        problems_raise(problems, PROBLEM_RANGE, range_error != 0 ? range_error : ZONE_WITHOUT_RANGE,
-                       path);
+        raise_file(problems, PROBLEM_RANGE, range_error != 0 ? range_error : ZONE_WITHOUT_RANGE,
+                   base, range_file);
+    return error;
+}
+
+bool powercap_zone_open(struct powercap_zone *zone, const struct source_options *options,
+                        struct problems *problems) {
+    const int folder = open_folder(options, &zone->zone);
+    zone->zone.error = folder >= 0 ? open_counter(zone, options, folder, problems) : folder;
+    if (folder >= 0)
+        close(folder);
     return zone->file >= 0;
 }
 

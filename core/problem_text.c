@@ -38,6 +38,8 @@ const char *problem_word_error(int error) {
         return "is not an event of this format";
     case PMU_NOT_A_SCALE:
         return "is not a scale";
+    case PMU_TOO_MANY_EVENTS:
+        return "holds more events than any such PMU";
     case PMU_NOT_JOULES:
         return "is not Joules";
     default:

@@ -100,9 +100,9 @@ bool rapl_needs_sampler(const struct rapl *rapl, uint64_t interval_ns) {
     return due_ns != 0 && due_ns - rapl->sampled_ns < interval_ns;
 }
 
-/* Beside those of the counters: the root and the list of online CPUs; and in a look, a folder and a
- * file in it, or one counter more before another one is closed. */
-#define OWN_FILES 4
+/* Beside those of the counters: the root and the list of online CPUs; and in a look, a folder, the
+ * one that it lies in, and a file. */
+#define OWN_FILES 5
 
 static size_t find_counter_files(size_t file_limit) {
     if (file_limit == 0)

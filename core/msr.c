@@ -207,6 +207,8 @@ static int probe_readers(struct msr *msr, struct problems *problems) {
  * that of the package, and without one of them it would be wrong. Once it is told, a core that goes
  * offline or comes online is no lack. */
 static bool has_all_cores(const struct msr *msr, size_t first) {
+    if (msr->layout.topology.error != 0)
+        return false;
     bool shown = false;
     bool lacks = false;
     bool lacks_for_good = false;
@@ -311,6 +313,11 @@ static int look(struct msr *msr, struct problems *problems) {
     /* That the list cannot be read now (too many open files) takes no zone away. */
     if (refreshed < 0)
         problems_raise(problems, PROBLEM_MSR, refreshed, TOPOLOGY_ONLINE);
+    if (msr->layout.topology.error != 0) {
+        char path[TOPOLOGY_PATH_SIZE];
+        topology_unplaced_path(&msr->layout.topology, path);
+        problems_raise(problems, PROBLEM_PMU_FILE, msr->layout.topology.error, path);
+    }
     for (size_t i = 0; i < msr->layout.reader_count; i++)
         msr_reader_check(msr->layout.readers[i], msr->counters, refreshed != 0);
     msr_layout_judge(&msr->layout);

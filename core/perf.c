@@ -187,8 +187,13 @@ static int look(const struct perf *perf, struct perf_finding *finding, struct pr
     if (events == 0)
         return 0;
     int error = topology_load(root, &finding->topology);
+    char path[TOPOLOGY_PATH_SIZE];
     if (error != 0 && error != -ENOMEM)
         problems_raise(problems, PROBLEM_PMU_FILE, error, TOPOLOGY_ONLINE);
+    if (error == 0 && finding->topology.error != 0) {
+        topology_unplaced_path(&finding->topology, path);
+        problems_raise(problems, PROBLEM_PMU_FILE, finding->topology.error, path);
+    }
     return error;
 }
 
@@ -214,7 +219,8 @@ static int find_readers(const struct perf *perf, int pmu_index, struct perf_find
                                      .cores = pmu_index == PMU_POWER_CORE};
     struct perf_place *places = NULL;
     size_t count = 0;
-    if (pmu->event_count == 0)
+    /* The sum of cores would lack one. */
+    if (pmu->event_count == 0 || (scope.cores && finding->topology.error != 0))
         return 0;
     int error = perf_place_list(&finding->topology, pmu, scope, &places, &count);
     if (error != 0)

@@ -111,6 +111,9 @@ const char *problems_first_reason(struct problems *problems);
 
 bool problems_next(struct problems *problems, struct rapl_problem *problem);
 
+/* Files or zones of one cause that are told one by one; the rest is added to the last of them. */
+#define PROBLEM_SUBJECTS_MAX 16
+
 /* One per file or zone, rather than one for all that it strikes. */
 bool problem_is_told_by_subject(enum problem_cause cause);
 

@@ -65,8 +65,9 @@ struct problem {
     int error;     /* negative errno, or 0 */
     char *subject; /* the file or zone it struck first */
     unsigned int count;
-    uint64_t since_ns; /* CLOCK_REALTIME */
-    uint64_t began_ns; /* the same by CLOCK_BOOTTIME, as the next */
+    unsigned int others; /* of its cause, that are told with it */
+    uint64_t since_ns;   /* CLOCK_REALTIME */
+    uint64_t began_ns;   /* the same by CLOCK_BOOTTIME, as the next */
     uint64_t told_ns;
     bool seen;      /* in the pass under way */
     bool present;   /* a state that lasts, or an event that is to be told */

@@ -54,8 +54,10 @@ void problem_word_reason(struct problems *problems, const struct problem *proble
     char others[32] = "";
     char *text = problems->reason;
     const size_t size = sizeof(problems->reason);
-    if (problem->count > 1 && !problem_is_told_by_subject(problem->cause))
-        snprintf(others, sizeof(others), " (and %u more)", problem->count - 1);
+    const unsigned int more =
+        problem_is_told_by_subject(problem->cause) ? problem->others : problem->count - 1;
+    if (more > 0)
+        snprintf(others, sizeof(others), " (and %u more)", more);
     switch (problem->cause) {
     case PROBLEM_ROOT:
         snprintf(text, size, "%s: %s", what, error);
@@ -119,19 +121,20 @@ void problem_word_reason(struct problems *problems, const struct problem *proble
         snprintf(text, size, "%s/%s%s: %s", root, what, others, error);
         break;
     case PROBLEM_GONE:
-        snprintf(text, size, "%s has gone", what);
+        snprintf(text, size, "%s%s has gone", what, others);
         break;
     case PROBLEM_GONE_FROM_TOTAL:
-        snprintf(text, size, "%s has gone; total goes on without its power", what);
+        snprintf(text, size, "%s%s has gone; total goes on without its power", what, others);
         break;
     case PROBLEM_DUPLICATE:
-        snprintf(text, size, "%s is there more than once; the lowest zone is reported", what);
+        snprintf(text, size, "%s%s is there more than once; the lowest zone is reported", what,
+                 others);
         break;
     case PROBLEM_PARTED:
         snprintf(text, size,
-                 "the zones of %s showed the same counter and now differ; each is a series of its "
-                 "own from now on",
-                 what);
+                 "the zones of %s%s showed the same counter and now differ; each is a series of "
+                 "its own from now on",
+                 what, others);
         break;
     case PROBLEM_LEFT_OUT:
     case PROBLEM_SOURCE:

@@ -3,8 +3,8 @@
 
 #include <sys/resource.h>
 
-/* stdin, stdout, stderr, signals, the timer, and what a parent has left open. */
-#define OWN_FILES 16
+/* stdin, stdout, stderr, signals, the timer, and some more. */
+#define OWN_FILES 8
 
 size_t file_limit_raise(void) {
     struct rlimit limit;

@@ -17,6 +17,8 @@
 /* powercap_sys.c: MAX_CONSTRAINTS_PER_ZONE */
 #define CONSTRAINT_MAX 10
 
+static const struct tick_scale microjoules = {.numerator_uj = 1, .denominator = 1};
+
 static void format_path(const struct zone *zone, const char *attribute, char *path, size_t size) {
     snprintf(path, size, CLASS "/%s%s%s", zone->id, attribute[0] != '\0' ? "/" : "", attribute);
 }
@@ -148,31 +150,32 @@ bool powercap_zone_identify(struct powercap_zone *zone, const struct source_opti
     return true;
 }
 
-/* Whether the name in the folder is the zone's. */
-static bool is_named(int folder, const struct powercap_zone *zone, int *error) {
+/* Whether the name in the folder is the zone's: 0, -ENODEV, or the error of its file. */
+static int check_name(int folder, const struct powercap_zone *zone) {
     const struct zone_identity *parent = zone->parent != NULL ? &zone->parent->zone.identity : NULL;
     struct zone_identity identity;
     char name[SYSFS_TEXT_SIZE];
-    *error = sysfs_load_line(folder, "name", name, sizeof(name));
-    return *error == 0 && zone_identify(name, parent, &identity) == 0 &&
-           zone_equal(&identity, &zone->zone.identity);
+    const int error = sysfs_load_line(folder, "name", name, sizeof(name));
+    if (error != 0)
+        return error;
+    const bool same =
+        zone_identify(name, parent, &identity) == 0 && zone_equal(&identity, &zone->zone.identity);
+    return same ? 0 : -ENODEV;
 }
 
 /* Whether the folder is still that of the zone, and the one that it lies in that of its parent:
  * ids are given anew as packages go and come. Trees that show zones side by side do not tell. */
-static bool is_still_it(const struct source_options *options, int folder,
+static int check_folder(const struct source_options *options, int folder,
                         const struct powercap_zone *zone) {
-    int error;
-    if (!is_named(folder, zone, &error))
-        return false;
-    if (zone->parent == NULL)
-        return true;
+    int error = check_name(folder, zone);
+    if (error != 0 || zone->parent == NULL)
+        return error;
     const int outer = sysfs_open_outer(options->root, folder);
     if (outer < 0)
-        return false;
-    const bool same = is_named(outer, zone->parent, &error) || error == -ENOENT;
+        return outer;
+    error = check_name(outer, zone->parent);
     close(outer);
-    return same;
+    return error == -ENOENT ? 0 : error;
 }
 
 /* All of it by the folder: what the class calls so can be another zone's the next moment. */
@@ -181,19 +184,20 @@ static int open_counter(struct powercap_zone *zone, const struct source_options 
     static const char range_file[] = "max_energy_range_uj";
     struct zone *base = &zone->zone;
     uint64_t energy_uj;
-    if (!is_still_it(options, folder, zone))
-        return -ENODEV;
+    int error = check_folder(options, folder, zone);
+    if (error != 0)
+        return error;
     base->range_uj = 0;
     const int range_error = sysfs_load_number(folder, range_file, &base->range_uj);
     base->traits =
         (struct counter_traits){.modulus = counter_modulus(base->range_uj),
                                 .unit = counter_unit(base->range_uj),
-                                .scale = {.numerator_uj = 1, .denominator = 1},
+                                .scale = microjoules,
                                 .ceiling_uw = decide_ceiling_uw(options, folder, zone, problems)};
     zone->file = sysfs_open_privileged(folder, "energy_uj", &options->privilege);
     if (zone->file < 0)
         return zone->file;
-    const int error = powercap_zone_read(zone, &energy_uj);
+    error = powercap_zone_read(zone, &energy_uj);
     if (source_lost_zone(error))
         powercap_zone_close(zone); /* so that the next discovery loads it anew */
     if (base->traits.modulus == 0 && zone->file >= 0)
@@ -228,6 +232,7 @@ struct powercap_zone *powercap_zone_new(const char *id) {
     zone->zone.id = strdup(id);
     zone->zone.wanted = true;
     zone->zone.error = -ENODEV;
+    zone->zone.traits.scale = microjoules;
     if (zone->zone.id == NULL || asprintf(&zone->zone.path, CLASS "/%s/energy_uj", id) < 0) {
         zone->zone.path = NULL;
         powercap_zone_free(zone);

@@ -359,6 +359,8 @@ static void powercap_sample(struct source *source) {
         zone->served = zone->served || reading->error == 0;
         uint64_t after_ns = clock_monotonic_ns();
         reading->time_ns = before_ns + (after_ns - before_ns) / 2;
+        if (reading->error == 0 && after_ns - before_ns > SOURCE_READ_LONGEST_NS)
+            reading->error = zone->zone.error = SOURCE_READ_TOO_LONG;
         before_ns = after_ns;
         if (source_lost_zone(reading->error))
             powercap_zone_close(zone);

@@ -7,6 +7,7 @@
 
 #include "perf_count.h"
 #include "problem.h"
+#include "source.h"
 #include "sysfs.h"
 
 /* Of the process, or of the machine. */
@@ -78,6 +79,9 @@ static void word_energy_remedy(struct problems *problems, const struct problem *
         snprintf(text, size,
                  "report more often, or set MaxPower (collectd) or --max-power (rapl-execd) to "
                  "what the machine can draw");
+        break;
+    case SOURCE_READ_TOO_LONG:
+        snprintf(text, size, "the machine, or what shows the file, stood still: uptime");
         break;
     case -EINVAL:
     case -EIO:

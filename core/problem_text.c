@@ -6,6 +6,7 @@
 #include "perf_count.h"
 #include "perf_pmu.h"
 #include "problem.h"
+#include "source.h"
 #include "sysfs.h"
 
 const char *problem_word_error(int error) {
@@ -24,6 +25,8 @@ const char *problem_word_error(int error) {
         return "is not the range of a counter";
     case ZONE_WITHOUT_PARENT:
         return "its parent zone cannot be identified";
+    case SOURCE_READ_TOO_LONG:
+        return "took more than a second to read";
     case ZONE_WITHOUT_FILE:
         return "left out, for it would take more open files than counters may here";
     case ZONE_BEYOND_LIMIT:

@@ -50,6 +50,10 @@ static inline bool source_lost_zone(int error) {
     return error == -ENODEV || error == -ENOENT || error == -ENXIO;
 }
 
+/* A read that takes longer says nothing of when the counter stood so: the next one does. */
+#define SOURCE_READ_LONGEST_NS UINT64_C(1000000000)
+#define SOURCE_READ_TOO_LONG (-ETIMEDOUT)
+
 struct source {
     const struct source_operations *operations;
     struct zone **zones; /* in the order of their ids */

@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 import tap
 from execd import run
-from hostile import BAD, MOST_SECONDS, SOUND_SERIES, HostileCase, class_path, write
+from hostile import BAD, MOST_SECONDS, HostileCase, class_path, write
 from tree import RANGE_UJ, Tree
 
 CPUS = "sys/devices/system/cpu"
@@ -117,17 +117,20 @@ class Many(HostileCase):
 
     def test_all_go_at_once(self):
         with Tree() as tree:
+            online = write(tree.root, CPUS + "/online", "0\n")
             add_flat_zones(tree.root, 2000, lambda number: (
                 "intel-rapl:%x" % number, "package-%d" % number))
             execd = self.start(tree.root)
             self.assertEqual(len(execd.ask(MOST_SECONDS)), 2001)
             shutil.rmtree(class_path(tree.root))
+            write(tree.root, online, "0-1\n")
             for _ in range(3):
                 execd.prompt()
-            # The files are open, and of a plain file system go on: they are not looked for.
-            self.assertIsNotNone(execd.read_report(MOST_SECONDS))
+            self.assertIsNone(execd.read_report(0.5))
             self.assertEqual(execd.stop(), 0)
-            self.check_messages(execd, 20)
+            # The class; fifteen of them, and one with the rest.
+            messages = self.check_messages(execd, 17)
+            self.assertRegex("\n".join(messages), r"\(and 1984 more\) has gone")
 
 
 class Cpus(HostileCase):
@@ -306,8 +309,7 @@ class Events(HostileCase):
         tree.add(BAD, "package-2", 5)
         write(tree.root, PMUS + "/power/type", "9" * 10000000)
         self.check_sound(tree, extra={"domain=package,package_id=2"})
-        self.assertEqual(len(SOUND_SERIES), 4)
-
+        
 
 if __name__ == "__main__":
     tap.main()

@@ -5,9 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Two reads of one counter can lie on both sides of an update, and the updates, about a
- * millisecond apart, jitter. */
-#define UPDATE_NS UINT64_C(2000000)
+#include "binding_mirror.h"
 
 /* --- identities ------------------------------------------------------------------------------ */
 
@@ -15,24 +13,19 @@ static bool is_amd(const struct binding *binding) {
     return binding->vendor == CPU_VENDOR_AMD || binding->vendor == CPU_VENDOR_HYGON;
 }
 
-static struct zone_identity drop_die(const struct zone_identity *identity) {
-    struct zone_identity whole = *identity;
-    whole.die_id = RAPL_NO_ID;
-    return whole;
-}
-
 /* AMD: the counter is the package's, so package-N-die-K (Linux 6.9 to 6.11 counts a CCD as a die,
  * commit 26096aed255f) are all the same. */
-static bool counts_package(const struct binding *binding, const struct zone *zone) {
-    return is_amd(binding) && zone->identity.kind == ZONE_PACKAGE;
+static bool counts_package(const struct binding *binding, const struct zone_identity *identity) {
+    return is_amd(binding) && identity->kind == ZONE_PACKAGE;
 }
 
 /* What the zone is, the vendor known. AMD's core zone is the one core of the package's lead CPU
  * (intel_rapl_msr.c, MSR 0xC001029A). */
-static struct zone_identity interpret(const struct binding *binding, const struct zone *zone) {
-    struct zone_identity identity = zone->identity;
-    if (counts_package(binding, zone))
-        return drop_die(&identity);
+static struct zone_identity interpret(const struct binding *binding,
+                                      const struct zone_identity *kernels) {
+    struct zone_identity identity = *kernels;
+    if (counts_package(binding, kernels))
+        identity.die_id = RAPL_NO_ID;
     if (is_amd(binding) && identity.kind == ZONE_CORE && identity.core_id == RAPL_NO_ID) {
         identity.kind = ZONE_LEAD_CORE;
         snprintf(identity.domain, sizeof(identity.domain), "lead_core");
@@ -40,83 +33,10 @@ static struct zone_identity interpret(const struct binding *binding, const struc
     return identity;
 }
 
-/* The identity that stands for presumed mirrors; false where the zone cannot be one. psys is that
- * of the first die of package 0, and psys-0 that of another die of it (intel_rapl_common.c names
- * it by the package once the die's number is above 0). */
-static bool presume(const struct binding *binding, const struct zone_identity *identity,
-                    struct zone_identity *key) {
-    *key = drop_die(identity);
-    if (identity->kind == ZONE_PSYS && identity->package_id <= 0) {
-        key->package_id = RAPL_NO_ID;
-        return true;
-    }
-    return binding->vendor == CPU_VENDOR_UNKNOWN && identity->die_id != RAPL_NO_ID;
-}
-
-static struct mirror *find_mirror(const struct binding *binding, const struct zone_identity *key) {
-    for (size_t i = 0; i < binding->mirror_count; i++) {
-        if (zone_equal(&binding->mirrors[i].key, key))
-            return &binding->mirrors[i];
-    }
-    return NULL;
-}
-
-static struct series *find_series(const struct binding *binding,
-                                  const struct zone_identity *identity) {
-    for (size_t i = 0; i < binding->series_count; i++) {
-        if (zone_equal(&binding->series[i]->identity, identity))
-            return binding->series[i];
-    }
-    return NULL;
-}
-
-/* Zones that may show one counter become a mirror when there are two of them. Where one of them is
- * read under its own name already, that stays the name. */
-static int presume_mirrors(struct binding *binding, const struct source *source) {
-    for (size_t i = 0; i < source->zone_count; i++) {
-        const struct zone *zone = source->zones[i];
-        struct mirror mirror = {.parted = false};
-        if (!zone->identified || !presume(binding, &zone->identity, &mirror.key) ||
-            find_mirror(binding, &mirror.key) != NULL)
-            continue;
-        mirror.identity = mirror.key;
-        bool others = false;
-        for (size_t j = 0; j < source->zone_count; j++) {
-            const struct zone *other = source->zones[j];
-            struct zone_identity key;
-            if (!other->identified || other->control != zone->control ||
-                !presume(binding, &other->identity, &key) || !zone_equal(&key, &mirror.key))
-                continue;
-            const struct series *series = find_series(binding, &other->identity);
-            others = others || !zone_equal(&other->identity, &zone->identity);
-            if (series != NULL && series->has_read)
-                mirror.identity = series->identity;
-        }
-        if (!others)
-            continue;
-        struct mirror *mirrors =
-            realloc(binding->mirrors, (binding->mirror_count + 1) * sizeof(*mirrors));
-        if (mirrors == NULL)
-            return -ENOMEM;
-        binding->mirrors = mirrors;
-        mirrors[binding->mirror_count++] = mirror;
-    }
-    return 0;
-}
-
-/* The mirror that a zone is presumed to be part of, or NULL. */
-static struct mirror *mirror_of(const struct binding *binding, const struct zone *zone) {
-    struct zone_identity key;
-    if (!zone->identified || !presume(binding, &zone->identity, &key))
-        return NULL;
-    struct mirror *mirror = find_mirror(binding, &key);
-    return mirror != NULL && !mirror->parted ? mirror : NULL;
-}
-
 /* --- series ---------------------------------------------------------------------------------- */
 
 static struct series *add_series(struct binding *binding, const struct zone_identity *identity,
-                                 struct series ***list, size_t *count) {
+                                 struct series ***list, size_t *count, struct zone_map *map) {
     struct series **longer = realloc(*list, (*count + 1) * sizeof(struct series *));
     if (longer == NULL)
         return NULL;
@@ -125,6 +45,10 @@ static struct series *add_series(struct binding *binding, const struct zone_iden
     if (series == NULL)
         return NULL;
     series->identity = *identity;
+    if (zone_map_add(map, &series->identity, series) != 0) {
+        free(series);
+        return NULL;
+    }
     zone_format_name(identity, series->name);
     zone_format_parent(identity, series->parent);
     series->number = binding->numbered++;
@@ -133,13 +57,16 @@ static struct series *add_series(struct binding *binding, const struct zone_iden
     return series;
 }
 
+struct series *binding_find(const struct binding *binding, const struct zone_identity *identity) {
+    return zone_map_find(&binding->series_map, identity);
+}
+
 /* The sum of that identity, made where it is the first to be asked for. */
 static struct series *find_sum(struct binding *binding, const struct zone_identity *identity) {
-    for (size_t i = 0; i < binding->sum_count; i++) {
-        if (zone_equal(&binding->sums[i]->identity, identity))
-            return binding->sums[i];
-    }
-    return add_series(binding, identity, &binding->sums, &binding->sum_count);
+    struct series *sum = zone_map_find(&binding->sum_map, identity);
+    return sum != NULL ? sum
+                       : add_series(binding, identity, &binding->sums, &binding->sum_count,
+                                    &binding->sum_map);
 }
 
 int binding_open(struct binding *binding, const struct selection *selection, bool total,
@@ -184,14 +111,34 @@ bool binding_wants(const struct series *series) {
     return series->selected || (series->sum != NULL && series->sum->selected);
 }
 
+enum limit_rank binding_rank(const void *context, const struct zone_identity *kernels) {
+    const struct binding *binding = context;
+    const struct zone_identity identity = interpret(binding, kernels);
+    const struct series *known = binding_find(binding, &identity);
+    struct zone_identity whole;
+    char name[ZONE_NAME_SIZE];
+    const enum limit_rank rank = limit_rank_of(&identity);
+    if (known != NULL)
+        return binding_wants(known) ? rank : LIMIT_UNSELECTED;
+    zone_format_name(&identity, name);
+    bool wanted = selection_matches(binding->selection, name);
+    if (zone_is_core_of(&identity, &whole)) {
+        zone_format_name(&whole, name);
+        wanted = (wanted && binding->cores) || selection_matches(binding->selection, name);
+    }
+    wanted = wanted || (zone_in_total(&identity) && binding->sums[0]->selected);
+    return wanted ? rank : LIMIT_UNSELECTED;
+}
+
 /* Whether the zone shows the same counter as the one that feeds the series already. */
 static bool is_mirror(const struct binding *binding, const struct zone *zone,
                       const struct zone *first) {
     if (zone->control != first->control)
         return false;
-    if (mirror_of(binding, zone) != NULL)
+    if (mirror_of(zone) != NULL)
         return true;
-    return counts_package(binding, zone) && !zone_equal(&zone->identity, &first->identity);
+    return counts_package(binding, &zone->identity) &&
+           !zone_equal(&zone->identity, &first->identity);
 }
 
 static int bind_zone(struct binding *binding, const struct source *source, size_t index,
@@ -201,21 +148,33 @@ static int bind_zone(struct binding *binding, const struct source *source, size_
     zone->stood_by = false;
     if (!zone->identified)
         return 0;
-    const struct mirror *mirror = mirror_of(binding, zone);
+    const struct mirror *mirror = mirror_of(zone);
     const struct zone_identity identity =
-        mirror != NULL ? mirror->identity : interpret(binding, zone);
+        mirror != NULL ? mirror->identity : interpret(binding, &zone->identity);
     zone_format_name(&identity, zone->name);
+    struct series *series = binding_find(binding, &identity);
+    zone->series = series;
+    if (series == NULL && binding->series_count >= BINDING_SERIES_MAX) {
+        zone->error = ZONE_BEYOND_LIMIT;
+        problems_raise_left_out(problems, zone->error, 1, zone->name, BINDING_SERIES_MAX);
+    }
+    if (zone_is_left_out(zone->error)) {
+        if (series != NULL)
+            series->left_out = true;
+        return 0;
+    }
     /* No counter: intel-rapl-mmio may have the one that is lacking. It is wanted all the same,
      * so that its error is told. */
     if (source_lost_zone(zone->error)) {
         zone->wanted = selection_matches(binding->selection, zone->name);
         return 0;
     }
-    struct series *series = find_series(binding, &identity);
     if (series == NULL)
-        series = add_series(binding, &identity, &binding->series, &binding->series_count);
+        series = add_series(binding, &identity, &binding->series, &binding->series_count,
+                            &binding->series_map);
     if (series == NULL || (series->sum == NULL && join_sum(binding, series) != 0))
         return -ENOMEM;
+    zone->series = series;
     const struct zone *first = series->zone_count > 0 ? source->zones[series->zones[0]] : NULL;
     if (first != NULL && !is_mirror(binding, zone, first)) {
         zone->shown = first;
@@ -237,7 +196,7 @@ static int bind_zone(struct binding *binding, const struct source *source, size_
         series->control = zone->control;
         series->traits = zone->traits;
     }
-    zone->agreed = zone->agreed || counts_package(binding, zone);
+    zone->agreed = zone->agreed || counts_package(binding, &zone->identity);
     zone->shown = first;
     zone->bound = true;
     zone->reported = series->selected;
@@ -245,92 +204,54 @@ static int bind_zone(struct binding *binding, const struct source *source, size_
     return add_zone(series, index);
 }
 
-/* Whether a series without a zone has none for good: the merged one of mirrors that have parted
- * (but psys was psys before psys-0 parted from it), or a mirror that goes by another's name now. */
-static bool has_ended(const struct binding *binding, const struct series *series) {
-    struct zone_identity key;
-    const struct mirror *mirror = find_mirror(binding, &series->identity);
-    if (mirror != NULL && mirror->parted)
-        return series->identity.kind != ZONE_PSYS;
-    if (!presume(binding, &series->identity, &key))
-        return false;
-    mirror = find_mirror(binding, &key);
-    if (mirror == NULL || mirror->parted || zone_equal(&mirror->identity, &series->identity))
-        return false;
-    const struct series *other = find_series(binding, &mirror->identity);
-    return other != NULL && other->zone_count > 0;
+/* A sum that lacks a counter which is there would be a false one. Zones that only show what another
+ * one shows lack to nobody. */
+static void note_lacks(struct binding *binding, const struct source *source) {
+    binding->sums[0]->lacks = source->lacks_members;
+    for (size_t i = 1; i < binding->sum_count; i++)
+        binding->sums[i]->lacks = false;
+    for (size_t i = 0; i < source->zone_count; i++) {
+        const struct zone *zone = source->zones[i];
+        struct zone_identity whole;
+        struct series *sum = NULL;
+        if (!zone->identified || !zone_is_left_out(zone->error) ||
+            (zone->series != NULL && zone->series->zone_count > 0))
+            continue;
+        if (zone_in_total(&zone->identity))
+            sum = binding->sums[0];
+        else if (zone_is_core_of(&zone->identity, &whole))
+            sum = zone_map_find(&binding->sum_map, &whole);
+        if (sum != NULL)
+            sum->lacks = true;
+    }
 }
 
 int binding_update(struct binding *binding, const struct source *source,
                    struct problems *problems) {
-    int error = presume_mirrors(binding, source);
-    for (size_t i = 0; i < binding->series_count; i++)
+    int error = mirror_presume(binding, source);
+    for (size_t i = 0; i < binding->series_count; i++) {
         binding->series[i]->zone_count = 0;
+        binding->series[i]->left_out = false;
+    }
     for (size_t i = 0; i < source->zone_count; i++) {
         source->zones[i]->was_bound = source->zones[i]->bound;
         source->zones[i]->bound = false;
         source->zones[i]->wanted = false;
         source->zones[i]->reported = false;
         source->zones[i]->shown = NULL;
+        source->zones[i]->series = NULL;
     }
     for (size_t i = 0; i < source->zone_count && error == 0; i++)
         error = bind_zone(binding, source, i, problems);
     for (size_t i = 0; i < binding->series_count && error == 0; i++) {
         struct series *series = binding->series[i];
         series->present = series->zone_count > 0;
-        series->ended = !series->present && has_ended(binding, series);
+        series->left_out = series->left_out && !series->present;
+        series->ended = !series->present && mirror_has_ended(binding, series);
     }
+    if (error == 0)
+        note_lacks(binding, source);
     return error;
-}
-
-/* --- mirrors that part ----------------------------------------------------------------------- */
-
-/* Whether two readings that lie at most span_ns apart can be of one counter. */
-static bool agree(const struct zone *zone, const struct reading *a, const struct reading *b,
-                  uint64_t span_ns) {
-    const uint64_t distance = counter_distance(a->ticks, b->ticks, zone->traits.modulus);
-    return !counter_exceeds(&zone->traits, distance, span_ns + UPDATE_NS);
-}
-
-/* Whether another zone of the same mirror tells another counter's value. */
-static bool differs(const struct binding *binding, const struct source *source, size_t index,
-                    uint64_t span_ns) {
-    const struct zone *zone = source->zones[index];
-    const struct mirror *mirror = mirror_of(binding, zone);
-    const struct reading *readings = source->readings;
-    if (mirror == NULL || readings[index].error != 0)
-        return false;
-    size_t other = index;
-    for (size_t i = 0; i < index && other == index; i++) {
-        if (readings[i].error == 0 && source->zones[i]->control == zone->control &&
-            mirror_of(binding, source->zones[i]) == mirror)
-            other = i;
-    }
-    if (other == index)
-        return false;
-    const bool same = agree(zone, &readings[other], &readings[index], span_ns);
-    source->zones[other]->agreed = source->zones[other]->agreed || same;
-    source->zones[index]->agreed = source->zones[index]->agreed || same;
-    return !same;
-}
-
-bool binding_part(struct binding *binding, const struct source *source, uint64_t span_ns,
-                  struct problems *problems) {
-    bool parted = false;
-    for (size_t i = 0; binding->mirror_count > 0 && i < source->zone_count; i++) {
-        if (!differs(binding, source, i, span_ns))
-            continue;
-        struct mirror *mirror = mirror_of(binding, source->zones[i]);
-        struct series *series = find_series(binding, &mirror->identity);
-        mirror->parted = true;
-        parted = true;
-        /* Before the first report nobody has seen them as one. */
-        if (series != NULL && series->has_read) {
-            problems_raise(problems, PROBLEM_PARTED, 0, series->name);
-            series_forget(series);
-        }
-    }
-    return parted;
 }
 
 void binding_free(struct binding *binding) {
@@ -340,8 +261,13 @@ void binding_free(struct binding *binding) {
     }
     for (size_t i = 0; i < binding->sum_count; i++)
         free(binding->sums[i]);
+    for (size_t i = 0; i < binding->mirror_count; i++)
+        free(binding->mirrors[i]);
     free(binding->series);
     free(binding->sums);
     free(binding->mirrors);
+    zone_map_free(&binding->series_map);
+    zone_map_free(&binding->sum_map);
+    zone_map_free(&binding->mirror_map);
     *binding = (struct binding){.series = NULL};
 }

@@ -12,13 +12,10 @@
 #include "series.h"
 #include "source.h"
 #include "topology.h"
+#include "zone_map.h"
 
-/* Zones of one package and domain that are presumed to show one counter. */
-struct mirror {
-    struct zone_identity key;      /* theirs without what tells them apart */
-    struct zone_identity identity; /* of the one series that stands for them */
-    bool parted;                   /* each has its own, for good */
-};
+/* Series live as long as the handle: names that change for ever must not fill the memory. */
+#define BINDING_SERIES_MAX (4 * LIMIT_ZONES)
 
 struct binding {
     enum cpu_vendor vendor;
@@ -26,18 +23,27 @@ struct binding {
     bool cores; /* single cores are reported, not only their sums */
     struct series **series;
     size_t series_count;
+    struct zone_map series_map;
     /* The total first, then all cores of a package, where they are counted one by one. Their
      * members are read whatever else is selected. */
     struct series **sums;
     size_t sum_count;
+    struct zone_map sum_map;
     size_t numbered; /* series and sums so far */
-    struct mirror *mirrors;
+    struct mirror **mirrors;
     size_t mirror_count;
+    struct zone_map mirror_map;
 };
 
 /* Begins with nothing but the total. selection stays as long as the binding. -ENOMEM. */
 int binding_open(struct binding *binding, const struct selection *selection, bool total,
                  bool cores);
+
+/* Where a zone comes when not all can be read: context is the binding. */
+enum limit_rank binding_rank(const void *context, const struct zone_identity *identity);
+
+/* The series of that identity, or NULL. */
+struct series *binding_find(const struct binding *binding, const struct zone_identity *identity);
 
 /* Whether a sample reads its zones: it is selected, or a sum that it is part of. */
 bool binding_wants(const struct series *series);

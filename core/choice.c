@@ -13,7 +13,7 @@ int choice_open(struct choice *choice, enum rapl_source asked, const struct sour
         [RAPL_SOURCE_PERF] = perf_open,
         [RAPL_SOURCE_MSR] = msr_open,
     };
-    *choice = (struct choice){.count = 0};
+    *choice = (struct choice){.files = options->files};
     for (enum rapl_source source = RAPL_SOURCE_POWERCAP; source <= RAPL_SOURCE_MSR; source++) {
         if (asked != RAPL_SOURCE_AUTO && asked != source)
             continue;
@@ -71,16 +71,26 @@ void choice_keep(struct choice *choice) {
     settle(choice, choice->current);
 }
 
+/* Lets it look for zones, with the descriptors that the others leave to it. */
+static int discover(struct choice *choice, struct candidate *candidate) {
+    size_t others = 0;
+    for (size_t i = 0; i < choice->count; i++) {
+        const struct source *source = choice->candidates[i].source;
+        others += source != NULL && source != candidate->source ? source->file_count : 0;
+    }
+    candidate->source->limit.files = choice->files > others ? choice->files - others : 0;
+    return candidate->source->operations->discover(candidate->source, &candidate->problems);
+}
+
 int choice_discover(struct choice *choice) {
     struct candidate *current = &choice->candidates[choice->current];
     if (choice->settled)
-        return current->source->operations->discover(current->source, &current->problems);
+        return discover(choice, current);
     int changed = 0;
     choice->reason[0] = '\0';
     for (size_t i = 0; i < choice->count; i++) {
         struct candidate *candidate = &choice->candidates[i];
-        int result =
-            candidate->source->operations->discover(candidate->source, &candidate->problems);
+        int result = discover(choice, candidate);
         if (result < 0)
             return result;
         if (i == choice->current)

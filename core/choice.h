@@ -19,6 +19,7 @@ struct candidate {
 struct choice {
     struct candidate candidates[CHOICE_MAX]; /* in the order in which they are tried */
     size_t count;
+    size_t files;   /* descriptors that the counters of all of them may hold */
     size_t current; /* the one that is read; the first as long as none reads */
     bool settled;   /* it has read energy: it stays, whatever comes later */
     char reason[2048]; /* why none of the earlier ones, or none at all: "powercap: …; perf: …"; of a

@@ -76,7 +76,8 @@ int discovery_rebind(struct rapl *rapl) {
     for (size_t i = 0; i < rapl->binding.series_count; i++) {
         struct series *series = rapl->binding.series[i];
         any = any || series->selected;
-        if (series->gone || !series->has_read || series->present || series->ended)
+        if (series->gone || !series->has_read || series->present || series->left_out ||
+            series->ended)
             continue;
         series->gone = true;
         series->left = series->reads;
@@ -136,7 +137,7 @@ int discovery_run(struct rapl *rapl) {
 
 bool discovery_lost_series(const struct rapl *rapl, const struct series *series) {
     const struct source *source = rapl->source;
-    if (source == NULL || !series->has_read || series->ended || series->reads)
+    if (source == NULL || !series->has_read || series->ended || series->left_out || series->reads)
         return false;
     for (size_t i = 0; i < series->zone_count; i++) {
         if (!source_lost_zone(source->zones[series->zones[i]]->error))

@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "msr_layout.h"
+#include "msr_limit.h"
 #include "msr_reader.h"
 
 /* A counter that stands at 0 is looked at once more: it moves about once a millisecond. */
@@ -29,15 +30,6 @@ static bool is_intel(const struct msr *msr) {
 
 static bool is_core(const struct msr_reader *reader) {
     return reader->core_id != RAPL_NO_ID;
-}
-
-static const struct msr_reader *package_of(const struct msr *msr, const struct msr_reader *core) {
-    for (size_t i = 0; i < msr->layout.reader_count; i++) {
-        if (!is_core(msr->layout.readers[i]) &&
-            msr->layout.readers[i]->package_id == core->package_id)
-            return msr->layout.readers[i];
-    }
-    return NULL;
 }
 
 static bool has_zones(const struct msr_reader *reader) {
@@ -69,10 +61,15 @@ static void raise_register(const struct msr_reader *reader, uint32_t address, in
  * are not tried. */
 static int open_readers(struct msr *msr, struct problems *problems) {
     int changed = 0;
+    const struct msr_reader *package = NULL; /* it comes before its cores */
     for (size_t i = 0; i < msr->layout.reader_count; i++) {
         struct msr_reader *reader = msr->layout.readers[i];
-        const struct msr_reader *package = is_core(reader) ? package_of(msr, reader) : NULL;
-        if (reader->stale || (package != NULL && !msr_reader_is_usable(package)))
+        if (!is_core(reader))
+            package = reader;
+        const bool lacks_package = is_core(reader) && package != NULL &&
+                                   package->package_id == reader->package_id &&
+                                   !msr_reader_is_usable(package);
+        if (reader->stale || reader->left_out != 0 || lacks_package)
             continue;
         if (reader->device.file < 0) {
             if (msr_reader_open(reader, &msr->options, &msr->layout.topology) != 0)
@@ -97,7 +94,8 @@ static void raise_closed(const struct msr *msr, struct problems *problems) {
     for (size_t i = 0; i < msr->layout.reader_count; i++) {
         const struct msr_reader *reader = msr->layout.readers[i];
         char path[MSR_PATH_SIZE];
-        if (reader->stale || reader->device.file >= 0 || reader->misses == 0 ||
+        if (reader->stale || reader->left_out != 0 || reader->device.file >= 0 ||
+            reader->misses == 0 ||
             (any_open && source_lost_zone(reader->error) && reader->misses < 2))
             continue;
         msr_device_path(&reader->device, path);
@@ -111,10 +109,10 @@ static void raise_closed(const struct msr *msr, struct problems *problems) {
 
 /* By the names that the powercap driver gives (intel_rapl_common.c), so that the series are the
  * same whichever source is used. */
-static void identify(const struct msr *msr, const struct msr_reader *reader, enum cpu_domain domain,
-                     struct zone_identity *identity) {
-    const bool is_first = reader->package_id == msr->layout.first_package &&
-                          (reader->die_id == RAPL_NO_ID || reader->die_id == msr->layout.first_die);
+static void identify(const struct msr_layout *layout, const struct msr_reader *reader,
+                     enum cpu_domain domain, struct zone_identity *identity) {
+    const bool is_first = reader->package_id == layout->first_package &&
+                          (reader->die_id == RAPL_NO_ID || reader->die_id == layout->first_die);
     enum zone_kind kind = ZONE_OTHER;
     const char *sub_zone = "";
     switch (domain) {
@@ -169,7 +167,7 @@ static int probe(struct msr *msr, struct msr_reader *reader, unsigned int index,
         *standing = *standing || !reader->probed;
         return 0;
     }
-    identify(msr, reader, domain, &identity);
+    identify(&msr->layout, reader, domain, &identity);
     return msr_reader_add_zone(reader, msr->counters, index, &identity, msr->options.max_power_uw);
 }
 
@@ -209,6 +207,8 @@ static int probe_readers(struct msr *msr, struct problems *problems) {
  * that of the package, and without one of them it would be wrong. Once it is told, a core that goes
  * offline or comes online is no lack. */
 static bool has_all_cores(const struct msr *msr, size_t first) {
+    if (msr->layout.topology.error != 0)
+        return false;
     bool shown = false;
     bool lacks = false;
     bool lacks_for_good = false;
@@ -313,15 +313,27 @@ static int look(struct msr *msr, struct problems *problems) {
     /* That the list cannot be read now (too many open files) takes no zone away. */
     if (refreshed < 0)
         problems_raise(problems, PROBLEM_MSR, refreshed, TOPOLOGY_ONLINE);
+    if (msr->layout.topology.error != 0) {
+        char path[TOPOLOGY_PATH_SIZE];
+        topology_unplaced_path(&msr->layout.topology, path);
+        problems_raise(problems, PROBLEM_PMU_FILE, msr->layout.topology.error, path);
+    }
     for (size_t i = 0; i < msr->layout.reader_count; i++)
         msr_reader_check(msr->layout.readers[i], msr->counters, refreshed != 0);
     msr_layout_judge(&msr->layout);
-    const int moved = open_readers(msr, problems);
+    const int chosen = msr_limit_apply(&msr->layout, msr->counters->domains, identify,
+                                       &msr->options, &msr->source, problems);
+    if (chosen < 0)
+        return chosen;
+    const int moved = open_readers(msr, problems) | chosen;
     raise_closed(msr, problems);
     int error = probe_readers(msr, problems);
     if (error != 0)
         return error;
     const int changed = show_zones(msr);
+    msr->source.file_count = 0;
+    for (size_t i = 0; i < msr->layout.reader_count; i++)
+        msr->source.file_count += msr->layout.readers[i]->device.file >= 0 ? 1 : 0;
     return changed < 0 ? changed : changed | moved;
 }
 
@@ -370,6 +382,7 @@ struct source *msr_open(const struct source_options *options) {
     if (msr == NULL)
         return NULL;
     msr->source.operations = &operations;
+    msr->source.limit.files = SIZE_MAX;
     msr->options = *options;
     msr->layout.root = options->root;
     msr->layout.vendor = options->model.vendor;

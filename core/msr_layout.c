@@ -8,17 +8,32 @@
 
 #include "sysfs.h"
 
+/* Where it is in the list, or would be. */
+static size_t find_place(const struct msr_layout *layout, int package_id, int die_id, int core_id,
+                         bool *found) {
+    const struct msr_reader wanted = {
+        .package_id = package_id, .die_id = die_id, .core_id = core_id};
+    size_t low = 0;
+    size_t high = layout->reader_count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (msr_reader_compare(layout->readers[middle], &wanted) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *found = low < layout->reader_count && msr_reader_compare(layout->readers[low], &wanted) == 0;
+    return low;
+}
+
 static int add_reader(struct msr_layout *layout, int package_id, int die_id, int core_id) {
+    bool found;
+    const size_t at = find_place(layout, package_id, die_id, core_id, &found);
+    if (found)
+        return 0;
     struct msr_reader *reader = msr_reader_new(package_id, die_id, core_id);
     if (reader == NULL)
         return -ENOMEM;
-    size_t at = layout->reader_count;
-    while (at > 0 && msr_reader_compare(layout->readers[at - 1], reader) > 0)
-        at--;
-    if (at > 0 && msr_reader_compare(layout->readers[at - 1], reader) == 0) {
-        msr_reader_free(reader);
-        return 0;
-    }
     struct msr_reader **readers =
         realloc(layout->readers, (layout->reader_count + 1) * sizeof(struct msr_reader *));
     if (readers == NULL) {
@@ -41,19 +56,6 @@ static int add_readers_of(struct msr_layout *layout, const struct cpu *cpu) {
         return add_reader(layout, cpu->package_id, die_id, RAPL_NO_ID);
     int error = add_reader(layout, cpu->package_id, RAPL_NO_ID, RAPL_NO_ID);
     return error != 0 ? error : add_reader(layout, cpu->package_id, die_id, cpu->core_id);
-}
-
-/* Its CPUs have gone, or its counters go by names with dies now. */
-static bool is_stale(const struct msr_layout *layout, const struct msr_reader *reader) {
-    const bool has_die =
-        layout->has_dies && (layout->vendor == CPU_VENDOR_INTEL || reader->core_id != RAPL_NO_ID);
-    if ((reader->die_id != RAPL_NO_ID) != has_die)
-        return true;
-    for (size_t i = 0; i < layout->topology.count; i++) {
-        if (msr_reader_covers(reader, &layout->topology.cpus[i]))
-            return false;
-    }
-    return reader->device.file < 0;
 }
 
 static void note_first(struct msr_layout *layout) {
@@ -122,9 +124,29 @@ int msr_layout_refresh(struct msr_layout *layout) {
     return 1;
 }
 
+static void mark_online(const struct msr_layout *layout, int package_id, int die_id, int core_id) {
+    bool found;
+    const size_t at = find_place(layout, package_id, die_id, core_id, &found);
+    if (found)
+        layout->readers[at]->stale = false;
+}
+
+/* Its CPUs have gone and took the device along, or its counters go by names with dies now. */
 void msr_layout_judge(struct msr_layout *layout) {
-    for (size_t i = 0; i < layout->reader_count; i++)
-        layout->readers[i]->stale = is_stale(layout, layout->readers[i]);
+    for (size_t i = 0; i < layout->reader_count; i++) {
+        struct msr_reader *reader = layout->readers[i];
+        const bool has_die = layout->has_dies &&
+                             (layout->vendor == CPU_VENDOR_INTEL || reader->core_id != RAPL_NO_ID);
+        reader->stale = (reader->die_id != RAPL_NO_ID) != has_die || reader->device.file < 0;
+    }
+    for (size_t i = 0; i < layout->topology.count; i++) {
+        const struct cpu *cpu = &layout->topology.cpus[i];
+        const int die_id = layout->has_dies ? cpu->die_id : RAPL_NO_ID;
+        const bool intel = layout->vendor == CPU_VENDOR_INTEL;
+        mark_online(layout, cpu->package_id, intel ? die_id : RAPL_NO_ID, RAPL_NO_ID);
+        if (!intel)
+            mark_online(layout, cpu->package_id, die_id, cpu->core_id);
+    }
 }
 
 void msr_layout_drop_stale(struct msr_layout *layout) {

@@ -33,6 +33,7 @@ struct msr_reader {
     uint64_t unit_register;    /* 0: not read yet */
     uint64_t package_limit_uw; /* the largest that the registers speak of; 0: none */
     uint64_t dram_limit_uw;
+    int left_out; /* the error that it has because of it, or 0 */
     bool probed;
     bool stale;                          /* its CPUs have gone, or are others' by now */
     struct msr_zone *zones[CPU_DOMAINS]; /* by domain; NULL: there is none */

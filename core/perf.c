@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "perf_limit.h"
 #include "perf_place.h"
 #include "perf_pmu.h"
 #include "perf_reader.h"
@@ -186,8 +187,13 @@ static int look(const struct perf *perf, struct perf_finding *finding, struct pr
     if (events == 0)
         return 0;
     int error = topology_load(root, &finding->topology);
+    char path[TOPOLOGY_PATH_SIZE];
     if (error != 0 && error != -ENOMEM)
         problems_raise(problems, PROBLEM_PMU_FILE, error, TOPOLOGY_ONLINE);
+    if (error == 0 && finding->topology.error != 0) {
+        topology_unplaced_path(&finding->topology, path);
+        problems_raise(problems, PROBLEM_PMU_FILE, finding->topology.error, path);
+    }
     return error;
 }
 
@@ -213,7 +219,8 @@ static int find_readers(const struct perf *perf, int pmu_index, struct perf_find
                                      .cores = pmu_index == PMU_POWER_CORE};
     struct perf_place *places = NULL;
     size_t count = 0;
-    if (pmu->event_count == 0)
+    /* The sum of cores would lack one. */
+    if (pmu->event_count == 0 || (scope.cores && finding->topology.error != 0))
         return 0;
     int error = perf_place_list(&finding->topology, pmu, scope, &places, &count);
     if (error != 0)
@@ -330,6 +337,7 @@ static int open_readers(struct perf *perf, const struct perf_finding *finding,
                                     &perf->epoch, problems);
     }
     close_incomplete(perf);
+    perf->source.file_count = 0;
     if (changed)
         read_first(perf);
     for (size_t i = 0; i < perf->source.zone_count; i++) {
@@ -337,6 +345,7 @@ static int open_readers(struct perf *perf, const struct perf_finding *finding,
         const bool lost = source_lost_zone(zone->zone.error);
         changed |= lost != zone->was_lost ? 1 : 0;
         zone->was_lost = lost;
+        perf->source.file_count += zone->group != NULL ? 1 : 0;
     }
     return changed;
 }
@@ -351,12 +360,15 @@ static int discover_anew(struct perf *perf, struct problems *problems) {
         learn_names(perf, &finding);
         for (int i = 0; i < PMU_COUNT && result == 0; i++)
             result = find_readers(perf, i, &finding);
-        if (result == 0)
-            result = replace_readers(perf, &finding);
+        const int chosen = result == 0
+                               ? perf_limit_apply(finding.readers, finding.reader_count,
+                                                  &perf->options, &perf->source.limit, problems)
+                               : result;
+        result = chosen >= 0 ? replace_readers(perf, &finding) : chosen;
         if (result < 0)
             free_new_readers(perf, &finding);
         else
-            result |= open_readers(perf, &finding, problems);
+            result |= chosen | open_readers(perf, &finding, problems);
     }
     if (!keeps)
         problems_end(problems, PROBLEM_CLASS, PROBLEM_NAME);
@@ -428,6 +440,7 @@ struct source *perf_open(const struct source_options *options) {
     if (perf == NULL)
         return NULL;
     perf->source.operations = &operations;
+    perf->source.limit.files = SIZE_MAX;
     perf->source.longest_ns = find_longest_ns(options->max_power_uw);
     perf->options = *options;
     return &perf->source;

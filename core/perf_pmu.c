@@ -14,6 +14,9 @@
 
 #define EVENT_PREFIX "energy-"
 
+/* Beside those that are known. */
+#define EVENTS_MAX 64
+
 /* --- parsers --------------------------------------------------------------------------------- */
 
 static const char *skip_digits(const char *text) {
@@ -284,26 +287,37 @@ static int load_event(struct loading *loading, const char *name, struct pmu_fiel
 }
 
 /* The package first, whose counter every machine has: it leads the group. */
-static int rank_event(const char *name) {
-    static const char *const names[] = {"energy-pkg", "energy-cores", "energy-gpu", "energy-ram"};
-    const int count = sizeof(names) / sizeof(names[0]);
-    int rank = 0;
-    while (rank < count && strcmp(names[rank], name) != 0)
+static const char *const known_events[] = {"energy-pkg", "energy-cores", "energy-gpu",
+                                           "energy-ram"};
+#define KNOWN_EVENTS (sizeof(known_events) / sizeof(known_events[0]))
+
+static size_t rank_event(const char *name) {
+    size_t rank = 0;
+    while (rank < KNOWN_EVENTS && strcmp(known_events[rank], name) != 0)
         rank++;
     return rank;
+}
+
+static bool is_known(const char *name) {
+    return rank_event(name) < KNOWN_EVENTS || strcmp(name, "energy-psys") == 0 ||
+           strcmp(name, "energy-core") == 0;
 }
 
 static int compare_events(const void *a, const void *b) {
     const struct pmu_event *left = a;
     const struct pmu_event *right = b;
-    const int ranks = rank_event(left->name) - rank_event(right->name);
-    return ranks != 0 ? ranks : strcmp(left->name, right->name);
+    const size_t left_rank = rank_event(left->name);
+    const size_t right_rank = rank_event(right->name);
+    return left_rank != right_rank ? (left_rank < right_rank ? -1 : 1)
+                                   : strcmp(left->name, right->name);
 }
 
 /* energy-pkg is an event, and energy-pkg.scale says something of it. */
 static bool is_event(const char *name) {
+    static const char printable[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
     return strncmp(name, EVENT_PREFIX, strlen(EVENT_PREFIX)) == 0 &&
-           name[strlen(EVENT_PREFIX)] != '\0' && strchr(name, '.') == NULL;
+           name[strlen(EVENT_PREFIX)] != '\0' && name[strspn(name, printable)] == '\0';
 }
 
 static int load_events(struct loading *loading) {
@@ -321,16 +335,23 @@ static int load_events(struct loading *loading) {
     }
     int format_error = load_format(loading, &field);
     int error = 0;
+    size_t unknown = 0;
     for (const struct dirent *entry = readdir(folder); entry != NULL && error == 0;
          entry = readdir(folder)) {
         if (!is_event(entry->d_name))
             continue;
         if (loading->pmu->event_names++ == 0 && format_error != 0)
             error = leave_out(loading, format_error);
+        if (!is_known(entry->d_name) && unknown++ >= EVENTS_MAX)
+            continue;
         if (error == 0 && format_error == 0)
             error = load_event(loading, entry->d_name, field);
     }
     closedir(folder);
+    if (error == 0 && unknown > EVENTS_MAX) {
+        snprintf(loading->path, sizeof(loading->path), PMU_FOLDER "/%s/events", loading->name);
+        error = leave_out(loading, PMU_TOO_MANY_EVENTS);
+    }
     if (loading->pmu->event_count > 1)
         qsort(loading->pmu->events, loading->pmu->event_count, sizeof(struct pmu_event),
               compare_events);

@@ -18,6 +18,8 @@
 #define PMU_NOT_AN_EVENT (-EILSEQ)
 #define PMU_NOT_A_SCALE (-EDOM)
 #define PMU_NOT_JOULES (-EPROTOTYPE)
+/* It lists more events than any PMU of energy has. */
+#define PMU_TOO_MANY_EVENTS (-E2BIG)
 
 struct pmu_event {
     char *name; /* "energy-pkg" */

@@ -182,6 +182,10 @@ int perf_reader_open(struct perf_reader *reader, const struct pmu *pmu,
                 zone->zone.error = 0;
             continue;
         }
+        if (zone->left_out != 0) {
+            zone->zone.error = zone->left_out;
+            continue;
+        }
         zone->zone.told = false;
         zone->zone.error = open_zone(reader, zone, &options->privilege, &group);
         if (zone->zone.error != 0) {

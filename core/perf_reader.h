@@ -21,6 +21,7 @@ struct perf_zone {
     struct perf_count count;
     bool counts;   /* it has been seen to */
     bool was_lost; /* at the last discovery */
+    int left_out;  /* the error that it has because of it, or 0 */
 };
 
 struct perf_reader {

@@ -1,234 +1,60 @@
 /* SPDX-License-Identifier: MIT */
 /* The counters that the kernel's powercap class shows (drivers/powercap/powercap_sys.c). */
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "ceiling.h"
 #include "clock.h"
 #include "powercap_list.h"
+#include "powercap_zone.h"
 #include "source.h"
 #include "sysfs.h"
+#include "zone_map.h"
 
 #define CLASS POWERCAP_CLASS
-
-/* powercap_sys.c: MAX_CONSTRAINTS_PER_ZONE */
-#define CONSTRAINT_MAX 10
-
-struct powercap_zone {
-    struct zone zone; /* first: a zone of the source is one of these */
-    struct powercap_zone *parent;
-    int file;
-    bool listed; /* in the discovery under way, as is the next */
-    bool loaded;
-    bool served; /* it has read since it was last loaded */
-};
 
 struct powercap {
     struct source source; /* first, likewise */
     struct source_options options;
 };
 
-/* --- one zone -------------------------------------------------------------------------------- */
+/* --- the class ------------------------------------------------------------------------------- */
 
 static struct powercap_zone *zone_at(const struct source *source, size_t index) {
     return (struct powercap_zone *)source->zones[index];
 }
 
-static struct powercap_zone *find_zone(const struct source *source, const char *id, size_t length) {
-    for (size_t i = 0; i < source->zone_count; i++) {
-        const char *known = source->zones[i]->id;
-        if (strncmp(known, id, length) == 0 && known[length] == '\0')
-            return zone_at(source, i);
-    }
-    return NULL;
-}
-
-static void format_path(const struct zone *zone, const char *attribute, char *path, size_t size) {
-    snprintf(path, size, CLASS "/%s/%s", zone->id, attribute);
-}
-
-static int read_energy(struct powercap_zone *zone, uint64_t *energy_uj) {
-    zone->zone.error =
-        zone->file >= 0 ? sysfs_read_number(zone->file, energy_uj) : zone->zone.error;
-    return zone->zone.error;
-}
-
-static void close_energy(struct powercap_zone *zone) {
-    if (zone->file >= 0)
-        close(zone->file);
-    zone->file = -1;
-}
-
-/* The largest power that the zone's limits speak of; 0 where they tell nothing. */
-static uint64_t read_largest_limit_uw(const struct powercap *powercap, const struct zone *zone,
-                                      struct problems *problems) {
-    static const char *const attributes[] = {"constraint_%d_max_power_uw",
-                                             "constraint_%d_power_limit_uw"};
-    uint64_t largest_uw = 0;
-    for (int i = 0; i < 2 * CONSTRAINT_MAX; i++) {
-        char attribute[64];
-        char path[512];
-        uint64_t limit_uw = 0;
-        snprintf(attribute, sizeof(attribute), attributes[i % 2], i / 2);
-        format_path(zone, attribute, path, sizeof(path));
-        int error = sysfs_load_number(powercap->options.root, path, &limit_uw);
-        /* Files that are not there, and ENODATA, are how the kernel says that there is no such
-         * limit; ENODEV, that the zone is going. */
-        if (error != 0 && !source_lost_zone(error) && error != -ENODATA)
-            problems_raise(problems, PROBLEM_LIMIT, error, path);
-        if (error == 0 && limit_uw < CEILING_LIMIT_BELOW_UW && limit_uw > largest_uw)
-            largest_uw = limit_uw;
-    }
-    return largest_uw;
-}
-
-static uint64_t decide_ceiling_uw(const struct powercap *powercap, const struct powercap_zone *zone,
-                                  struct problems *problems) {
-    const enum zone_kind kind = zone->zone.identity.kind;
-    const uint64_t max_power_uw = powercap->options.max_power_uw;
-    if (kind == ZONE_PSYS || max_power_uw != 0)
-        return ceiling_decide_uw(kind, max_power_uw, 0);
-    if ((kind == ZONE_CORE || kind == ZONE_UNCORE) && zone->parent != NULL)
-        return zone->parent->zone.traits.ceiling_uw;
-    return ceiling_decide_uw(kind, 0, read_largest_limit_uw(powercap, &zone->zone, problems));
-}
-
-/* Whether the class still has the entry, wherever it leads. */
-static bool is_listed(const struct powercap *powercap, const char *id) {
-    struct stat status;
-    const int class = sysfs_open_folder(powercap->options.root, CLASS);
-    const bool listed = class >= 0 && fstatat(class, id, &status, AT_SYMLINK_NOFOLLOW) == 0;
-    if (class >= 0)
-        close(class);
-    return listed;
-}
-
-/* A name that cannot be read is told of with what stands in its way: a link that leads nowhere,
- * or the file itself. A zone that the driver takes away between the listing and the look at it has
- * no fault. */
-static void raise_name(const struct powercap *powercap, const struct zone *zone, const char *path,
-                       struct problems *problems) {
-    char folder[512];
-    if (source_lost_zone(zone->error) && !is_listed(powercap, zone->id))
-        return;
-    snprintf(folder, sizeof(folder), CLASS "/%s", zone->id);
-    int fd = zone->error == -ENOENT ? sysfs_open_folder(powercap->options.root, folder) : 0;
-    if (fd == -ENOENT)
-        problems_raise(problems, PROBLEM_MASKED, 0, folder);
-    else
-        problems_raise(problems, PROBLEM_NAME, zone->error, path);
-    if (zone->error == -ENOENT && fd >= 0)
-        close(fd);
-}
-
-static void load_zone(const struct powercap *powercap, struct powercap_zone *zone,
-                      struct problems *problems) {
-    char path[512];
-    char name[SYSFS_TEXT_SIZE];
-    uint64_t energy_uj;
-    struct zone *base = &zone->zone;
-
-    close_energy(zone);
-    base->identified = false;
-    format_path(base, "name", path, sizeof(path));
-    base->error = sysfs_load_line(powercap->options.root, path, name, sizeof(name));
-    if (base->error == 0 && zone_identify(name, NULL, &base->identity) != 0)
-        base->error = SYSFS_TOO_LONG;
-    if (base->error != 0) {
-        raise_name(powercap, base, path, problems);
-        return;
-    }
-    /* The parent's name says whose sub-zone it is: without it, there is nothing true to say. */
-    const bool sub_zone = strchr(strchr(base->id, ':') + 1, ':') != NULL;
-    if (sub_zone && (zone->parent == NULL || !zone->parent->zone.identified)) {
-        base->error = ZONE_WITHOUT_PARENT;
-        if (zone->parent == NULL)
-            problems_raise(problems, PROBLEM_NAME, base->error, path);
-        return;
-    }
-    if (sub_zone)
-        zone_identify(name, &zone->parent->zone.identity, &base->identity);
-    base->identified = true;
-
-    format_path(base, "max_energy_range_uj", path, sizeof(path));
-    base->range_uj = 0;
-    int range_error = sysfs_load_number(powercap->options.root, path, &base->range_uj);
-    base->traits =
-        (struct counter_traits){.modulus = counter_modulus(base->range_uj),
-                                .unit = counter_unit(base->range_uj),
-                                .scale = {.numerator_uj = 1, .denominator = 1},
-                                .ceiling_uw = decide_ceiling_uw(powercap, zone, problems)};
-    zone->file =
-        sysfs_open_privileged(powercap->options.root, base->path, &powercap->options.privilege);
-    if (zone->file < 0)
-        base->error = zone->file;
-    else if (source_lost_zone(read_energy(zone, &energy_uj)))
-        close_energy(zone); /* so that the next discovery loads it anew */
-    if (base->traits.modulus == 0 && zone->file >= 0)
-        problems_raise(problems, PROBLEM_RANGE, range_error != 0 ? range_error : ZONE_WITHOUT_RANGE,
-                       path);
-}
-
-static void free_zone(struct powercap_zone *zone) {
-    if (zone == NULL)
-        return;
-    close_energy(zone);
-    free(zone->zone.id);
-    free(zone->zone.path);
-    free(zone);
-}
-
-static struct powercap_zone *new_zone(const char *id) {
-    struct powercap_zone *zone = calloc(1, sizeof(*zone));
-    if (zone == NULL)
-        return NULL;
-    zone->file = -1;
-    zone->zone.id = strdup(id);
-    zone->zone.wanted = true;
-    zone->zone.error = -ENODEV;
-    if (zone->zone.id == NULL || asprintf(&zone->zone.path, CLASS "/%s/energy_uj", id) < 0) {
-        zone->zone.path = NULL;
-        free_zone(zone);
-        return NULL;
-    }
-    return zone;
-}
-
-/* --- the class ------------------------------------------------------------------------------- */
-
-/* Brings source->zones in line with the listing, keeping what is known. 1: something came or
- * went. */
+/* Brings source->zones in line with the listing, keeping what is known; both are in the order of
+ * ids. 1: something came or went. */
 static int match_entries(struct source *source, char *const *entries, size_t count) {
-    int changed = 0;
-    struct zone **zones = calloc(count > 0 ? count : 1, sizeof(struct zone *));
-    struct reading *readings = calloc(count > 0 ? count : 1, sizeof(*readings));
-    struct powercap_zone **fresh = calloc(count > 0 ? count : 1, sizeof(struct powercap_zone *));
+    const size_t room = count > 0 ? count : 1;
+    struct zone **zones = calloc(room, sizeof(struct zone *));
+    struct reading *readings = calloc(room, sizeof(*readings));
+    bool *fresh = calloc(room, sizeof(*fresh));
+    size_t known = 0;
+    size_t kept = 0;
+    size_t i = 0;
     if (zones == NULL || readings == NULL || fresh == NULL)
         goto no_memory;
-    for (size_t i = 0; i < count; i++) {
-        struct powercap_zone *zone = find_zone(source, entries[i], strlen(entries[i]));
-        if (zone == NULL) {
-            zone = fresh[i] = new_zone(entries[i]);
-            changed = 1;
-        }
-        if (zone == NULL)
+    for (; i < count; i++) {
+        while (known < source->zone_count &&
+               powercap_list_compare(source->zones[known]->id, entries[i]) < 0)
+            known++;
+        fresh[i] = known == source->zone_count ||
+                   powercap_list_compare(source->zones[known]->id, entries[i]) != 0;
+        kept += fresh[i] ? 0 : 1;
+        zones[i] = fresh[i] ? (struct zone *)powercap_zone_new(entries[i]) : source->zones[known];
+        if (zones[i] == NULL)
             goto no_memory;
-        zones[i] = &zone->zone;
     }
-    for (size_t i = 0; i < source->zone_count; i++)
-        zone_at(source, i)->listed = false;
-    for (size_t i = 0; i < count; i++)
-        ((struct powercap_zone *)zones[i])->listed = true;
-    for (size_t i = 0; i < source->zone_count; i++) {
-        if (!zone_at(source, i)->listed) {
-            free_zone(zone_at(source, i));
-            changed = 1;
-        }
+    const int changed = kept != count || kept != source->zone_count;
+    for (size_t old = 0, at = 0; old < source->zone_count; old++) {
+        while (at < count &&
+               (fresh[at] || powercap_list_compare(zones[at]->id, source->zones[old]->id) < 0))
+            at++;
+        if (at == count || zones[at] != source->zones[old])
+            powercap_zone_free(zone_at(source, old));
     }
     free(source->zones);
     free(source->readings);
@@ -239,8 +65,10 @@ static int match_entries(struct source *source, char *const *entries, size_t cou
     return changed;
 
 no_memory:
-    for (size_t i = 0; fresh != NULL && i < count; i++)
-        free_zone(fresh[i]);
+    for (size_t made = 0; fresh != NULL && made < i; made++) {
+        if (fresh[made])
+            powercap_zone_free((struct powercap_zone *)zones[made]);
+    }
     free(fresh);
     free(readings);
     free(zones);
@@ -255,44 +83,227 @@ static uint32_t number_control_type(const char *id, size_t length) {
     return number;
 }
 
+/* Its id is as much of the child's as lies before the last colon. */
+static struct powercap_zone *find_parent(const struct source *source, const char *id) {
+    char parent[256];
+    const size_t length = (size_t)(strrchr(id, ':') - id);
+    size_t low = 0;
+    size_t high = source->zone_count;
+    if (length >= sizeof(parent) || memchr(id, ':', length) == NULL)
+        return NULL;
+    memcpy(parent, id, length);
+    parent[length] = '\0';
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const int order = powercap_list_compare(source->zones[middle]->id, parent);
+        if (order == 0)
+            return zone_at(source, middle);
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
 static void relate_zones(struct source *source) {
     for (size_t i = 0; i < source->zone_count; i++) {
         struct powercap_zone *zone = zone_at(source, i);
         const char *id = zone->zone.id;
         zone->zone.control = number_control_type(id, strcspn(id, ":"));
-        zone->parent = find_zone(source, id, (size_t)(strrchr(id, ':') - id));
+        zone->parent = find_parent(source, id);
     }
+}
+
+/* --- loading --------------------------------------------------------------------------------- */
+
+/* What the binding knows of a zone. */
+struct known {
+    struct zone_identity identity;
+    bool identified;
+    bool open;
+    bool served;
+    int error;
+    uint64_t modulus;
+    uint64_t ceiling_uw;
+};
+
+/* All that a look at the zones needs. */
+struct look {
+    struct powercap *powercap;
+    struct problems *problems;
+    struct known *known; /* by the places of the zones, as the next before the choice */
+    struct limit_item *items;
+    size_t left_out; /* that were not even listed */
+};
+
+static struct known remember(const struct powercap_zone *zone) {
+    return (struct known){.identity = zone->zone.identity,
+                          .identified = zone->zone.identified,
+                          .open = zone->file >= 0,
+                          .served = zone->served,
+                          .error = zone->zone.error,
+                          .modulus = zone->zone.traits.modulus,
+                          .ceiling_uw = zone->zone.traits.ceiling_uw};
 }
 
 /* Whether loading a zone found what the binding does not know. */
-static bool is_news(const struct powercap_zone *before, const struct powercap_zone *after) {
-    const struct zone *was = &before->zone;
+static bool is_news(const struct known *was, const struct powercap_zone *after) {
     const struct zone *is = &after->zone;
     if (is->error != 0)
-        return before->served || is->error != was->error;
-    return !before->served || before->file < 0 || !was->identified ||
-           !zone_equal(&was->identity, &is->identity) ||
-           was->traits.modulus != is->traits.modulus ||
-           was->traits.ceiling_uw != is->traits.ceiling_uw;
+        return was->served || is->error != was->error;
+    return !was->served || !was->open || !was->identified ||
+           !zone_equal(&was->identity, &is->identity) || was->modulus != is->traits.modulus ||
+           was->ceiling_uw != is->traits.ceiling_uw;
 }
 
-/* Every zone that does not read is loaded anew, and so are the sub-zones of such a one: its id may
- * stand for another zone by now, and its open file then tells that it has gone. */
-static int load_zones(const struct powercap *powercap, struct problems *problems) {
-    int changed = 0;
-    for (size_t i = 0; i < powercap->source.zone_count; i++) {
-        struct powercap_zone *zone = zone_at(&powercap->source, i);
+/* Every zone that does not read is looked at anew, and so are the sub-zones of such a one: its id
+ * may stand for another zone by now, and its open file then tells that it has gone. */
+static void identify_zones(const struct look *look) {
+    const struct source *source = &look->powercap->source;
+    for (size_t i = 0; i < source->zone_count; i++) {
+        struct powercap_zone *zone = zone_at(source, i);
+        struct known *known = &look->known[i];
         uint64_t energy_uj;
-        const struct powercap_zone before = *zone;
+        *known = remember(zone);
         zone->loaded = zone->file < 0 || (zone->parent != NULL && zone->parent->loaded) ||
-                       source_lost_zone(read_energy(zone, &energy_uj));
+                       source_lost_zone(powercap_zone_read(zone, &energy_uj));
         if (!zone->loaded)
             continue;
-        load_zone(powercap, zone, problems);
+        zone->served = false;
+        (void)powercap_zone_identify(zone, &look->powercap->options, look->problems);
+        /* One that was left out, and is who it was, is no news to its sub-zones. */
+        if (zone_is_left_out(known->error) && zone->zone.identified &&
+            zone_equal(&known->identity, &zone->zone.identity))
+            zone->loaded = false;
+    }
+}
+
+/* A zone that shows what another one shows stands by. -ENOMEM. */
+static int rank_zones(const struct look *look) {
+    const struct source *source = &look->powercap->source;
+    struct zone_map seen = {.entries = NULL};
+    int error = 0;
+    for (size_t i = 0; i < source->zone_count && error == 0; i++) {
+        const struct powercap_zone *zone = zone_at(source, i);
+        struct limit_item *item = &look->items[i];
+        *item = (struct limit_item){.rank = LIMIT_UNSELECTED};
+        if (!zone->zone.identified)
+            continue;
+        item->files = item->zones = 1;
+        item->holds = zone->file >= 0 || (look->known[i].open && zone->zone.error == 0);
+        item->waits = zone_is_left_out(look->known[i].error);
+        if (zone_map_find(&seen, &zone->zone.identity) != NULL) {
+            item->rank = LIMIT_STAND_BY;
+            continue;
+        }
+        item->rank = source_rank(&look->powercap->options, &zone->zone.identity);
+        error = zone_map_add(&seen, &zone->zone.identity, zone->zone.id);
+    }
+    zone_map_free(&seen);
+    return error;
+}
+
+static void leave_out(struct powercap_zone *zone, int error) {
+    powercap_zone_close(zone);
+    zone->served = false;
+    zone->zone.error = error;
+}
+
+/* Takes the place of the one that comes last of those that are no longer to be open. */
+static void close_last(const struct look *look, int error, size_t *last) {
+    const struct source *source = &look->powercap->source;
+    while (*last > 0) {
+        const struct limit_item *item = &look->items[--*last];
+        struct powercap_zone *zone = zone_at(source, item->place);
+        if (!item->taken && zone->file >= 0) {
+            leave_out(zone, error);
+            return;
+        }
+    }
+}
+
+/* Opens what was taken, never more than one file too many. Returns how many do not open: their
+ * places are others', for one bad zone never costs another. */
+static size_t open_taken(const struct look *look, int error) {
+    const struct source *source = &look->powercap->source;
+    size_t last = source->zone_count;
+    size_t open = 0;
+    size_t fail = 0;
+    for (size_t i = 0; i < source->zone_count; i++)
+        open += zone_at(source, i)->file >= 0 ? 1 : 0;
+    for (size_t i = 0; i < source->zone_count; i++) {
+        struct powercap_zone *zone = zone_at(source, look->items[i].place);
+        if (!look->items[i].taken || !zone->zone.identified || zone->file >= 0)
+            continue;
+        if (!powercap_zone_open(zone, &look->powercap->options, look->problems))
+            fail++;
+        else if (++open > source->limit.files || open > LIMIT_ZONES)
+            close_last(look, error, &last);
+    }
+    return fail;
+}
+
+/* Gives the places that are to spare to others, and leaves out the rest. */
+static void leave_out_rest(const struct look *look, int error, size_t spare) {
+    const struct source *source = &look->powercap->source;
+    size_t left_out = look->left_out;
+    const char *first = CLASS;
+    char name[ZONE_NAME_SIZE];
+    for (size_t i = 0; i < source->zone_count; i++) {
+        const struct limit_item *item = &look->items[i];
+        struct powercap_zone *zone = zone_at(source, item->place);
+        if (item->taken || !zone->zone.identified)
+            continue;
+        if (spare > 0) {
+            if (zone->file >= 0 ||
+                powercap_zone_open(zone, &look->powercap->options, look->problems))
+                spare--;
+            continue;
+        }
+        leave_out(zone, error);
+        if (item->rank >= LIMIT_STAND_BY)
+            continue;
+        if (left_out++ == look->left_out) {
+            zone_format_name(&zone->zone.identity, name);
+            first = name;
+        }
+    }
+    if (left_out > 0)
+        problems_raise_left_out(look->problems, error, left_out, first, limit_most(&source->limit));
+}
+
+/* 1: what the binding does not know; -ENOMEM. */
+static int load_zones(struct powercap *powercap, size_t unlisted, struct problems *problems) {
+    struct source *source = &powercap->source;
+    const size_t room = source->zone_count + 1;
+    const int error = limit_error(&source->limit);
+    struct look look = {.powercap = powercap, .problems = problems, .left_out = unlisted};
+    int changed = -ENOMEM;
+    look.known = calloc(room, sizeof(*look.known));
+    look.items = calloc(room, sizeof(*look.items));
+    if (look.known == NULL || look.items == NULL)
+        goto free_look;
+    identify_zones(&look);
+    if (rank_zones(&look) != 0)
+        goto free_look;
+    (void)limit_choose(&source->limit, look.items, source->zone_count, clock_boottime_ns());
+    leave_out_rest(&look, error, open_taken(&look, error));
+    changed = 0;
+    source->file_count = 0;
+    for (size_t i = 0; i < source->zone_count; i++) {
+        struct powercap_zone *zone = zone_at(source, i);
+        source->file_count += zone->file >= 0 ? 1 : 0;
+        if (look.known[i].open && zone->file >= 0 && !zone->loaded)
+            continue;
         zone->served = zone->zone.error == 0;
-        if (is_news(&before, zone))
+        if (is_news(&look.known[i], zone))
             changed = 1;
     }
+
+free_look:
+    free(look.items);
+    free(look.known);
     return changed;
 }
 
@@ -308,8 +319,8 @@ static int powercap_discover(struct source *source, struct problems *problems) {
     struct powercap *powercap = (struct powercap *)source;
     char **entries = NULL;
     size_t count = 0;
-    int changed = 0;
-    int error = powercap_list(powercap->options.root, &entries, &count);
+    size_t unlisted = 0;
+    int error = powercap_list(powercap->options.root, &entries, &count, &unlisted);
     if (error == -ENOMEM)
         return error;
     problems_begin(problems, PROBLEM_CLASS, PROBLEM_NAME);
@@ -322,13 +333,18 @@ static int powercap_discover(struct source *source, struct problems *problems) {
         problems_end(problems, PROBLEM_CLASS, PROBLEM_CLASS);
         return 0;
     }
-    changed = match_entries(source, entries, count);
-    relate_zones(source);
-    if (changed >= 0)
-        changed |= load_zones(powercap, problems);
-    problems_end(problems, PROBLEM_CLASS, PROBLEM_NAME);
+    int changed = match_entries(source, entries, count);
     powercap_list_free(entries, count);
-    return changed;
+    if (changed < 0)
+        return changed;
+    relate_zones(source);
+    changed |= source->lacks_members != (unlisted > 0) ? 1 : 0;
+    source->lacks_members = unlisted > 0;
+    const int loaded = load_zones(powercap, unlisted, problems);
+    if (loaded < 0)
+        return loaded;
+    problems_end(problems, PROBLEM_CLASS, PROBLEM_NAME);
+    return changed | loaded;
 }
 
 static void powercap_sample(struct source *source) {
@@ -339,19 +355,21 @@ static void powercap_sample(struct source *source) {
         reading->error = -ENODATA;
         if (!zone->zone.wanted)
             continue;
-        reading->error = read_energy(zone, &reading->ticks);
+        reading->error = powercap_zone_read(zone, &reading->ticks);
         zone->served = zone->served || reading->error == 0;
         uint64_t after_ns = clock_monotonic_ns();
         reading->time_ns = before_ns + (after_ns - before_ns) / 2;
+        if (reading->error == 0 && after_ns - before_ns > SOURCE_READ_LONGEST_NS)
+            reading->error = zone->zone.error = SOURCE_READ_TOO_LONG;
         before_ns = after_ns;
         if (source_lost_zone(reading->error))
-            close_energy(zone);
+            powercap_zone_close(zone);
     }
 }
 
 static void powercap_close(struct source *source) {
     for (size_t i = 0; i < source->zone_count; i++)
-        free_zone(zone_at(source, i));
+        powercap_zone_free(zone_at(source, i));
     free(source->zones);
     free(source->readings);
     free(source);
@@ -369,6 +387,7 @@ struct source *powercap_open(const struct source_options *options) {
     if (powercap == NULL)
         return NULL;
     powercap->source.operations = &operations;
+    powercap->source.limit.files = SIZE_MAX;
     powercap->options = *options;
     return &powercap->source;
 }

@@ -17,10 +17,13 @@ static size_t parse_id(const char *id) {
     const size_t type = strcspn(id, ":");
     if (type > strlen(POWERCAP_CONTROL_TYPE) && id[strlen(POWERCAP_CONTROL_TYPE)] != '-')
         return 0;
+    /* What is printed as it stands. */
+    if (strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789_-") < type)
+        return 0;
     const char *at = id + type;
     while (*at == ':') {
         size_t digits = strspn(at + 1, "0123456789abcdef");
-        if (digits == 0 || digits > 8)
+        if (digits == 0 || digits > 8 || (digits > 1 && at[1] == '0'))
             return 0;
         at += 1 + digits;
     }
@@ -28,7 +31,7 @@ static size_t parse_id(const char *id) {
 }
 
 /* intel-rapl before all others, then by the numbers of the ids: a parent before its sub-zones. */
-static int compare_ids(const char *a, const char *b) {
+int powercap_list_compare(const char *a, const char *b) {
     const size_t type_a = strcspn(a, ":");
     const size_t type_b = strcspn(b, ":");
     if (type_a != type_b)
@@ -49,7 +52,20 @@ static int compare_ids(const char *a, const char *b) {
 }
 
 static int compare_entries(const void *a, const void *b) {
-    return compare_ids(*(char *const *)a, *(char *const *)b);
+    return powercap_list_compare(*(char *const *)a, *(char *const *)b);
+}
+
+static size_t count_colons(const char *id) {
+    size_t colons = 0;
+    for (; *id != '\0'; id++)
+        colons += *id == ':' ? 1 : 0;
+    return colons;
+}
+
+static int compare_by_depth(const void *a, const void *b) {
+    const size_t depth_a = count_colons(*(char *const *)a);
+    const size_t depth_b = count_colons(*(char *const *)b);
+    return depth_a != depth_b ? (depth_a < depth_b ? -1 : 1) : compare_entries(a, b);
 }
 
 void powercap_list_free(char **entries, size_t count) {
@@ -58,9 +74,40 @@ void powercap_list_free(char **entries, size_t count) {
     free(entries);
 }
 
-int powercap_list(int root, char ***listed, size_t *listed_count) {
-    char **entries = NULL;
-    size_t count = 0;
+/* What a listing has come to. */
+struct list {
+    char **entries;
+    size_t count;
+    size_t room;
+    size_t unlisted;
+};
+
+/* Leaves the first of them. */
+static void shorten(struct list *list) {
+    if (list->count <= POWERCAP_LIST_MAX)
+        return;
+    qsort(list->entries, list->count, sizeof(*list->entries), compare_by_depth);
+    for (; list->count > POWERCAP_LIST_MAX; list->unlisted++)
+        free(list->entries[--list->count]);
+}
+
+static int append(struct list *list, const char *id) {
+    if (list->count == 2 * POWERCAP_LIST_MAX)
+        shorten(list);
+    if (list->count == list->room) {
+        const size_t room = list->room > 0 ? 2 * list->room : 64;
+        char **entries = realloc(list->entries, room * sizeof(*entries));
+        if (entries == NULL)
+            return -ENOMEM;
+        list->entries = entries;
+        list->room = room;
+    }
+    list->entries[list->count] = strdup(id);
+    return list->entries[list->count] != NULL ? (list->count++, 0) : -ENOMEM;
+}
+
+int powercap_list(int root, char ***listed, size_t *listed_count, size_t *unlisted) {
+    struct list list = {.entries = NULL};
     int error = 0;
     const struct dirent *entry;
 
@@ -72,28 +119,21 @@ int powercap_list(int root, char ***listed, size_t *listed_count) {
             close(fd);
         return error;
     }
-    while ((entry = readdir(folder)) != NULL) {
+    while (error == 0 && (entry = readdir(folder)) != NULL) {
         size_t type = parse_id(entry->d_name);
-        if (type == 0 || entry->d_name[type] == '\0')
-            continue; /* not RAPL, or a control type */
-        char **more = realloc(entries, (count + 1) * sizeof(*entries));
-        if (more != NULL)
-            entries = more;
-        char *copy = more != NULL ? strdup(entry->d_name) : NULL;
-        if (copy == NULL) {
-            error = -ENOMEM;
-            break;
-        }
-        entries[count++] = copy;
+        if (type > 0 && entry->d_name[type] != '\0') /* RAPL, and no control type */
+            error = append(&list, entry->d_name);
     }
     closedir(folder);
     if (error != 0) {
-        powercap_list_free(entries, count);
+        powercap_list_free(list.entries, list.count);
         return error;
     }
-    if (count > 0)
-        qsort(entries, count, sizeof(*entries), compare_entries);
-    *listed = entries;
-    *listed_count = count;
+    shorten(&list);
+    if (list.count > 0)
+        qsort(list.entries, list.count, sizeof(*list.entries), compare_entries);
+    *listed = list.entries;
+    *listed_count = list.count;
+    *unlisted = list.unlisted;
     return 0;
 }

@@ -5,16 +5,27 @@
 
 #include <stddef.h>
 
+#include "limit.h"
+
 #define POWERCAP_CLASS "sys/class/powercap"
 
 /* Only its zones, and those of types whose names go on after it (intel-rapl-mmio), are RAPL. */
 #define POWERCAP_CONTROL_TYPE "intel-rapl"
 
+/* Zones that are looked at: some may be better than what comes before them in the list, and none
+ * may fill the memory. */
+#define POWERCAP_LIST_MAX (4 * LIMIT_ZONES)
+
 /*
  * Lists the ids of zones such as "intel-rapl:0:1": those of intel-rapl first, then by their
- * numbers, a parent before its sub-zones. -ENOMEM, or another negative errno of the folder.
+ * numbers, a parent before its sub-zones. Of more than POWERCAP_LIST_MAX these are the first,
+ * parents before all sub-zones, and unlisted is the number of the rest. -ENOMEM, or another
+ * negative errno of the folder.
  */
-int powercap_list(int root, char ***listed, size_t *listed_count);
+int powercap_list(int root, char ***listed, size_t *listed_count, size_t *unlisted);
+
+/* Below 0: a comes before b; 0: they are the same. */
+int powercap_list_compare(const char *a, const char *b);
 
 void powercap_list_free(char **entries, size_t count);
 

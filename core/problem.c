@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "problem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,6 +62,45 @@ static struct problem *find(struct problems *problems, enum problem_cause cause,
     return NULL;
 }
 
+/* Without memory the earlier one stays. */
+static void name_subject(struct problem *problem, const char *subject) {
+    if (strcmp(problem->subject, subject) == 0)
+        return;
+    char *copy = strdup(subject);
+    if (copy == NULL)
+        return;
+    free(problem->subject);
+    problem->subject = copy;
+}
+
+/* Where there are too many of one cause already: one that is long over, to be used anew, or the
+ * last one, to be told with. NULL: there is room. */
+static struct problem *find_room(struct problems *problems, enum problem_cause cause,
+                                 const char *subject, bool *with_it) {
+    struct problem *last = NULL;
+    size_t count = 0;
+    *with_it = false;
+    for (size_t i = 0; i < problems->count && problem_is_told_by_subject(cause); i++) {
+        struct problem *problem = &problems->list[i];
+        if (problem->cause != cause)
+            continue;
+        last = problem;
+        count++;
+    }
+    if (count < PROBLEM_SUBJECTS_MAX)
+        return NULL;
+    for (size_t i = 0; i < problems->count; i++) {
+        struct problem *problem = &problems->list[i];
+        if (problem->cause != cause || problem->present || problem->tell_over ||
+            !is_time_to_tell(problem))
+            continue;
+        name_subject(problem, subject);
+        return problem;
+    }
+    *with_it = true;
+    return last;
+}
+
 static struct problem *append(struct problems *problems, enum problem_cause cause, int error,
                               const char *subject) {
     char *copy = strdup(subject);
@@ -76,26 +116,20 @@ static struct problem *append(struct problems *problems, enum problem_cause caus
     return problem;
 }
 
-/* Without memory the earlier one stays. */
-static void name_subject(struct problem *problem, const char *subject) {
-    if (strcmp(problem->subject, subject) == 0)
-        return;
-    char *copy = strdup(subject);
-    if (copy == NULL)
-        return;
-    free(problem->subject);
-    problem->subject = copy;
-}
-
 void problems_raise(struct problems *problems, enum problem_cause cause, int error,
                     const char *subject) {
+    bool with_it = false;
     struct problem *problem = find(problems, cause, error, subject);
+    if (problem == NULL)
+        problem = find_room(problems, cause, subject, &with_it);
     if (problem == NULL)
         problem = append(problems, cause, error, subject);
     if (problem == NULL)
         return;
     if (!problem->present) {
-        name_subject(problem, subject);
+        if (!with_it)
+            name_subject(problem, subject);
+        problem->others = 0;
         problem->present = true;
         problem->since_ns = clock_realtime_ns();
         problem->began_ns = clock_boottime_ns();
@@ -103,9 +137,19 @@ void problems_raise(struct problems *problems, enum problem_cause cause, int err
         problem->seen = false;
     }
     if (!problem->seen)
-        problem->count = 0;
+        problem->count = problem->others = 0;
     problem->seen = true;
     problem->count++;
+    problem->others += with_it ? 1 : 0;
+}
+
+void problems_raise_left_out(struct problems *problems, int error, size_t left_out,
+                             const char *first, size_t most) {
+    char subject[256];
+    snprintf(subject, sizeof(subject), "%zu counters are left out, such as %s: at most %zu %s",
+             left_out, first, most,
+             error == ZONE_WITHOUT_FILE ? "open files are for counters here" : "are read");
+    problems_raise(problems, PROBLEM_LEFT_OUT, error, subject);
 }
 
 /* Errors of one counter that the processor lacks, or that the interval is too long for. */

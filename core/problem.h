@@ -17,6 +17,13 @@
 #define ZONE_WITHOUT_RANGE (-ERANGE)
 /* Error of a counter that has never moved. */
 #define ZONE_COUNTS_NOTHING (-EUNATCH)
+/* Errors of a counter that is left out: it would take more descriptors than the host lets be open,
+ * or there are more than LIMIT_ZONES. */
+#define ZONE_WITHOUT_FILE (-EDQUOT)
+#define ZONE_BEYOND_LIMIT (-EXFULL)
+static inline bool zone_is_left_out(int error) {
+    return error == ZONE_WITHOUT_FILE || error == ZONE_BEYOND_LIMIT;
+}
 /* Errors of a processor: nothing is known of its maker, or it has no register that counts. */
 #define MODEL_WITHOUT_VENDOR (-ENOTSUP)
 #define MODEL_WITHOUT_REGISTERS (-ENODEV)
@@ -34,6 +41,7 @@ enum problem_cause {
     PROBLEM_MODEL,     /* the processor's registers are not known, or it has none */
     PROBLEM_MSR,       /* the device of a CPU's registers cannot be opened */
     PROBLEM_REGISTER,  /* a register cannot be read, or stands at 0 */
+    PROBLEM_LEFT_OUT,  /* there are too many counters */
     PROBLEM_NAME,      /* a zone's name cannot be read */
     PROBLEM_RANGE,     /* a zone's range cannot be read */
     PROBLEM_LIMIT,     /* a constraint holds no number */
@@ -57,8 +65,9 @@ struct problem {
     int error;     /* negative errno, or 0 */
     char *subject; /* the file or zone it struck first */
     unsigned int count;
-    uint64_t since_ns; /* CLOCK_REALTIME */
-    uint64_t began_ns; /* the same by CLOCK_BOOTTIME, as the next */
+    unsigned int others; /* of its cause, that are told with it */
+    uint64_t since_ns;   /* CLOCK_REALTIME */
+    uint64_t began_ns;   /* the same by CLOCK_BOOTTIME, as the next */
     uint64_t told_ns;
     bool seen;      /* in the pass under way */
     bool present;   /* a state that lasts, or an event that is to be told */
@@ -90,6 +99,11 @@ void problems_end(struct problems *problems, enum problem_cause first, enum prob
 void problems_raise(struct problems *problems, enum problem_cause cause, int error,
                     const char *subject);
 
+/* Raises PROBLEM_LEFT_OUT: of the counters, so many are left out, and first is one of them; at most
+ * that many are read (ZONE_BEYOND_LIMIT), or descriptors opened for them (ZONE_WITHOUT_FILE). */
+void problems_raise_left_out(struct problems *problems, int error, size_t left_out,
+                             const char *first, size_t most);
+
 /* What stands before a path of the root's: "" for the machine's own. */
 const char *problems_root(const struct problems *problems);
 
@@ -97,6 +111,9 @@ const char *problems_root(const struct problems *problems);
 const char *problems_first_reason(struct problems *problems);
 
 bool problems_next(struct problems *problems, struct rapl_problem *problem);
+
+/* Files or zones of one cause that are told one by one; the rest is added to the last of them. */
+#define PROBLEM_SUBJECTS_MAX 16
 
 /* One per file or zone, rather than one for all that it strikes. */
 bool problem_is_told_by_subject(enum problem_cause cause);

@@ -7,14 +7,35 @@
 
 #include "perf_count.h"
 #include "problem.h"
+#include "source.h"
 #include "sysfs.h"
 
-static void word_file_limit(struct problems *problems) {
-    snprintf(
-        problems->remedy, sizeof(problems->remedy),
-        "too many files are open (LimitNOFILE= of the unit is for good): sudo prlimit --pid %d "
-        "--nofile=65536",
-        (int)getpid());
+/* Of the process, or of the machine. */
+static void word_file_limit(struct problems *problems, int error) {
+    char *text = problems->remedy;
+    const size_t size = sizeof(problems->remedy);
+    if (error == -EMFILE)
+        snprintf(text, size,
+                 "too many files are open (LimitNOFILE= of the unit is for good): sudo prlimit "
+                 "--pid %d --nofile=65536",
+                 (int)getpid());
+    else
+        snprintf(
+            text, size,
+            "too many files are open in the whole machine; who has them: sudo lsof | cut -d' ' "
+            "-f1 | sort | uniq -c | sort -n");
+}
+
+static void word_left_out(struct problems *problems, int error) {
+    static const char select[] =
+        "select those that matter with Zone (collectd) or --include (rapl-execd)";
+    if (error == ZONE_WITHOUT_FILE)
+        snprintf(problems->remedy, sizeof(problems->remedy),
+                 "raise LimitNOFILE= of the unit, of which collectd's plugin takes half, and start "
+                 "it again; or %s",
+                 select);
+    else
+        snprintf(problems->remedy, sizeof(problems->remedy), "%s", select);
 }
 
 /* A command comes last, so that it can be copied to the end of the line. */
@@ -39,9 +60,6 @@ static void word_energy_remedy(struct problems *problems, const struct problem *
                      "-name energy_uj -exec chgrp %u {} + -exec chmod g+r {} +",
                      root, (unsigned int)getegid());
         break;
-    case -EMFILE:
-        word_file_limit(problems);
-        break;
     case -ENOENT:
         snprintf(text, size,
                  "it has no counter here: leave it out with --exclude (rapl-execd) or Zone "
@@ -61,6 +79,9 @@ static void word_energy_remedy(struct problems *problems, const struct problem *
         snprintf(text, size,
                  "report more often, or set MaxPower (collectd) or --max-power (rapl-execd) to "
                  "what the machine can draw");
+        break;
+    case SOURCE_READ_TOO_LONG:
+        snprintf(text, size, "the machine, or what shows the file, stood still: uptime");
         break;
     case -EINVAL:
     case -EIO:
@@ -113,9 +134,6 @@ static void word_msr_remedy(struct problems *problems, const struct problem *pro
                  "its CPU is offline, and no other shows these counters; they are looked for "
                  "again as CPUs come online");
         break;
-    case -EMFILE:
-        word_file_limit(problems);
-        break;
     case 0:
     case -EIO:
         if (problems->is_virtual)
@@ -165,10 +183,6 @@ static void word_no_zones_remedy(struct problems *problems) {
 static void word_no_pmu_remedy(struct problems *problems, const struct problem *problem) {
     const char *text =
         "load its module, where the kernel has it and knows this processor: sudo modprobe rapl";
-    if (problem->error == -EMFILE) {
-        word_file_limit(problems);
-        return;
-    }
     if (problem->cause == PROBLEM_NO_EVENTS && problems->is_virtual)
         text = "this is a virtual machine, and its PMU has no counters: measure on its host";
     else if (problem->cause == PROBLEM_NO_EVENTS)
@@ -212,9 +226,6 @@ static void word_perf_remedy(struct problems *problems, const struct problem *pr
     case -EPERM:
         word_perf_denied(problems);
         break;
-    case -EMFILE:
-        word_file_limit(problems);
-        break;
     case -ENOENT:
         snprintf(text, size,
                  "the PMU of this file's type has gone, or the file is another machine's: it is "
@@ -248,15 +259,17 @@ void problem_word_remedy(struct problems *problems, const struct problem *proble
     char *text = problems->remedy;
     const size_t size = sizeof(problems->remedy);
     text[0] = '\0';
+    if (problem->error == -EMFILE || problem->error == -ENFILE) {
+        word_file_limit(problems, problem->error);
+        return;
+    }
     switch (problem->cause) {
     case PROBLEM_ROOT:
         snprintf(text, size, "set %s, or HOST_MOUNT_PREFIX, to the folder that holds sys and proc",
                  root_options);
         break;
     case PROBLEM_CLASS:
-        if (problem->error == -EMFILE)
-            word_file_limit(problems);
-        else if (problem->error != -ENOENT)
+        if (problem->error != -ENOENT)
             snprintf(text, size, "see who may enter it: ls -ld %s/%s", problems_root(problems),
                      problem->subject);
         else
@@ -324,6 +337,9 @@ void problem_word_remedy(struct problems *problems, const struct problem *proble
     case PROBLEM_UNDECIDED:
         snprintf(text, size, "report more often, or set %s to what the machine can draw",
                  power_options);
+        break;
+    case PROBLEM_LEFT_OUT:
+        word_left_out(problems, problem->error);
         break;
     case PROBLEM_SOURCE:
     case PROBLEM_DUPLICATE:

@@ -6,6 +6,7 @@
 #include "perf_count.h"
 #include "perf_pmu.h"
 #include "problem.h"
+#include "source.h"
 #include "sysfs.h"
 
 const char *problem_word_error(int error) {
@@ -24,6 +25,12 @@ const char *problem_word_error(int error) {
         return "is not the range of a counter";
     case ZONE_WITHOUT_PARENT:
         return "its parent zone cannot be identified";
+    case SOURCE_READ_TOO_LONG:
+        return "took more than a second to read";
+    case ZONE_WITHOUT_FILE:
+        return "left out, for it would take more open files than counters may here";
+    case ZONE_BEYOND_LIMIT:
+        return "left out, for there are more zones than are read";
     case ZONE_COUNTS_NOTHING:
         return "has counted nothing so far";
     case PERF_COUNT_UNDECIDED:
@@ -34,6 +41,8 @@ const char *problem_word_error(int error) {
         return "is not an event of this format";
     case PMU_NOT_A_SCALE:
         return "is not a scale";
+    case PMU_TOO_MANY_EVENTS:
+        return "holds more events than any such PMU";
     case PMU_NOT_JOULES:
         return "is not Joules";
     default:
@@ -48,8 +57,10 @@ void problem_word_reason(struct problems *problems, const struct problem *proble
     char others[32] = "";
     char *text = problems->reason;
     const size_t size = sizeof(problems->reason);
-    if (problem->count > 1 && !problem_is_told_by_subject(problem->cause))
-        snprintf(others, sizeof(others), " (and %u more)", problem->count - 1);
+    const unsigned int more =
+        problem_is_told_by_subject(problem->cause) ? problem->others : problem->count - 1;
+    if (more > 0)
+        snprintf(others, sizeof(others), " (and %u more)", more);
     switch (problem->cause) {
     case PROBLEM_ROOT:
         snprintf(text, size, "%s: %s", what, error);
@@ -113,20 +124,22 @@ void problem_word_reason(struct problems *problems, const struct problem *proble
         snprintf(text, size, "%s/%s%s: %s", root, what, others, error);
         break;
     case PROBLEM_GONE:
-        snprintf(text, size, "%s has gone", what);
+        snprintf(text, size, "%s%s has gone", what, others);
         break;
     case PROBLEM_GONE_FROM_TOTAL:
-        snprintf(text, size, "%s has gone; total goes on without its power", what);
+        snprintf(text, size, "%s%s has gone; total goes on without its power", what, others);
         break;
     case PROBLEM_DUPLICATE:
-        snprintf(text, size, "%s is there more than once; the lowest zone is reported", what);
+        snprintf(text, size, "%s%s is there more than once; the lowest zone is reported", what,
+                 others);
         break;
     case PROBLEM_PARTED:
         snprintf(text, size,
-                 "the zones of %s showed the same counter and now differ; each is a series of its "
-                 "own from now on",
-                 what);
+                 "the zones of %s%s showed the same counter and now differ; each is a series of "
+                 "its own from now on",
+                 what, others);
         break;
+    case PROBLEM_LEFT_OUT:
     case PROBLEM_SOURCE:
         snprintf(text, size, "%s", what);
         break;

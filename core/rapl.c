@@ -100,6 +100,16 @@ bool rapl_needs_sampler(const struct rapl *rapl, uint64_t interval_ns) {
     return due_ns != 0 && due_ns - rapl->sampled_ns < interval_ns;
 }
 
+/* Beside those of the counters: the root and the list of online CPUs; and in a look, a folder, the
+ * one that it lies in, and a file. */
+#define OWN_FILES 5
+
+static size_t find_counter_files(size_t file_limit) {
+    if (file_limit == 0)
+        return SIZE_MAX;
+    return file_limit > OWN_FILES ? file_limit - OWN_FILES : 0;
+}
+
 /* --- open and close -------------------------------------------------------------------------- */
 
 int rapl_open(const struct rapl_options *options, struct rapl **opened) {
@@ -117,6 +127,9 @@ int rapl_open(const struct rapl_options *options, struct rapl **opened) {
     rapl->source_options.root = -1;
     rapl->online_file = -1;
     rapl->source_options.max_power_uw = options->max_power_uw;
+    rapl->source_options.files = find_counter_files(options->file_limit);
+    rapl->source_options.rank = binding_rank;
+    rapl->source_options.rank_context = &rapl->binding;
     rapl->asked = options->source;
     rapl->report.health.source = "none";
     rapl->values = calloc(1, sizeof(*rapl->values));

@@ -68,6 +68,15 @@ struct rapl_options {
     /* Report single cores, where a source counts them one by one; their sum is reported always. */
     bool cores;
     struct rapl_privilege privilege;
+    /*
+     * Descriptors that the handle may have open at a time, at most; 0: as many as it has use for.
+     * powercap takes one per zone, perf one per event, msr one per package or die, and on AMD one
+     * per core; five are for other things. Where that is not enough, or there are more than 4096
+     * zones, packages and dram come first, for the total is made of them, then psys, core, uncore,
+     * and single cores last, those of a package all or none; what nobody has selected comes after
+     * all these. The rest is left out, and a problem says so.
+     */
+    size_t file_limit;
 };
 
 #define RAPL_OPTIONS_DEFAULT \

@@ -92,7 +92,7 @@ static bool fill_sum(struct series *const *series, size_t count, const struct se
             series[i]->summed = series_now(series[i]);
         series[i]->apart = restart && !series[i]->reads;
     }
-    return members > 0 && !silent;
+    return members > 0 && !silent && !sum->lacks;
 }
 
 size_t report_build(struct series *const *series, size_t count, struct series *const *sums,

@@ -1,19 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "clock.h"
 #include "handle.h"
 #include "topology.h"
-
-static bool was_read(const struct rapl *rapl, const char *name) {
-    for (size_t i = 0; i < rapl->binding.series_count; i++) {
-        const struct series *series = rapl->binding.series[i];
-        if (series->has_read && strcmp(series->name, name) == 0)
-            return true;
-    }
-    return false;
-}
 
 /* What goes is told of by series; a zone that never read is told of by its file. */
 static void note_errors(struct rapl *rapl) {
@@ -28,9 +20,26 @@ static void note_errors(struct rapl *rapl) {
             continue;
         }
         rapl->report.health.read_errors++;
-        if (!zone->told && (!source_lost_zone(zone->error) || !was_read(rapl, zone->name)))
+        if (!zone->told &&
+            (!source_lost_zone(zone->error) || zone->series == NULL || !zone->series->has_read))
             problems_raise(&rapl->problems, PROBLEM_ENERGY, zone->error, zone->path);
     }
+}
+
+/* The zone that the series is shown under, or NULL. */
+static const struct series *find_parent(const struct rapl *rapl, const struct series *series) {
+    struct zone_identity parent = series->identity;
+    if (parent.core_id != RAPL_NO_ID)
+        return NULL;
+    parent.kind = ZONE_PACKAGE;
+    const char *domain = "package";
+    if (parent.package_id == RAPL_NO_ID) {
+        parent.kind = strcmp(parent.parent, "psys") == 0 ? ZONE_PSYS : ZONE_OTHER;
+        domain = parent.parent;
+    }
+    snprintf(parent.domain, sizeof(parent.domain), "%s", domain);
+    const struct series *found = binding_find(&rapl->binding, &parent);
+    return found != series ? found : NULL;
 }
 
 /* A zone that goes takes its sub-zones with it, and returns a moment before them: those are not
@@ -38,12 +47,9 @@ static void note_errors(struct rapl *rapl) {
 static void note_gone(struct rapl *rapl, const struct series *series) {
     if (!discovery_lost_series(rapl, series))
         return;
-    for (size_t i = 0; i < rapl->binding.series_count; i++) {
-        const struct series *parent = rapl->binding.series[i];
-        if (parent != series && strcmp(parent->name, series->parent) == 0 &&
-            (parent->returned || discovery_lost_series(rapl, parent)))
-            return;
-    }
+    const struct series *parent = find_parent(rapl, series);
+    if (parent != NULL && (parent->returned || discovery_lost_series(rapl, parent)))
+        return;
     const bool in_total = series->sum == rapl->binding.sums[0] && series->sum->selected;
     if (!in_total && !series->selected)
         return; /* one of the cores that nobody sees one by one */

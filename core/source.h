@@ -9,9 +9,13 @@
 #include <stdint.h>
 
 #include "counter.h"
+#include "limit.h"
 #include "problem.h"
 #include "topology.h"
 #include "zone.h"
+
+struct mirror;
+struct series;
 
 /* One counter as a source found it. */
 struct zone {
@@ -29,14 +33,16 @@ struct zone {
 
     /* Set by the binding. */
     char name[ZONE_NAME_SIZE];
-    bool bound;               /* it feeds a series */
-    bool wanted;              /* sample reads it */
-    bool reported;            /* it feeds a series that is selected */
-    const struct zone *shown; /* the zone that is reported in its stead, or NULL */
-    bool stood_by;            /* that one has a counter of its own */
-    bool was_bound;           /* before the binding under way */
-    bool agreed;              /* it is known to show the same counter as its mirrors */
-    bool feeds;               /* it gave its series the last reading */
+    bool bound;                  /* it feeds a series */
+    bool wanted;                 /* sample reads it */
+    bool reported;               /* it feeds a series that is selected */
+    struct mirror *mirror;       /* it may show the same counter as others; NULL: it may not */
+    const struct series *series; /* that it feeds, or would if it were there; NULL: none */
+    const struct zone *shown;    /* the zone that is reported in its stead, or NULL */
+    bool stood_by;               /* that one has a counter of its own */
+    bool was_bound;              /* before the binding under way */
+    bool agreed;                 /* it is known to show the same counter as its mirrors */
+    bool feeds;                  /* it gave its series the last reading */
 };
 
 /* Whether an errno says that the zone itself has gone, rather than that a read failed. */
@@ -44,11 +50,19 @@ static inline bool source_lost_zone(int error) {
     return error == -ENODEV || error == -ENOENT || error == -ENXIO;
 }
 
+/* A read that takes longer says nothing of when the counter stood so: the next one does. */
+#define SOURCE_READ_LONGEST_NS UINT64_C(1000000000)
+#define SOURCE_READ_TOO_LONG (-ETIMEDOUT)
+
 struct source {
     const struct source_operations *operations;
     struct zone **zones; /* in the order of their ids */
     struct reading *readings;
     size_t zone_count;
+    struct limit limit; /* its owner sets how many descriptors its counters may hold */
+    size_t file_count;  /* that they hold */
+    /* Counters that the total needs are left out, and are no zones. */
+    bool lacks_members;
     /* How long it may go unread, whatever its counters' ranges are; 0: as long as those allow. */
     uint64_t longest_ns;
 };
@@ -80,7 +94,17 @@ struct source_options {
     uint64_t max_power_uw; /* as in struct rapl_options, and so is the next */
     struct rapl_privilege privilege;
     struct cpu_model model;
+    size_t files; /* descriptors that all counters together may hold */
+    /* What comes first where not all may be read; NULL: by what a zone is alone. */
+    enum limit_rank (*rank)(const void *context, const struct zone_identity *identity);
+    const void *rank_context;
 };
+
+static inline enum limit_rank source_rank(const struct source_options *options,
+                                          const struct zone_identity *identity) {
+    return options->rank != NULL ? options->rank(options->rank_context, identity)
+                                 : limit_rank_of(identity);
+}
 
 /* NULL without memory. */
 struct source *powercap_open(const struct source_options *options);

@@ -61,13 +61,24 @@ static int open_below(int root, const char *path, int flags) {
     return fd >= 0 ? fd : -errno;
 }
 
-/* Opens what is not of another kind than this. */
-static int open_kind(int root, const char *path, bool device) {
-    int fd = open_below(root, path, OPEN_FLAGS);
+static bool is_kind(int fd, bool device) {
     struct stat status;
+    return fstat(fd, &status) == 0 &&
+           (S_ISREG(status.st_mode) || (device && S_ISCHR(status.st_mode)));
+}
+
+/* Opens what is not of another kind than this. To open a FIFO lets its writer go on, and some
+ * devices start something: it is looked at first. */
+static int open_kind(int root, const char *path, bool device) {
+    int fd = open_below(root, path, O_PATH | O_CLOEXEC);
     if (fd < 0)
         return fd;
-    if (fstat(fd, &status) == 0 && (S_ISREG(status.st_mode) || (device && S_ISCHR(status.st_mode))))
+    const bool fits = is_kind(fd, device);
+    close(fd);
+    if (!fits)
+        return SYSFS_NOT_REGULAR;
+    fd = open_below(root, path, OPEN_FLAGS);
+    if (fd < 0 || is_kind(fd, device))
         return fd;
     close(fd);
     return SYSFS_NOT_REGULAR;
@@ -98,6 +109,17 @@ int sysfs_open_device(int root, const char *path, const struct rapl_privilege *p
 
 int sysfs_open_folder(int root, const char *path) {
     return open_below(root, path, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
+}
+
+int sysfs_open_outer(int root, int folder) {
+    struct stat top;
+    struct stat inner;
+    if (fstat(root, &top) != 0 || fstat(folder, &inner) != 0)
+        return -errno;
+    if (top.st_dev == inner.st_dev && top.st_ino == inner.st_ino)
+        return -EXDEV;
+    int fd = openat(folder, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return fd >= 0 ? fd : -errno;
 }
 
 int sysfs_read(int file, char *text, size_t size) {

@@ -20,7 +20,9 @@
 /* Opens the folder that holds sys, proc and dev. Returns a descriptor or a negative errno. */
 int sysfs_open_root(const char *root);
 
-/* Opens a regular file for reading, never outside of the root. Descriptor or negative errno. */
+/* Opens a regular file for reading, never outside of the root, or of any other folder in its place.
+ * What is of another kind is not opened: that alone can do something. Descriptor or negative errno.
+ */
 int sysfs_open(int root, const char *path);
 
 struct rapl_privilege;
@@ -33,6 +35,9 @@ int sysfs_open_device(int root, const char *path, const struct rapl_privilege *p
 
 /* sysfs_open for a folder. */
 int sysfs_open_folder(int root, const char *path);
+
+/* The folder that this one lies in; -EXDEV where this is the root. */
+int sysfs_open_outer(int root, int folder);
 
 /* Reads at offset 0 (sysfs computes the value anew at each such read) into text, NUL-terminated.
  * Returns the length or a negative errno. */

@@ -89,8 +89,8 @@ struct cpu_model topology_read_model(int root) {
 
 /* --- CPUs ------------------------------------------------------------------------------------ */
 
-/* More than any kernel has (NR_CPUS of x86 is at most 8192), so that no list makes us run on. */
-#define CPU_LIMIT 65536
+/* NR_CPUS of x86 is at most that (arch/x86/Kconfig): no list makes us run on. */
+#define CPU_LIMIT 8192
 
 static const char *read_number(const char *text, unsigned int *number) {
     if (*text < '0' || *text > '9')
@@ -133,31 +133,59 @@ struct loading {
     struct topology *topology;
 };
 
-static int load_id(int root, unsigned int number, const char *name) {
+static int load_id(int root, unsigned int number, const char *name, int *id) {
     char path[128];
-    uint64_t id = 0;
+    uint64_t value = 0;
     snprintf(path, sizeof(path), CPU_FOLDER "/cpu%u/topology/%s", number, name);
-    int error = sysfs_load_number(root, path, &id);
-    return error != 0 ? error : id <= INT_MAX ? (int)id : -ERANGE;
+    int error = sysfs_load_number(root, path, &value);
+    if (error == 0 && value > INT_MAX)
+        error = SYSFS_OUT_OF_RANGE;
+    *id = error == 0 ? (int)value : 0;
+    return error;
+}
+
+/* file: the one that an error is of. */
+static int load_ids(int root, struct cpu *cpu, const char **file) {
+    *file = "physical_package_id";
+    int error = load_id(root, cpu->number, *file, &cpu->package_id);
+    if (error != 0)
+        return error;
+    *file = "core_id";
+    error = load_id(root, cpu->number, *file, &cpu->core_id);
+    if (error != 0)
+        return error;
+    *file = "die_id";
+    error = load_id(root, cpu->number, *file, &cpu->die_id);
+    return error == -ENOENT ? 0 : error;
 }
 
 static int load_cpu(void *context, unsigned int number) {
     const struct loading *loading = context;
     struct topology *topology = loading->topology;
     struct cpu cpu = {.number = number};
-    cpu.package_id = load_id(loading->root, number, "physical_package_id");
-    cpu.core_id = load_id(loading->root, number, "core_id");
-    cpu.die_id = load_id(loading->root, number, "die_id");
-    if (cpu.package_id < 0 || cpu.core_id < 0)
-        return 0; /* it has gone offline: its folder goes with it */
-    if (cpu.die_id < 0)
-        cpu.die_id = 0;
+    const char *file;
+    const int error = load_ids(loading->root, &cpu, &file);
+    if (error == -EMFILE || error == -ENFILE || error == -ENOMEM)
+        return error;
+    /* It has gone offline: its folder goes with it. */
+    if (error == -ENOENT || error == -ENODEV || error == -ENXIO)
+        return 0;
+    if (error != 0 && topology->error == 0) {
+        topology->error = error;
+        topology->unplaced = number;
+        topology->unplaced_file = file;
+    }
+    if (error != 0)
+        return 0;
     struct cpu *cpus = realloc(topology->cpus, (topology->count + 1) * sizeof(*cpus));
     if (cpus == NULL)
         return -ENOMEM;
-    for (size_t i = 0; i < topology->count; i++)
-        topology->has_dies = topology->has_dies ||
-                             (cpus[i].package_id == cpu.package_id && cpus[i].die_id != cpu.die_id);
+    for (size_t i = 0; i < topology->count && !topology->has_dies; i++) {
+        if (cpus[i].package_id == cpu.package_id) {
+            topology->has_dies = cpus[i].die_id != cpu.die_id;
+            break; /* all others of it have that one's */
+        }
+    }
     topology->cpus = cpus;
     cpus[topology->count++] = cpu;
     return 0;
@@ -186,6 +214,11 @@ int topology_load(int root, struct topology *topology) {
 void topology_free(struct topology *topology) {
     free(topology->cpus);
     *topology = (struct topology){.cpus = NULL};
+}
+
+void topology_unplaced_path(const struct topology *topology, char path[TOPOLOGY_PATH_SIZE]) {
+    snprintf(path, TOPOLOGY_PATH_SIZE, CPU_FOLDER "/cpu%u/topology/%s", topology->unplaced,
+             topology->unplaced_file);
 }
 
 const struct cpu *topology_find(const struct topology *topology, unsigned int number) {

@@ -46,11 +46,19 @@ struct topology {
     struct cpu *cpus; /* by their numbers */
     size_t count;
     bool has_dies; /* some package has more than one: the kernel's names then tell the die */
+    /* Nobody can tell where a CPU is that is online: why, which, and by which file; or 0. */
+    int error;
+    unsigned int unplaced;
+    const char *unplaced_file;
 };
 
 /* Reads it from sys/devices/system/cpu. CPUs that go meanwhile are left out. Negative errno of the
- * list of online CPUs, or -ENOMEM. */
+ * list of online CPUs, -EMFILE, -ENFILE, or -ENOMEM. */
 int topology_load(int root, struct topology *topology);
+
+/* The file that error is of, below the root. */
+#define TOPOLOGY_PATH_SIZE ((size_t)96)
+void topology_unplaced_path(const struct topology *topology, char path[TOPOLOGY_PATH_SIZE]);
 
 void topology_free(struct topology *topology);
 

@@ -6,6 +6,7 @@
 #include "utils/common/common.h"
 
 #include <errno.h>
+#include <sys/resource.h>
 
 #include "rapl.h"
 
@@ -210,6 +211,14 @@ static int rapl_read(__attribute__((unused)) user_data_t *user_data) {
 
 /* --- life ------------------------------------------------------------------------------------ */
 
+/* Half of what the daemon may have open: the rest is for its other plugins. */
+static size_t find_file_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return 0;
+    return limit.rlim_cur > 1 ? (size_t)limit.rlim_cur / 2 : 1;
+}
+
 static int rapl_init(void) {
     const char *const *zones = (const char *const *)config.zones;
     if (config.ignore_selected) {
@@ -220,6 +229,7 @@ static int rapl_init(void) {
         config.core.include_count = config.zone_count;
     }
     config.core.root = config.root;
+    config.core.file_limit = find_file_limit();
     int error = rapl_open(&config.core, &rapl);
     if (error != 0) {
         ERROR(PLUGIN " plugin: cannot start: %s", STRERROR(-error));

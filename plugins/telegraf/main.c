@@ -9,6 +9,7 @@
 
 #include "check.h"
 #include "clock.h"
+#include "file_limit.h"
 #include "line_protocol.h"
 #include "log.h"
 #include "options.h"
@@ -164,6 +165,7 @@ int main(int count, char **words) {
     const bool once = options.mode == EXECD_ONCE;
     error = prompt_open(&prompt, once ? 0 : options.interval_ns, !once);
     options.rapl.privilege = privileges.rapl;
+    options.rapl.file_limit = file_limit_raise();
     if (error == 0)
         error = rapl_open(&options.rapl, &rapl);
     if (error != 0) {

@@ -546,5 +546,71 @@ class Guard(daemons.StageTest):
         self.assertEqual([], complaints(collectd))
 
 
+class Limits(daemons.StageTest):
+    """More counters than half of the daemon's open files, and a root that someone has spoilt."""
+
+    FILES = 64
+    OWN_FILES = 5  # of the core, beside counters (rapl.c)
+
+    missing = staticmethod(missing_collectd)
+
+    def test_half_of_the_open_files_is_left_to_others(self):
+        zones = {"intel-rapl:8": "psys"}
+        for package in range(8):
+            zones["intel-rapl:%x" % package] = "package-%d" % package
+            for number, name in enumerate(("core", "uncore", "other", "dram")):
+                zones["intel-rapl:%x:%x" % (package, number)] = name
+        read = self.FILES // 2 - self.OWN_FILES
+        with tree.Tree.make(zones) as machine:
+            limit = "--nofile=%d:%d" % (self.FILES, self.FILES)
+            collectd = self.stage.collectd("limited", block(root_of(machine)),
+                                           before=["prlimit", limit])
+            collectd.wait_rows("rapl/power-total", 2)
+            pid = collectd.process.pid
+            opened = [os.readlink("/proc/%d/fd/%s" % (pid, fd))
+                      for fd in os.listdir("/proc/%d/fd" % pid)]
+            self.assertEqual({"limited": 0}, self.stage.stop([collectd]))
+        ours = [path for path in opened if path.startswith(machine.root)]
+        self.assertEqual(sum(path.endswith("/energy_uj") for path in ours), read)
+        self.assertLessEqual(len(ours), self.FILES // 2)
+        parents = {"rapl-package-%d" % package for package in range(8)}
+        rows = {name for name in collectd.rows() if "/energy-" in name}
+        wanted = {"%s/energy-%s" % (parent, domain)
+                  for parent in parents for domain in ("package", "dram", "core")}
+        wanted |= {"rapl-psys/energy-psys", "rapl/energy-total"}
+        wanted |= {"rapl-package-%d/energy-uncore" % package for package in range(read - 25)}
+        self.assertEqual(rows, wanted)
+        said = complaints(collectd)
+        self.assertEqual(len(said), 1, said)
+        self.assertRegex(said[0], r"\[warning\].*%d counters are left out, such as "
+                                  r"package-\d/uncore: at most %d open files .*To mend: raise "
+                                  r"LimitNOFILE=" % (len(zones) - read, read))
+
+    def test_a_spoilt_root_costs_no_sound_zone(self):
+        with tree.Tree.make({"intel-rapl:0": "package-0", "intel-rapl:1": "package-1",
+                             "intel-rapl:2": "package-2", "intel-rapl:3": "package-3",
+                             "intel-rapl:4": "other"}) as machine:
+            for zone, spoil in (("intel-rapl:1", os.mkfifo), ("intel-rapl:2", os.mkdir),
+                                ("intel-rapl:3", lambda path: os.symlink(path, path))):
+                path = os.path.realpath(machine.path(zone, "energy_uj"))
+                os.unlink(path)
+                spoil(path)
+            machine.write("intel-rapl:4", "name", b"\x1b[31mred\n")
+            os.mkdir(os.path.join(machine.root, tree.CLASS, "intel-rapl-\n[error]:0"))
+            with tree.Pump(machine, "intel-rapl:0", 50, tree.RANGE_UJ):
+                collectd = self.stage.collectd("spoilt", block(root_of(machine)))
+                collectd.wait_rows("rapl-package-0/power-package", 4)
+            self.assertEqual({"spoilt": 0}, self.stage.stop([collectd]))
+        rows = collectd.rows()
+        self.assertEqual({name for name in rows if "/energy-" in name}, {
+            "rapl-package-0/energy-package", "rapl-__31mred/energy-__31mred", "rapl/energy-total"})
+        for _, watts in rows["rapl-package-0/power-package"]:
+            self.assertAlmostEqual(watts, 50, delta=15)  # the pump rests where the machine is busy
+        said = complaints(collectd)
+        self.assertLessEqual(len(said), 2, said)
+        for line in said:
+            self.assertRegex(line, r"\A\[warning\] rapl plugin: [\x20-\x7e]+\Z")
+
+
 if __name__ == "__main__":
     tap.main()

@@ -68,6 +68,7 @@ struct fake_event {
 
 static struct {
     bool clocks_stopped;
+    uint64_t read_ns;
     uint64_t awake_ns;
     uint64_t slept_ns;
     int openat2_error;
@@ -112,6 +113,10 @@ void fake_clocks_stop(void) {
 
 void fake_clocks_pass(uint64_t ns) {
     fakes.awake_ns += ns;
+}
+
+void fake_reads_take(uint64_t ns) {
+    fakes.read_ns = ns;
 }
 
 void fake_clocks_sleep(uint64_t ns) {
@@ -217,6 +222,8 @@ ssize_t __wrap_pread(int file, void *text, size_t size, off_t offset) {
     const int cpu = fakes.register_count > 0 ? msr_cpu(file) : -1;
     if (cpu >= 0)
         return read_register((unsigned int)cpu, text, size, (uint32_t)offset);
+    if (fakes.read_ns > 0)
+        fake_clocks_pass(fakes.read_ns);
     ssize_t length = __real_pread(file, text, size, offset);
     if (length > (ssize_t)strlen(mark) && memcmp(text, mark, strlen(mark)) == 0) {
         errno = (int)strtol((const char *)text + strlen(mark), NULL, 10);

@@ -23,6 +23,9 @@ void fake_clocks_pass(uint64_t ns);
 void fake_clocks_sleep(uint64_t ns);
 uint64_t fake_clocks_monotonic_ns(void);
 
+/* Each read takes that long, by clocks that are stopped. */
+void fake_reads_take(uint64_t ns);
+
 /* A file that holds "errno N" cannot be read, and N is why. */
 #define FAKE_ERRNO "errno %d\n"
 

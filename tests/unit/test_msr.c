@@ -941,6 +941,68 @@ static void test_without_memory(void **state) {
     assert_false(failed);
 }
 
+/* --- limits ---------------------------------------------------------------------------------- */
+
+static void limit_files(const struct cpu_model *model, size_t files) {
+    problems_free(&bench.problems);
+    open_source(model, 0);
+    bench.source->limit.files = files;
+}
+
+/* Two packages of two cores: a device each, and the cores of a package all or none. */
+static void test_cores_of_a_package_are_read_all_or_none(void **state) {
+    static const struct cpu_model model = {.vendor = CPU_VENDOR_AMD, .family = 0x19, .model = 1};
+    static const size_t shown[] = {0, 1, 2, 2, 4, 4, 6};
+    (void)state;
+    (void)make_amd(2, 1, 2, 1);
+    for (size_t files = 0; files < COUNT_OF(shown); files++) {
+        const size_t before = tree_count_descriptors();
+        limit_files(&model, files);
+        discover();
+        assert_int_equal(bench.source->zone_count, shown[files]);
+        assert_true(tree_count_descriptors() <= before + files);
+        assert_int_equal(bench.source->lacks_members, files < 2);
+        if (files >= 4)
+            assert_int_equal(zone("package-0-core-1/core")->error, 0);
+        if (files < 6)
+            (void)expect_told("counters are left out", "LimitNOFILE=");
+        expect_nothing_told();
+        assert_int_equal(discover(), 0);
+        open_source(&model, 0);
+    }
+}
+
+/* They are still there, and so is their sum, which says nothing without them. */
+static void test_cores_make_way_for_a_package(void **state) {
+    static const struct cpu_model model = {.vendor = CPU_VENDOR_AMD, .family = 0x19, .model = 1};
+    (void)state;
+    const struct msr_machine machine = make_amd(2, 1, 2, 1);
+    machine_set_online(&machine, 2, false, "0-1");
+    machine_set_online(&machine, 3, false, "0-1");
+    limit_files(&model, 3);
+    assert_int_equal(discover(), 1);
+    assert_int_equal(bench.source->zone_count, 3);
+    machine_set_online(&machine, 2, true, "0-2");
+    assert_int_equal(discover(), 1);
+    assert_int_equal(zone("package-1")->error, 0);
+    assert_int_equal(zone("package-0-core-0/core")->error, ZONE_WITHOUT_FILE);
+    assert_int_equal(zone("package-0-core-1/core")->error, ZONE_WITHOUT_FILE);
+    (void)expect_told("left out, such as package-0-core-0/core", "LimitNOFILE=");
+    assert_false(bench.source->lacks_members);
+}
+
+/* Whose cores cannot be told apart: the sum may lack one. */
+static void test_cores_without_a_place_are_not_told(void **state) {
+    static const struct cpu_model model = {.vendor = CPU_VENDOR_AMD, .family = 0x19, .model = 1};
+    (void)state;
+    (void)make_amd(1, 1, 2, 1);
+    tree_write(bench.tree, "sys/devices/system/cpu/cpu1/topology/core_id", "%s", "one\n");
+    open_source(&model, 0);
+    discover();
+    assert_int_equal(bench.source->zone_count, 1);
+    (void)expect_told("cpu1/topology/core_id: does not hold a number", "head -c");
+}
+
 #define IN_TREE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void) {
@@ -987,6 +1049,9 @@ int main(void) {
         IN_TREE(test_model_of_amd_that_is_not_known),
         IN_TREE(test_processor_without_registers),
         IN_TREE(test_without_memory),
+        IN_TREE(test_cores_of_a_package_are_read_all_or_none),
+        IN_TREE(test_cores_make_way_for_a_package),
+        IN_TREE(test_cores_without_a_place_are_not_told),
     };
     return cmocka_run_group_tests_name("msr", tests, NULL, NULL);
 }

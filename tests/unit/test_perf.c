@@ -1451,6 +1451,47 @@ static void test_real_refusals_of_the_kernel(void **state) {
 
 #define OVER(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+/* --- limits ---------------------------------------------------------------------------------- */
+
+static void test_packages_and_dram_are_opened_first(void **state) {
+    (void)state;
+    add_server();
+    add_event("power", "energy-cores", PSYS, SCALE);
+    reopen();
+    bench.source->limit.files = 5;
+    assert_int_equal(discover(), 1);
+    assert_int_equal(fake_perf_open(), 5);
+    assert_int_equal(bench.source->file_count, 5);
+    assert_int_equal(zone("power/energy-ram@2")->error, 0);
+    assert_int_equal(zone("power/energy-cores@0")->error, 0);
+    assert_int_equal(zone("power/energy-cores@2")->error, ZONE_WITHOUT_FILE);
+    (void)expect_told("1 counters are left out, such as package-1/core: at most 5 open files");
+    sample();
+    assert_int_equal(reading("power/energy-ram@2")->error, 0);
+    const uint32_t epoch = zone("power/energy-pkg@2")->epoch;
+    assert_int_equal(discover(), 0);
+    assert_int_equal(fake_perf_open(), 5);
+    assert_int_equal(zone("power/energy-pkg@2")->epoch, epoch);
+}
+
+static void test_single_cores_are_opened_all_or_none(void **state) {
+    static const uint32_t opened[] = {0, 1, 2, 3, 4, 4, 6, 6, 8};
+    (void)state;
+    add_server();
+    add_pmu("power_core", "22", "0-3");
+    add_event("power_core", "energy-core", CORE, SCALE);
+    bench.options.model.vendor = CPU_VENDOR_AMD;
+    for (size_t files = 0; files < COUNT_OF(opened); files++) {
+        problems_free(&bench.problems);
+        reopen();
+        bench.source->limit.files = files;
+        discover();
+        assert_int_equal(fake_perf_open(), opened[files]);
+        if (files < 8)
+            (void)expect_told("counters are left out");
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         OVER(test_packages_and_domains_have_powercaps_names),
@@ -1507,6 +1548,8 @@ int main(void) {
         OVER(test_refusal_is_told_once),
         OVER(test_real_events_of_the_kernel),
         OVER(test_real_refusals_of_the_kernel),
+        OVER(test_packages_and_dram_are_opened_first),
+        OVER(test_single_cores_are_opened_all_or_none),
     };
     return cmocka_run_group_tests_name("perf", tests, NULL, NULL);
 }

@@ -569,6 +569,99 @@ static void test_nothing_stays_open(void **state) {
 
 #define IN_TREE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+/* --- limits ---------------------------------------------------------------------------------- */
+
+static void add_packages(const struct tree *tree) {
+    for (int i = 0; i < 3; i++) {
+        char id[32];
+        char name[32];
+        snprintf(id, sizeof(id), "intel-rapl:%d", i);
+        snprintf(name, sizeof(name), "package-%d", i);
+        tree_add_zone(tree, id, name, 10, RANGE_61_UJ);
+        snprintf(id, sizeof(id), "intel-rapl:%d:0", i);
+        tree_add_zone(tree, id, "core", 5, RANGE_61_UJ);
+    }
+}
+
+static void test_packages_come_before_cores(void **state) {
+    const size_t before = tree_count_descriptors();
+    add_packages(*state);
+    bench.source->limit.files = 4;
+    assert_int_equal(discover(), 1);
+    assert_int_equal(tree_count_descriptors(), before + 4);
+    assert_int_equal(bench.source->file_count, 4);
+    for (size_t i = 0; i < bench.source->zone_count; i++) {
+        const struct zone *each = bench.source->zones[i];
+        const bool left =
+            strcmp(each->id, "intel-rapl:1:0") == 0 || strcmp(each->id, "intel-rapl:2:0") == 0;
+        assert_int_equal(each->error, left ? ZONE_WITHOUT_FILE : 0);
+    }
+    expect_told("2 counters are left out, such as package-1/core: at most 4 open files");
+    expect_nothing_told();
+    assert_int_equal(discover(), 0);
+    assert_int_equal(zone("intel-rapl:0:0")->error, 0);
+    expect_nothing_told();
+}
+
+/* What does not open needs no descriptor. */
+static void test_a_zone_that_does_not_open_leaves_its_place(void **state) {
+    const struct tree *tree = *state;
+    add_packages(tree);
+    tree_remove(tree, "sys/class/powercap/intel-rapl:1/energy_uj");
+    bench.source->limit.files = 4;
+    discover();
+    assert_int_equal(zone("intel-rapl:1")->error, -ENOENT);
+    assert_int_equal(zone("intel-rapl:0:0")->error, 0);
+    assert_int_equal(zone("intel-rapl:1:0")->error, 0);
+    assert_int_equal(zone("intel-rapl:2:0")->error, ZONE_WITHOUT_FILE);
+    assert_int_equal(bench.source->file_count, 4);
+    assert_int_equal(discover(), 0);
+    assert_int_equal(zone("intel-rapl:1:0")->error, 0);
+}
+
+/* Whose own package could not be opened. */
+static void test_a_core_has_the_ceiling_of_a_package_that_is_left_out(void **state) {
+    const struct tree *tree = *state;
+    add_packages(tree);
+    tree_set(tree, "intel-rapl:0", "constraint_0_max_power_uw", "%d\n", 100000000);
+    tree_remove(tree, "sys/class/powercap/intel-rapl:0/energy_uj");
+    discover();
+    assert_int_equal(zone("intel-rapl:0:0")->traits.ceiling_uw, 400 * WATT);
+}
+
+static void test_a_core_makes_way_for_a_package(void **state) {
+    const struct tree *tree = *state;
+    const size_t before = tree_count_descriptors();
+    add_packages(tree);
+    bench.source->limit.files = 5;
+    discover();
+    assert_int_equal(zone("intel-rapl:1:0")->error, 0);
+    tree_add_zone(tree, "intel-rapl:3", "package-3", 10, RANGE_61_UJ);
+    assert_int_equal(discover(), 1);
+    assert_int_equal(zone("intel-rapl:3")->error, 0);
+    assert_int_equal(zone("intel-rapl:0:0")->error, 0);
+    assert_int_equal(zone("intel-rapl:1:0")->error, ZONE_WITHOUT_FILE);
+    assert_int_equal(tree_count_descriptors(), before + 5);
+    assert_int_equal(discover(), 0);
+}
+
+static void test_a_read_that_takes_long_says_nothing(void **state) {
+    const struct tree *tree = *state;
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 10, RANGE_61_UJ);
+    fake_clocks_stop();
+    discover();
+    fake_reads_take(NS_PER_S);
+    sample();
+    assert_int_equal(reading("intel-rapl:0")->error, 0);
+    fake_reads_take(NS_PER_S + 1);
+    sample();
+    assert_int_equal(reading("intel-rapl:0")->error, SOURCE_READ_TOO_LONG);
+    assert_int_equal(zone("intel-rapl:0")->error, SOURCE_READ_TOO_LONG);
+    fake_reads_take(0);
+    sample();
+    assert_int_equal(reading("intel-rapl:0")->error, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         IN_TREE(test_zones_of_two_packages),
@@ -598,6 +691,11 @@ int main(void) {
         IN_TREE(test_core_and_uncore_have_the_ceiling_of_their_package),
         IN_TREE(test_max_power_replaces_all_but_psys),
         IN_TREE(test_nothing_stays_open),
+        IN_TREE(test_packages_come_before_cores),
+        IN_TREE(test_a_zone_that_does_not_open_leaves_its_place),
+        IN_TREE(test_a_core_has_the_ceiling_of_a_package_that_is_left_out),
+        IN_TREE(test_a_core_makes_way_for_a_package),
+        IN_TREE(test_a_read_that_takes_long_says_nothing),
     };
     return cmocka_run_group_tests_name("powercap", tests, NULL, NULL);
 }

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+#include "powercap_zone.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ceiling.h"
+#include "powercap_list.h"
+#include "sysfs.h"
+
+#define CLASS POWERCAP_CLASS
+
+/* powercap_sys.c: MAX_CONSTRAINTS_PER_ZONE */
+#define CONSTRAINT_MAX 10
+
+static const struct tick_scale microjoules = {.numerator_uj = 1, .denominator = 1};
+
+static void format_path(const struct zone *zone, const char *attribute, char *path, size_t size) {
+    snprintf(path, size, CLASS "/%s%s%s", zone->id, attribute[0] != '\0' ? "/" : "", attribute);
+}
+
+int powercap_zone_read(struct powercap_zone *zone, uint64_t *energy_uj) {
+    zone->zone.error =
+        zone->file >= 0 ? sysfs_read_number(zone->file, energy_uj) : zone->zone.error;
+    return zone->zone.error;
+}
+
+void powercap_zone_close(struct powercap_zone *zone) {
+    if (zone->file >= 0)
+        close(zone->file);
+    zone->file = -1;
+}
+
+static void raise_file(struct problems *problems, enum problem_cause cause, int error,
+                       const struct zone *zone, const char *attribute) {
+    char path[512];
+    format_path(zone, attribute, path, sizeof(path));
+    problems_raise(problems, cause, error, path);
+}
+
+static int open_folder(const struct source_options *options, const struct zone *zone) {
+    char path[512];
+    snprintf(path, sizeof(path), CLASS "/%s", zone->id);
+    return sysfs_open_folder(options->root, path);
+}
+
+/* The largest power that the zone's limits speak of; 0 where they tell nothing. */
+static uint64_t read_largest_limit_uw(int folder, const struct zone *zone,
+                                      struct problems *problems) {
+    static const char *const attributes[] = {"constraint_%d_max_power_uw",
+                                             "constraint_%d_power_limit_uw"};
+    uint64_t largest_uw = 0;
+    for (int i = 0; i < 2 * CONSTRAINT_MAX; i++) {
+        char attribute[64];
+        uint64_t limit_uw = 0;
+        snprintf(attribute, sizeof(attribute), attributes[i % 2], i / 2);
+        int error = sysfs_load_number(folder, attribute, &limit_uw);
+        /* Files that are not there, and ENODATA, are how the kernel says that there is no such
+         * limit; ENODEV, that the zone is going. */
+        if (error != 0 && !source_lost_zone(error) && error != -ENODATA)
+            raise_file(problems, PROBLEM_LIMIT, error, zone, attribute);
+        if (error == 0 && limit_uw < CEILING_LIMIT_BELOW_UW && limit_uw > largest_uw)
+            largest_uw = limit_uw;
+    }
+    return largest_uw;
+}
+
+/* That of a package which was not opened itself. */
+static uint64_t decide_parents_uw(const struct source_options *options, const struct zone *parent,
+                                  struct problems *problems) {
+    const int folder = open_folder(options, parent);
+    const uint64_t largest_uw = folder >= 0 ? read_largest_limit_uw(folder, parent, problems) : 0;
+    if (folder >= 0)
+        close(folder);
+    return ceiling_decide_uw(parent->identity.kind, 0, largest_uw);
+}
+
+/* Core and uncore have that of their package. */
+static uint64_t decide_ceiling_uw(const struct source_options *options, int folder,
+                                  const struct powercap_zone *zone, struct problems *problems) {
+    const enum zone_kind kind = zone->zone.identity.kind;
+    const uint64_t max_power_uw = options->max_power_uw;
+    if (kind == ZONE_PSYS || max_power_uw != 0)
+        return ceiling_decide_uw(kind, max_power_uw, 0);
+    if ((kind == ZONE_CORE || kind == ZONE_UNCORE) && zone->parent != NULL) {
+        const struct zone *parent = &zone->parent->zone;
+        return parent->traits.ceiling_uw != 0 ? parent->traits.ceiling_uw
+                                              : decide_parents_uw(options, parent, problems);
+    }
+    return ceiling_decide_uw(kind, 0, read_largest_limit_uw(folder, &zone->zone, problems));
+}
+
+/* Whether the class still has the entry, wherever it leads. */
+static bool is_listed(const struct source_options *options, const char *id) {
+    struct stat status;
+    const int class = sysfs_open_folder(options->root, CLASS);
+    const bool listed = class >= 0 && fstatat(class, id, &status, AT_SYMLINK_NOFOLLOW) == 0;
+    if (class >= 0)
+        close(class);
+    return listed;
+}
+
+/* A name that cannot be read is told of with what stands in its way: a link that leads nowhere,
+ * or the file itself. A zone that the driver takes away between the listing and the look at it has
+ * no fault. */
+static void raise_name(const struct source_options *options, const struct zone *zone,
+                       const char *path, struct problems *problems) {
+    if (source_lost_zone(zone->error) && !is_listed(options, zone->id))
+        return;
+    const int folder = zone->error == -ENOENT ? open_folder(options, zone) : -EBADF;
+    if (folder == -ENOENT)
+        raise_file(problems, PROBLEM_MASKED, 0, zone, "");
+    else
+        problems_raise(problems, PROBLEM_NAME, zone->error, path);
+    if (folder >= 0)
+        close(folder);
+}
+
+bool powercap_zone_identify(struct powercap_zone *zone, const struct source_options *options,
+                            struct problems *problems) {
+    char path[512];
+    char name[SYSFS_TEXT_SIZE];
+    struct zone *base = &zone->zone;
+
+    powercap_zone_close(zone);
+    base->identified = false;
+    format_path(base, "name", path, sizeof(path));
+    base->error = sysfs_load_line(options->root, path, name, sizeof(name));
+    if (base->error == 0 && zone_identify(name, NULL, &base->identity) != 0)
+        base->error = SYSFS_TOO_LONG;
+    if (base->error != 0) {
+        raise_name(options, base, path, problems);
+        return false;
+    }
+    /* The parent's name says whose sub-zone it is: without it, there is nothing true to say. */
+    const bool sub_zone = strchr(strchr(base->id, ':') + 1, ':') != NULL;
+    if (sub_zone && (zone->parent == NULL || !zone->parent->zone.identified)) {
+        base->error = ZONE_WITHOUT_PARENT;
+        if (zone->parent == NULL)
+            problems_raise(problems, PROBLEM_NAME, base->error, path);
+        return false;
+    }
+    if (sub_zone)
+        zone_identify(name, &zone->parent->zone.identity, &base->identity);
+    base->identified = true;
+    return true;
+}
+
+/* Whether the name in the folder is the zone's: 0, -ENODEV, or the error of its file. */
+static int check_name(int folder, const struct powercap_zone *zone) {
+    const struct zone_identity *parent = zone->parent != NULL ? &zone->parent->zone.identity : NULL;
+    struct zone_identity identity;
+    char name[SYSFS_TEXT_SIZE];
+    const int error = sysfs_load_line(folder, "name", name, sizeof(name));
+    if (error != 0)
+        return error;
+    const bool same =
+        zone_identify(name, parent, &identity) == 0 && zone_equal(&identity, &zone->zone.identity);
+    return same ? 0 : -ENODEV;
+}
+
+/* Whether the folder is still that of the zone, and the one that it lies in that of its parent:
+ * ids are given anew as packages go and come. Trees that show zones side by side do not tell. */
+static int check_folder(const struct source_options *options, int folder,
+                        const struct powercap_zone *zone) {
+    int error = check_name(folder, zone);
+    if (error != 0 || zone->parent == NULL)
+        return error;
+    const int outer = sysfs_open_outer(options->root, folder);
+    if (outer < 0)
+        return outer;
+    error = check_name(outer, zone->parent);
+    close(outer);
+    return error == -ENOENT ? 0 : error;
+}
+
+/* All of it by the folder: what the class calls so can be another zone's the next moment. */
+static int open_counter(struct powercap_zone *zone, const struct source_options *options,
+                        int folder, struct problems *problems) {
+    static const char range_file[] = "max_energy_range_uj";
+    struct zone *base = &zone->zone;
+    uint64_t energy_uj;
+    int error = check_folder(options, folder, zone);
+    if (error != 0)
+        return error;
+    base->range_uj = 0;
+    const int range_error = sysfs_load_number(folder, range_file, &base->range_uj);
+    base->traits =
+        (struct counter_traits){.modulus = counter_modulus(base->range_uj),
+                                .unit = counter_unit(base->range_uj),
+                                .scale = microjoules,
+                                .ceiling_uw = decide_ceiling_uw(options, folder, zone, problems)};
+    zone->file = sysfs_open_privileged(folder, "energy_uj", &options->privilege);
+    if (zone->file < 0)
+        return zone->file;
+    error = powercap_zone_read(zone, &energy_uj);
+    if (source_lost_zone(error))
+        powercap_zone_close(zone); /* so that the next discovery loads it anew */
+    if (base->traits.modulus == 0 && zone->file >= 0)
+        raise_file(problems, PROBLEM_RANGE, range_error != 0 ? range_error : ZONE_WITHOUT_RANGE,
+                   base, range_file);
+    return error;
+}
+
+bool powercap_zone_open(struct powercap_zone *zone, const struct source_options *options,
+                        struct problems *problems) {
+    const int folder = open_folder(options, &zone->zone);
+    zone->zone.error = folder >= 0 ? open_counter(zone, options, folder, problems) : folder;
+    if (folder >= 0)
+        close(folder);
+    return zone->file >= 0;
+}
+
+void powercap_zone_free(struct powercap_zone *zone) {
+    if (zone == NULL)
+        return;
+    powercap_zone_close(zone);
+    free(zone->zone.id);
+    free(zone->zone.path);
+    free(zone);
+}
+
+struct powercap_zone *powercap_zone_new(const char *id) {
+    struct powercap_zone *zone = calloc(1, sizeof(*zone));
+    if (zone == NULL)
+        return NULL;
+    zone->file = -1;
+    zone->zone.id = strdup(id);
+    zone->zone.wanted = true;
+    zone->zone.error = -ENODEV;
+    zone->zone.traits.scale = microjoules;
+    if (zone->zone.id == NULL || asprintf(&zone->zone.path, CLASS "/%s/energy_uj", id) < 0) {
+        zone->zone.path = NULL;
+        powercap_zone_free(zone);
+        return NULL;
+    }
+    return zone;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#include "file_limit.h"
+
+#include <sys/resource.h>
+
+/* stdin, stdout, stderr, signals, the timer, and some more. */
+#define OWN_FILES 8
+
+size_t file_limit_raise(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return 0;
+    struct rlimit raised = {.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
+    if (raised.rlim_cur != limit.rlim_cur && setrlimit(RLIMIT_NOFILE, &raised) == 0)
+        limit = raised;
+    if (limit.rlim_cur == RLIM_INFINITY)
+        return 0;
+    return limit.rlim_cur > OWN_FILES ? (size_t)limit.rlim_cur - OWN_FILES : 1;
+}

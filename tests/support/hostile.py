@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: MIT
+"""Roots that someone has made to hang, exhaust or mislead rapl-execd, and what it may do over them."""
+import os
+import re
+import time
+import unittest
+
+from execd import Execd
+from tree import CLASS, Tree
+
+SOUND = {"intel-rapl:0": "package-0", "intel-rapl:0:0": "core", "intel-rapl:0:1": "dram",
+         "intel-rapl:1": "psys"}
+SOUND_SERIES = {"intel-rapl:0": "domain=package,package_id=0",
+                "intel-rapl:0:0": "domain=core,package_id=0",
+                "intel-rapl:0:1": "domain=dram,package_id=0", "intel-rapl:1": "domain=psys"}
+TOTAL = "domain=total"
+BAD = "intel-rapl:2"
+# What each sound zone has used at the second report, all different.
+USED_UJ = {"intel-rapl:0": 1000001, "intel-rapl:0:0": 200002, "intel-rapl:0:1": 30003,
+           "intel-rapl:1": 4000004}
+
+MOST_KB = 64 * 1024
+MOST_SECONDS = 20
+
+
+def write(root, path, content):
+    """A file below the root, with the folders on its way."""
+    path = os.path.join(root, path)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def replace_with_link(path, target):
+    os.unlink(path)
+    os.symlink(target, path)
+
+
+def peak_kb(pid):
+    """The largest memory that the process has had; None: it is instrumented, which takes most."""
+    with open("/proc/%d/maps" % pid, encoding="utf-8", errors="replace") as file:
+        if "asan" in file.read():
+            return None
+    with open("/proc/%d/status" % pid, encoding="ascii", errors="replace") as file:
+        return int(re.search(r"VmHWM:\s+(\d+) kB", file.read()).group(1))
+
+
+def open_files(pid):
+    return len(os.listdir("/proc/%d/fd" % pid))
+
+
+class HostileCase(unittest.TestCase):
+    def sound_tree(self):
+        tree = Tree.make(SOUND)
+        self.addCleanup(tree.__exit__)
+        return tree
+
+    def start(self, root, *options, **more):
+        execd = Execd(*options, root=root, **more)
+        self.addCleanup(execd.kill)
+        return execd
+
+    def check_memory(self, execd):
+        used = peak_kb(execd.pid)
+        if used is not None:
+            self.assertLess(used, MOST_KB)
+
+    def check_messages(self, execd, most):
+        """One clear line per cause, and no byte that is none of a line."""
+        messages = execd.messages()
+        self.assertLessEqual(len(messages), most, messages)
+        for line in messages:
+            self.assertRegex(line, r"\A[EWI]! [\x20-\x7e]+\Z")
+        return messages
+
+    def check_sound(self, tree, *options, messages=2, extra=(), seconds=MOST_SECONDS, total=True,
+                    **more):
+        """What is printed is exactly what the sound zones of the tree have used."""
+        began = time.monotonic()
+        execd = self.start(tree.root, *options, **more)
+        wanted = {*SOUND_SERIES.values(), *extra} | ({TOTAL} if total else set())
+        self.assertEqual(set(execd.ask(seconds)), wanted)
+        tree.move(USED_UJ)
+        report = execd.ask(seconds)
+        self.assertEqual(set(report), wanted)
+        for zone, series in SOUND_SERIES.items():
+            self.assertEqual(report.energy_uj(series), USED_UJ[zone], series)
+        for series in extra:
+            self.assertEqual(report.energy_uj(series), 0, series)
+        if total:
+            self.assertEqual(report.energy_uj(TOTAL), USED_UJ["intel-rapl:0"] +
+                             USED_UJ["intel-rapl:0:1"])
+        self.check_memory(execd)
+        self.assertEqual(execd.stop(), 0)
+        self.assertLess(time.monotonic() - began, seconds)
+        return self.check_messages(execd, messages)
+
+    def check_silent(self, root, *options, messages=3, seconds=MOST_SECONDS):
+        """Nothing is printed; each prompt is borne, and it ends when told to."""
+        began = time.monotonic()
+        execd = self.start(root, *options)
+        for _ in range(3):
+            execd.prompt()
+        self.assertIsNone(execd.read_report(0.2))
+        self.assertEqual(execd.stop(seconds), 0)
+        self.assertLess(time.monotonic() - began, seconds)
+        return self.check_messages(execd, messages)
+
+
+def class_path(root, *parts):
+    return os.path.join(root, CLASS, *parts)

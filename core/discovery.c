@@ -157,7 +157,7 @@ static bool misses_zone(const struct rapl *rapl) {
  * On AMD the core zone is that of the package's lead CPU, and when CPUs come and go this can become
  * another one: the counter is another core's then.
  */
-static void forget_lead_cores(struct rapl *rapl) {
+void discovery_forget_lead_cores(struct rapl *rapl) {
     for (size_t i = 0; i < rapl->binding.series_count; i++) {
         struct series *series = rapl->binding.series[i];
         const enum zone_kind kind = series->identity.kind;
@@ -168,13 +168,14 @@ static void forget_lead_cores(struct rapl *rapl) {
     }
 }
 
-void discovery_watch_online(struct rapl *rapl) {
+bool discovery_watch_online(struct rapl *rapl) {
     const uint64_t online_mark = topology_online_mark(rapl->online_file);
     if (online_mark == rapl->online_mark)
-        return;
+        return false;
     rapl->online_mark = online_mark;
     rapl->looks_left = LOOK_REPORTS;
-    forget_lead_cores(rapl);
+    discovery_forget_lead_cores(rapl);
+    return true;
 }
 
 int discovery_run_if_due(struct rapl *rapl) {

@@ -39,6 +39,7 @@ void rapl_health_list(const struct rapl_health *health,
         {"resets", health->resets},
         {"gaps", health->gaps},
         {"rediscoveries", health->rediscoveries},
+        {"sleeps", health->sleeps},
     };
     memcpy(counts, list, sizeof(list));
 }

@@ -109,6 +109,7 @@ struct rapl_health {
     uint64_t resets;        /* a counter started again, or stepped as no energy can */
     uint64_t gaps;          /* a zone could not be read, or its energy could not be decided */
     uint64_t rediscoveries; /* zones were found, lost or opened anew */
+    uint64_t sleeps;        /* samples before which the machine slept: no power then */
 };
 
 /* The same as a list, zones first: what each plugin names and sends. */
@@ -116,7 +117,7 @@ struct rapl_count {
     const char *name;
     uint64_t count;
 };
-#define RAPL_HEALTH_COUNTS 7
+#define RAPL_HEALTH_COUNTS 8
 void rapl_health_list(const struct rapl_health *health,
                       struct rapl_count counts[RAPL_HEALTH_COUNTS]);
 

@@ -69,6 +69,10 @@ static size_t choose_zone(const struct source *source, const struct series *seri
         if (reads && chosen == series->zone_count)
             chosen = i;
     }
+    /* The one that had it may be here no more. */
+    if (chosen < series->zone_count && series->has_read)
+        known =
+            known || !zone_equal(&source->zones[series->zones[chosen]]->identity, &series->feeder);
     *other = known;
     return chosen;
 }
@@ -88,6 +92,7 @@ static void take_reading(struct rapl *rapl, struct series *series, uint64_t slep
         if (epoch != series->epoch)
             series_forget(series);
         series->epoch = epoch;
+        series->feeder = source->zones[series->zones[chosen]]->identity;
     }
     const bool was_in_gap = series->counter.in_gap;
     enum counter_outcome outcome = series_take(series, &reading, slept_ns, &rapl->report.health);
@@ -120,12 +125,14 @@ int rapl_sample(struct rapl *rapl) {
     const uint64_t slept_ns =
         rapl->sampled && least_ns > rapl->ahead_ns ? least_ns - rapl->ahead_ns : 0;
     /* CPUs that went after the look before the sample: they matter to lead cores alone. */
-    if (rapl->sampled && rapl->binding.vendor != CPU_VENDOR_INTEL)
-        discovery_watch_online(rapl);
+    const bool moved =
+        rapl->sampled && rapl->binding.vendor != CPU_VENDOR_INTEL && discovery_watch_online(rapl);
 
     problems_begin(&rapl->problems, PROBLEM_ENERGY, PROBLEM_UNDECIDED);
     note_errors(rapl);
     if (slept_ns == 0 && binding_part(&rapl->binding, rapl->source, span_ns, &rapl->problems)) {
+        /* At the first sample nobody has seen them as one. */
+        rapl->report.health.rediscoveries += rapl->sampled;
         error = discovery_rebind(rapl);
         if (error != 0)
             return error;
@@ -134,12 +141,16 @@ int rapl_sample(struct rapl *rapl) {
     rapl->sampled = true;
     rapl->sampled_ns = begin_ns;
     rapl->report.health.samples++;
+    rapl->report.health.sleeps += slept_ns > 0;
     for (size_t i = 0; i < rapl->binding.series_count; i++) {
         struct series *series = rapl->binding.series[i];
         series->reads = false;
         if (!series->ended && binding_wants(series))
             take_reading(rapl, series, slept_ns);
     }
+    /* Nobody knows which core was read, the one that led before or the one that leads now. */
+    if (moved)
+        discovery_forget_lead_cores(rapl);
     for (size_t i = 0; i < rapl->binding.series_count; i++)
         note_gone(rapl, rapl->binding.series[i]);
     problems_end(&rapl->problems, PROBLEM_ENERGY, PROBLEM_UNDECIDED);

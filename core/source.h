@@ -28,6 +28,7 @@ struct zone {
     bool told; /* the problems of discovery hold that error already */
 
     /* Set by the binding. */
+    struct zone_identity known; /* that all of this is true of: ids are given anew */
     char name[ZONE_NAME_SIZE];
     bool bound;               /* it feeds a series */
     bool wanted;              /* sample reads it */

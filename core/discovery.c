@@ -32,8 +32,10 @@ static int open_root(struct rapl *rapl) {
         if (error != 0)
             return error;
     }
-    if (rapl->online_file < 0)
+    if (rapl->online_file < 0) {
         rapl->online_file = topology_open_online(*root);
+        rapl->online_mark = topology_online_mark(rapl->online_file);
+    }
     return 0;
 }
 

@@ -141,7 +141,6 @@ int rapl_open(const struct rapl_options *options, struct rapl **opened) {
     if (error != 0)
         goto fail;
     error = discovery_run(rapl);
-    rapl->online_mark = topology_online_mark(rapl->online_file);
     if (error == 0)
         error = rapl_sample(rapl);
     if (error != 0)

@@ -122,8 +122,8 @@ int rapl_sample(struct rapl *rapl) {
     clock_read_ahead_ns(&least_ns, &most_ns);
     /* From the begin of one sample to the end of the next: a sleep in the midst of a sample is
      * seen by both. */
-    const uint64_t slept_ns =
-        rapl->sampled && least_ns > rapl->ahead_ns ? least_ns - rapl->ahead_ns : 0;
+    const uint64_t ahead_ns = rapl->sampled ? rapl->ahead_ns : begin_ahead_ns;
+    const uint64_t slept_ns = least_ns > ahead_ns ? least_ns - ahead_ns : 0;
     /* CPUs that went after the look before the sample: they matter to lead cores alone. */
     const bool moved =
         rapl->sampled && rapl->binding.vendor != CPU_VENDOR_INTEL && discovery_watch_online(rapl);

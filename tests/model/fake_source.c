@@ -57,7 +57,7 @@ int __wrap_sysfs_open_root(const char *root) {
 
 int __wrap_topology_open_online(int root) {
     (void)root;
-    return -ENOENT; /* no file: the mark is the machine's */
+    return open("/dev/null", O_RDONLY | O_CLOEXEC); /* the mark is the machine's */
 }
 
 uint64_t __wrap_topology_online_mark(int online_file) {

@@ -326,9 +326,8 @@ static void count_zones(const struct source *source) {
 }
 
 void reference_sampled(const struct source *source, bool taken) {
-    const uint64_t slept_ns = reference.sampled && world.end_ahead_ns > reference.ahead_ns
-                                  ? world.end_ahead_ns - reference.ahead_ns
-                                  : 0;
+    const uint64_t ahead_ns = reference.sampled ? reference.ahead_ns : world.begin_ahead_ns;
+    const uint64_t slept_ns = world.end_ahead_ns > ahead_ns ? world.end_ahead_ns - ahead_ns : 0;
     bool moved = false;
     if (reference.sampled && reference.machine->vendor != CPU_VENDOR_INTEL)
         moved = notice_online();

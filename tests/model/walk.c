@@ -61,6 +61,14 @@ static void note_sample(int result) {
     world.samples = 0;
 }
 
+/* The core says that it had no memory only if it had none. Nothing happens to the machine until it
+ * has: what a binding that was broken off knows of zones that go meanwhile is nobody's business. */
+static bool has_to_repeat(int result) {
+    world.memory_fails = false;
+    note_sample(result);
+    return result == -ENOMEM && !reference_has_complained();
+}
+
 static void maybe_take_memory(void) {
     struct machine *machine = &walk.machine;
     world.memory_failed = false;
@@ -69,23 +77,23 @@ static void maybe_take_memory(void) {
 }
 
 static void take_guard_sample(void) {
-    maybe_take_memory();
-    const int result = rapl_sample(walk.rapl);
-    world.memory_fails = false;
-    note_sample(result);
+    do
+        maybe_take_memory();
+    while (has_to_repeat(rapl_sample(walk.rapl)));
 }
 
-static int take_report(const struct rapl_report **report) {
-    maybe_take_memory();
-    reference_watch();
-    const bool due = reference_look_is_due();
-    world.looks = 0;
-    const int result = rapl_report(walk.rapl, report);
-    world.memory_fails = false;
-    if (world.looks != due)
-        reference_complain("%s", due ? "it does not look for zones" : "it looks for zones");
-    note_sample(result);
-    return result;
+static bool take_report(const struct rapl_report **report) {
+    int result;
+    do {
+        maybe_take_memory();
+        reference_watch();
+        const bool due = reference_look_is_due();
+        world.looks = 0;
+        result = rapl_report(walk.rapl, report);
+        if (world.looks != due)
+            reference_complain("%s", due ? "it does not look for zones" : "it looks for zones");
+    } while (has_to_repeat(result));
+    return result == 0;
 }
 
 /* Until the next report, with the samples in between that the core asks for. */
@@ -133,7 +141,7 @@ static bool walk_machine(uint64_t seed) {
     for (uint64_t i = 0; i < steps && world.readings < last && !reference_has_complained(); i++) {
         machine_live(&walk.machine);
         pass_interval();
-        if (take_report(&report) == 0)
+        if (take_report(&report))
             reference_judge(report);
         drain_problems();
     }

@@ -97,6 +97,7 @@ static void add_sub_zones(struct machine *machine, size_t package, size_t twin) 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         bool wanted = (which >> i & 1) != 0 && (i < 3 || (which >> 8 & 7) == 0);
         size_t counter = SIZE_MAX;
+        bool shows_range = true;
         /* The sub-zones of a die that shows another's counters show those of its, too. */
         for (size_t j = 0; twin != SIZE_MAX && j < last; j++) {
             const struct place *other = &machine->places[j];
@@ -104,11 +105,17 @@ static void add_sub_zones(struct machine *machine, size_t package, size_t twin) 
                 continue;
             wanted = true;
             counter = other->counter;
+            shows_range = other->shows_range;
         }
-        if (wanted && counter != SIZE_MAX)
-            add_place(machine, kinds[i], package, place->package_id, place->die_id, counter);
-        else if (wanted)
+        if (!wanted)
+            continue;
+        if (counter == SIZE_MAX) {
             add_own(machine, kinds[i], package, place->package_id, place->die_id);
+            continue;
+        }
+        const size_t same =
+            add_place(machine, kinds[i], package, place->package_id, place->die_id, counter);
+        machine->places[same].shows_range = shows_range;
     }
 }
 

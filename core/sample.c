@@ -85,6 +85,8 @@ static void take_reading(struct rapl *rapl, struct series *series, uint64_t slep
     if (chosen < series->zone_count) {
         if (other)
             series_forget(series);
+        if (!source->zones[series->zones[chosen]]->feeds)
+            series->feeder = source->zones[series->zones[chosen]]->identity;
         for (size_t i = 0; i < series->zone_count; i++)
             source->zones[series->zones[i]]->feeds = i == chosen;
         reading = source->readings[series->zones[chosen]];
@@ -92,7 +94,6 @@ static void take_reading(struct rapl *rapl, struct series *series, uint64_t slep
         if (epoch != series->epoch)
             series_forget(series);
         series->epoch = epoch;
-        series->feeder = source->zones[series->zones[chosen]]->identity;
     }
     const bool was_in_gap = series->counter.in_gap;
     enum counter_outcome outcome = series_take(series, &reading, slept_ns, &rapl->report.health);

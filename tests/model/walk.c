@@ -149,9 +149,9 @@ static bool walk_machine(uint64_t seed) {
     walk.rapl = NULL;
     if (!reference_has_complained())
         return true;
-    fprintf(stderr, "# machine %llu, reading %llu of it; replay with --machine %llu\n",
-            (unsigned long long)seed, (unsigned long long)(world.readings - (last - steps)),
-            (unsigned long long)seed);
+    fprintf(stderr, "# caught after %llu steps, %llu of this machine; replay with --machine %llu\n",
+            (unsigned long long)world.readings,
+            (unsigned long long)(world.readings - (last - steps)), (unsigned long long)seed);
     machine_print(&walk.machine);
     return false;
 }

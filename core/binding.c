@@ -202,7 +202,6 @@ static void know_zone(struct zone *zone) {
     zone->stood_by = false;
     zone->was_bound = false;
     zone->agreed = false;
-    zone->feeds = false;
 }
 
 static int bind_zone(struct binding *binding, const struct source *source, size_t index,

@@ -58,42 +58,32 @@ static void note_gone(struct rapl *rapl, const struct series *series) {
  */
 static size_t choose_zone(const struct source *source, const struct series *series, bool *other) {
     size_t chosen = series->zone_count;
-    bool known = false;
     *other = false;
     for (size_t i = 0; i < series->zone_count; i++) {
         const struct zone *zone = source->zones[series->zones[i]];
-        const bool reads = source->readings[series->zones[i]].error == 0;
-        known = known || zone->feeds;
-        if (reads && (zone->feeds || zone->agreed))
+        if (source->readings[series->zones[i]].error != 0)
+            continue;
+        if (zone->agreed || zone_equal(&zone->identity, &series->feeder))
             return i;
-        if (reads && chosen == series->zone_count)
+        if (chosen == series->zone_count)
             chosen = i;
     }
-    /* The one that had it may be here no more. */
-    if (chosen < series->zone_count && series->has_read)
-        known =
-            known || !zone_equal(&source->zones[series->zones[chosen]]->identity, &series->feeder);
-    *other = known;
+    *other = chosen < series->zone_count && series->has_read;
     return chosen;
 }
 
 static void take_reading(struct rapl *rapl, struct series *series, uint64_t slept_ns) {
-    struct source *source = rapl->source;
+    const struct source *source = rapl->source;
     struct reading reading = {.error = -ENODEV};
     bool other;
     const size_t chosen = choose_zone(source, series, &other);
     if (chosen < series->zone_count) {
-        if (other)
+        const struct zone *zone = source->zones[series->zones[chosen]];
+        if (other || zone->epoch != series->epoch)
             series_forget(series);
-        if (!source->zones[series->zones[chosen]]->feeds)
-            series->feeder = source->zones[series->zones[chosen]]->identity;
-        for (size_t i = 0; i < series->zone_count; i++)
-            source->zones[series->zones[i]]->feeds = i == chosen;
+        series->feeder = zone->identity;
+        series->epoch = zone->epoch;
         reading = source->readings[series->zones[chosen]];
-        const uint32_t epoch = source->zones[series->zones[chosen]]->epoch;
-        if (epoch != series->epoch)
-            series_forget(series);
-        series->epoch = epoch;
     }
     const bool was_in_gap = series->counter.in_gap;
     enum counter_outcome outcome = series_take(series, &reading, slept_ns, &rapl->report.health);

@@ -37,7 +37,6 @@ struct zone {
     bool stood_by;            /* that one has a counter of its own */
     bool was_bound;           /* before the binding under way */
     bool agreed;              /* it is known to show the same counter as its mirrors */
-    bool feeds;               /* it gave its series the last reading */
 };
 
 /* Whether an errno says that the zone itself has gone, rather than that a read failed. */

@@ -38,7 +38,6 @@ struct fake_zone {
     struct account *account; /* it is one of that one's zones */
     bool stands_by;          /* another zone of its name serves */
     bool is_same;            /* it has been seen to show the same counter as its mirrors */
-    bool fed;                /* the last reading of its account was its */
 };
 
 /* Which sources the core asks for; the machine's is the only one that finds anything. */

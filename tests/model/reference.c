@@ -249,7 +249,6 @@ void reference_forget_zone(struct fake_zone *zone) {
     zone->account = NULL;
     zone->stands_by = false;
     zone->is_same = false;
-    zone->fed = false;
 }
 
 static bool shows_the_same(const struct fake_zone *zone, const struct fake_zone *first) {

@@ -70,7 +70,7 @@ struct account {
     size_t zone_count;
     bool ended;
     bool gone;
-    int fed_die; /* its last reading was that of a zone of this name */
+    int fed_die; /* the name of the zone that gave its last reading */
     int fed_package;
     uint32_t epoch;
 
@@ -150,6 +150,9 @@ void reference_begin(struct machine *machine, const struct rapl_options *options
 void reference_watch(void);
 /* Whether the core has to look for zones now. */
 bool reference_look_is_due(void);
+
+/* When the counters are to be read at the latest (rule 7); 0: whenever. */
+uint64_t reference_due_ns(void);
 
 /* The source has been asked to look. */
 void reference_looked(const struct source *source, bool changed);

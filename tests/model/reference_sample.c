@@ -66,6 +66,30 @@ void reference_looked(const struct source *source, bool changed) {
     (void)source;
 }
 
+uint64_t reference_due_ns(void) {
+    wide soonest_ns = UINT64_MAX;
+    for (size_t i = 0; i < reference.account_count; i++) {
+        const struct account *account = &reference.accounts[i];
+        const struct step turn = {.style = reference.machine->style,
+                                  .range = account->range,
+                                  .parts = reference.machine->range_unit_nj == 61035 ? 1 << 14
+                                                                                     : 1 << 16};
+        uint64_t most_uw = account->place != NULL ? account->place->ceiling_uw : 0;
+        if (most_uw > UINT64_C(4000000000))
+            most_uw = UINT64_C(4000000000);
+        if (!account->reads || account->range == 0)
+            continue;
+        const wide half_ns = (wide)step_energy_uj(&turn, 1) * 1000000000 / most_uw / 2;
+        if (half_ns < soonest_ns)
+            soonest_ns = half_ns;
+    }
+    if (reference.machine->style == STYLE_PERF && soonest_ns > 60 * NS_PER_S)
+        soonest_ns = 60 * NS_PER_S;
+    if (soonest_ns == UINT64_MAX)
+        return 0;
+    return world.begin_ns + (uint64_t)(soonest_ns > NS_PER_S ? soonest_ns : NS_PER_S);
+}
+
 void reference_look_failed(void) {
     reference.looked_ns = 0;
     reference.bound = false;
@@ -179,27 +203,29 @@ static void count_step(struct account *account, const struct fake_zone *zone, ui
     account->lost = true;
 }
 
+/* It gave the last reading, or is the zone of that name that has returned (rule 5). */
+static bool gave_last(const struct account *account, const struct fake_zone *zone) {
+    return account->has_read && zone->place->die_id == account->fed_die &&
+           zone->place->package_id == account->fed_package;
+}
+
 /*
  * Which zone serves: the one that did, or one that was seen to show the same counter. Otherwise the
- * first that reads, and that is another counter for all that is known: other tells so, unless it
- * is the zone of that name that has returned.
+ * first that reads, and that is another counter for all that is known: other tells so.
  */
 static struct fake_zone *choose_zone(const struct account *account, bool *other) {
     struct fake_zone *chosen = NULL;
-    bool fed = false;
-    *other = false;
     for (size_t i = 0; i < account->zone_count; i++) {
         struct fake_zone *zone = account->zones[i];
-        const bool reads = zone->glimpse.tried && zone->glimpse.error == 0;
-        fed = fed || zone->fed;
-        if (reads && (zone->fed || zone->is_same))
+        if (!zone->glimpse.tried || zone->glimpse.error != 0)
+            continue;
+        *other = account->has_read && !zone->is_same && !gave_last(account, zone);
+        if (!*other && (account->has_read || zone->is_same))
             return zone;
-        if (reads && chosen == NULL)
+        if (chosen == NULL)
             chosen = zone;
     }
-    if (chosen != NULL)
-        *other = fed || chosen->place->die_id != account->fed_die ||
-                 chosen->place->package_id != account->fed_package;
+    *other = account->has_read;
     return chosen;
 }
 
@@ -223,8 +249,6 @@ static void take_sample(struct account *account, uint64_t slept_ns) {
     }
     if (account->has_read && (other || zone->zone.epoch != account->epoch))
         account_forget(account);
-    for (size_t i = 0; i < account->zone_count; i++)
-        account->zones[i]->fed = account->zones[i] == zone;
     account->fed_die = zone->place->die_id;
     account->fed_package = zone->place->package_id;
     account->epoch = zone->zone.epoch;

@@ -103,6 +103,9 @@ static void pass_interval(void) {
     const bool lazy = random_once_in(&machine->random, machine->habits.lazy);
     for (unsigned int i = 0; !lazy && i < 300; i++) {
         const uint64_t due_ns = rapl_sample_due_ns(walk.rapl);
+        if (due_ns != reference_due_ns())
+            reference_complain("the next sample is due at %llu instead of %llu",
+                               (unsigned long long)due_ns, (unsigned long long)reference_due_ns());
         if (due_ns == 0 || due_ns >= end_ns || reference_has_complained())
             break;
         if (due_ns > machine->monotonic_ns)

@@ -2,89 +2,12 @@
 #include "fake_source.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "rapl.h"
 #include "reference.h"
-#include "topology.h"
-
-struct world world;
-
-void world_begin(struct machine *machine) {
-    const uint64_t readings = world.readings;
-    const uint64_t restarts = world.restarts;
-    const uint64_t postponed = world.postponed;
-    world = (struct world){
-        .machine = machine, .readings = readings, .restarts = restarts, .postponed = postponed};
-}
-
-/* --- what the core calls (ld, --wrap) --------------------------------------------------------- */
-
-int __wrap_clock_gettime(clockid_t id, struct timespec *now);
-int __real_sysfs_open_root(const char *root);
-int __wrap_sysfs_open_root(const char *root);
-int __wrap_topology_open_online(int root);
-uint64_t __wrap_topology_online_mark(int online_file);
-struct cpu_model __wrap_topology_read_model(int root);
-struct source *__wrap_powercap_open(const struct source_options *options);
-struct source *__wrap_perf_open(const struct source_options *options);
-struct source *__wrap_msr_open(const struct source_options *options);
-void *__real_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__real_realloc(void *memory, size_t size);
-void *__wrap_realloc(void *memory, size_t size);
-
-int __wrap_clock_gettime(clockid_t id, struct timespec *now) {
-    const struct machine *machine = world.machine;
-    uint64_t ns = machine->monotonic_ns;
-    if (id != CLOCK_MONOTONIC)
-        ns += machine->ahead_ns;
-    if (id == CLOCK_REALTIME)
-        ns += machine->wall_ns;
-    now->tv_sec = (time_t)(ns / NS_PER_S);
-    now->tv_nsec = (long)(ns % NS_PER_S);
-    return 0;
-}
-
-int __wrap_sysfs_open_root(const char *root) {
-    (void)root;
-    return __real_sysfs_open_root("/");
-}
-
-int __wrap_topology_open_online(int root) {
-    (void)root;
-    return open("/dev/null", O_RDONLY | O_CLOEXEC); /* the mark is the machine's */
-}
-
-uint64_t __wrap_topology_online_mark(int online_file) {
-    (void)online_file;
-    return world.machine->online_mark;
-}
-
-struct cpu_model __wrap_topology_read_model(int root) {
-    (void)root;
-    return (struct cpu_model){.vendor = world.machine->vendor};
-}
-
-static bool memory_fails(void) {
-    if (!world.memory_fails || world.memory_left-- > 0)
-        return false;
-    world.memory_fails = false;
-    world.memory_failed = true;
-    return true;
-}
-
-void *__wrap_calloc(size_t count, size_t size) {
-    return memory_fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *memory, size_t size) {
-    return memory_fails() ? NULL : __real_realloc(memory, size);
-}
 
 /* --- zones ----------------------------------------------------------------------------------- */
 
@@ -92,7 +15,11 @@ static bool is_sub_zone(const struct place *place) {
     return place != &world.machine->places[place->parent];
 }
 
-static void format_id(const struct place *place, char id[64]) {
+bool fake_is_listed(const struct place *place) {
+    return place->there && world.machine->places[place->parent].there;
+}
+
+void fake_format_id(const struct place *place, char id[64]) {
     const char *type = place->is_mmio ? "intel-rapl-mmio" : "intel-rapl";
     const struct place *parent = &world.machine->places[place->parent];
     if (is_sub_zone(place))
@@ -147,9 +74,10 @@ static void free_zone(struct fake_zone *zone) {
     free(zone);
 }
 
-static struct fake_zone *new_zone(const char *id) {
-    struct fake_zone *zone = __real_calloc(1, sizeof(*zone));
-    if (zone == NULL || (zone->zone.id = strdup(id)) == NULL)
+struct fake_zone *fake_new_zone(const char *id) {
+    struct fake_zone *zone = fake_allocate(sizeof(*zone));
+    zone->zone.id = strdup(id);
+    if (zone->zone.id == NULL)
         abort();
     zone->zone.path = zone->zone.id;
     zone->zone.wanted = true;
@@ -203,27 +131,25 @@ static int discover(struct source *source, struct problems *problems) {
     bool changed = false;
     (void)problems;
     world.looks++;
-    if (memory_fails()) {
+    if (fake_memory_fails()) {
         reference_look_failed();
         return -ENOMEM;
     }
     for (size_t i = 0; i < machine->place_count; i++) {
-        if (machine->places[i].there && machine->places[machine->places[i].parent].there)
+        if (fake_is_listed(&machine->places[i]))
             places[count++] = &machine->places[i];
     }
     qsort(places, count, sizeof(struct place *), compare_places);
-    struct zone **zones = __real_calloc(count + 1, sizeof(struct zone *));
-    struct reading *readings = __real_calloc(count + 1, sizeof(*readings));
-    if (zones == NULL || readings == NULL)
-        abort();
+    struct zone **zones = fake_allocate((count + 1) * sizeof(struct zone *));
+    struct reading *readings = fake_allocate((count + 1) * sizeof(*readings));
     for (size_t i = 0; i < source->zone_count; i++)
         fake_zone_at(source, i)->listed = false;
     for (size_t i = 0; i < count; i++) {
         char id[64];
-        format_id(places[i], id);
+        fake_format_id(places[i], id);
         struct fake_zone *zone = find_zone(source, id);
         if (zone == NULL) {
-            zone = new_zone(id);
+            zone = fake_new_zone(id);
             changed = true;
         }
         zones[i] = &zone->zone;
@@ -287,68 +213,85 @@ static void start_again(struct fake_zone *zone, uint64_t time_ns) {
     world.postponed++;
 }
 
-static void read_zone(struct fake_zone *zone, struct reading *reading, uint64_t time_ns) {
+int fake_read(struct fake_zone *zone, bool sampling, uint64_t *shown) {
     struct machine *machine = world.machine;
     struct place *place = zone->place;
     struct hardware *hardware = &machine->hardware[place->counter];
     struct glimpse *glimpse = &zone->glimpse;
+    if (place->error_left > 0) {
+        place->error_left -= sampling;
+        return place->error;
+    }
+    machine_settle(machine, hardware);
+    *shown = machine_show(machine, place);
+    if (!sampling)
+        return 0;
+    /* Mirrors of one counter show it alike. */
+    if (hardware->restart != RESTART_NONE && hardware->read_in != world.number)
+        start_again(zone, machine->monotonic_ns);
+    hardware->read_in = world.number;
+    glimpse->time_ns = machine->monotonic_ns;
+    *shown = glimpse->shown = machine_show(machine, place);
+    glimpse->count = hardware->count;
+    glimpse->restarts = hardware->restarts;
+    glimpse->counter = place->counter;
+    return 0;
+}
+
+static void read_zone(struct fake_zone *zone, struct reading *reading) {
+    struct glimpse *glimpse = &zone->glimpse;
     world.readings++;
     glimpse->tried = true;
-    if (!zone->open) {
-        /* it stays as it was */
-    } else if (is_stale(zone)) {
-        zone->zone.error = -ENODEV;
-    } else if (place->error_left > 0) {
-        place->error_left--;
-        zone->zone.error = place->error;
-    } else {
-        zone->zone.error = 0;
-    }
+    if (zone->open)
+        zone->zone.error = is_stale(zone) ? -ENODEV : fake_read(zone, true, &reading->ticks);
     if (source_lost_zone(zone->zone.error))
         zone->open = false;
     reading->error = glimpse->error = zone->zone.error;
     if (reading->error != 0)
         return;
     zone->served = true;
-    zone->zone.epoch = place->epoch;
-    machine_settle(machine, hardware);
-    /* Mirrors of one counter show it alike. */
-    if (hardware->restart != RESTART_NONE && hardware->read_in != world.number)
-        start_again(zone, time_ns);
-    hardware->read_in = world.number;
-    reading->time_ns = glimpse->time_ns = time_ns;
-    reading->ticks = glimpse->shown = machine_show(machine, place);
-    glimpse->count = hardware->count;
-    glimpse->restarts = hardware->restarts;
-    glimpse->counter = place->counter;
+    zone->zone.epoch = zone->place->epoch;
+    reading->time_ns = glimpse->time_ns;
 }
 
-static void sample(struct source *source) {
-    struct machine *machine = world.machine;
+void fake_begin_sample(const struct source *source) {
     /* The core has given its zones to series by now. */
     if (!reference.bound)
         reference_bind(source);
     world.samples++;
     world.number++;
-    const uint64_t restarts = world.restarts;
-    world.begin_ns = machine->monotonic_ns;
-    world.begin_ahead_ns = machine->ahead_ns;
+    world.restarts_before = world.restarts;
+    world.begin_ns = world.machine->monotonic_ns;
+    world.begin_ahead_ns = world.machine->ahead_ns;
+}
+
+void fake_live_inside(void) {
+    /* A sleep that follows a new start would let it pass for energy after all. */
+    machine_live_inside(world.machine, world.restarts == world.restarts_before);
+}
+
+void fake_end_sample(void) {
+    world.end_ns = world.machine->monotonic_ns;
+    world.end_ahead_ns = world.machine->ahead_ns;
+}
+
+static void sample(struct source *source) {
+    struct machine *machine = world.machine;
+    fake_begin_sample(source);
     for (size_t i = 0; i < source->zone_count; i++) {
         struct fake_zone *zone = fake_zone_at(source, i);
         zone->glimpse.tried = false;
         source->readings[i].error = -ENODATA;
         if (!zone->zone.wanted)
             continue;
-        /* A sleep that follows a new start would let it pass for energy after all. */
-        machine_live_inside(machine, world.restarts == restarts);
-        read_zone(zone, &source->readings[i], machine->monotonic_ns);
+        fake_live_inside();
+        read_zone(zone, &source->readings[i]);
         machine_pass(machine, 500 + random_below(&machine->random, 4000));
     }
-    world.end_ns = machine->monotonic_ns;
-    world.end_ahead_ns = machine->ahead_ns;
+    fake_end_sample();
 }
 
-/* --- sources --------------------------------------------------------------------------------- */
+/* --- the source ------------------------------------------------------------------------------ */
 
 static void close_source(struct source *source) {
     for (size_t i = 0; i < source->zone_count; i++)
@@ -370,45 +313,23 @@ static void sample_nothing(struct source *source) {
     (void)source;
 }
 
-static struct source *open_source(const char *name, bool serves) {
-    static const struct source_operations operations[] = {
+struct source *fake_source_open(enum style style) {
+    static const struct source_operations serving[] = {
         {.name = "powercap", .discover = discover, .sample = sample, .close = close_source},
         {.name = "perf", .discover = discover, .sample = sample, .close = close_source},
         {.name = "msr", .discover = discover, .sample = sample, .close = close_source},
     };
-    static const struct source_operations nothing[] = {
-        {.name = "powercap",
-         .discover = find_nothing,
-         .sample = sample_nothing,
-         .close = close_source},
-        {.name = "perf", .discover = find_nothing, .sample = sample_nothing, .close = close_source},
-        {.name = "msr", .discover = find_nothing, .sample = sample_nothing, .close = close_source},
+    static const struct source_operations idle[] = {
+        {"powercap", NULL, find_nothing, sample_nothing, close_source},
+        {"perf", NULL, find_nothing, sample_nothing, close_source},
+        {"msr", NULL, find_nothing, sample_nothing, close_source},
     };
-    struct source *source = __real_calloc(1, sizeof(*source));
-    if (source == NULL)
-        abort();
-    for (size_t i = 0; i < 3; i++) {
-        if (strcmp(operations[i].name, name) == 0)
-            source->operations = serves ? &operations[i] : &nothing[i];
-    }
+    struct source *source = fake_allocate(sizeof(*source));
+    const bool serves = world.machine->style == style;
+    source->operations = serves ? &serving[style] : &idle[style];
+    if (style == STYLE_PERF)
+        source->longest_ns = 60 * NS_PER_S;
     if (serves)
         world.source = source;
     return source;
-}
-
-struct source *__wrap_powercap_open(const struct source_options *options) {
-    (void)options;
-    return open_source("powercap", world.machine->style == STYLE_POWERCAP);
-}
-
-struct source *__wrap_perf_open(const struct source_options *options) {
-    (void)options;
-    struct source *source = open_source("perf", world.machine->style == STYLE_PERF);
-    source->longest_ns = 60 * NS_PER_S;
-    return source;
-}
-
-struct source *__wrap_msr_open(const struct source_options *options) {
-    (void)options;
-    return open_source("msr", world.machine->style == STYLE_MSR);
 }

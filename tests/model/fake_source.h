@@ -56,15 +56,31 @@ struct world {
     uint64_t end_ahead_ns;
     uint64_t begin_ns;
     uint64_t end_ns;
-    uint64_t restarts;  /* ever */
-    uint64_t postponed; /* starts that would have passed for a wrap */
-    uint64_t number;    /* of the sample under way */
-    uint64_t readings;  /* ever: the steps of the walk */
+    uint64_t restarts_before; /* that sample */
+    uint64_t restarts;        /* ever */
+    uint64_t postponed;       /* starts that would have passed for a wrap */
+    uint64_t number;          /* of the sample under way */
+    uint64_t readings;        /* ever: the steps of the walk */
 };
 
 extern struct world world;
 
 void world_begin(struct machine *machine);
+
+/* One that finds the machine's zones, or none if the machine is read in another way. */
+struct source *fake_source_open(enum style style);
+
+/* Parts of it that serve the tree of files, too. */
+void *fake_allocate(size_t size); /* never fails */
+bool fake_memory_fails(void);
+bool fake_is_listed(const struct place *place);
+void fake_format_id(const struct place *place, char id[64]);
+struct fake_zone *fake_new_zone(const char *id);
+/* Reads the zone's counter; sampling: for its glimpse. Negative errno. */
+int fake_read(struct fake_zone *zone, bool sampling, uint64_t *shown);
+void fake_begin_sample(const struct source *source);
+void fake_live_inside(void);
+void fake_end_sample(void);
 
 static inline struct fake_zone *fake_zone_at(const struct source *source, size_t index) {
     return (struct fake_zone *)source->zones[index];

@@ -121,8 +121,8 @@ static void choose_power(struct machine *machine, struct hardware *hardware) {
 }
 
 static void fail_place(struct machine *machine, struct place *place, uint64_t longest) {
-    static const int errors[] = {-EIO,   -ENODATA, -EAGAIN, -ENODEV, -EINVAL, -ENXIO,
-                                 -EINTR, -ENOENT,  -EACCES, -ENOMEM, -EMFILE};
+    static const int errors[] = {-EIO,   -ENODATA, -EAGAIN, -ENODEV, -EINVAL,
+                                 -ENXIO, -ENOENT,  -EACCES, -ENOMEM, -EMFILE};
     if (machine->hardware[place->counter].calm)
         return;
     place->error = errors[random_below(&machine->random, sizeof(errors) / sizeof(errors[0]))];

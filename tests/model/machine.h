@@ -102,7 +102,8 @@ struct machine {
     } seen;
 };
 
-void machine_make(struct machine *machine, uint64_t seed);
+/* powercap: one that is read in that way. */
+void machine_make(struct machine *machine, uint64_t seed, bool powercap);
 
 /* Time passes, energy is used. */
 void machine_pass(struct machine *machine, uint64_t ns);

@@ -159,17 +159,17 @@ static void add_dies(struct machine *machine, int package_id, int dies) {
     const bool subs = kinship != PRETENDERS;
     for (int die = 1; die < dies; die++) {
         const bool same = kinship == TWINS;
-        const size_t place = same ? add_place(machine, ZONE_PACKAGE, SIZE_MAX, package_id, die,
-                                              machine->places[first].counter)
-                                  : add_own(machine, ZONE_PACKAGE, SIZE_MAX, package_id, die);
+        const size_t counter =
+            same ? machine->places[first].counter : add_counter(machine, ZONE_PACKAGE);
+        const size_t place = add_place(machine, ZONE_PACKAGE, SIZE_MAX, package_id, die, counter);
+        machine->places[place].ceiling_uw = machine->places[first].ceiling_uw;
+        machine->places[place].shows_range = machine->places[first].shows_range;
+        limit_power(machine, &machine->places[place]);
         if (same && !is_amd(machine))
             add_sub_zones(machine, place, first);
         else if (is_amd(machine) && subs)
             add_sub_zones(machine, place, SIZE_MAX);
         relate(machine, first, place, kinship);
-        machine->places[place].ceiling_uw = machine->places[first].ceiling_uw;
-        machine->places[place].shows_range = machine->places[first].shows_range;
-        limit_power(machine, &machine->places[place]);
     }
 }
 
@@ -279,7 +279,7 @@ static void choose_habits(struct machine *machine) {
         machine->habits.memory = 2 + random_scaled(random, 500);
 }
 
-void machine_make(struct machine *machine, uint64_t seed) {
+void machine_make(struct machine *machine, uint64_t seed, bool powercap) {
     static const enum cpu_vendor vendors[] = {CPU_VENDOR_INTEL,   CPU_VENDOR_INTEL,
                                               CPU_VENDOR_AMD,     CPU_VENDOR_HYGON,
                                               CPU_VENDOR_UNKNOWN, CPU_VENDOR_OTHER};
@@ -288,7 +288,10 @@ void machine_make(struct machine *machine, uint64_t seed) {
     machine->random.state = seed;
     struct random *random = &machine->random;
     const uint64_t style = random_below(random, 8);
-    machine->style = style == 0 ? STYLE_PERF : style == 1 ? STYLE_MSR : STYLE_POWERCAP;
+    if (!powercap && style < 2)
+        machine->style = style == 0 ? STYLE_PERF : STYLE_MSR;
+    else
+        machine->style = STYLE_POWERCAP;
     machine->vendor = vendors[random_below(random, sizeof(vendors) / sizeof(vendors[0]))];
     if (machine->style == STYLE_MSR)
         machine->vendor = random_once_in(random, 2) ? CPU_VENDOR_INTEL : CPU_VENDOR_AMD;
@@ -302,6 +305,8 @@ void machine_make(struct machine *machine, uint64_t seed) {
     machine->wall_ns = UINT64_C(1600000000) * NS_PER_S;
     machine->online_mark = random_next(random);
     choose_habits(machine);
+    if (powercap)
+        machine->habits.memory = 0;
     add_zones(machine);
     for (size_t i = 0; i < machine->counter_count; i++) {
         struct hardware *hardware = &machine->hardware[i];

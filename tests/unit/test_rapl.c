@@ -750,8 +750,8 @@ static void test_mirror_that_was_never_compared_starts_anew(void **state) {
 /* The same where the one that was read is here no more. */
 static void test_mirror_of_one_that_has_gone_starts_anew(void **state) {
     (void)state;
-    tree_add_zone(run.tree, "intel-rapl:0", "package-0-die-0", 1000 * JOULE, RANGE_15_UJ);
-    tree_add_zone(run.tree, "intel-rapl:1", "package-0-die-1", 1500 * JOULE, RANGE_15_UJ);
+    tree_add_zone(run.tree, "intel-rapl:0", "package-0-die-0", 1000 * JOULE, RANGE_61_UJ);
+    tree_add_zone(run.tree, "intel-rapl:1", "package-0-die-1", 1500 * JOULE, RANGE_61_UJ);
     tree_set(run.tree, "intel-rapl:1", "energy_uj", FAKE_ERRNO, EIO);
     open_default();
     set_joules("intel-rapl:0", 1100);

@@ -141,13 +141,24 @@ static bool is_mirror(const struct binding *binding, const struct zone *zone,
            !zone_equal(&zone->identity, &first->identity);
 }
 
+/* What is known of a zone is not true of another one that has come by its id. */
+static void know_zone(struct zone *zone) {
+    if (zone_equal(&zone->known, &zone->identity))
+        return;
+    zone->known = zone->identity;
+    zone->stood_by = false;
+    zone->was_bound = false;
+    zone->agreed = false;
+}
+
 static int bind_zone(struct binding *binding, const struct source *source, size_t index,
                      struct problems *problems) {
     struct zone *zone = source->zones[index];
-    const bool stood_by = zone->stood_by;
-    zone->stood_by = false;
     if (!zone->identified)
         return 0;
+    know_zone(zone);
+    const bool stood_by = zone->stood_by;
+    zone->stood_by = false;
     const struct mirror *mirror = mirror_of(zone);
     const struct zone_identity identity =
         mirror != NULL ? mirror->identity : interpret(binding, &zone->identity);

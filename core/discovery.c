@@ -32,8 +32,10 @@ static int open_root(struct rapl *rapl) {
         if (error != 0)
             return error;
     }
-    if (rapl->online_file < 0)
+    if (rapl->online_file < 0) {
         rapl->online_file = topology_open_online(*root);
+        rapl->online_mark = topology_online_mark(rapl->online_file);
+    }
     return 0;
 }
 
@@ -158,7 +160,7 @@ static bool misses_zone(const struct rapl *rapl) {
  * On AMD the core zone is that of the package's lead CPU, and when CPUs come and go this can become
  * another one: the counter is another core's then.
  */
-static void forget_lead_cores(struct rapl *rapl) {
+void discovery_forget_lead_cores(struct rapl *rapl) {
     for (size_t i = 0; i < rapl->binding.series_count; i++) {
         struct series *series = rapl->binding.series[i];
         const enum zone_kind kind = series->identity.kind;
@@ -169,13 +171,14 @@ static void forget_lead_cores(struct rapl *rapl) {
     }
 }
 
-void discovery_watch_online(struct rapl *rapl) {
+bool discovery_watch_online(struct rapl *rapl) {
     const uint64_t online_mark = topology_online_mark(rapl->online_file);
     if (online_mark == rapl->online_mark)
-        return;
+        return false;
     rapl->online_mark = online_mark;
     rapl->looks_left = LOOK_REPORTS;
-    forget_lead_cores(rapl);
+    discovery_forget_lead_cores(rapl);
+    return true;
 }
 
 int discovery_run_if_due(struct rapl *rapl) {

@@ -49,8 +49,11 @@ int discovery_run_if_due(struct rapl *rapl);
 /* Gives every zone its series. -ENOMEM, and then it is tried again at the next report. */
 int discovery_rebind(struct rapl *rapl);
 
-/* Looks whether other CPUs are online than at the last look. */
-void discovery_watch_online(struct rapl *rapl);
+/* Looks whether other CPUs are online than at the last look: lead cores start anew then. */
+bool discovery_watch_online(struct rapl *rapl);
+
+/* Lead cores start anew: what they read next is no continuation. */
+void discovery_forget_lead_cores(struct rapl *rapl);
 
 /* Whether the series has been read, and has no zone any more or one that has gone. */
 bool discovery_lost_series(const struct rapl *rapl, const struct series *series);

@@ -39,6 +39,7 @@ void rapl_health_list(const struct rapl_health *health,
         {"resets", health->resets},
         {"gaps", health->gaps},
         {"rediscoveries", health->rediscoveries},
+        {"sleeps", health->sleeps},
     };
     memcpy(counts, list, sizeof(list));
 }
@@ -153,7 +154,6 @@ int rapl_open(const struct rapl_options *options, struct rapl **opened) {
     if (error != 0)
         goto fail;
     error = discovery_run(rapl);
-    rapl->online_mark = topology_online_mark(rapl->online_file);
     if (error == 0)
         error = rapl_sample(rapl);
     if (error != 0)

@@ -108,7 +108,8 @@ struct rapl_value {
     uint64_t power_uw;
 };
 
-/* Counts since the handle was opened; zones is the number that read at the last sample. */
+/* Counts since the handle was opened; zones is the number that read at the last sample. What a
+ * report lacks, another of them explains than samples and wraps. */
 struct rapl_health {
     const char *source;
     uint64_t zones;
@@ -117,7 +118,8 @@ struct rapl_health {
     uint64_t wraps;         /* a counter passed its range */
     uint64_t resets;        /* a counter started again, or stepped as no energy can */
     uint64_t gaps;          /* a zone could not be read, or its energy could not be decided */
-    uint64_t rediscoveries; /* zones were found, lost or opened anew */
+    uint64_t rediscoveries; /* zones were found, lost, opened anew, or mirrors told apart */
+    uint64_t sleeps;        /* samples since whose predecessor the machine has slept */
 };
 
 /* The same as a list, zones first: what each plugin names and sends. */
@@ -125,7 +127,7 @@ struct rapl_count {
     const char *name;
     uint64_t count;
 };
-#define RAPL_HEALTH_COUNTS 7
+#define RAPL_HEALTH_COUNTS 8
 void rapl_health_list(const struct rapl_health *health,
                       struct rapl_count counts[RAPL_HEALTH_COUNTS]);
 

@@ -64,36 +64,32 @@ static void note_gone(struct rapl *rapl, const struct series *series) {
  */
 static size_t choose_zone(const struct source *source, const struct series *series, bool *other) {
     size_t chosen = series->zone_count;
-    bool known = false;
     *other = false;
     for (size_t i = 0; i < series->zone_count; i++) {
         const struct zone *zone = source->zones[series->zones[i]];
-        const bool reads = source->readings[series->zones[i]].error == 0;
-        known = known || zone->feeds;
-        if (reads && (zone->feeds || zone->agreed))
+        if (source->readings[series->zones[i]].error != 0)
+            continue;
+        if (zone->agreed || zone_equal(&zone->identity, &series->feeder))
             return i;
-        if (reads && chosen == series->zone_count)
+        if (chosen == series->zone_count)
             chosen = i;
     }
-    *other = known;
+    *other = chosen < series->zone_count && series->has_read;
     return chosen;
 }
 
 static void take_reading(struct rapl *rapl, struct series *series, uint64_t slept_ns) {
-    struct source *source = rapl->source;
+    const struct source *source = rapl->source;
     struct reading reading = {.error = -ENODEV};
     bool other;
     const size_t chosen = choose_zone(source, series, &other);
     if (chosen < series->zone_count) {
-        if (other)
+        const struct zone *zone = source->zones[series->zones[chosen]];
+        if (other || zone->epoch != series->epoch)
             series_forget(series);
-        for (size_t i = 0; i < series->zone_count; i++)
-            source->zones[series->zones[i]]->feeds = i == chosen;
+        series->feeder = zone->identity;
+        series->epoch = zone->epoch;
         reading = source->readings[series->zones[chosen]];
-        const uint32_t epoch = source->zones[series->zones[chosen]]->epoch;
-        if (epoch != series->epoch)
-            series_forget(series);
-        series->epoch = epoch;
     }
     const bool was_in_gap = series->counter.in_gap;
     enum counter_outcome outcome = series_take(series, &reading, slept_ns, &rapl->report.health);
@@ -123,15 +119,17 @@ int rapl_sample(struct rapl *rapl) {
     clock_read_ahead_ns(&least_ns, &most_ns);
     /* From the begin of one sample to the end of the next: a sleep in the midst of a sample is
      * seen by both. */
-    const uint64_t slept_ns =
-        rapl->sampled && least_ns > rapl->ahead_ns ? least_ns - rapl->ahead_ns : 0;
+    const uint64_t ahead_ns = rapl->sampled ? rapl->ahead_ns : begin_ahead_ns;
+    const uint64_t slept_ns = least_ns > ahead_ns ? least_ns - ahead_ns : 0;
     /* CPUs that went after the look before the sample: they matter to lead cores alone. */
-    if (rapl->sampled && rapl->binding.vendor != CPU_VENDOR_INTEL)
-        discovery_watch_online(rapl);
+    const bool moved =
+        rapl->sampled && rapl->binding.vendor != CPU_VENDOR_INTEL && discovery_watch_online(rapl);
 
     problems_begin(&rapl->problems, PROBLEM_ENERGY, PROBLEM_UNDECIDED);
     note_errors(rapl);
     if (slept_ns == 0 && binding_part(&rapl->binding, rapl->source, span_ns, &rapl->problems)) {
+        /* At the first sample nobody has seen them as one. */
+        rapl->report.health.rediscoveries += rapl->sampled;
         error = discovery_rebind(rapl);
         if (error != 0)
             return error;
@@ -140,12 +138,16 @@ int rapl_sample(struct rapl *rapl) {
     rapl->sampled = true;
     rapl->sampled_ns = begin_ns;
     rapl->report.health.samples++;
+    rapl->report.health.sleeps += slept_ns > 0;
     for (size_t i = 0; i < rapl->binding.series_count; i++) {
         struct series *series = rapl->binding.series[i];
         series->reads = false;
         if (!series->ended && binding_wants(series))
             take_reading(rapl, series, slept_ns);
     }
+    /* Nobody knows which core was read, the one that led before or the one that leads now. */
+    if (moved)
+        discovery_forget_lead_cores(rapl);
     for (size_t i = 0; i < rapl->binding.series_count; i++)
         note_gone(rapl, rapl->binding.series[i]);
     problems_end(&rapl->problems, PROBLEM_ENERGY, PROBLEM_UNDECIDED);

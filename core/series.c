@@ -30,6 +30,7 @@ void series_forget(struct series *series) {
 enum counter_outcome series_take(struct series *series, const struct reading *reading,
                                  uint64_t slept_ns, struct rapl_health *health) {
     const bool was_in_gap = series->counter.in_gap;
+    const bool had_read = series->has_read;
     const struct counter_step step =
         counter_advance(&series->counter, &series->traits, reading, slept_ns);
     series->reads = step.outcome != COUNTER_FAILED;
@@ -41,6 +42,9 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
     case COUNTER_BASELINE:
         series->power = series_now(series);
         series->joined = true;
+        /* After series_forget(): what went by since the last reading is not known. */
+        series->lost = series->lost || had_read;
+        health->gaps += had_read ? 1 : 0;
         break;
     case COUNTER_COUNTED:
         break;

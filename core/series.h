@@ -28,13 +28,14 @@ struct series {
     struct counter_traits traits;
     size_t *zones; /* the first that reads is taken: several only where they mirror each other */
     size_t zone_count;
-    uint32_t control; /* control type of its zones: another one is another counter */
-    bool duplicated;  /* more than one zone has had its name */
-    bool present;     /* it has a zone */
-    bool left_out;    /* its zones are left out, for there are too many */
-    bool lacks;       /* a sum: one of what it is the sum of is left out */
-    bool ended;       /* mirrors that parted: it never reads again */
-    uint32_t epoch;   /* of the zone that gave the last reading */
+    struct zone_identity feeder; /* own identity of the zone that gave the last reading */
+    uint32_t control;            /* control type of its zones: another one is another counter */
+    bool duplicated;             /* more than one zone has had its name */
+    bool present;                /* it has a zone */
+    bool left_out;               /* its zones are left out, for there are too many */
+    bool lacks;                  /* a sum: one of what it is the sum of is left out */
+    bool ended;                  /* mirrors that parted: it never reads again */
+    uint32_t epoch;              /* of the zone that gave the last reading */
     /* What it is added to: the total, or all cores of its package; NULL: to nothing. */
     const struct series *sum;
 

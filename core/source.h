@@ -32,6 +32,7 @@ struct zone {
     bool told; /* the problems of discovery hold that error already */
 
     /* Set by the binding. */
+    struct zone_identity known; /* that all of this is true of: ids are given anew */
     char name[ZONE_NAME_SIZE];
     bool bound;                  /* it feeds a series */
     bool wanted;                 /* sample reads it */
@@ -42,7 +43,6 @@ struct zone {
     bool stood_by;               /* that one has a counter of its own */
     bool was_bound;              /* before the binding under way */
     bool agreed;                 /* it is known to show the same counter as its mirrors */
-    bool feeds;                  /* it gave its series the last reading */
 };
 
 /* Whether an errno says that the zone itself has gone, rather than that a read failed. */

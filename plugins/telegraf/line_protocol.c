@@ -33,18 +33,31 @@ static bool loses_backslash(const char *text) {
 const char *line_check_tag(const char *key, const char *value) {
     /* The tags and fields of this plugin, the tag that Telegraf adds, and the names that InfluxDB
      * keeps for itself. */
-    static const char *const taken[] = {"domain",          "package_id",
-                                        "die_id",          "core_id",
-                                        "source",          "host",
-                                        "energy_joules",   "power_watts",
-                                        "power_min_watts", "power_max_watts",
-                                        "power_p50_watts", "power_p95_watts",
-                                        "power_p99_watts", "samples",
-                                        "zones",           "power_stddev_watts",
-                                        "read_errors",     "wraps",
-                                        "resets",          "gaps",
-                                        "rediscoveries",   "time",
-                                        "_field",          "_measurement"};
+    static const char *const taken[] = {"domain",
+                                        "package_id",
+                                        "die_id",
+                                        "core_id",
+                                        "source",
+                                        "host",
+                                        "energy_joules",
+                                        "power_watts",
+                                        "power_min_watts",
+                                        "power_max_watts",
+                                        "power_p50_watts",
+                                        "power_p95_watts",
+                                        "power_p99_watts",
+                                        "samples",
+                                        "zones",
+                                        "power_stddev_watts",
+                                        "read_errors",
+                                        "wraps",
+                                        "resets",
+                                        "gaps",
+                                        "rediscoveries",
+                                        "sleeps",
+                                        "time",
+                                        "_field",
+                                        "_measurement"};
     if (key[0] == '\0')
         return "has no key";
     if (value[0] == '\0')

@@ -168,7 +168,7 @@ static void test_tags_are_escaped(void **state) {
 
 static const char health_line[] =
     "rapl_health,source=powercap zones=5i,samples=7i,read_errors=1i,wraps=2i,resets=3i,gaps=4i,"
-    "rediscoveries=18446744073709551615i " TIME_TEXT "\n";
+    "rediscoveries=18446744073709551615i,sleeps=6i " TIME_TEXT "\n";
 
 static struct rapl_report health_report(void) {
     return (struct rapl_report){.time_ns = TIME_NS,
@@ -179,7 +179,8 @@ static struct rapl_report health_report(void) {
                                            .wraps = 2,
                                            .resets = 3,
                                            .gaps = 4,
-                                           .rediscoveries = UINT64_MAX}};
+                                           .rediscoveries = UINT64_MAX,
+                                           .sleeps = 6}};
 }
 
 static void test_health_is_integers(void **state) {
@@ -256,7 +257,8 @@ static void test_the_longest_lines_fit(void **state) {
                                  .values = values,
                                  .value_count = COUNT_OF(values),
                                  .health = {"powercap", UINT64_MAX, UINT64_MAX, UINT64_MAX,
-                                            UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}};
+                                            UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX,
+                                            UINT64_MAX}};
     for (size_t i = 0; i < COUNT_OF(values); i++) {
         values[i] = with_domain(i, "a", 2147483647);
         values[i].die_id = values[i].core_id = 2147483647;
@@ -337,6 +339,7 @@ static void test_keys_of_the_plugin_are_refused(void **state) {
         "resets",
         "gaps",
         "rediscoveries",
+        "sleeps",
         "time",
     };
     for (size_t i = 0; i < COUNT_OF(taken); i++)

@@ -464,12 +464,14 @@ static void test_sleep_counts_energy_and_reports_no_power(void **state) {
     expect_silence("package-0/dram");
     expect_silence("total");
     assert_int_equal(run.report->health.resets, 1);
+    assert_int_equal(run.report->health.sleeps, 1);
     set_joules(PACKAGE, 1250);
     set_joules(DRAM, 51);
     report_after(10);
     expect_power("package-0", 250, 10);
     expect_power("package-0/dram", 50, 5);
     expect_power("total", 300, 15);
+    assert_int_equal(run.report->health.sleeps, 1);
     expect_nothing_told();
 }
 
@@ -745,6 +747,53 @@ static void test_mirror_that_was_never_compared_starts_anew(void **state) {
     expect_power("package-0", 200, 10);
 }
 
+/* The same where the one that was read is here no more. */
+static void test_mirror_of_one_that_has_gone_starts_anew(void **state) {
+    (void)state;
+    tree_add_zone(run.tree, "intel-rapl:0", "package-0-die-0", 1000 * JOULE, RANGE_61_UJ);
+    tree_add_zone(run.tree, "intel-rapl:1", "package-0-die-1", 1500 * JOULE, RANGE_61_UJ);
+    tree_set(run.tree, "intel-rapl:1", "energy_uj", FAKE_ERRNO, EIO);
+    open_default();
+    set_joules("intel-rapl:0", 1100);
+    report_after(10);
+    expect_power("package-0", 100, 10);
+    tree_set(run.tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, ENODEV);
+    report_after(10);
+    expect_silence("package-0");
+    tree_drop_zone(run.tree, "intel-rapl:0");
+    set_joules("intel-rapl:1", 1600);
+    report_after(60); /* it looks again */
+    expect_silence("package-0");
+    set_joules("intel-rapl:1", 1700);
+    report_after(10);
+    expect_power("package-0", 200, 10);
+}
+
+/* The id of a mirror that agreed is that of another die by now, which was never compared. */
+static void test_id_of_a_mirror_that_is_another_die_now_starts_anew(void **state) {
+    (void)state;
+    tree_add_zone(run.tree, "intel-rapl:0", "package-0-die-0", 1000 * JOULE, RANGE_15_UJ);
+    tree_add_zone(run.tree, "intel-rapl:1", "package-0-die-1", 1000 * JOULE, RANGE_15_UJ);
+    open_default();
+    set_joules("intel-rapl:0", 1100);
+    set_joules("intel-rapl:1", 1100);
+    report_after(10);
+    expect_power("package-0", 100, 10);
+    tree_set(run.tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, ENODEV);
+    tree_set(run.tree, "intel-rapl:1", "energy_uj", FAKE_ERRNO, ENODEV);
+    report_after(10);
+    tree_drop_zone(run.tree, "intel-rapl:0");
+    tree_drop_zone(run.tree, "intel-rapl:1");
+    tree_add_zone(run.tree, "intel-rapl:0", "package-0-die-0", 1200 * JOULE, RANGE_15_UJ);
+    tree_set(run.tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, EIO);
+    tree_add_zone(run.tree, "intel-rapl:1", "package-0-die-2", 1500 * JOULE, RANGE_15_UJ);
+    report_after(10);
+    expect_silence("package-0");
+    set_joules("intel-rapl:1", 1600);
+    report_after(10);
+    expect_power("package-0", 200, 10);
+}
+
 /* die-0 went before die-1 came, and shows the same counter when it returns: it is not missed. */
 static void test_mirror_by_another_name_is_not_missed(void **state) {
     (void)state;
@@ -880,6 +929,29 @@ static void test_lead_core_that_may_have_moved_starts_anew(void **state) {
     expect_silence("package-0/lead_core");
     expect_power("package-0", 200, 10);
     set_joules(CORE, 930);
+    report_after(10);
+    expect_power("package-0/lead_core", 30, 2);
+}
+
+/* The change is seen after the reads: which core they were of, nobody knows. */
+static void test_lead_core_read_at_a_change_is_no_baseline(void **state) {
+    (void)state;
+    tree_set_vendor(run.tree, "AuthenticAMD");
+    tree_write(run.tree, ONLINE, "0-3\n");
+    tree_add_zone(run.tree, PACKAGE, "package-0", 1000 * JOULE, RANGE_15_UJ);
+    tree_add_zone(run.tree, CORE, "core", 10 * JOULE, RANGE_15_UJ);
+    open_default();
+    set_joules(CORE, 20);
+    report_after(10);
+    expect_power("package-0/lead_core", 10, 1);
+    set_joules(CORE, 30);
+    tree_write(run.tree, ONLINE, "1-3\n");
+    fake_clocks_pass(5 * NS_PER_S);
+    assert_int_equal(rapl_sample(run.rapl), 0);
+    set_joules(CORE, 530);
+    report_after(5);
+    expect_silence("package-0/lead_core");
+    set_joules(CORE, 550);
     report_after(10);
     expect_power("package-0/lead_core", 30, 2);
 }
@@ -1118,6 +1190,7 @@ static void test_presumed_mirrors_that_part_start_at_zero(void **state) {
     expect_energy_alone("package-0-die-0", 0);
     expect_energy_alone("package-0-die-1", 0);
     expect_energy_alone("total", 100);
+    assert_int_equal(run.report->health.rediscoveries, 1);
     (void)next_problem("package-0");
     set_joules("intel-rapl:0", 1300);
     set_joules("intel-rapl:1", 1200);
@@ -1317,7 +1390,10 @@ int main(void) {
         IN_TREE(test_driver_that_is_loaded_late_is_found_within_a_minute),
         IN_TREE(test_change_of_the_online_cpus_makes_it_look_three_times),
         IN_TREE(test_lead_core_that_may_have_moved_starts_anew),
+        IN_TREE(test_lead_core_read_at_a_change_is_no_baseline),
         IN_TREE(test_mirror_that_was_never_compared_starts_anew),
+        IN_TREE(test_mirror_of_one_that_has_gone_starts_anew),
+        IN_TREE(test_id_of_a_mirror_that_is_another_die_now_starts_anew),
         IN_TREE(test_mirror_that_agreed_stands_in),
         IN_TREE(test_mirror_by_another_name_is_not_missed),
         IN_TREE(test_duplicate_gives_way_to_the_lower_one_that_returns),

@@ -111,6 +111,22 @@ static void test_failure_before_the_first_reading_is_no_gap(void **state) {
     assert_int_equal(health.gaps, 0);
 }
 
+/* However many intervals pass before it is read again: what went by in them is not known. */
+static void test_reading_after_another_counter_leaves_its_interval_out(void **state) {
+    (void)state;
+    struct series series = new_series();
+    struct rapl_health health = {.wraps = 0};
+    take(&series, 1, 10, &health);
+    series_forget(&series);
+    assert_true(series.lost);
+    series.lost = false; /* a report */
+    fail_read(&series, &health);
+    assert_int_equal(take(&series, 3, 30, &health), COUNTER_BASELINE);
+    assert_true(series.lost);
+    assert_int_equal(health.gaps, 1);
+    assert_int_equal(series_energy_uj(&series), 0);
+}
+
 static void test_sleep_is_remembered(void **state) {
     (void)state;
     struct series series = new_series();
@@ -179,6 +195,7 @@ int main(void) {
         cmocka_unit_test(test_gap_is_counted_once),
         cmocka_unit_test(test_undecided_step_is_a_gap),
         cmocka_unit_test(test_failure_before_the_first_reading_is_no_gap),
+        cmocka_unit_test(test_reading_after_another_counter_leaves_its_interval_out),
         cmocka_unit_test(test_sleep_is_remembered),
         cmocka_unit_test(test_returning_member_joins_again),
         cmocka_unit_test(test_power_needs_50_ms_or_half_a_second_per_joule),

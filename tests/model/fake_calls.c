@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "fake_source.h"
+#include "topology.h"
+#include "tree_source.h"
+
+struct world world;
+
+void world_begin(struct machine *machine) {
+    const uint64_t readings = world.readings;
+    const uint64_t restarts = world.restarts;
+    const uint64_t postponed = world.postponed;
+    world = (struct world){
+        .machine = machine, .readings = readings, .restarts = restarts, .postponed = postponed};
+}
+
+/* --- what the core calls (ld, --wrap) --------------------------------------------------------- */
+
+int __wrap_clock_gettime(clockid_t id, struct timespec *now);
+int __real_sysfs_open_root(const char *root);
+int __wrap_sysfs_open_root(const char *root);
+int __wrap_topology_open_online(int root);
+uint64_t __wrap_topology_online_mark(int online_file);
+struct cpu_model __wrap_topology_read_model(int root);
+struct source *__real_powercap_open(const struct source_options *options);
+struct source *__wrap_powercap_open(const struct source_options *options);
+struct source *__wrap_perf_open(const struct source_options *options);
+struct source *__wrap_msr_open(const struct source_options *options);
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__real_realloc(void *memory, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+
+int __wrap_clock_gettime(clockid_t id, struct timespec *now) {
+    const struct machine *machine = world.machine;
+    uint64_t ns = machine->monotonic_ns;
+    if (id != CLOCK_MONOTONIC)
+        ns += machine->ahead_ns;
+    if (id == CLOCK_REALTIME)
+        ns += machine->wall_ns;
+    now->tv_sec = (time_t)(ns / NS_PER_S);
+    now->tv_nsec = (long)(ns % NS_PER_S);
+    return 0;
+}
+
+int __wrap_sysfs_open_root(const char *root) {
+    return __real_sysfs_open_root(tree_source_root() != NULL ? root : "/");
+}
+
+int __wrap_topology_open_online(int root) {
+    (void)root;
+    return open("/dev/null", O_RDONLY | O_CLOEXEC); /* the mark is the machine's */
+}
+
+uint64_t __wrap_topology_online_mark(int online_file) {
+    (void)online_file;
+    return world.machine->online_mark;
+}
+
+struct cpu_model __wrap_topology_read_model(int root) {
+    (void)root;
+    return (struct cpu_model){.vendor = world.machine->vendor};
+}
+
+bool fake_memory_fails(void) {
+    if (!world.memory_fails || world.memory_left-- > 0)
+        return false;
+    world.memory_fails = false;
+    world.memory_failed = true;
+    return true;
+}
+
+void *__wrap_calloc(size_t count, size_t size) {
+    return fake_memory_fails() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *memory, size_t size) {
+    return fake_memory_fails() ? NULL : __real_realloc(memory, size);
+}
+
+void *fake_allocate(size_t size) {
+    void *memory = __real_calloc(1, size);
+    if (memory == NULL)
+        abort();
+    return memory;
+}
+
+struct source *__wrap_powercap_open(const struct source_options *options) {
+    if (tree_source_root() != NULL)
+        return tree_source_watch(__real_powercap_open(options));
+    return fake_source_open(STYLE_POWERCAP);
+}
+
+struct source *__wrap_perf_open(const struct source_options *options) {
+    (void)options;
+    return fake_source_open(STYLE_PERF);
+}
+
+struct source *__wrap_msr_open(const struct source_options *options) {
+    (void)options;
+    return fake_source_open(STYLE_MSR);
+}

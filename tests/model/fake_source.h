@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* A source over a machine of the model, and the calls of the core that no longer leave the program:
+ * clocks, the list of online CPUs, the processor's model, memory. */
+#ifndef RAPL_MODEL_FAKE_SOURCE_H
+#define RAPL_MODEL_FAKE_SOURCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "machine.h"
+#include "source.h"
+
+struct account;
+
+/* What a sample met at a zone. */
+struct glimpse {
+    bool tried;
+    int error;
+    uint64_t shown;
+    uint64_t time_ns;
+    uint64_t count;
+    unsigned int restarts;
+    size_t counter;
+};
+
+struct fake_zone {
+    struct zone zone; /* first: a zone of the source is one of these */
+    struct place *place;
+    const struct place *known; /* the last that had a name */
+    unsigned int generation;
+    bool open;
+    bool served;
+    bool listed;
+    struct glimpse glimpse;
+
+    /* The reference's. */
+    struct account *account; /* it is one of that one's zones */
+    bool stands_by;          /* another zone of its name serves */
+    bool is_same;            /* it has been seen to show the same counter as its mirrors */
+};
+
+/* Which sources the core asks for; the machine's is the only one that finds anything. */
+struct world {
+    struct machine *machine;
+    struct source *source;
+    bool memory_fails; /* at the next but so many allocations of the core */
+    uint64_t memory_left;
+    bool memory_failed;
+
+    /* Since they were last looked at. */
+    unsigned int looks;
+    unsigned int changes;
+    unsigned int samples;
+    uint64_t begin_ahead_ns; /* of the last sample */
+    uint64_t end_ahead_ns;
+    uint64_t begin_ns;
+    uint64_t end_ns;
+    uint64_t restarts_before; /* that sample */
+    uint64_t restarts;        /* ever */
+    uint64_t postponed;       /* starts that would have passed for a wrap */
+    uint64_t number;          /* of the sample under way */
+    uint64_t readings;        /* ever: the steps of the walk */
+};
+
+extern struct world world;
+
+void world_begin(struct machine *machine);
+
+/* One that finds the machine's zones, or none if the machine is read in another way. */
+struct source *fake_source_open(enum style style);
+
+/* Parts of it that serve the tree of files, too. */
+void *fake_allocate(size_t size); /* never fails */
+bool fake_memory_fails(void);
+bool fake_is_listed(const struct place *place);
+void fake_format_id(const struct place *place, char id[64]);
+struct fake_zone *fake_new_zone(const char *id);
+/* Reads the zone's counter; sampling: for its glimpse. Negative errno. */
+int fake_read(struct fake_zone *zone, bool sampling, uint64_t *shown);
+void fake_begin_sample(const struct source *source);
+void fake_live_inside(void);
+void fake_end_sample(void);
+
+static inline struct fake_zone *fake_zone_at(const struct source *source, size_t index) {
+    return (struct fake_zone *)source->zones[index];
+}
+
+#endif

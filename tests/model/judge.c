@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/* A report held against the accounts: what section 4 says of energy, power, total and health. */
+#include <stdio.h>
+#include <string.h>
+
+#include "account.h"
+
+static struct tally *const tally = &reference.tally;
+
+static unsigned long long number(uint64_t value) {
+    return value;
+}
+
+/* --- health ------------------------------------------------------------------------------------
+ */
+
+static void judge_health(const struct rapl_health *health) {
+    struct rapl_count told[RAPL_HEALTH_COUNTS];
+    struct rapl_count expected[RAPL_HEALTH_COUNTS];
+    rapl_health_list(health, told);
+    rapl_health_list(&reference.health, expected);
+    for (size_t i = 0; i < RAPL_HEALTH_COUNTS; i++) {
+        if (told[i].count != expected[i].count)
+            reference_complain("health: %s is %llu instead of %llu", told[i].name,
+                               number(told[i].count), number(expected[i].count));
+    }
+}
+
+/* Whether this interval's counts explain that something is missing from it. */
+static bool health_explains(const struct rapl_health *health) {
+    const struct rapl_health *before = &reference.told_health;
+    return health->read_errors > before->read_errors || health->gaps > before->gaps ||
+           health->resets > before->resets || health->rediscoveries > before->rediscoveries ||
+           health->sleeps > before->sleeps || health->zones != before->zones;
+}
+
+/* --- one value -----------------------------------------------------------------------------------
+ */
+
+static bool is_near(uint64_t a, uint64_t b, uint64_t slack) {
+    return a > b ? a - b <= slack : b - a <= slack;
+}
+
+static uint64_t to_uj(wide aj) {
+    return (uint64_t)(aj / AJ_PER_UJ);
+}
+
+/* 50 ms, or unit / 2 W. */
+static uint64_t shortest_span_ns(const struct account *account) {
+    const uint64_t unit_uj = reference.machine->hardware[account->last.counter].unit_aj / AJ_PER_UJ;
+    const bool knows_unit = account->range != 0 || reference.machine->style == STYLE_PERF;
+    const uint64_t span_ns = knows_unit ? unit_uj * 500 : 0;
+    return span_ns > 50 * NS_PER_MS ? span_ns : 50 * NS_PER_MS;
+}
+
+static const struct rapl_value *find_value(const struct rapl_report *report,
+                                           const struct account *account) {
+    const struct rapl_value *found = NULL;
+    for (size_t i = 0; i < report->value_count; i++) {
+        if (report->values[i].series != account->number)
+            continue;
+        if (found != NULL)
+            reference_complain("%s is told twice", account->name);
+        found = &report->values[i];
+    }
+    return found;
+}
+
+static void learn_number(const struct rapl_report *report, struct account *account) {
+    for (size_t i = 0; account->number == NO_NUMBER && i < report->value_count; i++) {
+        if (strcmp(report->values[i].name, account->name) == 0)
+            account->number = report->values[i].series;
+    }
+}
+
+static void judge_identity(const struct account *account, const struct rapl_value *value) {
+    if (strcmp(value->name, account->name) != 0)
+        reference_complain("series %zu is %s, and was %s", value->series, value->name,
+                           account->name);
+    if (strcmp(value->domain, account->domain) != 0 || value->package_id != account->package_id ||
+        value->die_id != account->die_id || value->core_id != account->core_id)
+        reference_complain("%s: identity", account->name);
+}
+
+static void judge_energy(struct account *account, const struct rapl_value *value, wide energy_aj,
+                         uint64_t slack_uj) {
+    if (!is_near(value->energy_uj, to_uj(energy_aj), slack_uj))
+        reference_complain("%s: %llu uJ instead of %llu (+- %llu)", account->name,
+                           number(value->energy_uj), number(to_uj(energy_aj)), number(slack_uj));
+    if (value->energy_uj < account->told_energy_uj)
+        reference_complain("%s: energy falls", account->name);
+    account->told_energy_uj = value->energy_uj;
+}
+
+/* Power x time is energy, to a microwatt; and never above the ceiling. */
+static void judge_power(const struct account *account, const struct rapl_value *value,
+                        uint64_t ceiling_uw, uint64_t slack_uw) {
+    const uint64_t span_ns = value->end_ns - value->start_ns;
+    const wide energy = (wide)value->span_energy_uj * 1000000000;
+    const wide product = (wide)value->power_uw * span_ns;
+    const wide apart = energy > product ? energy - product : product - energy;
+    if (apart > (wide)span_ns * slack_uw)
+        reference_complain("%s: %llu uW over %llu ns is not %llu uJ", account->name,
+                           number(value->power_uw), number(span_ns), number(value->span_energy_uj));
+    if (value->power_uw > ceiling_uw)
+        reference_complain("%s: %llu uW is above the ceiling", account->name,
+                           number(value->power_uw));
+    tally->powers++;
+}
+
+/* A gap in a dashboard: no value, or no power although the span allows it. */
+static void judge_gap(struct account *account, bool tells_power, bool is_gap, bool explains) {
+    account->explained = !tells_power && (account->explained || explains);
+    if (is_gap && !account->explained)
+        reference_complain("%s: health does not explain the gap", account->name);
+}
+
+/* --- one series
+ * ----------------------------------------------------------------------------------- */
+
+static void judge_series(struct account *account, const struct rapl_report *report, bool explains) {
+    learn_number(report, account);
+    const struct rapl_value *value = find_value(report, account);
+    const bool expected = account->selected && account->reads && !account->lost;
+    if ((value != NULL) != expected)
+        reference_complain("%s is %s", account->name, expected ? "missing" : "told of");
+    if (value == NULL || !expected) {
+        judge_gap(account, false, account->told, explains);
+        tally->left_out += account->lost;
+        return;
+    }
+    const struct moment *power = &account->power;
+    const struct moment *now = &account->now;
+    const uint64_t span_ns = now->time_ns - power->time_ns;
+    const bool is_long = span_ns >= shortest_span_ns(account);
+    const bool has_power = is_long && !account->slept;
+    const uint64_t slack_uj = 2 + now->slack_uj - power->slack_uj;
+    judge_identity(account, value);
+    judge_energy(account, value, now->energy_aj, now->slack_uj + 1);
+    if (value->start_ns != power->time_ns || value->end_ns != now->time_ns)
+        reference_complain("%s: span %llu to %llu instead of %llu to %llu", account->name,
+                           number(value->start_ns), number(value->end_ns), number(power->time_ns),
+                           number(now->time_ns));
+    if (!is_near(value->span_energy_uj, to_uj(now->energy_aj - power->energy_aj), slack_uj))
+        reference_complain("%s: %llu uJ of the span instead of %llu", account->name,
+                           number(value->span_energy_uj),
+                           number(to_uj(now->energy_aj - power->energy_aj)));
+    if (value->has_power != has_power)
+        reference_complain("%s has %s power", account->name, has_power ? "no" : "a");
+    if (has_power)
+        judge_power(account, value, account->place->ceiling_uw, 1);
+    judge_gap(account, has_power, account->told && is_long && !has_power, explains);
+    account->told = true;
+    tally->intervals++;
+    if (has_power)
+        account->power = account->now;
+}
+
+/* --- sums
+ * ------------------------------------------------------------------------------------------ */
+
+/*
+ * Section 4, total. Its power is that of a span at whose begin and end all members were read, and
+ * in which none lost energy, joined, or slept; only a member that has gone for good is left out. As
+ * long as that is not so, the span begins anew at each report.
+ */
+static void judge_sum(struct account *sum, const struct rapl_report *report, bool explains) {
+    wide energy_aj = 0;
+    wide span_aj = 0;
+    uint64_t slack_uj = 1;
+    uint64_t ceiling_uw = 0;
+    uint64_t begin_ns = UINT64_MAX;
+    uint64_t end_ns = 0;
+    size_t members = 0;
+    bool silent = false;
+    bool broken = false;
+    bool is_long = true;
+    for (size_t i = 0; i < reference.account_count; i++) {
+        const struct account *member = &reference.accounts[i];
+        if (member->sum != sum || !member->has_read)
+            continue;
+        energy_aj += member->now.energy_aj;
+        slack_uj += member->now.slack_uj + 1;
+        silent = silent || member->left;
+        if (member->gone || member->ended)
+            continue;
+        members++;
+        silent = silent || !member->reads || member->lost;
+        broken = broken || member->lost || member->joined || member->slept ||
+                 member->sum_span != sum->spans;
+        ceiling_uw += member->place->ceiling_uw;
+        span_aj += member->now.energy_aj - member->sum_power.energy_aj;
+        if (member->sum_power.time_ns < begin_ns)
+            begin_ns = member->sum_power.time_ns;
+        if (member->now.time_ns > end_ns)
+            end_ns = member->now.time_ns;
+        is_long =
+            is_long && member->now.time_ns - member->sum_power.time_ns >= shortest_span_ns(member);
+    }
+    learn_number(report, sum);
+    const struct rapl_value *value = find_value(report, sum);
+    const bool expected = sum->selected && members > 0 && !silent;
+    const bool has_power = expected && is_long && !broken;
+    if ((value != NULL) != expected)
+        reference_complain("%s is %s", sum->name, expected ? "missing" : "told of");
+    if (value != NULL && expected) {
+        judge_identity(sum, value);
+        judge_energy(sum, value, energy_aj, slack_uj);
+        if (value->has_power != has_power)
+            reference_complain("%s has %s power", sum->name, has_power ? "no" : "a");
+        if (has_power) {
+            if (value->start_ns != begin_ns || value->end_ns != end_ns)
+                reference_complain("%s: span %llu to %llu instead of %llu to %llu", sum->name,
+                                   number(value->start_ns), number(value->end_ns), number(begin_ns),
+                                   number(end_ns));
+            if (!is_near(value->span_energy_uj, to_uj(span_aj), slack_uj))
+                reference_complain("%s: energy of the span", sum->name);
+        }
+        tally->totals += has_power && sum->kind == ZONE_TOTAL;
+        tally->core_sums += has_power && sum->kind != ZONE_TOTAL;
+    }
+    judge_gap(sum, has_power, sum->told && !has_power && (!expected || is_long), explains);
+    sum->told = sum->told || expected;
+    if (!has_power && !broken)
+        return;
+    sum->spans++;
+    for (size_t i = 0; i < reference.account_count; i++) {
+        struct account *member = &reference.accounts[i];
+        if (member->sum != sum || !member->reads)
+            continue;
+        member->sum_span = sum->spans;
+        member->sum_power = member->now;
+    }
+}
+
+/* Each member's power is that of its own reads, some microseconds apart: so is their sum. */
+static void judge_sum_power(const struct account *sum, const struct rapl_report *report) {
+    wide power_uw = 0;
+    uint64_t ceiling_uw = 0;
+    size_t members = 0;
+    const struct rapl_value *value = find_value(report, sum);
+    if (value == NULL || !value->has_power)
+        return;
+    for (size_t i = 0; i < reference.account_count; i++) {
+        const struct account *member = &reference.accounts[i];
+        if (member->sum != sum || !member->has_read || member->gone || member->ended)
+            continue;
+        const uint64_t span_ns = member->now.time_ns - member->sum_power.time_ns;
+        power_uw += (member->now.energy_aj - member->sum_power.energy_aj) / span_ns / 1000;
+        ceiling_uw += member->place->ceiling_uw;
+        members +=
+            1 + (2 + member->now.slack_uj - member->sum_power.slack_uj) * 1000000000 / span_ns;
+    }
+    if (!is_near(value->power_uw, (uint64_t)power_uw, 2 * members))
+        reference_complain("%s: %llu uW instead of %llu", sum->name, number(value->power_uw),
+                           number((uint64_t)power_uw));
+    if (value->power_uw > ceiling_uw)
+        reference_complain("%s: above the ceilings", sum->name);
+}
+
+/* --- the report ----------------------------------------------------------------------------------
+ */
+
+static void judge_values(const struct rapl_report *report) {
+    for (size_t i = 0; i < report->value_count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (report->values[i].series == report->values[j].series ||
+                strcmp(report->values[i].name, report->values[j].name) == 0)
+                reference_complain("%s and %s are one", report->values[i].name,
+                                   report->values[j].name);
+        }
+    }
+}
+
+static void begin_interval(void) {
+    for (size_t i = 0; i < reference.account_count; i++) {
+        struct account *account = &reference.accounts[i];
+        if (account->lost || account->slept)
+            account->power = account->now;
+        account->lost = account->joined = account->left = false;
+        account->slept = account->slept && !account->reads;
+    }
+}
+
+void reference_close_first(void) {
+    for (size_t i = 0; i < reference.account_count; i++) {
+        struct account *account = &reference.accounts[i];
+        if (account->sum == NULL || !account->reads)
+            continue;
+        account->sum->spans = 1;
+        account->sum_span = 1;
+        account->sum_power = account->now;
+    }
+    begin_interval();
+    reference.told_health = reference.health;
+}
+
+bool reference_judge(const struct rapl_report *report) {
+    const struct machine *machine = reference.machine;
+    const bool explains = health_explains(&report->health);
+    const uint64_t wall_ns =
+        world.end_ns + world.end_ahead_ns + machine->wall_ns - (world.end_ns - world.begin_ns) / 2;
+    if (report->time_ns != wall_ns)
+        reference_complain("the report is of another time");
+    if (report->value_count > reference.account_count + reference.sum_count)
+        reference_complain("there are more values than series");
+    if (tally->reports % 16 == 0)
+        judge_values(report);
+    judge_health(&report->health);
+    size_t told = 0;
+    for (size_t i = 0; i < reference.account_count; i++) {
+        judge_series(&reference.accounts[i], report, explains);
+        told += find_value(report, &reference.accounts[i]) != NULL;
+    }
+    for (size_t i = 0; i < reference.sum_count; i++) {
+        judge_sum_power(&reference.sums[i], report);
+        judge_sum(&reference.sums[i], report, explains);
+        told += find_value(report, &reference.sums[i]) != NULL;
+    }
+    if (told != report->value_count)
+        reference_complain("%zu values are of no series", report->value_count - told);
+    begin_interval();
+    reference.told_health = report->health;
+    tally->reports++;
+    return !reference_has_complained();
+}

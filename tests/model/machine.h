@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A machine whose true energy is known: its counters, the zones that the kernel shows of them, and
+ * its clocks. What happens to it happens at random; what has happened is written down.
+ */
+#ifndef RAPL_MODEL_MACHINE_H
+#define RAPL_MODEL_MACHINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "random.h"
+#include "topology.h"
+#include "zone.h"
+
+__extension__ typedef unsigned __int128 wide;
+
+#define NS_PER_MS UINT64_C(1000000)
+#define NS_PER_S UINT64_C(1000000000)
+/* Attojoules: 2^-16 J, 15.3 uJ and 1 J are whole numbers of them. */
+#define AJ_PER_NJ UINT64_C(1000000000)
+#define AJ_PER_UJ UINT64_C(1000000000000)
+
+#define COUNTERS_MAX 192
+#define PLACES_MAX 256
+
+enum style { STYLE_POWERCAP, STYLE_PERF, STYLE_MSR };
+
+/* What is to become of a counter at its next reading. */
+enum restart { RESTART_NONE, RESTART_ZERO, RESTART_ANYWHERE, RESTART_FORWARD };
+
+/* One counter of the hardware: 32 bits of it can be read, the rest is known here alone. */
+struct hardware {
+    uint64_t unit_aj;
+    uint64_t count; /* units used since ever: the truth */
+    wide rest_aj;   /* and below a unit */
+    uint64_t as_of_ns;
+    uint64_t power_uw;
+    uint64_t most_uw;      /* never above the ceiling */
+    uint64_t offset;       /* of what it shows */
+    enum restart restart;  /* wanted */
+    uint64_t read_in;      /* number of the sample that has read it last */
+    unsigned int restarts; /* done */
+    bool calm;             /* it does not start again, its zones always read */
+};
+
+/* One zone that the kernel shows, or would. */
+struct place {
+    enum zone_kind kind;
+    const char *domain;
+    int package_id;
+    int die_id;
+    int core_id;
+    bool is_mmio;
+    size_t parent;  /* a place; its own number: none */
+    size_t counter; /* of the hardware */
+    unsigned int index;
+    uint64_t ceiling_uw;
+    bool shows_range;
+    bool nameless;
+    bool there;
+    unsigned int generation; /* a file that is open for another one has no zone any more */
+    int error;               /* of its next readings */
+    uint64_t error_left;
+    uint32_t epoch;
+    uint64_t base; /* perf: the sum that it begins with, and the count when it did */
+    uint64_t base_count;
+    bool is_away; /* it was taken away, and returns */
+    uint64_t returns_ns;
+};
+
+/* How often things happen: once in so many samples, 0: never. */
+struct habits {
+    uint64_t power, failure, long_failure, reset, sleep, wall_jump, slow_read, offline, reload;
+    uint64_t epoch, online, memory, outlier, lazy, inside;
+};
+
+struct machine {
+    struct random random;
+    enum style style;
+    enum cpu_vendor vendor;
+    uint64_t max_power_uw;
+    uint64_t range_unit_nj;
+    bool updates_late; /* counters move once a millisecond */
+    struct hardware hardware[COUNTERS_MAX];
+    size_t counter_count;
+    struct place places[PLACES_MAX];
+    size_t place_count;
+    unsigned int generations;
+    uint32_t epochs;
+    uint64_t online_mark;
+    uint64_t interval_ns;
+    struct habits habits;
+
+    uint64_t monotonic_ns;
+    uint64_t ahead_ns; /* of CLOCK_BOOTTIME */
+    uint64_t wall_ns;  /* CLOCK_REALTIME ahead of CLOCK_BOOTTIME */
+
+    struct {
+        uint64_t sleeps, wall_jumps, offlines, reloads, returns, epochs, online, failures;
+    } seen;
+};
+
+/* powercap: one that is read in that way. */
+void machine_make(struct machine *machine, uint64_t seed, bool powercap);
+
+/* Time passes, energy is used. */
+void machine_pass(struct machine *machine, uint64_t ns);
+void machine_sleep(struct machine *machine, uint64_t ns);
+
+/* What may happen between two samples, or within one: before one of its readings. */
+void machine_live(struct machine *machine);
+void machine_live_inside(struct machine *machine, bool may_sleep);
+
+/* How long until the next report. */
+uint64_t machine_choose_interval(struct machine *machine);
+
+/* The counter moves to now. */
+void machine_settle(struct machine *machine, struct hardware *hardware);
+
+/* What the zone shows of its counter. */
+uint64_t machine_show(const struct machine *machine, const struct place *place);
+
+/* The largest value that powercap shows; 0 where it shows none. */
+uint64_t machine_range_uj(const struct machine *machine, const struct place *place);
+
+/* Its counter starts again, so that the zone shows the value. */
+void machine_restart(struct machine *machine, struct place *place, uint64_t shown);
+
+void machine_print(const struct machine *machine);
+
+#endif

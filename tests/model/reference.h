@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is to be reported, worked out from DESIGN.md, sections 4 and 5, and from the true energy of
+ * the machine's counters: slowly, and not in the way in which the core does it.
+ */
+#ifndef RAPL_MODEL_REFERENCE_H
+#define RAPL_MODEL_REFERENCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fake_source.h"
+#include "machine.h"
+#include "rapl.h"
+
+#define ACCOUNTS_MAX 320
+#define ZONES_OF_ACCOUNT_MAX 16
+#define NO_NUMBER SIZE_MAX
+#define NAME_SIZE 128
+
+/* --- one step of one counter (rules 1 to 4, 7) -------------------------------------------------
+ */
+
+struct step {
+    uint64_t before;
+    uint64_t after;
+    uint64_t span_ns; /* by CLOCK_MONOTONIC */
+    uint64_t slept_ns;
+    bool gap;
+    enum style style;
+    uint64_t range; /* largest value, in what it shows; 0: not known */
+    uint64_t parts; /* per joule, of a register or of perf's sum */
+    uint64_t ceiling_uw;
+};
+
+enum verdict { COUNTED, WRAPPED, NEW_START, JUMP, UNDECIDED };
+
+/* energy_uj: of COUNTED and WRAPPED, as the counter shows it. */
+enum verdict step_judge(const struct step *step, uint64_t *energy_uj);
+
+/* Energy of so many turns and the difference, or UINT64_MAX where it would be less than none. */
+uint64_t step_energy_uj(const struct step *step, unsigned int turns);
+
+/* --- accounts ----------------------------------------------------------------------------------
+ */
+
+/* A moment from which energy is counted. */
+struct moment {
+    uint64_t time_ns;
+    wide energy_aj;
+    uint64_t slack_uj;
+};
+
+/* What is known of one series. */
+struct account {
+    enum zone_kind kind;
+    char domain[32];
+    int package_id;
+    int die_id;
+    int core_id;
+    char name[NAME_SIZE];
+    bool selected;
+    struct account *sum; /* total, or all cores of its package */
+    size_t number;       /* the core's */
+    uint32_t control;
+    struct place *place; /* that last served it: range and ceiling */
+    uint64_t range;
+    struct fake_zone *zones[ZONES_OF_ACCOUNT_MAX];
+    size_t zone_count;
+    bool ended;
+    bool gone;
+    int fed_die; /* the name of the zone that gave its last reading */
+    int fed_package;
+    uint32_t epoch;
+
+    bool has_read; /* ever */
+    bool has_baseline;
+    bool silent; /* since its last reading */
+    uint64_t silent_slept_ns;
+    struct glimpse last;
+    bool unseen;       /* its counter has started again while another series read it */
+    struct moment now; /* at its last reading */
+    struct moment power;
+    bool reads; /* at the last sample */
+    bool slept; /* since it was last reported */
+
+    /* In this interval. */
+    bool lost;
+    bool joined;
+    bool left;
+    /* Of the sum that it is in. */
+    uint64_t sum_span;
+    struct moment sum_power;
+    /* Of a sum. */
+    uint64_t spans;
+
+    /* The reports so far. */
+    bool told;
+    bool explained; /* why it has no power since it last had */
+    uint64_t told_energy_uj;
+    uint64_t told_end_ns;
+};
+
+/* Zones that are presumed to show one counter (rule 9). */
+struct presumption {
+    enum zone_kind kind;
+    char domain[32];
+    int package_id;
+    int named_package; /* the name of the series that stands for them */
+    int named_die;
+    bool parted;
+};
+
+struct tally {
+    uint64_t reports, intervals, samples, wraps, resets, jumps, undecided, gaps, handovers,
+        partings, mirrored, totals, core_sums, powers, left_out, no_memory, errors, machines,
+        mistaken, slept, offlines, reloads, returns, online, epochs, wall_jumps;
+};
+
+struct reference {
+    struct machine *machine;
+    const char *const *include;
+    size_t include_count;
+    bool total;
+    bool cores;
+    struct account accounts[ACCOUNTS_MAX];
+    size_t account_count;
+    struct account sums[32];
+    size_t sum_count;
+    struct presumption presumptions[128];
+    size_t presumption_count;
+    bool bound;
+    bool sampled;
+    uint64_t ahead_ns;
+    uint64_t looked_ns; /* CLOCK_BOOTTIME; 0: the look failed */
+    unsigned int looks_left;
+    uint64_t online_mark;
+    bool lead_moved; /* while the sample was taken */
+    struct rapl_health health;
+    struct rapl_health told_health;
+    struct tally tally;
+};
+
+extern struct reference reference;
+
+void reference_begin(struct machine *machine, const struct rapl_options *options);
+
+/* Before a report: what the core knows of CPUs then. */
+void reference_watch(void);
+/* Whether the core has to look for zones now. */
+bool reference_look_is_due(void);
+
+/* When the counters are to be read at the latest (rule 7); 0: whenever. */
+uint64_t reference_due_ns(void);
+
+/* The source has been asked to look. */
+void reference_looked(const struct source *source, bool changed);
+
+/* It had no memory to do so: it is to be asked again. */
+void reference_look_failed(void);
+
+/* A zone of the source is no more, or is another one. */
+void reference_forget_zone(struct fake_zone *zone);
+
+/* Gives the source's zones their accounts. */
+void reference_bind(const struct source *source);
+
+/* Whether the rules would take a reading of the zone for energy. */
+bool reference_would_count(const struct fake_zone *zone, uint64_t shown, uint64_t time_ns);
+
+/* The zone's counter has started again. */
+void reference_started_again(const struct fake_zone *zone);
+
+/* A sample has been taken; or the core had no memory for what it read. */
+void reference_sampled(const struct source *source, bool taken);
+
+/* The core's first sample begins an interval, and ends one that nobody is told of. */
+void reference_close_first(void);
+
+/* Holds the report against all that. false: it has been told what is wrong. */
+bool reference_judge(const struct rapl_report *report);
+
+/* What is wrong; once. */
+void reference_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+bool reference_has_complained(void);
+
+#endif

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: MIT */
+/* What a sample means for each account: rules 2 to 5, 9, 10. */
+#include <errno.h>
+#include <string.h>
+
+#include "account.h"
+
+static struct tally *const tally = &reference.tally;
+
+/* --- looking for zones (rule 5) -----------------------------------------------------------------
+ */
+
+static bool is_lead_core(const struct account *account) {
+    return account->kind == ZONE_LEAD_CORE ||
+           (account->kind == ZONE_CORE && reference.machine->vendor == CPU_VENDOR_UNKNOWN);
+}
+
+/* Rule 10: with other CPUs online, a lead core may be another one. */
+static bool notice_online(void) {
+    if (reference.online_mark == reference.machine->online_mark)
+        return false;
+    reference.online_mark = reference.machine->online_mark;
+    reference.looks_left = 3;
+    for (size_t i = 0; i < reference.account_count; i++) {
+        if (is_lead_core(&reference.accounts[i]))
+            account_forget(&reference.accounts[i]);
+    }
+    return true;
+}
+
+void reference_watch(void) {
+    notice_online();
+}
+
+static bool is_missing(const struct account *account) {
+    if (!account->has_read || account->ended || account->reads)
+        return false;
+    for (size_t i = 0; i < account->zone_count; i++) {
+        if (!source_lost_zone(account->zones[i]->zone.error))
+            return false;
+    }
+    return true;
+}
+
+bool reference_look_is_due(void) {
+    const struct machine *machine = reference.machine;
+    bool due = !reference.bound ||
+               machine->monotonic_ns + machine->ahead_ns - reference.looked_ns >= 60 * NS_PER_S;
+    for (size_t i = 0; i < reference.account_count; i++)
+        due = due || is_missing(&reference.accounts[i]);
+    if (reference.looks_left > 0) {
+        reference.looks_left--;
+        due = true;
+    }
+    return due;
+}
+
+void reference_looked(const struct source *source, bool changed) {
+    const struct machine *machine = reference.machine;
+    const bool first = !reference.sampled;
+    reference.looked_ns = machine->monotonic_ns + machine->ahead_ns;
+    if (changed && !first)
+        reference.health.rediscoveries++;
+    if (changed)
+        reference.bound = false;
+    (void)source;
+}
+
+uint64_t reference_due_ns(void) {
+    wide soonest_ns = UINT64_MAX;
+    for (size_t i = 0; i < reference.account_count; i++) {
+        const struct account *account = &reference.accounts[i];
+        const struct step turn = {.style = reference.machine->style,
+                                  .range = account->range,
+                                  .parts = reference.machine->range_unit_nj == 61035 ? 1 << 14
+                                                                                     : 1 << 16};
+        uint64_t most_uw = account->place != NULL ? account->place->ceiling_uw : 0;
+        if (most_uw > UINT64_C(4000000000))
+            most_uw = UINT64_C(4000000000);
+        if (!account->reads || account->range == 0)
+            continue;
+        const wide half_ns = (wide)step_energy_uj(&turn, 1) * 1000000000 / most_uw / 2;
+        if (half_ns < soonest_ns)
+            soonest_ns = half_ns;
+    }
+    if (reference.machine->style == STYLE_PERF && soonest_ns > 60 * NS_PER_S)
+        soonest_ns = 60 * NS_PER_S;
+    if (soonest_ns == UINT64_MAX)
+        return 0;
+    return world.begin_ns + (uint64_t)(soonest_ns > NS_PER_S ? soonest_ns : NS_PER_S);
+}
+
+void reference_look_failed(void) {
+    reference.looked_ns = 0;
+    reference.bound = false;
+}
+
+/* --- readings ----------------------------------------------------------------------------------
+ */
+
+static struct step make_step(const struct account *account, uint64_t shown, uint64_t time_ns,
+                             uint64_t slept_ns) {
+    const struct machine *machine = reference.machine;
+    struct step step = {.before = account->last.shown,
+                        .after = shown,
+                        .span_ns = time_ns - account->last.time_ns,
+                        .slept_ns = account->silent_slept_ns + slept_ns,
+                        .gap = account->silent,
+                        .style = machine->style,
+                        .range = account->range,
+                        .parts = UINT64_C(1) << 32,
+                        .ceiling_uw = account->place->ceiling_uw};
+    if (machine->style == STYLE_MSR)
+        step.parts = machine->range_unit_nj == 61035 ? 1 << 14 : 1 << 16;
+    return step;
+}
+
+bool reference_would_count(const struct fake_zone *zone, uint64_t shown, uint64_t time_ns) {
+    const struct account *account = zone->account;
+    const struct machine *machine = reference.machine;
+    uint64_t energy_uj;
+    if (account == NULL || !account->has_baseline || zone->zone.epoch != account->epoch)
+        return false;
+    const uint64_t slept_ns =
+        machine->ahead_ns > reference.ahead_ns ? machine->ahead_ns - reference.ahead_ns : 0;
+    const struct step step = make_step(account, shown, time_ns, slept_ns);
+    const enum verdict verdict = step_judge(&step, &energy_uj);
+    return verdict == COUNTED || verdict == WRAPPED;
+}
+
+/* A series that has no zone now, for the counter goes by another name, sees it when it may be too
+ * late to tell. */
+void reference_started_again(const struct fake_zone *zone) {
+    for (size_t i = 0; i < reference.account_count; i++) {
+        struct account *account = &reference.accounts[i];
+        if (account != zone->account && account->has_baseline &&
+            account->last.counter == zone->place->counter)
+            account->unseen = true;
+    }
+}
+
+static wide true_energy_aj(const struct account *account, const struct glimpse *glimpse) {
+    const struct hardware *hardware = &reference.machine->hardware[glimpse->counter];
+    return (wide)(glimpse->count - account->last.count) * hardware->unit_aj;
+}
+
+static bool is_wrong(uint64_t energy_uj, wide true_aj, uint64_t slack_uj) {
+    const uint64_t true_uj = (uint64_t)(true_aj / AJ_PER_UJ);
+    const uint64_t apart_uj = energy_uj > true_uj ? energy_uj - true_uj : true_uj - energy_uj;
+    return apart_uj > slack_uj;
+}
+
+/* What the rules take for energy is energy, and what they take for a new start is one. */
+static void count_step(struct account *account, const struct fake_zone *zone, uint64_t slept_ns) {
+    const struct glimpse *glimpse = &zone->glimpse;
+    const struct step step = make_step(account, glimpse->shown, glimpse->time_ns, slept_ns);
+    const bool started_again =
+        glimpse->counter != account->last.counter || glimpse->restarts != account->last.restarts;
+    const bool slept = step.slept_ns > 0;
+    wide energy_aj = true_energy_aj(account, glimpse);
+    uint64_t energy_uj;
+    const enum verdict verdict = step_judge(&step, &energy_uj);
+    switch (verdict) {
+    case COUNTED:
+    case WRAPPED:
+        if (account->unseen || (glimpse->counter != account->last.counter && zone->is_same)) {
+            /* Two counters that stood alike when both were read for the first time are one until
+             * they part (rule 9): what was counted then is what the one showed of the other. */
+            energy_aj = (wide)energy_uj * AJ_PER_UJ;
+            tally->mistaken++;
+        } else if (started_again) {
+            reference_complain("%s: a new start passes for energy", account->name);
+        }
+        /* In a sleep, or where no range is known, a turn that ends higher than it began is seen by
+         * nobody: what the counter tells is less than what was used, and never more. */
+        if ((slept || step.range == 0) && (wide)energy_uj * AJ_PER_UJ < energy_aj) {
+            energy_aj = (wide)energy_uj * AJ_PER_UJ;
+            account->now.slack_uj++;
+        }
+        account->now.slack_uj += verdict == WRAPPED ? 2 : 0;
+        if (is_wrong(energy_uj, energy_aj, 2))
+            reference_complain("%s: the rules count %llu uJ, it was %llu", account->name,
+                               (unsigned long long)energy_uj,
+                               (unsigned long long)(energy_aj / AJ_PER_UJ));
+        account->now.energy_aj += energy_aj;
+        tally->wraps += verdict == WRAPPED;
+        reference.health.wraps += verdict == WRAPPED;
+        return;
+    case NEW_START:
+    case JUMP:
+        if (!started_again && !slept && step.range != 0)
+            reference_complain("%s: energy passes for a new start", account->name);
+        tally->resets += verdict == NEW_START;
+        tally->jumps += verdict == JUMP;
+        reference.health.resets++;
+        break;
+    case UNDECIDED:
+        tally->undecided++;
+        reference.health.gaps += !account->silent;
+        break;
+    }
+    account->now.slack_uj++;
+    account->lost = true;
+}
+
+/* It gave the last reading, or is the zone of that name that has returned (rule 5). */
+static bool gave_last(const struct account *account, const struct fake_zone *zone) {
+    return account->has_read && zone->place->die_id == account->fed_die &&
+           zone->place->package_id == account->fed_package;
+}
+
+/*
+ * Which zone serves: the one that did, or one that was seen to show the same counter. Otherwise the
+ * first that reads, and that is another counter for all that is known: other tells so.
+ */
+static struct fake_zone *choose_zone(const struct account *account, bool *other) {
+    struct fake_zone *chosen = NULL;
+    for (size_t i = 0; i < account->zone_count; i++) {
+        struct fake_zone *zone = account->zones[i];
+        if (!zone->glimpse.tried || zone->glimpse.error != 0)
+            continue;
+        *other = account->has_read && !zone->is_same && !gave_last(account, zone);
+        if (!*other && (account->has_read || zone->is_same))
+            return zone;
+        if (chosen == NULL)
+            chosen = zone;
+    }
+    *other = account->has_read;
+    return chosen;
+}
+
+static void fail(struct account *account, uint64_t slept_ns) {
+    account->reads = false;
+    account->silent_slept_ns += slept_ns;
+    if (!account->has_baseline || account->silent)
+        return;
+    account->silent = true;
+    tally->gaps++;
+    reference.health.gaps++;
+}
+
+static void take_sample(struct account *account, uint64_t slept_ns) {
+    bool other = false;
+    struct fake_zone *zone = choose_zone(account, &other);
+    account->slept = account->slept || slept_ns > 0;
+    if (zone == NULL) {
+        fail(account, slept_ns);
+        return;
+    }
+    if (account->has_read && (other || zone->zone.epoch != account->epoch))
+        account_forget(account);
+    account->fed_die = zone->place->die_id;
+    account->fed_package = zone->place->package_id;
+    account->epoch = zone->zone.epoch;
+    const struct glimpse *glimpse = &zone->glimpse;
+    if (account->has_baseline) {
+        count_step(account, zone, slept_ns);
+        account->now.time_ns = glimpse->time_ns;
+    } else {
+        account->now.slack_uj++;
+        account->now.time_ns = glimpse->time_ns;
+        account->power = account->now;
+        account->joined = true;
+        /* It has been another counter, or may have been: what went by in between is not known. */
+        if (account->has_read) {
+            account->lost = true;
+            reference.health.gaps++;
+            tally->handovers++;
+        }
+    }
+    account->joined = account->joined || account->gone;
+    account->gone = false;
+    account->last = *glimpse;
+    account->has_read = account->has_baseline = account->reads = true;
+    account->silent = account->unseen = false;
+    account->silent_slept_ns = 0;
+}
+
+/* --- mirrors that part (rule 9) -----------------------------------------------------------------
+ */
+
+static uint64_t apart_uj(const struct fake_zone *a, const struct fake_zone *b) {
+    const struct step on = {.before = a->glimpse.shown,
+                            .after = b->glimpse.shown,
+                            .style = reference.machine->style,
+                            .range = a->zone.range_uj,
+                            .parts = reference.machine->range_unit_nj == 61035 ? 1 << 14 : 1 << 16};
+    const uint64_t least = on.before < on.after ? on.before : on.after;
+    struct step up = on;
+    struct step round = on;
+    if (reference.machine->style == STYLE_PERF)
+        up.parts = UINT64_C(1) << 32;
+    else if (reference.machine->style == STYLE_MSR)
+        up.range = round.range = UINT32_MAX;
+    up.before = least;
+    up.after = on.before + on.after - least;
+    round.before = up.after;
+    round.after = up.before;
+    const uint64_t direct_uj = step_energy_uj(&up, 0);
+    const uint64_t round_uj =
+        round.range != 0 && round.style != STYLE_PERF ? step_energy_uj(&round, 1) : UINT64_MAX;
+    return direct_uj < round_uj ? direct_uj : round_uj;
+}
+
+/* The reads of a sample lie at most its whole time apart, and a counter's updates 2 ms. */
+static bool part_mirrors(const struct source *source, uint64_t span_ns) {
+    bool any = false;
+    for (size_t i = 0; i < source->zone_count; i++) {
+        struct fake_zone *zone = fake_zone_at(source, i);
+        struct presumption *presumption = presumption_of(zone);
+        if (presumption == NULL || !zone->glimpse.tried || zone->glimpse.error != 0)
+            continue;
+        for (size_t j = 0; j < i; j++) {
+            struct fake_zone *other = fake_zone_at(source, j);
+            if (presumption_of(other) != presumption || !other->glimpse.tried ||
+                other->glimpse.error != 0 || other->place->is_mmio != zone->place->is_mmio)
+                continue;
+            const bool same = (wide)apart_uj(other, zone) * 1000000000 <=
+                              (wide)zone->place->ceiling_uw * (span_ns + 2 * NS_PER_MS);
+            zone->is_same = zone->is_same || same;
+            other->is_same = other->is_same || same;
+            if (same)
+                break;
+            presumption->parted = any = true;
+            tally->partings++;
+            if (zone->place->counter == other->place->counter &&
+                reference.machine->style != STYLE_PERF)
+                reference_complain("%s parts from itself", zone->zone.name);
+            if (zone->account != NULL)
+                account_forget(zone->account);
+            break;
+        }
+    }
+    return any;
+}
+
+/* --- a sample ------------------------------------------------------------------------------------
+ */
+
+static void count_zones(const struct source *source) {
+    reference.health.zones = 0;
+    for (size_t i = 0; i < source->zone_count; i++) {
+        const struct fake_zone *zone = fake_zone_at(source, i);
+        if (!zone->glimpse.tried)
+            continue;
+        reference.health.zones += zone->glimpse.error == 0;
+        reference.health.read_errors += zone->glimpse.error != 0;
+        tally->errors += zone->glimpse.error != 0;
+    }
+}
+
+void reference_sampled(const struct source *source, bool taken) {
+    const uint64_t ahead_ns = reference.sampled ? reference.ahead_ns : world.begin_ahead_ns;
+    const uint64_t slept_ns = world.end_ahead_ns > ahead_ns ? world.end_ahead_ns - ahead_ns : 0;
+    bool moved = false;
+    if (reference.sampled && reference.machine->vendor != CPU_VENDOR_INTEL)
+        moved = notice_online();
+    count_zones(source);
+    if (slept_ns == 0 && part_mirrors(source, world.end_ns - world.begin_ns)) {
+        /* At the first sample nobody has seen them as one. */
+        reference.health.rediscoveries += reference.sampled;
+        reference.bound = false;
+        if (taken)
+            reference_bind(source);
+    }
+    if (!taken)
+        return;
+    reference.ahead_ns = world.begin_ahead_ns;
+    reference.sampled = true;
+    reference.health.samples++;
+    tally->samples++;
+    tally->slept += slept_ns > 0;
+    reference.health.sleeps += slept_ns > 0;
+    for (size_t i = 0; i < reference.account_count; i++) {
+        struct account *account = &reference.accounts[i];
+        account->reads = false;
+        if (account->ended || !account_is_wanted(account))
+            continue;
+        take_sample(account, slept_ns);
+        /* Which core it was that was read, nobody knows. */
+        if (moved && is_lead_core(account))
+            account_forget(account);
+    }
+}

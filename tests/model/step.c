@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A step is judged by listing what can have happened: the counter went on, or it went round once,
+ * twice and so on. What is possible under the ceiling remains; one possibility is a fact, several
+ * are none.
+ */
+#include "reference.h"
+
+#define JUDGED_NS (50 * NS_PER_MS)
+/* No domain draws more for long: README, Accuracy. */
+#define WRAP_UW UINT64_C(4000000000)
+
+/* Rule 1: one unit more than the range, a unit being range / (2^32 - 1). */
+static wide turn_of(const struct step *step) {
+    const wide ticks = UINT32_MAX;
+    return step->range + (2 * (wide)step->range + ticks) / (2 * ticks);
+}
+
+static uint64_t to_uj(const struct step *step, wide shown) {
+    return (uint64_t)(step->style == STYLE_POWERCAP ? shown : shown * 1000000 / step->parts);
+}
+
+/* perf's sum is 64 bits wide, goes on past its end, and never goes back by half of that. */
+static bool goes_back(const struct step *step) {
+    if (step->style == STYLE_PERF)
+        return step->after - step->before > INT64_MAX;
+    return step->after < step->before;
+}
+
+uint64_t step_energy_uj(const struct step *step, unsigned int turns) {
+    if (step->style == STYLE_PERF)
+        return goes_back(step) ? UINT64_MAX : to_uj(step, step->after - step->before);
+    const wide reached = step->after + turns * turn_of(step);
+    return reached < step->before ? UINT64_MAX : to_uj(step, reached - step->before);
+}
+
+static bool is_possible(const struct step *step, unsigned int turns) {
+    const uint64_t energy_uj = step_energy_uj(step, turns);
+    uint64_t span_ns = step->span_ns + step->slept_ns;
+    uint64_t most_uw = step->ceiling_uw;
+    if (energy_uj == UINT64_MAX || (turns > 0 && (step->range == 0 || step->style == STYLE_PERF)))
+        return false;
+    if (turns > 0 && most_uw > WRAP_UW)
+        most_uw = WRAP_UW;
+    if (span_ns < JUDGED_NS)
+        span_ns = JUDGED_NS;
+    return (wide)energy_uj * 1000000000 <= (wide)most_uw * span_ns;
+}
+
+enum verdict step_judge(const struct step *step, uint64_t *energy_uj) {
+    const bool back = goes_back(step);
+    const bool on = is_possible(step, 0);
+    const bool once = is_possible(step, 1);
+    const bool twice = is_possible(step, 2);
+    *energy_uj = step_energy_uj(step, back ? 1 : 0);
+    if (!on && !once)
+        return back ? NEW_START : JUMP;
+    /* Rule 3. */
+    if (step->slept_ns > 0 && back)
+        return NEW_START;
+    if (step->slept_ns > 0 && !step->gap)
+        return on ? COUNTED : JUMP;
+    /* Rule 4: a wrap can have hidden in a gap; where no range is known, always. */
+    if (step->gap)
+        return on && !once && step->range != 0 && step->style != STYLE_PERF ? COUNTED : UNDECIDED;
+    /* Rule 7: so can one more, where it went unread for too long. */
+    if (back)
+        return twice ? UNDECIDED : WRAPPED;
+    return once ? UNDECIDED : COUNTED;
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A random walk over the whole core: machines that nobody has, and every report of them held
+ * against a reference that knows the truth.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fake_source.h"
+#include "machine.h"
+#include "rapl.h"
+#include "reference.h"
+#include "tree_source.h"
+#include "undetectable.h"
+
+static struct {
+    struct machine machine;
+    struct rapl *rapl;
+    uint64_t seed; /* of this machine alone */
+    uint64_t first_reading;
+    uint64_t last_reading;
+    bool tells_problems;
+} walk;
+
+/* --- one machine ---------------------------------------------------------------------------------
+ */
+
+static void choose_options(struct rapl_options *options) {
+    static const char *const packages[] = {"package-*"};
+    static const char *const drams[] = {"*/dram", "psys*"};
+    static const char *const total[] = {"total"};
+    static const char *const cores[] = {"*/core", "*/lead_core", "package-0"};
+    static const struct {
+        const char *const *patterns;
+        size_t count;
+    } selections[] = {{packages, 1}, {drams, 2}, {total, 1}, {cores, 3}};
+    struct random *random = &walk.machine.random;
+    *options = (struct rapl_options)RAPL_OPTIONS_DEFAULT;
+    options->root = tree_source_root() != NULL ? tree_source_root() : "/";
+    options->source = RAPL_SOURCE_POWERCAP + (enum rapl_source)walk.machine.style;
+    if (walk.machine.style == STYLE_POWERCAP && random_once_in(random, 2))
+        options->source = RAPL_SOURCE_AUTO;
+    options->total = !random_once_in(random, 8);
+    options->cores = random_once_in(random, 2);
+    options->max_power_uw = walk.machine.max_power_uw;
+    const uint64_t which = random_below(random, 12);
+    if (which >= sizeof(selections) / sizeof(selections[0]))
+        return;
+    options->include = selections[which].patterns;
+    options->include_count = selections[which].count;
+}
+
+/* Without memory, what was read is lost, and the interval goes on. */
+static void note_sample(int result) {
+    if (world.samples > 0)
+        reference_sampled(world.source, result == 0);
+    reference.tally.no_memory += result == -ENOMEM;
+    if (result != 0 && (result != -ENOMEM || !world.memory_failed))
+        reference_complain("result %d", result);
+    world.samples = 0;
+}
+
+/* The core says that it had no memory only if it had none. Nothing happens to the machine until it
+ * has: what a binding that was broken off knows of zones that go meanwhile is nobody's business. */
+static bool has_to_repeat(int result) {
+    world.memory_fails = false;
+    note_sample(result);
+    return result == -ENOMEM && !reference_has_complained();
+}
+
+static void maybe_take_memory(void) {
+    struct machine *machine = &walk.machine;
+    world.memory_failed = false;
+    world.memory_fails = random_once_in(&machine->random, machine->habits.memory);
+    world.memory_left = random_below(&machine->random, 4);
+}
+
+static void take_guard_sample(void) {
+    do
+        maybe_take_memory();
+    while (has_to_repeat(rapl_sample(walk.rapl)));
+}
+
+static bool take_report(const struct rapl_report **report) {
+    int result;
+    do {
+        maybe_take_memory();
+        reference_watch();
+        const bool due = reference_look_is_due();
+        world.looks = 0;
+        result = rapl_report(walk.rapl, report);
+        if (world.looks != due)
+            reference_complain("%s", due ? "it does not look for zones" : "it looks for zones");
+    } while (has_to_repeat(result));
+    return result == 0;
+}
+
+/* Until the next report, with the samples in between that the core asks for. */
+static void pass_interval(void) {
+    struct machine *machine = &walk.machine;
+    const uint64_t end_ns = machine->monotonic_ns + machine_choose_interval(machine);
+    const bool lazy = random_once_in(&machine->random, machine->habits.lazy);
+    for (unsigned int i = 0; !lazy && i < 300; i++) {
+        const uint64_t due_ns = rapl_sample_due_ns(walk.rapl);
+        if (due_ns != reference_due_ns())
+            reference_complain("the next sample is due at %llu instead of %llu",
+                               (unsigned long long)due_ns, (unsigned long long)reference_due_ns());
+        if (due_ns == 0 || due_ns >= end_ns || reference_has_complained())
+            break;
+        if (due_ns > machine->monotonic_ns)
+            machine_pass(machine, due_ns - machine->monotonic_ns);
+        take_guard_sample();
+        machine_live(machine);
+    }
+    if (end_ns > machine->monotonic_ns)
+        machine_pass(machine, end_ns - machine->monotonic_ns);
+}
+
+static void drain_problems(void) {
+    struct rapl_problem problem;
+    for (int i = 0; walk.tells_problems && rapl_next_problem(walk.rapl, &problem); i++) {
+        if (i > 10000)
+            reference_complain("problems never end");
+    }
+}
+
+static bool walk_machine(uint64_t seed) {
+    struct rapl_options options;
+    const struct rapl_report *report = NULL;
+    machine_make(&walk.machine, seed, tree_source_root() != NULL);
+    walk.seed = seed;
+    world_begin(&walk.machine);
+    choose_options(&options);
+    reference_begin(&walk.machine, &options);
+    /* Files are slow: of machines that are read through them, each is watched for less long. */
+    const uint64_t most = tree_source_root() != NULL ? 3000 : 60000;
+    const uint64_t steps = 200 + random_scaled(&walk.machine.random, most);
+    const uint64_t last = world.readings + steps;
+    walk.tells_problems = random_once_in(&walk.machine.random, 2);
+    if (rapl_open(&options, &walk.rapl) != 0)
+        reference_complain("it does not open");
+    note_sample(0);
+    reference.tally.machines++;
+    reference_close_first();
+    /* Where nothing is selected, or all has gone for long, there is little to see. */
+    uint64_t idle = 0;
+    while (world.readings < last && idle < 100 && !reference_has_complained()) {
+        const uint64_t readings = world.readings;
+        machine_live(&walk.machine);
+        pass_interval();
+        if (take_report(&report))
+            reference_judge(report);
+        drain_problems();
+        idle = world.readings == readings ? idle + 1 : 0;
+    }
+    rapl_close(walk.rapl);
+    walk.rapl = NULL;
+    if (!reference_has_complained())
+        return true;
+    fprintf(stderr, "# caught after %llu steps, %llu of this machine; replay with --machine %llu\n",
+            (unsigned long long)world.readings,
+            (unsigned long long)(world.readings - (last - steps)), (unsigned long long)seed);
+    machine_print(&walk.machine);
+    return false;
+}
+
+/* --- the walk
+ * -------------------------------------------------------------------------------------- */
+
+struct count {
+    const char *name;
+    uint64_t count;
+};
+
+/* What the walk never got to, it has not tried. */
+static void print_counts(const struct count *counts, size_t length, bool reached) {
+    for (size_t i = 0; i < length; i++) {
+        printf("# %-28s %12llu\n", counts[i].name, (unsigned long long)counts[i].count);
+        if (reached && counts[i].count == 0)
+            reference_complain("no %s: the walk did not get there", counts[i].name);
+    }
+}
+
+static void print_tally(void) {
+    const struct tally *tally = &reference.tally;
+    const struct count always[] = {
+        {"machines", tally->machines},
+        {"steps (readings of a zone)", world.readings},
+        {"samples", tally->samples},
+        {"reports", tally->reports},
+        {"intervals told", tally->intervals},
+        {"with power", tally->powers},
+        {"intervals left out", tally->left_out},
+        {"wraps", tally->wraps},
+        {"resets told", tally->resets},
+        {"jumps told", tally->jumps},
+        {"starts of counters", world.restarts},
+        {"gaps", tally->gaps},
+        {"steps undecided", tally->undecided},
+        {"handovers", tally->handovers},
+        {"failed reads", tally->errors},
+        {"samples after sleep", tally->slept},
+        {"mirrors bound", tally->mirrored},
+        {"mirrors parted", tally->partings},
+        {"powers of total", tally->totals},
+        {"packages offline", tally->offlines},
+        {"drivers loaded again", tally->reloads},
+        {"zones that returned", tally->returns},
+        {"changes of online CPUs", tally->online},
+        {"jumps of the wall clock", tally->wall_jumps},
+    };
+    /* They take another source than powercap, or a memory that runs out. */
+    const struct count untreed[] = {
+        {"powers of all cores", tally->core_sums},
+        {"reports without memory", tally->no_memory},
+        {"counts started by perf", tally->epochs},
+    };
+    const struct count seldom[] = {
+        {"starts put off", world.postponed},
+        {"counters taken for another", tally->mistaken},
+    };
+    print_counts(always, sizeof(always) / sizeof(always[0]), true);
+    print_counts(untreed, sizeof(untreed) / sizeof(untreed[0]), tree_source_root() == NULL);
+    print_counts(seldom, sizeof(seldom) / sizeof(seldom[0]), false);
+}
+
+static void add_seen(void) {
+    struct tally *tally = &reference.tally;
+    tally->offlines += walk.machine.seen.offlines;
+    tally->reloads += walk.machine.seen.reloads;
+    tally->returns += walk.machine.seen.returns;
+    tally->online += walk.machine.seen.online;
+    tally->epochs += walk.machine.seen.epochs;
+    tally->wall_jumps += walk.machine.seen.wall_jumps;
+}
+
+static bool walk_steps(uint64_t seed, uint64_t steps) {
+    struct random random = {.state = seed};
+    uint64_t shown = 0;
+    while (world.readings < steps) {
+        if (!walk_machine(random_next(&random)))
+            return false;
+        add_seen();
+        if (world.readings / 5000000 > shown) {
+            shown = world.readings / 5000000;
+            printf("# %llu M of %llu M steps\n", (unsigned long long)(world.readings / 1000000),
+                   (unsigned long long)(steps / 1000000));
+            fflush(stdout);
+        }
+    }
+    print_tally();
+    return !reference_has_complained();
+}
+
+static uint64_t read_number(const char *text) {
+    char *end;
+    errno = 0;
+    const uint64_t number = strtoull(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0') {
+        fprintf(stderr, "walk: \"%s\" is no number\n", text);
+        exit(2);
+    }
+    return number;
+}
+
+int main(int count, char **words) {
+    uint64_t seed = 1;
+    uint64_t steps = 1000000;
+    uint64_t machine = 0;
+    bool tree = false;
+    for (int i = 1; i < count; i++) {
+        const char *value = i + 1 < count ? words[i + 1] : "";
+        if (strcmp(words[i], "--undetectable") == 0)
+            return undetectable_measure();
+        if (strcmp(words[i], "--tree") == 0) {
+            tree = true;
+            continue;
+        }
+        if (strcmp(words[i], "--seed") == 0)
+            seed = read_number(value);
+        else if (strcmp(words[i], "--steps") == 0)
+            steps = read_number(value);
+        else if (strcmp(words[i], "--machine") == 0)
+            machine = read_number(value);
+        else {
+            fprintf(stderr, "usage: walk [--seed N] [--steps N] [--machine N] [--tree]\n"
+                            "       walk --undetectable\n");
+            return 2;
+        }
+        i++;
+    }
+    printf("# seed %llu, %llu steps: replay with --seed %llu --steps %llu\n",
+           (unsigned long long)seed, (unsigned long long)steps, (unsigned long long)seed,
+           (unsigned long long)steps);
+    fflush(stdout);
+    if (tree && !tree_source_begin())
+        reference_complain("there is no room for a tree of files");
+    const bool fine = machine != 0 ? walk_machine(machine) : walk_steps(seed, steps);
+    tree_source_end();
+    printf("%s - walk with seed %llu\n1..1\n", fine ? "ok 1" : "not ok 1",
+           (unsigned long long)seed);
+    return fine ? 0 : 1;
+}

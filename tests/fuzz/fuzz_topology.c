@@ -14,9 +14,18 @@
 #define CPU_FOLDER "sys/devices/system/cpu"
 #define CPUS 4
 
+/* Each CPU of a list costs three opens: of long ones, fuzz_cpu_list knows more in less time. */
+static int count_some(void *context, unsigned int number) {
+    (void)number;
+    return ++*(size_t *)context > 16 * CPUS ? -E2BIG : 0;
+}
+
 static void write_cpus(struct input *input) {
     static const char *const attributes[] = {"physical_package_id", "core_id", "die_id"};
     char *online = take_text(input);
+    size_t count = 0;
+    if (topology_parse_list(online, count_some, &count) == -E2BIG)
+        online[0] = '\0';
     HOLDS(root_write_text(TOPOLOGY_ONLINE, online));
     free(online);
     for (unsigned int cpu = 0; cpu < CPUS && input->left > 0; cpu++) {

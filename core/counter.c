@@ -12,7 +12,8 @@ uint64_t counter_modulus(uint64_t range) {
 }
 
 uint64_t counter_to_uj(struct tick_scale scale, rapl_uint128 ticks) {
-    return (uint64_t)(ticks * scale.numerator_uj / scale.denominator);
+    const rapl_uint128 energy_uj = ticks * scale.numerator_uj / scale.denominator;
+    return energy_uj < UINT64_MAX ? (uint64_t)energy_uj : UINT64_MAX;
 }
 
 uint64_t counter_distance(uint64_t a, uint64_t b, uint64_t modulus) {

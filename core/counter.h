@@ -77,6 +77,7 @@ uint64_t counter_modulus(uint64_t range);
 /* One tick of the hardware as above. */
 uint64_t counter_unit(uint64_t range);
 
+/* More than 64 bits hold are UINT64_MAX: no scale lets many ticks pass for little energy. */
 uint64_t counter_to_uj(struct tick_scale scale, rapl_uint128 ticks);
 
 /* The difference of two counters that go round at modulus (0: that do not). */

@@ -231,13 +231,17 @@ static int load_format(struct loading *loading, struct pmu_field *field) {
     return error == 0 ? pmu_parse_format(loading->line, field) : error;
 }
 
+/* A few bytes of text can name thousands: there is room for a power of two of them. */
 static int append_cpu(void *context, unsigned int number) {
     struct pmu *pmu = context;
-    unsigned int *cpus = realloc(pmu->cpus, (pmu->cpu_count + 1) * sizeof(*cpus));
-    if (cpus == NULL)
-        return -ENOMEM;
-    pmu->cpus = cpus;
-    cpus[pmu->cpu_count++] = number;
+    const size_t count = pmu->cpu_count;
+    if ((count & (count - 1)) == 0) {
+        unsigned int *cpus = realloc(pmu->cpus, (count > 0 ? 2 * count : 1) * sizeof(*cpus));
+        if (cpus == NULL)
+            return -ENOMEM;
+        pmu->cpus = cpus;
+    }
+    pmu->cpus[pmu->cpu_count++] = number;
     return 0;
 }
 
@@ -314,10 +318,8 @@ static int compare_events(const void *a, const void *b) {
 
 /* energy-pkg is an event, and energy-pkg.scale says something of it. */
 static bool is_event(const char *name) {
-    static const char printable[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
     return strncmp(name, EVENT_PREFIX, strlen(EVENT_PREFIX)) == 0 &&
-           name[strlen(EVENT_PREFIX)] != '\0' && name[strspn(name, printable)] == '\0';
+           name[strlen(EVENT_PREFIX)] != '\0' && name[strspn(name, SYSFS_NAME_CHARACTERS)] == '\0';
 }
 
 static int load_events(struct loading *loading) {

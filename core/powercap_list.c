@@ -10,11 +10,11 @@
 #include "sysfs.h"
 
 /* Length of the control type in "intel-rapl-mmio:0:1"; 0 for what is not RAPL. The ids are
- * hexadecimal (powercap_sys.c: "%s:%x"). */
+ * hexadecimal (powercap_sys.c: "%s:%x"); an id goes into log lines and tables as it is. */
 static size_t parse_id(const char *id) {
     if (strncmp(id, POWERCAP_CONTROL_TYPE, strlen(POWERCAP_CONTROL_TYPE)) != 0)
         return 0;
-    const size_t type = strcspn(id, ":");
+    const size_t type = strspn(id, SYSFS_NAME_CHARACTERS);
     if (type > strlen(POWERCAP_CONTROL_TYPE) && id[strlen(POWERCAP_CONTROL_TYPE)] != '-')
         return 0;
     /* What is printed as it stands. */

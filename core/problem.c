@@ -187,6 +187,14 @@ static bool is_due(const struct problem *problem, uint64_t now_ns) {
             (!is_event(problem->cause) && now_ns - problem->began_ns >= STAYS_NS));
 }
 
+/* Paths and names are what a folder's owner makes them. */
+static void word(struct problems *problems, const struct problem *problem) {
+    problem_word_reason(problems, problem);
+    problem_word_remedy(problems, problem);
+    rapl_make_printable(problems->reason);
+    rapl_make_printable(problems->remedy);
+}
+
 bool problems_next(struct problems *problems, struct rapl_problem *told) {
     const uint64_t now_ns = clock_boottime_ns();
     for (size_t i = 0; i < problems->count; i++) {
@@ -194,8 +202,7 @@ bool problems_next(struct problems *problems, struct rapl_problem *told) {
         const bool over = problem->tell_over;
         if (!over && !is_due(problem, now_ns))
             continue;
-        problem_word_reason(problems, problem);
-        problem_word_remedy(problems, problem);
+        word(problems, problem);
         if (over) {
             problems->remedy[0] = '\0';
             problem->tell_over = false;
@@ -224,7 +231,7 @@ const char *problems_first_reason(struct problems *problems) {
     for (size_t i = 0; i < problems->count; i++) {
         if (!problems->list[i].present || is_event(problems->list[i].cause))
             continue;
-        problem_word_reason(problems, &problems->list[i]);
+        word(problems, &problems->list[i]);
         return problems->reason;
     }
     return NULL;

@@ -233,6 +233,10 @@ struct rapl_problem {
  */
 bool rapl_next_problem(struct rapl *rapl, struct rapl_problem *problem);
 
+/* Makes a text one line that a log and a terminal can show: a control character, or what is no
+ * UTF-8 (a character that was cut through, too), becomes '?'. Texts of problems are so already. */
+void rapl_make_printable(char *text);
+
 /* What a zone's error means, in words. */
 const char *rapl_error_text(int error);
 

@@ -10,6 +10,9 @@
 /* More than any number or name that the kernel prints. */
 #define SYSFS_TEXT_SIZE 128
 
+/* What the kernel's names of zones and events are made of. */
+#define SYSFS_NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+
 /* The answers below that are ours rather than the kernel's. */
 #define SYSFS_NOT_REGULAR (-ENOTSUP) /* a FIFO, a device, a folder */
 #define SYSFS_TOO_LONG (-EMSGSIZE)

@@ -47,20 +47,25 @@ static enum cpu_vendor find_vendor(const char *text) {
 
 static bool has_flag(const char *text, const char *flag) {
     size_t length = 0;
-    const char *flags = find_value(text, "flags", &length);
-    const char *found = flags != NULL ? memmem(flags, length, flag, strlen(flag)) : NULL;
-    if (found == NULL || found == flags || found[-1] != ' ')
-        return false;
-    const char *end = found + strlen(flag);
-    return end == flags + length || *end == ' ';
+    const char *at = find_value(text, "flags", &length);
+    const char *end = at != NULL ? at + length : NULL;
+    while (at < end) {
+        const size_t word = strcspn(at, " \n");
+        if (word == strlen(flag) && strncmp(at, flag, word) == 0)
+            return true;
+        at += word + 1;
+    }
+    return false;
 }
 
-/* A decimal number, 0 where there is none. */
+/* A decimal number of at most six digits, 0 where there is none. */
 static unsigned int find_number(const char *text, const char *key) {
     size_t length = 0;
     const char *value = find_value(text, key, &length);
     unsigned int number = 0;
-    for (size_t i = 0; value != NULL && i < length && i < 6; i++) {
+    if (length > 6)
+        return 0;
+    for (size_t i = 0; value != NULL && i < length; i++) {
         if (value[i] < '0' || value[i] > '9')
             return 0;
         number = number * 10 + (unsigned int)(value[i] - '0');

@@ -14,11 +14,9 @@ void log_line(char level, const char *format, ...) {
     int more = vsnprintf(line + length, (size_t)(room - length), format, arguments);
     va_end(arguments);
     length = more < room - length ? length + more : room - 1;
+    line[length] = '\0';
     /* What a user or a file holds must not become a second line. */
-    for (int i = 0; i < length; i++) {
-        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
-            line[i] = '?';
-    }
+    rapl_make_printable(line);
     line[length++] = '\n';
     ssize_t written = write(STDERR_FILENO, line, (size_t)length);
     (void)written; /* there is nowhere left to say so */

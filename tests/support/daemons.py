@@ -460,12 +460,16 @@ def collectd_plugin_folder():
 class Collectd(Program):
     """collectd with rapl.so, each value in a csv file. rapl: its lines of the configuration; load:
     how it is loaded; binds: what it sees elsewhere than it is (in_namespace), and then rapl.so is
-    in the folder where collectd looks for plugins unless it is told."""
+    in the folder where collectd looks for plugins unless it is told; plugins: {name: file} of more
+    that are there beside it, or in its place."""
 
-    def __init__(self, name, rapl, folder, load="LoadPlugin rapl", outputs="", binds=(), **more):
+    def __init__(self, name, rapl, folder, load="LoadPlugin rapl", outputs="", binds=(),
+                 plugins=None, **more):
+        files = {"rapl.so": COLLECTD_PLUGIN, **(plugins or {})}
         plugins = os.path.join(folder, "plugins")
         os.mkdir(plugins)
-        shutil.copy(COLLECTD_PLUGIN, plugins)  # who runs it may not come to where the build is
+        for file, path in files.items():  # who runs it may not come to where the build is
+            shutil.copy(path, os.path.join(plugins, file))
         config = os.path.join(folder, "collectd.conf")
         with open(config, "w", encoding="utf-8") as file:
             file.write(COLLECTD_CONFIG.format(
@@ -483,9 +487,11 @@ class Collectd(Program):
         super().__init__(name, ["collectd", "-f", "-C", config], folder, **more)
 
     def rows(self):
-        """{"rapl-package-0/power-dram": [(ns, value)]}"""
+        """{"rapl-package-0/power-dram": [(ns, value)]}, without those of other plugins."""
         rows = {}
         for folder, _, files in os.walk(self.csv):
+            if not os.path.basename(folder).startswith("rapl"):
+                continue
             for file in sorted(files):
                 name = re.sub(r"-\d{4}-\d\d-\d\d$", "", file)
                 with open(os.path.join(folder, file), encoding="ascii") as lines:

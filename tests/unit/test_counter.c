@@ -120,6 +120,10 @@ static void test_scales_of_every_source(void **state) {
     assert_int_equal(counter_to_uj(perf, UINT64_C(5) << 32), 5000000);
     /* beyond what 64 bits hold of ticks times numerator */
     assert_int_equal(counter_to_uj(perf, UINT64_MAX), UINT64_C(4294967295999999));
+    /* and of energy: not the little that is left of it modulo 2^64 */
+    const struct tick_scale joule = {.numerator_uj = 1000000, .denominator = 1};
+    assert_int_equal(counter_to_uj(joule, UINT64_MAX / 1000000), UINT64_MAX / 1000000 * 1000000);
+    assert_int_equal(counter_to_uj(joule, UINT64_C(1) << 58), UINT64_MAX);
 }
 
 static void test_distance_goes_the_short_way_round(void **state) {

@@ -212,6 +212,7 @@ static void test_pmu_is_read(void **state) {
     tree_write(tree, FOLDER "/events/energy-pkg.per-pkg", "1\n");
     tree_write(tree, FOLDER "/events/other", "event=0x9\n");
     tree_write(tree, FOLDER "/events/energy-", "event=0x9\n");
+    tree_write(tree, FOLDER "/events/energy-\n[error] a line", "event=0x9\n");
     assert_int_equal(pmu_load(tree->root, "power", &pmu, &problems), 0);
     assert_true(pmu.present);
     assert_int_equal(pmu.type, 21);
@@ -227,6 +228,19 @@ static void test_pmu_is_read(void **state) {
     assert_string_equal(pmu.events[0].path, FOLDER "/events/energy-pkg");
     pmu_free(&pmu);
     expect_nothing_told();
+}
+
+static void test_long_cpumask_is_read_whole(void **state) {
+    const struct tree *tree = *state;
+    struct pmu pmu;
+    add_pmu(tree);
+    tree_write(tree, FOLDER "/cpumask", "1-5000,65535\n");
+    assert_int_equal(pmu_load(tree->root, "power", &pmu, &problems), 0);
+    assert_int_equal(pmu.cpu_count, 5001);
+    for (unsigned int i = 0; i < 5000; i++)
+        assert_int_equal(pmu.cpus[i], i + 1);
+    assert_int_equal(pmu.cpus[5000], 65535);
+    pmu_free(&pmu);
 }
 
 static void test_junk_takes_one_event_out_and_is_named(void **state) {
@@ -411,6 +425,7 @@ int main(void) {
         cmocka_unit_test(test_other_scales_are_close),
         cmocka_unit_test(test_what_is_no_scale),
         READ(test_pmu_is_read),
+        READ(test_long_cpumask_is_read_whole),
         READ(test_junk_takes_one_event_out_and_is_named),
         READ(test_long_name_is_left_out),
         READ(test_format_decides_where_the_event_goes),

@@ -167,7 +167,7 @@ static void test_what_is_not_rapl_is_ignored(void **state) {
         "dtpm",          "dtpm:0",        "intel-rapl",           "intel-rapl:",
         "intel-rapl:g",  "intel-rapl:0:", "intel-rapl::0",        "intel-rapl:0:x",
         "intel-rapl:A",  "intel-raplx:0", "intel-rapl:123456789", "idle:0",
-        "xintel-rapl:0", "intel-rapl:0 "};
+        "xintel-rapl:0", "intel-rapl:0 ", "intel-rapl-a\nb:0",    "intel-rapl-\x1b[m:0"};
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         char path[128];
         snprintf(path, sizeof(path), "sys/class/powercap/%s/name", names[i]);

@@ -440,6 +440,41 @@ static void test_long_subject_is_cut(void **state) {
     assert_int_equal(strlen(problem.reason), sizeof(problems->reason) - 1);
 }
 
+static void test_what_no_log_can_show_becomes_a_question_mark(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *shown;
+    } cases[] = {
+        {"", ""},
+        {"package-0: \"~\"", "package-0: \"~\""},
+        {"a\nb\tc\x7f\x1b[31m", "a?b?c??[31m"},
+        {"gr\xC3\xB6\xC3\x9F", "gr\xC3\xB6\xC3\x9F"},
+        {"\xE2\x86\x92 \xF0\x9F\x94\x8B", "\xE2\x86\x92 \xF0\x9F\x94\x8B"},
+        {"cut \xE2\x86", "cut ??"},
+        {"cut \xF0\x9F\x94.", "cut ???."},
+        {"\x80 \xC0\x80 \xC1\xBF \xFF \xFC\x80\x80\x80", "? ?? ?? ? ????"},
+        {"C1: \xC2\x9B \xC2\xA0", "C1: ?? \xC2\xA0"},
+        {"overlong: \xE0\x9F\xBF \xF0\x8F\xBF\xBF", "overlong: ??? ????"},
+        {"surrogate: \xED\xA0\x80 \xED\x9F\xBF", "surrogate: ??? \xED\x9F\xBF"},
+        {"last: \xF4\x8F\xBF\xBF \xF4\x90\x80\x80", "last: \xF4\x8F\xBF\xBF ????"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char text[64];
+        snprintf(text, sizeof(text), "%s", cases[i].text);
+        rapl_make_printable(text);
+        assert_string_equal(text, cases[i].shown);
+    }
+}
+
+static void test_no_path_makes_a_second_line(void **state) {
+    struct problems *problems = *state;
+    problems->root = "/a\nb";
+    problems_raise(problems, PROBLEM_ENERGY, -EIO, "c\x1b[m/energy_uj");
+    assert_string_equal(problems_first_reason(problems), "/a?b/c?[m/energy_uj: Input/output error");
+    assert_string_equal(next(problems).reason, "/a?b/c?[m/energy_uj: Input/output error");
+}
+
 static void test_errors_have_words(void **state) {
     (void)state;
     static const int own[] = {SYSFS_NOT_REGULAR,  SYSFS_TOO_LONG,      SYSFS_EMPTY,
@@ -505,6 +540,8 @@ int main(void) {
         TOLD(test_the_zone_that_fails_now_is_named),
         TOLD(test_nobody_asks_when_a_jump_is_over),
         TOLD(test_long_subject_is_cut),
+        TOLD(test_what_no_log_can_show_becomes_a_question_mark),
+        TOLD(test_no_path_makes_a_second_line),
         TOLD(test_errors_have_words),
         TOLD(test_errors_of_a_zone_that_has_gone),
     };

@@ -62,7 +62,8 @@ static void test_virtual_machine_has_a_flag(void **state) {
         bool is_virtual;
     } cases[] = {
         {"fpu vme hypervisor lahf_lm", true},
-        {"hypervisor fpu", false}, /* never the first */
+        {"hypervisor fpu", true},
+        {"fpu nothypervisor hypervisor", true},
         {"fpu hypervisor", true},
         {"fpu nothypervisor", false},
         {"fpu hypervisors", false},
@@ -116,6 +117,11 @@ static void test_model_of_the_processor(void **state) {
     assert_int_equal(model.vendor, CPU_VENDOR_AMD);
     assert_int_equal(model.family, 0);
     assert_int_equal(model.model, 0);
+    /* A number too long for either is no other number. */
+    tree_write(tree, "proc/cpuinfo", "cpu family\t: 0000006\nmodel\t\t: 999999\n");
+    model = topology_read_model(tree->root);
+    assert_int_equal(model.family, 0);
+    assert_int_equal(model.model, 999999);
 }
 
 /* --- CPUs ------------------------------------------------------------------------------------ */

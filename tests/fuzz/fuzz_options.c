@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* The command line of rapl-execd. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fuzz.h"
+#include "options.h"
+
+#define WORDS 64
+
+struct words {
+    char *list[WORDS + 1];
+    int count;
+};
+
+static void __attribute__((format(printf, 2, 3)))
+add_word(struct words *words, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    HOLDS(words->count < WORDS);
+    HOLDS(vasprintf(&words->list[words->count++], format, arguments) >= 0);
+    va_end(arguments);
+    words->list[words->count] = NULL;
+}
+
+static void free_words(struct words *words) {
+    for (int i = 0; i < words->count; i++)
+        free(words->list[i]);
+}
+
+static void check_values(const struct execd_options *options) {
+    const uint64_t day_ns = UINT64_C(24) * 3600 * 1000000000;
+    HOLDS(options->interval_ns <= day_ns && options->interval_ns % 1000000 == 0);
+    HOLDS(options->mode != EXECD_ONCE || options->interval_ns == 0 ||
+          options->interval_ns >= 50000000);
+    HOLDS(options->rapl.max_power_uw == 0 ||
+          (options->rapl.max_power_uw >= 1000 && options->rapl.max_power_uw <= 1000000000000000));
+    HOLDS(options->rapl.root == NULL || options->rapl.root[0] != '\0');
+    for (size_t i = 0; i < options->rapl.include_count; i++)
+        HOLDS(options->rapl.include[i][0] != '\0');
+    for (size_t i = 0; i < options->rapl.exclude_count; i++)
+        HOLDS(options->rapl.exclude[i][0] != '\0');
+    for (size_t i = 0; i < options->tag_count; i++) {
+        HOLDS(line_check_tag(options->tags[i].key, options->tags[i].value) == NULL);
+        HOLDS(strchr(options->tags[i].key, '=') == NULL);
+        for (size_t j = 0; j < i; j++)
+            HOLDS(strcmp(options->tags[i].key, options->tags[j].key) != 0);
+    }
+}
+
+/* The same options, in the words that name them all. */
+static void print(const struct execd_options *options, struct words *words) {
+    static const char *const sources[] = {"auto", "powercap", "perf", "msr"};
+    static const char *const no_yes[] = {"no", "yes"};
+    const struct rapl_options *core = &options->rapl;
+    add_word(words, "rapl-execd");
+    if (options->mode == EXECD_ONCE || options->mode == EXECD_CHECK)
+        add_word(words, options->mode == EXECD_ONCE ? "--once" : "--check");
+    if (options->debug)
+        add_word(words, "--debug");
+    if (options->interval_ns != 0)
+        add_word(words, "--interval=%" PRIu64 "ms", options->interval_ns / 1000000);
+    if (core->max_power_uw != 0)
+        add_word(words, "--max-power=%" PRIu64 ".%06" PRIu64, core->max_power_uw / 1000000,
+                 core->max_power_uw % 1000000);
+    if (core->root != NULL)
+        add_word(words, "--root=%s", core->root);
+    add_word(words, "--source=%s", sources[core->source]);
+    add_word(words, "--energy=%s", no_yes[options->energy]);
+    add_word(words, "--total=%s", no_yes[core->total]);
+    add_word(words, "--health=%s", no_yes[options->health]);
+    add_word(words, "--cores=%s", no_yes[core->cores]);
+    for (size_t i = 0; i < core->include_count; i++)
+        add_word(words, "--include=%s", core->include[i]);
+    for (size_t i = 0; i < core->exclude_count; i++)
+        add_word(words, "--exclude=%s", core->exclude[i]);
+    for (size_t i = 0; i < options->tag_count; i++)
+        add_word(words, "--tag=%s=%s", options->tags[i].key, options->tags[i].value);
+}
+
+static bool equal_lists(const char *const *a, size_t a_count, const char *const *b,
+                        size_t b_count) {
+    bool equal = a_count == b_count;
+    for (size_t i = 0; equal && i < a_count; i++)
+        equal = strcmp(a[i], b[i]) == 0;
+    return equal;
+}
+
+static void check_same(const struct execd_options *a, const struct execd_options *b) {
+    HOLDS(a->mode == b->mode && a->debug == b->debug && a->interval_ns == b->interval_ns);
+    HOLDS(a->energy == b->energy && a->health == b->health);
+    HOLDS(a->rapl.source == b->rapl.source && a->rapl.max_power_uw == b->rapl.max_power_uw);
+    HOLDS(a->rapl.total == b->rapl.total && a->rapl.cores == b->rapl.cores);
+    HOLDS((a->rapl.root == NULL) == (b->rapl.root == NULL));
+    HOLDS(a->rapl.root == NULL || strcmp(a->rapl.root, b->rapl.root) == 0);
+    HOLDS(equal_lists(a->rapl.include, a->rapl.include_count, b->rapl.include,
+                      b->rapl.include_count));
+    HOLDS(equal_lists(a->rapl.exclude, a->rapl.exclude_count, b->rapl.exclude,
+                      b->rapl.exclude_count));
+    HOLDS(a->tag_count == b->tag_count);
+    for (size_t i = 0; i < a->tag_count; i++)
+        HOLDS(strcmp(a->tags[i].key, b->tags[i].key) == 0 &&
+              strcmp(a->tags[i].value, b->tags[i].value) == 0);
+}
+
+/* A duration by itself: digits and a unit, more than none and at most a day. */
+static void check_duration(const char *text) {
+    static const struct {
+        const char *pattern;
+        long double milliseconds;
+    } units[] = {{"[0-9]+ms", 1}, {"[0-9]+s", 1000}, {"[0-9]+m", 60000}, {"[0-9]+h", 3600000}};
+    struct words words = {.count = 0};
+    struct execd_options options;
+    char problem[512] = "";
+    long double expected = 0;
+    for (size_t i = 0; i < COUNT_OF(units); i++) {
+        if (matches(text, units[i].pattern))
+            expected = strtold(text, NULL) * units[i].milliseconds;
+    }
+    add_word(&words, "rapl-execd");
+    add_word(&words, "--interval=%s", text);
+    const int error = options_parse(words.count, words.list, &options, problem, sizeof(problem));
+    HOLDS((error == 0) == (expected > 0 && expected <= 86400000));
+    HOLDS(error != 0 || (long double)options.interval_ns == expected * 1000000);
+    options_free(&options);
+    free_words(&words);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
+    struct input input = {bytes, size};
+    struct words words = {.count = 0};
+    struct words printed = {.count = 0};
+    struct execd_options options;
+    struct execd_options again;
+    char problem[512] = "";
+    char *duration = take_text(&input);
+    check_duration(duration);
+    free(duration);
+    add_word(&words, "rapl-execd");
+    while (input.left > 0 && words.count < 24)
+        words.list[words.count++] = take_text(&input);
+    words.list[words.count] = NULL;
+    const int error = options_parse(words.count, words.list, &options, problem, sizeof(problem));
+    HOLDS(error == 0 || error == -EINVAL);
+    HOLDS((error == 0) == (problem[0] == '\0'));
+    if (error == 0 && options.mode != EXECD_HELP && options.mode != EXECD_VERSION) {
+        check_values(&options);
+        print(&options, &printed);
+        HOLDS(options_parse(printed.count, printed.list, &again, problem, sizeof(problem)) == 0);
+        check_same(&options, &again);
+        options_free(&again);
+    }
+    options_free(&options);
+    free_words(&words);
+    free_words(&printed);
+    return 0;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* What is told of any fault anywhere, and the line of the log that it becomes. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "fuzz.h"
+#include "log.h"
+#include "problem.h"
+
+/* What log_line() writes to stderr. */
+static char *log_to_memory(const char *text) {
+    static char line[8192];
+    fflush(stderr);
+    int file = memfd_create("log", MFD_CLOEXEC);
+    int before = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+    HOLDS(file >= 0 && before >= 0 && dup2(file, STDERR_FILENO) == STDERR_FILENO);
+    log_line('W', "%s", text);
+    HOLDS(dup2(before, STDERR_FILENO) == STDERR_FILENO);
+    const ssize_t length = pread(file, line, sizeof(line) - 1, 0);
+    close(before);
+    close(file);
+    HOLDS(length >= 0);
+    line[length] = '\0';
+    return line;
+}
+
+/* One line, whatever the text; where that is one already, just that. */
+static void check_log(const char *text) {
+    char *line = log_to_memory(text);
+    const size_t length = strlen(line);
+    HOLDS(length >= 4 && strncmp(line, "W! ", 3) == 0 && line[length - 1] == '\n');
+    line[length - 1] = '\0';
+    HOLDS(is_printable(line));
+    if (strlen(text) < 2000)
+        HOLDS(strlen(line + 3) == strlen(text));
+    if (strlen(text) < 2000 && is_printable(text))
+        HOLDS(strcmp(line + 3, text) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
+    static const int errors[] = {0,       -ENOENT,  -EACCES, -EPERM, -EIO,     -ENODEV,  -ENOTSUP,
+                                 -ERANGE, -ENOLINK, -EINVAL, -ETIME, -EBADMSG, -EUNATCH, -ENOMSG};
+    struct input input = {bytes, size};
+    struct problems problems = {.root = "/"};
+    struct rapl_problem problem;
+    const uint8_t kind = take_byte(&input);
+    problems.is_virtual = kind % 2 != 0;
+    problems.has_driver = kind % 4 >= 2;
+    problems.perf_paranoid = kind >= 128 ? PROBLEM_PARANOID_UNKNOWN : kind % 8 - 1;
+    problems.module = kind % 16 >= 8 ? "intel_rapl_msr" : NULL;
+    char *root = take_text(&input);
+    char *withheld = take_text(&input);
+    if (root[0] != '\0')
+        problems.root = root;
+    if (withheld[0] != '\0')
+        problems.withheld = withheld;
+    while (input.left > 0) {
+        const enum problem_cause cause =
+            (enum problem_cause)(take_byte(&input) % (PROBLEM_PARTED + 1));
+        const int error = errors[take_byte(&input) % COUNT_OF(errors)];
+        const unsigned int times = 1 + take_byte(&input) % 3;
+        char *subject = take_text(&input);
+        for (unsigned int i = 0; i < times; i++)
+            problems_raise(&problems, cause, error, subject);
+        free(subject);
+    }
+    for (int pass = 0; pass < 2; pass++) {
+        while (problems_next(&problems, &problem)) {
+            HOLDS(problem.reason[0] != '\0' || problem.severity == RAPL_INFO);
+            HOLDS(is_printable(problem.reason) && is_printable(problem.remedy));
+            check_log(problem.reason);
+            check_log(problem.remedy[0] != '\0' ? problem.remedy : "none");
+        }
+        problems_begin(&problems, PROBLEM_ROOT, PROBLEM_PARTED);
+        problems_end(&problems, PROBLEM_ROOT, PROBLEM_PARTED);
+    }
+    check_log(root[0] != '\0' ? root : "root");
+    problems_free(&problems);
+    free(root);
+    free(withheld);
+    return 0;
+}

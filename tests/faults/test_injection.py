@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+"""Every system call that rapl-execd makes from main() on fails, with each of its errors, once and
+for ever (strace injects it), over the sources that can be read here."""
+import collections
+import concurrent.futures
+import os
+import shutil
+import sys
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "support"), os.path.join(HERE, "..", "execd")]
+
+import calls
+import machines
+import tap
+import walk
+from test_perf import missing_perf
+
+# Most of a run is waiting.
+AT_ONCE = 6
+SOME = os.environ.get("RAPL_FAULTS")  # words of a fault's name, to run some alone
+
+
+def make_usual(machine_class):
+    """What a run without a fault does: its calls, and what it holds."""
+    usual = walk.Walk(machine_class())
+    try:
+        outcome = usual.run()
+        made = usual.calls()
+        checked = walk.Usual(outcome.descriptors[-1],
+                             collections.Counter(call.name for call in made))
+        walk.check_told(usual.machine, usual.began, outcome.told)
+        wrong = walk.missing_after(usual.machine, outcome)
+        if wrong or outcome.status or outcome.unanswered or len(outcome.told) < machines.STEPS:
+            raise AssertionError("without a fault: %s, %s" % (wrong, outcome))
+        return made, checked
+    finally:
+        usual.close()
+
+
+def try_fault(machine_class, usual, fault):
+    """The name of the fault with what is wrong, or None."""
+    one = walk.Walk(machine_class(), fault)
+    try:
+        outcome = one.run()
+        wrong = walk.problems_of(one.machine, fault, outcome, usual, one.began)
+    finally:
+        one.close()
+    if wrong:
+        return "%s: %s; %s" % (calls.name_fault(fault), "; ".join(wrong), outcome.messages[:4])
+    return None
+
+
+@unittest.skipUnless(shutil.which("strace"), "strace is not installed")
+class Injection(unittest.TestCase):
+    tried = collections.Counter()
+
+    def check_every_call(self, machine_class):
+        made, usual = make_usual(machine_class)
+        faults = [fault for fault in calls.list_faults(made)
+                  if not SOME or all(word in calls.name_fault(fault) for word in SOME.split())]
+        names = {fault.name for fault in faults}
+        print("# %d calls of %d kinds, %d system calls: %d faults"
+              % (len(made), len({(call.name, call.detail) for call in made}), len(names),
+                 len(faults)), flush=True)
+        with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+            wrong = list(filter(None, pool.map(
+                lambda fault: try_fault(machine_class, usual, fault), faults)))
+        self.assertEqual([], wrong, "\n".join(wrong))
+
+    def test_powercap(self):
+        self.check_every_call(machines.Powercap)
+
+    def test_own_clock_and_signals(self):
+        self.check_every_call(machines.Clocked)
+
+    def test_msr(self):
+        self.check_every_call(machines.Registers)
+
+    def test_perf(self):
+        if missing_perf():
+            self.skipTest(missing_perf())
+        self.check_every_call(machines.Events)
+
+
+if __name__ == "__main__":
+    tap.main()

@@ -26,6 +26,7 @@ struct powercap_zone {
     bool listed; /* in the discovery under way, as is the next */
     bool loaded;
     bool served; /* it has read since it was last loaded */
+    bool lacks;  /* its range or a limit could not be read: it is loaded anew */
 };
 
 struct powercap {
@@ -65,7 +66,7 @@ static void close_energy(struct powercap_zone *zone) {
 }
 
 /* The largest power that the zone's limits speak of; 0 where they tell nothing. */
-static uint64_t read_largest_limit_uw(const struct powercap *powercap, const struct zone *zone,
+static uint64_t read_largest_limit_uw(const struct powercap *powercap, struct powercap_zone *zone,
                                       struct problems *problems) {
     static const char *const attributes[] = {"constraint_%d_max_power_uw",
                                              "constraint_%d_power_limit_uw"};
@@ -75,19 +76,21 @@ static uint64_t read_largest_limit_uw(const struct powercap *powercap, const str
         char path[512];
         uint64_t limit_uw = 0;
         snprintf(attribute, sizeof(attribute), attributes[i % 2], i / 2);
-        format_path(zone, attribute, path, sizeof(path));
+        format_path(&zone->zone, attribute, path, sizeof(path));
         int error = sysfs_load_number(powercap->options.root, path, &limit_uw);
         /* Files that are not there, and ENODATA, are how the kernel says that there is no such
          * limit; ENODEV, that the zone is going. */
-        if (error != 0 && !source_lost_zone(error) && error != -ENODATA)
+        if (error != 0 && !source_lost_zone(error) && error != -ENODATA) {
             problems_raise(problems, PROBLEM_LIMIT, error, path);
+            zone->lacks = true;
+        }
         if (error == 0 && limit_uw < CEILING_LIMIT_BELOW_UW && limit_uw > largest_uw)
             largest_uw = limit_uw;
     }
     return largest_uw;
 }
 
-static uint64_t decide_ceiling_uw(const struct powercap *powercap, const struct powercap_zone *zone,
+static uint64_t decide_ceiling_uw(const struct powercap *powercap, struct powercap_zone *zone,
                                   struct problems *problems) {
     const enum zone_kind kind = zone->zone.identity.kind;
     const uint64_t max_power_uw = powercap->options.max_power_uw;
@@ -95,7 +98,7 @@ static uint64_t decide_ceiling_uw(const struct powercap *powercap, const struct 
         return ceiling_decide_uw(kind, max_power_uw, 0);
     if ((kind == ZONE_CORE || kind == ZONE_UNCORE) && zone->parent != NULL)
         return zone->parent->zone.traits.ceiling_uw;
-    return ceiling_decide_uw(kind, 0, read_largest_limit_uw(powercap, &zone->zone, problems));
+    return ceiling_decide_uw(kind, 0, read_largest_limit_uw(powercap, zone, problems));
 }
 
 /* Whether the class still has the entry, wherever it leads. */
@@ -134,6 +137,7 @@ static void load_zone(const struct powercap *powercap, struct powercap_zone *zon
     struct zone *base = &zone->zone;
 
     close_energy(zone);
+    zone->lacks = false;
     base->identified = false;
     format_path(base, "name", path, sizeof(path));
     base->error = sysfs_load_line(powercap->options.root, path, name, sizeof(name));
@@ -169,9 +173,11 @@ static void load_zone(const struct powercap *powercap, struct powercap_zone *zon
         base->error = zone->file;
     else if (source_lost_zone(read_energy(zone, &energy_uj)))
         close_energy(zone); /* so that the next discovery loads it anew */
-    if (base->traits.modulus == 0 && zone->file >= 0)
+    if (base->traits.modulus == 0 && zone->file >= 0) {
         problems_raise(problems, PROBLEM_RANGE, range_error != 0 ? range_error : ZONE_WITHOUT_RANGE,
                        path);
+        zone->lacks = true;
+    }
 }
 
 static void free_zone(struct powercap_zone *zone) {
@@ -276,15 +282,16 @@ static bool is_news(const struct powercap_zone *before, const struct powercap_zo
            was->traits.ceiling_uw != is->traits.ceiling_uw;
 }
 
-/* Every zone that does not read is loaded anew, and so are the sub-zones of such a one: its id may
- * stand for another zone by now, and its open file then tells that it has gone. */
+/* Every zone that does not read, or lacks something, is loaded anew, and so are the sub-zones of
+ * such a one: its id may stand for another zone by now, and its open file then tells that it has
+ * gone. */
 static int load_zones(const struct powercap *powercap, struct problems *problems) {
     int changed = 0;
     for (size_t i = 0; i < powercap->source.zone_count; i++) {
         struct powercap_zone *zone = zone_at(&powercap->source, i);
         uint64_t energy_uj;
         const struct powercap_zone before = *zone;
-        zone->loaded = zone->file < 0 || (zone->parent != NULL && zone->parent->loaded) ||
+        zone->loaded = zone->file < 0 || zone->lacks || (zone->parent != NULL && zone->parent->loaded) ||
                        source_lost_zone(read_energy(zone, &energy_uj));
         if (!zone->loaded)
             continue;
@@ -312,7 +319,7 @@ static int powercap_discover(struct source *source, struct problems *problems) {
     int error = powercap_list(powercap->options.root, &entries, &count);
     if (error == -ENOMEM)
         return error;
-    problems_begin(problems, PROBLEM_CLASS, PROBLEM_NAME);
+    problems_begin(problems, PROBLEM_CLASS, PROBLEM_LIMIT);
     if (error != 0)
         problems_raise(problems, PROBLEM_CLASS, error, CLASS);
     else if (count == 0)
@@ -326,7 +333,7 @@ static int powercap_discover(struct source *source, struct problems *problems) {
     relate_zones(source);
     if (changed >= 0)
         changed |= load_zones(powercap, problems);
-    problems_end(problems, PROBLEM_CLASS, PROBLEM_NAME);
+    problems_end(problems, PROBLEM_CLASS, PROBLEM_LIMIT);
     powercap_list_free(entries, count);
     return changed;
 }
@@ -342,7 +349,7 @@ static void powercap_sample(struct source *source) {
         reading->error = read_energy(zone, &reading->ticks);
         zone->served = zone->served || reading->error == 0;
         uint64_t after_ns = clock_monotonic_ns();
-        reading->time_ns = before_ns + (after_ns - before_ns) / 2;
+        reading->time_ns = clock_middle_ns(before_ns, after_ns);
         before_ns = after_ns;
         if (source_lost_zone(reading->error))
             close_energy(zone);

@@ -67,12 +67,12 @@ int powercap_list(int root, char ***listed, size_t *listed_count) {
     int fd = sysfs_open_folder(root, POWERCAP_CLASS);
     DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
     if (folder == NULL) {
-        error = fd < 0 ? fd : -ENOMEM;
+        error = fd < 0 ? fd : -errno;
         if (fd >= 0)
             close(fd);
         return error;
     }
-    while ((entry = readdir(folder)) != NULL) {
+    for (errno = 0; (entry = readdir(folder)) != NULL; errno = 0) {
         size_t type = parse_id(entry->d_name);
         if (type == 0 || entry->d_name[type] == '\0')
             continue; /* not RAPL, or a control type */
@@ -86,6 +86,9 @@ int powercap_list(int root, char ***listed, size_t *listed_count) {
         }
         entries[count++] = copy;
     }
+    /* A list that is cut short would take zones away. */
+    if (entry == NULL)
+        error = -errno;
     closedir(folder);
     if (error != 0) {
         powercap_list_free(entries, count);

@@ -18,6 +18,7 @@
 #define OPEN_FLAGS (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
 
 #define OPEN_TRIES 8
+#define READ_TRIES 8
 
 int sysfs_open_root(const char *root) {
     int fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -67,10 +68,13 @@ static int open_kind(int root, const char *path, bool device) {
     struct stat status;
     if (fd < 0)
         return fd;
-    if (fstat(fd, &status) == 0 && (S_ISREG(status.st_mode) || (device && S_ISCHR(status.st_mode))))
+    int error = fstat(fd, &status) == 0 ? 0 : -errno;
+    if (error == 0 && !S_ISREG(status.st_mode) && !(device && S_ISCHR(status.st_mode)))
+        error = SYSFS_NOT_REGULAR;
+    if (error == 0)
         return fd;
     close(fd);
-    return SYSFS_NOT_REGULAR;
+    return error;
 }
 
 int sysfs_open(int root, const char *path) {
@@ -100,13 +104,19 @@ int sysfs_open_folder(int root, const char *path) {
     return open_below(root, path, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
 }
 
-int sysfs_read(int file, char *text, size_t size) {
+ssize_t sysfs_read_at(int file, void *bytes, size_t size, off_t offset) {
     ssize_t length;
+    int tries = 0;
     do
-        length = pread(file, text, size - 1, 0);
-    while (length < 0 && errno == EINTR);
+        length = pread(file, bytes, size, offset);
+    while (length < 0 && errno == EINTR && ++tries < READ_TRIES);
+    return length >= 0 ? length : -errno;
+}
+
+int sysfs_read(int file, char *text, size_t size) {
+    const ssize_t length = sysfs_read_at(file, text, size - 1, 0);
     if (length < 0)
-        return -errno;
+        return (int)length;
     text[length] = '\0';
     /* A whole buffer is a longer text, unless it ends in padding. */
     if ((size_t)length == size - 1 && text[length - 1] != '\0')

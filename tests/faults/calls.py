@@ -30,6 +30,8 @@ def describe(name, arguments, root):
     text = re.sub(r"(intel-rapl:)[0-9a-f:]+", r"\1N", text)
     text = re.sub(r"constraint_\d+_\w+", "constraint", text)
     text = re.sub(r"(intel-rapl:N/)+", "intel-rapl:N/", text)
+    text = re.sub(r"topology/\w+", "topology", text)
+    text = re.sub(r"energy-(pkg|ram)", "energy-N", text)
     return re.sub(r"[0-9]+", "N", text)
 
 
@@ -66,7 +68,7 @@ ERRORS = {
     "getdents64": "EIO ENOENT ENOMEM EBADF".split(),
     "fcntl": "EBADF EINTR".split(),
     "readlink": "EACCES ENOENT ENOMEM".split(),
-    "brk": ["ENOMEM"],
+    "brk": ["NOTHING"],  # the kernel's answer is where the break is: no error
     "mmap": "ENOMEM EAGAIN".split(),
     "munmap": ["ENOMEM"],
     "signalfd4": "EMFILE ENFILE ENOMEM".split(),
@@ -106,9 +108,9 @@ def name_fault(fault):
                                  "for ever" if fault.lasts else "once", fault.number)
 
 
-def list_faults(calls):
-    """Each kind of call fails with each of its errors, once and for ever, where it is made first and
-    where it is made first after the second report."""
+def list_faults(calls, known=()):
+    """Each kind of call, but the known ones, fails with each of its errors, once and for ever, where
+    it is made first and where it is made first after the second report."""
     first, later = {}, {}
     reports = 0
     for call in calls:
@@ -117,4 +119,9 @@ def list_faults(calls):
         reports += call.is_report
     return [Fault(name, number, detail, error, lasts, place is later)
             for place in (first, later) for (name, detail), number in place.items()
+            if (name, detail) not in known
             for error in ERRORS.get(name, OTHERS) for lasts in (False, True)]
+
+
+def kinds(calls):
+    return {(call.name, call.detail) for call in calls}

@@ -291,7 +291,8 @@ static int load_zones(const struct powercap *powercap, struct problems *problems
         struct powercap_zone *zone = zone_at(&powercap->source, i);
         uint64_t energy_uj;
         const struct powercap_zone before = *zone;
-        zone->loaded = zone->file < 0 || zone->lacks || (zone->parent != NULL && zone->parent->loaded) ||
+        zone->loaded = zone->file < 0 || zone->lacks ||
+                       (zone->parent != NULL && zone->parent->loaded) ||
                        source_lost_zone(read_energy(zone, &energy_uj));
         if (!zone->loaded)
             continue;

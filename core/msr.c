@@ -348,7 +348,7 @@ static void msr_sample(struct source *source) {
         reading->error = msr_zone_read(zone, &reading->ticks);
         const uint64_t after_ns = clock_monotonic_ns();
         reading->time_ns = clock_middle_ns(before_ns, after_ns);
-        before_ns = after_ns;
+        before_ns = after_ns > before_ns ? after_ns : before_ns;
     }
 }
 

@@ -351,7 +351,7 @@ static void powercap_sample(struct source *source) {
         zone->served = zone->served || reading->error == 0;
         uint64_t after_ns = clock_monotonic_ns();
         reading->time_ns = clock_middle_ns(before_ns, after_ns);
-        before_ns = after_ns;
+        before_ns = after_ns > before_ns ? after_ns : before_ns;
         if (source_lost_zone(reading->error))
             close_energy(zone);
     }

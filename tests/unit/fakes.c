@@ -70,6 +70,11 @@ static struct {
     bool clocks_stopped;
     uint64_t awake_ns;
     uint64_t slept_ns;
+    int erring_clock;
+    unsigned int erring_skipped;
+    unsigned int erring_count;
+    int64_t erring_seconds;
+    bool clocks_erred;
     int openat2_error;
     uint32_t openat2_failures;
     const char *path;
@@ -122,9 +127,39 @@ uint64_t fake_clocks_monotonic_ns(void) {
     return MONOTONIC_BASE_NS + fakes.awake_ns;
 }
 
+void fake_clocks_err(int clock, unsigned int skipped, unsigned int count, int64_t seconds) {
+    fakes.erring_clock = clock;
+    fakes.erring_skipped = skipped;
+    fakes.erring_count = count;
+    fakes.erring_seconds = seconds;
+    fakes.clocks_erred = false;
+}
+
+bool fake_clocks_have_erred(void) {
+    return fakes.clocks_erred;
+}
+
+static bool clock_errs(clockid_t id) {
+    if (fakes.erring_count == 0 || (fakes.erring_clock != -1 && fakes.erring_clock != id))
+        return false;
+    if (fakes.erring_skipped > 0) {
+        fakes.erring_skipped--;
+        return false;
+    }
+    fakes.erring_count--;
+    fakes.clocks_erred = true;
+    return true;
+}
+
 int __wrap_clock_gettime(clockid_t id, struct timespec *now) {
     if (!fakes.clocks_stopped)
         return __real_clock_gettime(id, now);
+    const bool errs = clock_errs(id);
+    if (errs && fakes.erring_seconds == FAKE_CLOCK_FAILS) {
+        memset(now, 0x5a, sizeof(*now));
+        errno = EINVAL;
+        return -1;
+    }
     uint64_t ns = fakes.awake_ns + fakes.slept_ns;
     if (id == CLOCK_MONOTONIC)
         ns = fake_clocks_monotonic_ns();
@@ -132,6 +167,8 @@ int __wrap_clock_gettime(clockid_t id, struct timespec *now) {
         ns += id == CLOCK_BOOTTIME ? BOOTTIME_BASE_NS : FAKE_EPOCH_NS;
     now->tv_sec = (time_t)(ns / NS_PER_S);
     now->tv_nsec = (long)(ns % NS_PER_S);
+    if (errs)
+        now->tv_sec += fakes.erring_seconds;
     return 0;
 }
 

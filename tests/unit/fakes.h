@@ -22,6 +22,12 @@ void fake_clocks_pass(uint64_t ns);
 /* Time that CLOCK_MONOTONIC does not count. */
 void fake_clocks_sleep(uint64_t ns);
 uint64_t fake_clocks_monotonic_ns(void);
+/* Readings of one clock, or of every (-1), go wrong: count of them, after those that are skipped.
+ * They fail, leaving junk, or show the time so many seconds from the true one. */
+#define FAKE_CLOCK_FAILS INT64_MIN
+void fake_clocks_err(int clock, unsigned int skipped, unsigned int count, int64_t seconds);
+/* Whether one has. */
+bool fake_clocks_have_erred(void);
 
 /* A file that holds "errno N" cannot be read, and N is why. */
 #define FAKE_ERRNO "errno %d\n"

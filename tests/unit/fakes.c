@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fakes.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/perf_event.h>
@@ -29,6 +30,8 @@ int __wrap_sched_setaffinity(pid_t thread, size_t size, const cpu_set_t *cpus);
 ssize_t __real_read(int file, void *buffer, size_t size);
 ssize_t __wrap_read(int file, void *buffer, size_t size);
 ssize_t __wrap___read_chk(int file, void *buffer, size_t size, size_t room);
+struct dirent *__real_readdir(DIR *folder);
+struct dirent *__wrap_readdir(DIR *folder);
 int __real_close(int file);
 int __wrap_close(int file);
 long __real_syscall(long number, ...);
@@ -79,6 +82,8 @@ static struct {
     uint32_t openat2_failures;
     const char *path;
     void (*change)(void);
+    int readdir_error;
+    unsigned int readdir_left;
     struct fake_register *registers; /* as set: the last one of an address counts */
     size_t register_count;
     bool msr_offline[FAKE_CPUS];
@@ -276,6 +281,19 @@ void fake_openat2_fails(int error, uint32_t times) {
 void fake_before_openat2(const char *path, void (*change)(void)) {
     fakes.path = path;
     fakes.change = change;
+}
+
+void fake_readdir_fails(int error, unsigned int after) {
+    fakes.readdir_error = error;
+    fakes.readdir_left = after;
+}
+
+struct dirent *__wrap_readdir(DIR *folder) {
+    if (fakes.readdir_error == 0 || fakes.readdir_left-- > 0)
+        return __real_readdir(folder);
+    fakes.readdir_left = 0;
+    errno = fakes.readdir_error;
+    return NULL;
 }
 
 /* --- perf ------------------------------------------------------------------------------------ */

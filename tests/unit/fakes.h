@@ -53,6 +53,9 @@ void fake_openat2_fails(int error, uint32_t times);
 /* Before the next openat2 of this path, what makes the world another one. */
 void fake_before_openat2(const char *path, void (*change)(void));
 
+/* After so many entries every list of a folder is cut short by that error; 0: none is. */
+void fake_readdir_fails(int error, unsigned int after);
+
 /*
  * perf_event_open(2), and read(2) of what it opened, are fakes from here on. Counts begin at first
  * and move only when told to; the times that an event was enabled and ran are CLOCK_MONOTONIC's.

@@ -52,12 +52,11 @@ def parse_calls(text, root):
 
 # --- what to do to them --------------------------------------------------------------------------
 
-OPEN = ("EACCES EINTR EIO EMFILE ENFILE ENODEV ENOENT ENOMEM ENXIO EPERM EAGAIN ENOSYS ELOOP "
-        "EXDEV").split()
+OPEN = "EACCES EINTR EIO EMFILE ENFILE ENODEV ENOENT ENOMEM EPERM EAGAIN ENOSYS".split()
 ERRORS = {
     "openat2": OPEN,
     "openat": OPEN[:8],
-    "pread64": "EINTR EIO ENODATA ENODEV ENOENT ENXIO EAGAIN ENOMEM EACCES EOF".split(),
+    "pread64": "EINTR EIO ENODATA ENODEV ENXIO EAGAIN ENOMEM EACCES EOF".split(),
     "read": "EINTR EAGAIN EIO EBADF ENODEV EINVAL EOF".split(),
     "write": "EINTR EAGAIN EIO ENOSPC EPIPE EBADF NOTHING".split(),
     "ppoll": "EINTR ENOMEM EINVAL EFAULT".split(),

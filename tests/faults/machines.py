@@ -16,6 +16,7 @@ EVENTS = os.path.join("sys", "bus", "event_source", "devices", "power")
 # which. Together below the ceiling of 400 W, where a step is 53 ms.
 STEPS = 6
 STEP_SECONDS = 0.053
+TOTAL = "domain=total"
 
 
 def put(root, path, text):
@@ -40,25 +41,30 @@ class Energies:
 
     def __init__(self, portions_uj):
         self.portions_uj = portions_uj  # by identity, total apart
-        self.steps = 0
 
-    def check(self, identity, energy_uj, before_uj):
-        """Of steps that were made, none twice, and none that was told of taken back."""
+    def check(self, identity, energy_uj, before_uj, steps, fresh):
+        """Of the steps that were made, none twice, and none that was told of taken back; fresh: the
+        last step is among them."""
         if energy_uj < before_uj:
             raise AssertionError("%s: falls from %d to %d uJ" % (identity, before_uj, energy_uj))
-        if identity == "domain=total":
-            most = (2**self.steps - 1) * sum(
+        if identity == TOTAL:
+            most = (2**steps - 1) * sum(
                 uj for other, uj in self.portions_uj.items()
                 if "domain=package" in other or "domain=dram" in other)
             if energy_uj > most:
                 raise AssertionError("total: %d uJ, of %d" % (energy_uj, most))
             return
-        steps, rest = divmod(energy_uj, self.portions_uj[identity])
-        told = before_uj // self.portions_uj[identity]
-        if rest or steps >> self.steps or told & ~steps:
+        told, rest = divmod(energy_uj, self.portions_uj[identity])
+        before = before_uj // self.portions_uj[identity]
+        if rest or told >> steps or before & ~told or fresh and not told >> (steps - 1):
             raise AssertionError("%s: %d uJ after %d are no steps of %d uJ, of %d that were made"
                                  % (identity, energy_uj, before_uj, self.portions_uj[identity],
-                                    self.steps))
+                                    steps))
+
+    def has_hole(self, identity, energy_uj):
+        """A step is missing between others."""
+        bits = bin(energy_uj // self.portions_uj[identity])[2:].rstrip("0")
+        return "0" in bits
 
 
 class Powercap:
@@ -94,7 +100,6 @@ class Powercap:
                 self.gone_uj += moved
             else:
                 self.tree.set_energy(zone, self.tree.energy_uj(zone) + moved)
-        self.energies.steps = number + 1
         if number == 2:
             self.gone_uj = self.tree.energy_uj(self.GOES)
             self.tree.remove(self.GOES)
@@ -104,12 +109,19 @@ class Powercap:
             self.gone_uj = None
             put(self.root, os.path.join(CPUS, "online"), "0-1")
 
-    def check(self, identity, fields, before_uj):
+    def check(self, identity, fields, before_uj, steps, told):
+        """told: in the report before, too. Who has the file open of a zone that has gone reads on
+        here, where the kernel would say so."""
         energy_uj = round(fields["energy_joules"] * 1e6)
-        self.energies.check(identity, energy_uj, before_uj)
+        fresh = told and not self.CLOCKED and identity != self.IDENTITIES.get(self.GOES)
+        self.energies.check(identity, energy_uj, before_uj, steps, fresh)
+
+    def lost(self, identity, fields):
+        return identity not in (TOTAL, self.IDENTITIES.get(self.GOES)) and self.energies.has_hole(
+            identity, round(fields["energy_joules"] * 1e6))
 
     def expected(self):
-        return set(self.IDENTITIES.values()) | {"domain=total"}
+        return set(self.IDENTITIES.values()) | {TOTAL}
 
     @staticmethod
     def check_power(identity, watts, joules, mark, before, after):
@@ -127,6 +139,7 @@ class Registers(Powercap):
     """Two processors' registers, as bytes of plain files; one package goes and returns."""
 
     OPTIONS = ("--source=msr", "--max-power=400")
+    GOES = None
     UNIT = 6  # 2^-6 J: 15625 uJ, without a remainder
     UNIT_UJ = 15625
     ADDRESSES = {"package": 0x611, "dram": 0x619, "core": 0x639}
@@ -166,12 +179,11 @@ class Registers(Powercap):
         for cpu, domain in self.ticks:
             self.ticks[cpu, domain] += self.TICKS[domain] << number
             self.poke_counter(cpu, domain)
-        self.energies.steps = number + 1
         if number in (2, 3):
             put(self.root, os.path.join(CPUS, "online"), "0" if number == 2 else "0-1")
 
     def expected(self):
-        return {self.identity(cpu, domain) for cpu, domain in self.ticks} | {"domain=total"}
+        return {self.identity(cpu, domain) for cpu, domain in self.ticks} | {TOTAL}
 
 
 class Events:
@@ -196,7 +208,7 @@ class Events:
             put(self.root, path + ".unit", "Joules")
         self.watts = {"domain=%s,package_id=%d" % (self.NAMES[event], package): watts
                       for event, watts in self.WATTS.items() for package in range(2)}
-        self.watts["domain=total"] = sum(self.watts.values())
+        self.watts[TOTAL] = sum(self.watts.values())
 
     def close(self):
         shutil.rmtree(self.root, ignore_errors=True)
@@ -209,18 +221,23 @@ class Events:
         if number in (2, 3):
             put(self.root, os.path.join(CPUS, "online"), "0" if number == 2 else "0-1")
 
-    def check(self, identity, fields, before_uj):
+    @staticmethod
+    def check(identity, fields, before_uj, _steps, _told):
         if round(fields["energy_joules"] * 1e6) < before_uj:
             raise AssertionError("%s: its energy falls" % identity)
 
     def expected(self):
         return set(self.watts)
 
+    @staticmethod
+    def lost(_identity, _fields):
+        return False  # of a PMU that is registered anew, nobody knows
+
     def check_power(self, identity, watts, joules, mark, before, after):
         """The counter ticks as time does; a reader that has to wait within 53 ms is that much off.
         The total may be that of some: of those that have been read."""
         true = [self.watts[identity]]
-        if identity == "domain=total":
+        if identity == TOTAL:
             single = [power for other, power in self.watts.items() if other != identity]
             true = [sum(some) for count in range(1, len(single) + 1)
                     for some in itertools.combinations(single, count)]

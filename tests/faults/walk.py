@@ -28,7 +28,7 @@ LAST_REPORTS = 3  # with a clock of its own and signals, one may come too soon f
 HEALTH = "rapl_health"
 TOTAL = "domain=total"
 
-Told = collections.namedtuple("Told", "before after report")
+Told = collections.namedtuple("Told", "before after report steps")
 Outcome = collections.namedtuple(
     "Outcome", "status messages told unanswered descriptors traced cpu_seconds killed early")
 
@@ -45,6 +45,7 @@ class Walk:
         self.text = b""
         self.told, self.descriptors = [], []
         self.unanswered = 0
+        self.steps = 0
         self.environment = environment or {}
 
     def close(self):
@@ -70,6 +71,7 @@ class Walk:
                 bufsize=0, env={**os.environ, "HOST_MOUNT_PREFIX": "", **self.environment})
         for number in range(machines.STEPS):
             self.machine.step(number)
+            self.steps = number + 1
             if not self.ask(process):
                 self.wait_end(process, ANSWER_SECONDS)
                 break
@@ -116,7 +118,7 @@ class Walk:
         if self.machine.CLOCKED:  # it may have been made at any time since the last
             before = self.told[-1].after if self.told else self.began
         for report in parse_reports(self.text.decode()):
-            self.told.append(Told(before, after, report))
+            self.told.append(Told(before, after, report, self.steps))
         self.text = b""
         return True
 
@@ -211,12 +213,13 @@ def check_power(machine, identity, fields, energy, marks, told):
 
 def check_told(machine, began, told):
     """Every number is a true one."""
-    energies, marks = {}, {}
+    energies, marks, last = {}, {}, ()
     for one in told:
         lines = rapl_lines(one.report)
         for identity, fields in lines.items():
             energy = fields["energy_joules"]
-            machine.check(identity, fields, round(energies.get(identity, 0.0) * 1e6))
+            machine.check(identity, fields, round(energies.get(identity, 0.0) * 1e6), one.steps,
+                          identity in last)
             # The first sample was taken between the start and the first report.
             known = marks.setdefault(identity, [Mark(began, one.after, 0.0)])
             if "power_watts" in fields:
@@ -230,6 +233,7 @@ def check_told(machine, began, told):
                 joules for member, joules in energies.items()
                 if "domain=package" in member or "domain=dram" in member)
             marks[identity].append(Mark(one.before, one.after, told_of))
+        last = lines
 
 
 def problems_of(machine, fault, outcome, usual, began):
@@ -288,4 +292,8 @@ def missing_after(machine, outcome):
         return ["not well again: without %s" % sorted(missing)]
     silent = [identity for identity in machine.expected()
               if not any("power_watts" in lines.get(identity, ()) for lines in last)]
-    return ["not well again: no power of %s" % silent] if silent else []
+    if silent:
+        return ["not well again: no power of %s" % silent]
+    first = next(rapl_lines(one.report) for one in outcome.told if rapl_lines(one.report))
+    return ["lost what it used in a gap: %s" % identity for identity in first
+            if machine.lost(identity, last[-1][identity])]

@@ -38,7 +38,7 @@ static void fill(struct series *series, struct rapl_value *value) {
     value->end_ns = now.time_ns;
     value->span_energy_uj = energy_since(series, &series->power);
     const uint64_t span_ns = span_between(&series->power, &now);
-    if (!series->slept && span_ns >= series_power_span_ns(series)) {
+    if (!series->slept && span_ns > 0 && span_ns >= series_power_span_ns(series)) {
         value->has_power = true;
         value->power_uw = divide_power_uw(value->span_energy_uj, span_ns);
         series->power = now;
@@ -53,7 +53,7 @@ static void add_power(const struct series *series, struct rapl_value *value) {
     const struct mark now = series_now(series);
     const uint64_t span_ns = span_between(&series->summed, &now);
     const uint64_t energy_uj = energy_since(series, &series->summed);
-    if (span_ns < series_power_span_ns(series))
+    if (span_ns == 0 || span_ns < series_power_span_ns(series))
         value->has_power = false;
     else
         value->power_uw += divide_power_uw(energy_uj, span_ns);

@@ -108,8 +108,8 @@ def name_fault(fault):
 
 
 def list_faults(calls, known=()):
-    """Each kind of call, but the known ones, fails with each of its errors, once and for ever, where
-    it is made first and where it is made first after the second report."""
+    """Each kind of call, but the known ones, fails with each of its errors, once and for ever,
+    where it is made first and where it is made first after the second report."""
     first, later = {}, {}
     reports = 0
     for call in calls:

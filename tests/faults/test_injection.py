@@ -96,4 +96,5 @@ class Injection(unittest.TestCase):
 
 
 if __name__ == "__main__":
+    tap.LONGEST_SECONDS = 600  # of a thousand runs
     tap.main()

@@ -81,7 +81,7 @@ class Soak(unittest.TestCase):
         self.assertEqual(execd.messages(), [])
 
     def test_signals_in_bursts(self):
-        """However many come before an answer, there is at least one, and nothing is left of them."""
+        """However many come before an answer, there is one, and nothing is left of them."""
         execd = self.start()
         execd.ask()
         before = resident_kib(execd.pid), count_descriptors(execd.pid)
@@ -96,10 +96,10 @@ class Soak(unittest.TestCase):
         self.assertEqual(count_descriptors(execd.pid), before[1])
         self.assertEqual(execd.stop(), 0)
 
-    @unittest.skipUnless(VALGRIND and os.path.exists(VALGRIND_PROGRAM), "needs valgrind and its build")
+    @unittest.skipUnless(VALGRIND and os.path.exists(VALGRIND_PROGRAM), "no valgrind, or no build")
     def test_under_valgrind(self):
-        """Failing counters, zones that go and return, some hundred prompts: no byte is read that was
-        not written, and none is lost."""
+        """Failing counters, zones that go and return, some hundred prompts: no byte is read that
+        was not written, and none is lost."""
         execd = self.start("--tag=rack=4", program=VALGRIND_PROGRAM, before=[
             VALGRIND, "--quiet", "--error-exitcode=9", "--leak-check=full",
             "--show-leak-kinds=all", "--errors-for-leak-kinds=all", "--track-fds=no",

@@ -95,8 +95,8 @@ class Walk:
             if not self.machine.CLOCKED:
                 process.stdin.write(b"\n")
             elif self.told:  # it is ready for signals
-                os.kill(process.pid, signal.SIGUSR1)
-        except (BrokenPipeError, ProcessLookupError):
+                self.send(process, signal.SIGUSR1)
+        except BrokenPipeError:
             return False
         patience = SILENT_SECONDS if self.unanswered else ANSWER_SECONDS
         while True:
@@ -159,12 +159,17 @@ class Walk:
         lasts = self.fault is not None and self.fault.lasts
         if self.wait_end(process, SILENT_SECONDS if lasts else END_SECONDS):
             return None
-        process.send_signal(signal.SIGTERM)
+        self.send(process, signal.SIGTERM)
         if lasts and self.wait_end(process, END_SECONDS):
             return None
-        process.kill()
+        self.send(process, signal.SIGKILL)
         self.wait_end(process, END_SECONDS)
         return "goes on after the end of stdin" + (" and SIGTERM" if lasts else "")
+
+    def send(self, process, number):
+        """Not by Popen, which would take its end, and the time that it used, from us."""
+        if not self.has_ended(process):
+            os.kill(process.pid, number)
 
     # --- what it left behind ---
 
@@ -227,7 +232,7 @@ def check_told(machine, began, told):
                 marks[identity] = []
             marks[identity].append(Mark(one.before, one.after, energy))
             energies[identity] = energy
-        # What is silent may begin the span of its power anew; the total holds what its members told.
+        # What is silent may begin its power's span anew; the total holds what its members told.
         for identity in set(marks) - set(lines):
             told_of = energies[identity] if identity != TOTAL else sum(
                 joules for member, joules in energies.items()

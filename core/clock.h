@@ -8,10 +8,21 @@
 
 #define NS_PER_SECOND UINT64_C(1000000000)
 
+/* 0 where the clock cannot be read, or shows a time before its epoch. */
 static inline uint64_t clock_read_ns(clockid_t id) {
     struct timespec now;
-    clock_gettime(id, &now);
+    if (clock_gettime(id, &now) != 0 || now.tv_sec < 0)
+        return 0;
     return (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
+}
+
+/* How much later one reading of a clock is than another; 0 where it is not. */
+static inline uint64_t clock_span_ns(uint64_t begin_ns, uint64_t end_ns) {
+    return end_ns > begin_ns ? end_ns - begin_ns : 0;
+}
+
+static inline uint64_t clock_middle_ns(uint64_t begin_ns, uint64_t end_ns) {
+    return begin_ns + clock_span_ns(begin_ns, end_ns) / 2;
 }
 
 /* Does not count sleep: the denominator of power. */
@@ -35,8 +46,8 @@ static inline void clock_read_ahead_ns(uint64_t *least_ns, uint64_t *most_ns) {
     const uint64_t before_ns = clock_monotonic_ns();
     const uint64_t boot_ns = clock_boottime_ns();
     const uint64_t after_ns = clock_monotonic_ns();
-    *least_ns = boot_ns > after_ns ? boot_ns - after_ns : 0;
-    *most_ns = boot_ns > before_ns ? boot_ns - before_ns : 0;
+    *least_ns = clock_span_ns(after_ns, boot_ns);
+    *most_ns = clock_span_ns(before_ns, boot_ns);
 }
 
 #endif

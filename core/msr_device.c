@@ -37,12 +37,9 @@ int msr_device_open(struct msr_device *device, int root, unsigned int cpu,
 }
 
 int msr_device_read(const struct msr_device *device, uint32_t address, uint64_t *value) {
-    ssize_t length;
-    do
-        length = pread(device->file, value, sizeof(*value), (off_t)address);
-    while (length < 0 && errno == EINTR);
+    const ssize_t length = sysfs_read_at(device->file, value, sizeof(*value), (off_t)address);
     if (length < 0)
-        return -errno;
+        return (int)length;
     return length == sizeof(*value) ? 0 : -EIO;
 }
 

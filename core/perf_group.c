@@ -18,6 +18,9 @@
 #define JIFFY_NS UINT64_C(10000000)
 #define JIFFIES_UNIT_NS UINT64_C(1000000)
 
+/* Of one that signals interrupt. */
+#define READ_TRIES 8
+
 static int open_event(struct perf_event_attr *attributes, unsigned int cpu, int leader) {
     const long fd = syscall(SYS_perf_event_open, attributes, -1L, (long)cpu, (long)leader,
                             (long)PERF_FLAG_FD_CLOEXEC);
@@ -64,10 +67,11 @@ struct timed_contents {
 static int read_once(const struct perf_group *group, struct timed_contents *now) {
     const size_t size = sizeof(uint64_t) * (3 + group->count);
     ssize_t length;
+    int tries = 0;
     now->begin_ns = clock_monotonic_ns();
     do
         length = read(group->files[0], &now->contents, sizeof(now->contents));
-    while (length < 0 && errno == EINTR);
+    while (length < 0 && errno == EINTR && ++tries < READ_TRIES);
     now->end_ns = clock_monotonic_ns();
     if (length < 0)
         return -errno;
@@ -103,7 +107,7 @@ static int read_contents(const struct perf_group *group, struct timed_contents *
 /* Whether the events have run since the last read. */
 static bool ran_throughout(const struct perf_group *group, const struct timed_contents *now) {
     const uint64_t running_ns = now->contents.times_ns[RUNNING];
-    const uint64_t least_ns = now->begin_ns > group->end_ns ? now->begin_ns - group->end_ns : 0;
+    const uint64_t least_ns = clock_span_ns(group->end_ns, now->begin_ns);
     const bool jiffies =
         running_ns % JIFFIES_UNIT_NS == 0 && group->running_ns % JIFFIES_UNIT_NS == 0;
     const uint64_t allowed_ns = CLOCK_STEP_NS + least_ns / CLOCK_RATE + (jiffies ? JIFFY_NS : 0);
@@ -129,7 +133,7 @@ int perf_group_read(struct perf_group *group) {
     if (group->count == 0)
         return group->error = -ENODEV;
     group->error = read_running(group, &now, &group->interrupted);
-    group->time_ns = now.begin_ns + (now.end_ns - now.begin_ns) / 2;
+    group->time_ns = clock_middle_ns(now.begin_ns, now.end_ns);
     if (group->error != 0)
         return group->error;
     for (size_t i = 0; i < group->count; i++)

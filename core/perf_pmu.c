@@ -338,8 +338,14 @@ static int load_events(struct loading *loading) {
     int format_error = load_format(loading, &field);
     int error = 0;
     size_t unknown = 0;
-    for (const struct dirent *entry = readdir(folder); entry != NULL && error == 0;
-         entry = readdir(folder)) {
+    while (error == 0) {
+        errno = 0;
+        const struct dirent *entry = readdir(folder);
+        if (entry == NULL) {
+            /* A list that is cut short would take events away. */
+            error = -errno;
+            break;
+        }
         if (!is_event(entry->d_name))
             continue;
         if (loading->pmu->event_names++ == 0 && format_error != 0)

@@ -157,8 +157,9 @@ static bool is_news(const struct known *was, const struct powercap_zone *after) 
            was->ceiling_uw != is->traits.ceiling_uw;
 }
 
-/* Every zone that does not read is looked at anew, and so are the sub-zones of such a one: its id
- * may stand for another zone by now, and its open file then tells that it has gone. */
+/* Every zone that does not read, or lacks something, is looked at anew, and so are the sub-zones of
+ * such a one: its id may stand for another zone by now, and its open file then tells that it has
+ * gone. */
 static void identify_zones(const struct look *look) {
     const struct source *source = &look->powercap->source;
     for (size_t i = 0; i < source->zone_count; i++) {
@@ -166,7 +167,8 @@ static void identify_zones(const struct look *look) {
         struct known *known = &look->known[i];
         uint64_t energy_uj;
         *known = remember(zone);
-        zone->loaded = zone->file < 0 || (zone->parent != NULL && zone->parent->loaded) ||
+        zone->loaded = zone->file < 0 || zone->lacks ||
+                       (zone->parent != NULL && zone->parent->loaded) ||
                        source_lost_zone(powercap_zone_read(zone, &energy_uj));
         if (!zone->loaded)
             continue;
@@ -323,7 +325,7 @@ static int powercap_discover(struct source *source, struct problems *problems) {
     int error = powercap_list(powercap->options.root, &entries, &count, &unlisted);
     if (error == -ENOMEM)
         return error;
-    problems_begin(problems, PROBLEM_CLASS, PROBLEM_NAME);
+    problems_begin(problems, PROBLEM_CLASS, PROBLEM_LIMIT);
     if (error != 0)
         problems_raise(problems, PROBLEM_CLASS, error, CLASS);
     else if (count == 0)
@@ -343,7 +345,7 @@ static int powercap_discover(struct source *source, struct problems *problems) {
     const int loaded = load_zones(powercap, unlisted, problems);
     if (loaded < 0)
         return loaded;
-    problems_end(problems, PROBLEM_CLASS, PROBLEM_NAME);
+    problems_end(problems, PROBLEM_CLASS, PROBLEM_LIMIT);
     return changed | loaded;
 }
 
@@ -358,10 +360,10 @@ static void powercap_sample(struct source *source) {
         reading->error = powercap_zone_read(zone, &reading->ticks);
         zone->served = zone->served || reading->error == 0;
         uint64_t after_ns = clock_monotonic_ns();
-        reading->time_ns = before_ns + (after_ns - before_ns) / 2;
-        if (reading->error == 0 && after_ns - before_ns > SOURCE_READ_LONGEST_NS)
+        reading->time_ns = clock_middle_ns(before_ns, after_ns);
+        if (reading->error == 0 && clock_span_ns(before_ns, after_ns) > SOURCE_READ_LONGEST_NS)
             reading->error = zone->zone.error = SOURCE_READ_TOO_LONG;
-        before_ns = after_ns;
+        before_ns = after_ns > before_ns ? after_ns : before_ns;
         if (source_lost_zone(reading->error))
             powercap_zone_close(zone);
     }

@@ -114,16 +114,19 @@ int powercap_list(int root, char ***listed, size_t *listed_count, size_t *unlist
     int fd = sysfs_open_folder(root, POWERCAP_CLASS);
     DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
     if (folder == NULL) {
-        error = fd < 0 ? fd : -ENOMEM;
+        error = fd < 0 ? fd : -errno;
         if (fd >= 0)
             close(fd);
         return error;
     }
-    while (error == 0 && (entry = readdir(folder)) != NULL) {
+    for (errno = 0; error == 0 && (entry = readdir(folder)) != NULL; errno = 0) {
         size_t type = parse_id(entry->d_name);
         if (type > 0 && entry->d_name[type] != '\0') /* RAPL, and no control type */
             error = append(&list, entry->d_name);
     }
+    /* A list that is cut short would take zones away. */
+    if (error == 0)
+        error = -errno;
     closedir(folder);
     if (error != 0) {
         powercap_list_free(list.entries, list.count);

@@ -49,7 +49,7 @@ static int open_folder(const struct source_options *options, const struct zone *
 }
 
 /* The largest power that the zone's limits speak of; 0 where they tell nothing. */
-static uint64_t read_largest_limit_uw(int folder, const struct zone *zone,
+static uint64_t read_largest_limit_uw(int folder, const struct zone *zone, bool *lacks,
                                       struct problems *problems) {
     static const char *const attributes[] = {"constraint_%d_max_power_uw",
                                              "constraint_%d_power_limit_uw"};
@@ -61,8 +61,10 @@ static uint64_t read_largest_limit_uw(int folder, const struct zone *zone,
         int error = sysfs_load_number(folder, attribute, &limit_uw);
         /* Files that are not there, and ENODATA, are how the kernel says that there is no such
          * limit; ENODEV, that the zone is going. */
-        if (error != 0 && !source_lost_zone(error) && error != -ENODATA)
+        if (error != 0 && !source_lost_zone(error) && error != -ENODATA) {
             raise_file(problems, PROBLEM_LIMIT, error, zone, attribute);
+            *lacks = true;
+        }
         if (error == 0 && limit_uw < CEILING_LIMIT_BELOW_UW && limit_uw > largest_uw)
             largest_uw = limit_uw;
     }
@@ -71,9 +73,10 @@ static uint64_t read_largest_limit_uw(int folder, const struct zone *zone,
 
 /* That of a package which was not opened itself. */
 static uint64_t decide_parents_uw(const struct source_options *options, const struct zone *parent,
-                                  struct problems *problems) {
+                                  bool *lacks, struct problems *problems) {
     const int folder = open_folder(options, parent);
-    const uint64_t largest_uw = folder >= 0 ? read_largest_limit_uw(folder, parent, problems) : 0;
+    const uint64_t largest_uw =
+        folder >= 0 ? read_largest_limit_uw(folder, parent, lacks, problems) : 0;
     if (folder >= 0)
         close(folder);
     return ceiling_decide_uw(parent->identity.kind, 0, largest_uw);
@@ -81,17 +84,19 @@ static uint64_t decide_parents_uw(const struct source_options *options, const st
 
 /* Core and uncore have that of their package. */
 static uint64_t decide_ceiling_uw(const struct source_options *options, int folder,
-                                  const struct powercap_zone *zone, struct problems *problems) {
+                                  struct powercap_zone *zone, struct problems *problems) {
     const enum zone_kind kind = zone->zone.identity.kind;
     const uint64_t max_power_uw = options->max_power_uw;
     if (kind == ZONE_PSYS || max_power_uw != 0)
         return ceiling_decide_uw(kind, max_power_uw, 0);
     if ((kind == ZONE_CORE || kind == ZONE_UNCORE) && zone->parent != NULL) {
         const struct zone *parent = &zone->parent->zone;
-        return parent->traits.ceiling_uw != 0 ? parent->traits.ceiling_uw
-                                              : decide_parents_uw(options, parent, problems);
+        return parent->traits.ceiling_uw != 0
+                   ? parent->traits.ceiling_uw
+                   : decide_parents_uw(options, parent, &zone->lacks, problems);
     }
-    return ceiling_decide_uw(kind, 0, read_largest_limit_uw(folder, &zone->zone, problems));
+    return ceiling_decide_uw(kind, 0,
+                             read_largest_limit_uw(folder, &zone->zone, &zone->lacks, problems));
 }
 
 /* Whether the class still has the entry, wherever it leads. */
@@ -127,6 +132,7 @@ bool powercap_zone_identify(struct powercap_zone *zone, const struct source_opti
     struct zone *base = &zone->zone;
 
     powercap_zone_close(zone);
+    zone->lacks = false;
     base->identified = false;
     format_path(base, "name", path, sizeof(path));
     base->error = sysfs_load_line(options->root, path, name, sizeof(name));
@@ -200,9 +206,11 @@ static int open_counter(struct powercap_zone *zone, const struct source_options 
     error = powercap_zone_read(zone, &energy_uj);
     if (source_lost_zone(error))
         powercap_zone_close(zone); /* so that the next discovery loads it anew */
-    if (base->traits.modulus == 0 && zone->file >= 0)
+    if (base->traits.modulus == 0 && zone->file >= 0) {
         raise_file(problems, PROBLEM_RANGE, range_error != 0 ? range_error : ZONE_WITHOUT_RANGE,
                    base, range_file);
+        zone->lacks = true;
+    }
     return error;
 }
 

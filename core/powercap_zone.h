@@ -15,6 +15,7 @@ struct powercap_zone {
     int file;
     bool loaded; /* in the discovery under way */
     bool served; /* it has read since it was last loaded */
+    bool lacks;  /* its range or a limit could not be read: it is loaded anew */
 };
 
 /* NULL without memory. */

@@ -29,7 +29,7 @@ static inline bool zone_is_left_out(int error) {
 #define MODEL_WITHOUT_REGISTERS (-ENODEV)
 
 enum problem_cause {
-    /* States of discovery: raised anew by each, up to PROBLEM_NAME; what a zone lacks lasts. */
+    /* States of discovery: raised anew by each. */
     PROBLEM_ROOT,      /* the root cannot be opened */
     PROBLEM_CLASS,     /* sys/class/powercap cannot be opened */
     PROBLEM_NO_ZONES,  /* it holds no RAPL zone */

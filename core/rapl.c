@@ -19,8 +19,9 @@ static void close_interval(struct rapl *rapl) {
 }
 
 int rapl_report(struct rapl *rapl, const struct rapl_report **report) {
+    /* A look that found no memory is made again at the next report: known zones are read now. */
     int error = discovery_run_if_due(rapl);
-    if (error == 0)
+    if (error == 0 || rapl->source != NULL)
         error = rapl_sample(rapl);
     if (error != 0)
         return error;

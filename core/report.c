@@ -22,6 +22,10 @@ static uint64_t energy_since(const struct series *series, const struct mark *mar
     return series_energy_uj(series) - counter_to_uj(series->traits.scale, mark->ticks);
 }
 
+static uint64_t span_between(const struct mark *begin, const struct mark *end) {
+    return end->time_ns > begin->time_ns ? end->time_ns - begin->time_ns : 0;
+}
+
 static bool speaks(const struct series *series) {
     return series->reads && !series->lost;
 }
@@ -33,8 +37,8 @@ static void fill(struct series *series, struct rapl_value *value) {
     value->start_ns = series->power.time_ns;
     value->end_ns = now.time_ns;
     value->span_energy_uj = energy_since(series, &series->power);
-    const uint64_t span_ns = value->end_ns - value->start_ns;
-    if (!series->slept && span_ns >= series_power_span_ns(series)) {
+    const uint64_t span_ns = span_between(&series->power, &now);
+    if (!series->slept && span_ns > 0 && span_ns >= series_power_span_ns(series)) {
         value->has_power = true;
         value->power_uw = divide_power_uw(value->span_energy_uj, span_ns);
         series->power = now;
@@ -46,9 +50,10 @@ static bool is_member(const struct series *series, const struct series *sum) {
 }
 
 static void add_power(const struct series *series, struct rapl_value *value) {
-    const uint64_t span_ns = series->counter.time_ns - series->summed.time_ns;
+    const struct mark now = series_now(series);
+    const uint64_t span_ns = span_between(&series->summed, &now);
     const uint64_t energy_uj = energy_since(series, &series->summed);
-    if (span_ns < series_power_span_ns(series))
+    if (span_ns == 0 || span_ns < series_power_span_ns(series))
         value->has_power = false;
     else
         value->power_uw += divide_power_uw(energy_uj, span_ns);

@@ -114,8 +114,8 @@ int rapl_sample(struct rapl *rapl) {
     clock_read_ahead_ns(&least_ns, &begin_ahead_ns);
     const uint64_t begin_ns = clock_monotonic_ns();
     rapl->source->operations->sample(rapl->source);
-    const uint64_t span_ns = clock_monotonic_ns() - begin_ns;
-    rapl->report.time_ns = clock_realtime_ns() - span_ns / 2;
+    const uint64_t span_ns = clock_span_ns(begin_ns, clock_monotonic_ns());
+    rapl->report.time_ns = clock_span_ns(span_ns / 2, clock_realtime_ns());
     clock_read_ahead_ns(&least_ns, &most_ns);
     /* From the begin of one sample to the end of the next: a sleep in the midst of a sample is
      * seen by both. */

@@ -18,6 +18,7 @@
 #define OPEN_FLAGS (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
 
 #define OPEN_TRIES 8
+#define READ_TRIES 8
 
 int sysfs_open_root(const char *root) {
     int fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -61,10 +62,11 @@ static int open_below(int root, const char *path, int flags) {
     return fd >= 0 ? fd : -errno;
 }
 
-static bool is_kind(int fd, bool device) {
+static int check_kind(int fd, bool device) {
     struct stat status;
-    return fstat(fd, &status) == 0 &&
-           (S_ISREG(status.st_mode) || (device && S_ISCHR(status.st_mode)));
+    if (fstat(fd, &status) != 0)
+        return -errno;
+    return S_ISREG(status.st_mode) || (device && S_ISCHR(status.st_mode)) ? 0 : SYSFS_NOT_REGULAR;
 }
 
 /* Opens what is not of another kind than this. To open a FIFO lets its writer go on, and some
@@ -73,15 +75,16 @@ static int open_kind(int root, const char *path, bool device) {
     int fd = open_below(root, path, O_PATH | O_CLOEXEC);
     if (fd < 0)
         return fd;
-    const bool fits = is_kind(fd, device);
+    int error = check_kind(fd, device);
     close(fd);
-    if (!fits)
-        return SYSFS_NOT_REGULAR;
+    if (error != 0)
+        return error;
     fd = open_below(root, path, OPEN_FLAGS);
-    if (fd < 0 || is_kind(fd, device))
+    error = fd >= 0 ? check_kind(fd, device) : 0;
+    if (error == 0)
         return fd;
     close(fd);
-    return SYSFS_NOT_REGULAR;
+    return error;
 }
 
 int sysfs_open(int root, const char *path) {
@@ -122,13 +125,19 @@ int sysfs_open_outer(int root, int folder) {
     return fd >= 0 ? fd : -errno;
 }
 
-int sysfs_read(int file, char *text, size_t size) {
+ssize_t sysfs_read_at(int file, void *bytes, size_t size, off_t offset) {
     ssize_t length;
+    int tries = 0;
     do
-        length = pread(file, text, size - 1, 0);
-    while (length < 0 && errno == EINTR);
+        length = pread(file, bytes, size, offset);
+    while (length < 0 && errno == EINTR && ++tries < READ_TRIES);
+    return length >= 0 ? length : -errno;
+}
+
+int sysfs_read(int file, char *text, size_t size) {
+    const ssize_t length = sysfs_read_at(file, text, size - 1, 0);
     if (length < 0)
-        return -errno;
+        return (int)length;
     text[length] = '\0';
     /* A whole buffer is a longer text, unless it ends in padding. */
     if ((size_t)length == size - 1 && text[length - 1] != '\0')

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* More than any number or name that the kernel prints. */
 #define SYSFS_TEXT_SIZE 128
@@ -41,6 +42,10 @@ int sysfs_open_folder(int root, const char *path);
 
 /* The folder that this one lies in; -EXDEV where this is the root. */
 int sysfs_open_outer(int root, int folder);
+
+/* pread(2), tried again where a signal interrupts it, though not for ever. The length or a negative
+ * errno. */
+ssize_t sysfs_read_at(int file, void *bytes, size_t size, off_t offset);
 
 /* Reads at offset 0 (sysfs computes the value anew at each such read) into text, NUL-terminated.
  * Returns the length or a negative errno. */

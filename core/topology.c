@@ -80,7 +80,7 @@ struct cpu_model topology_read_model(int root) {
     int file = sysfs_open(root, "proc/cpuinfo");
     if (file < 0)
         return cpu;
-    ssize_t length = pread(file, text, sizeof(text) - 1, 0);
+    const ssize_t length = sysfs_read_at(file, text, sizeof(text) - 1, 0);
     close(file);
     if (length <= 0)
         return cpu;

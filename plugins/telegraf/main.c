@@ -65,6 +65,14 @@ static void wait_and_sample(struct rapl *rapl, struct prompt *prompt, uint64_t t
     log_problems(rapl);
 }
 
+/* The status, where the prompt says that it is over. */
+static int end_of_prompts(const struct prompt *prompt) {
+    if (prompt->error == 0)
+        return EXIT_SUCCESS;
+    log_line('E', "cannot wait for prompts: %s", strerror(-prompt->error));
+    return EXIT_FAILURE;
+}
+
 static int run_once(struct rapl *rapl, struct line_writer *writer, struct prompt *prompt,
                     const struct execd_options *options) {
     const uint64_t end_ns =
@@ -72,7 +80,7 @@ static int run_once(struct rapl *rapl, struct line_writer *writer, struct prompt
     for (uint64_t now = clock_now_ns(); now < end_ns && !prompt->stop; now = clock_now_ns())
         wait_and_sample(rapl, prompt, end_ns - now);
     if (prompt->stop)
-        return EXIT_SUCCESS;
+        return end_of_prompts(prompt);
     int result = format_report(rapl, writer, options->debug);
     if (result > 0)
         result = output_write(prompt, writer->text, writer->length);
@@ -125,7 +133,7 @@ static int run(struct rapl *rapl, struct line_writer *writer, struct prompt *pro
         if (result >= 0 && writer->length > 0)
             result = output_write(prompt, writer->text, writer->length);
         if (result == -EPIPE || result == -ECANCELED)
-            return EXIT_SUCCESS;
+            return end_of_prompts(prompt);
         if (result == -ENOMEM && !out_of_memory)
             log_line('E', "cannot report: %s", strerror(-result));
         out_of_memory = result == -ENOMEM;
@@ -134,7 +142,7 @@ static int run(struct rapl *rapl, struct line_writer *writer, struct prompt *pro
             return EXIT_FAILURE;
         }
     }
-    return EXIT_SUCCESS;
+    return end_of_prompts(prompt);
 }
 
 int main(int count, char **words) {

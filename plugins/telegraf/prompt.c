@@ -12,6 +12,11 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "ticks.h"
+
+/* What says that it can be read and then gives nothing is asked so often again, with a pause. */
+#define IDLE_MAX 20
+#define PAUSE_NS UINT64_C(100000000)
 
 int prompt_open(struct prompt *prompt, uint64_t interval_ns, bool listen) {
     static const int numbers[] = {SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT};
@@ -40,9 +45,12 @@ int prompt_open(struct prompt *prompt, uint64_t interval_ns, bool listen) {
     return 0;
 }
 
-static void take_signals(struct prompt *prompt) {
+/* Whether there was any; so do the next two. */
+static bool take_signals(struct prompt *prompt) {
     struct signalfd_siginfo signal;
+    bool taken = false;
     while (read(prompt->signals, &signal, sizeof(signal)) == (ssize_t)sizeof(signal)) {
+        taken = true;
         if (signal.ssi_signo == SIGTERM || signal.ssi_signo == SIGINT) {
             prompt->stop = true;
             prompt->ended = true;
@@ -50,18 +58,50 @@ static void take_signals(struct prompt *prompt) {
             prompt->asked = true;
         }
     }
+    return taken;
 }
 
-/* stdin may be shared, so it is not O_NONBLOCK: one read of what is there. A pipe holds 64 KiB. */
-static void take_stdin(struct prompt *prompt) {
+static bool take_timer(struct prompt *prompt) {
+    uint64_t ticks;
+    if (read(prompt->timer, &ticks, sizeof(ticks)) <= 0)
+        return false;
+    prompt->asked = true;
+    return true;
+}
+
+/* stdin may be shared, so it is not O_NONBLOCK: one read of what is there, which ends by a tick if
+ * another process has taken that. A pipe holds 64 KiB. */
+static bool take_stdin(struct prompt *prompt) {
     static char text[65536];
-    ssize_t length = read(STDIN_FILENO, text, sizeof(text));
-    if (length > 0)
+    ticks_start();
+    const ssize_t length = read(STDIN_FILENO, text, sizeof(text));
+    const int error = length < 0 ? errno : 0;
+    ticks_stop();
+    if (error == EINTR || error == EAGAIN)
+        return false;
+    if (length > 0) {
         prompt->asked = prompt->asked || memchr(text, '\n', (size_t)length) != NULL;
-    else if (length == 0 || (errno != EINTR && errno != EAGAIN)) {
-        prompt->stop = true;
-        prompt->listens = false;
+        return true;
     }
+    prompt->stop = true;
+    prompt->listens = false;
+    if (error != 0 && error != EBADF) /* closed from the start is as at its end */
+        prompt->error = -error;
+    return true;
+}
+
+/* Waits a little, for what fails twice would fail again; what does so for good ends the program. */
+static void pause_idle(struct prompt *prompt, int error, uint64_t timeout_ns) {
+    const struct timespec pause = {.tv_nsec =
+                                       (long)(timeout_ns < PAUSE_NS ? timeout_ns : PAUSE_NS)};
+    if (++prompt->idle_count < IDLE_MAX) {
+        if (prompt->idle_count > 1)
+            nanosleep(&pause, NULL);
+        return;
+    }
+    prompt->stop = true;
+    prompt->ended = true;
+    prompt->error = error;
 }
 
 void prompt_wait(struct prompt *prompt, uint64_t timeout_ns) {
@@ -71,15 +111,22 @@ void prompt_wait(struct prompt *prompt, uint64_t timeout_ns) {
     struct pollfd files[] = {{.fd = prompt->listens ? STDIN_FILENO : -1, .events = POLLIN},
                              {.fd = prompt->signals, .events = POLLIN},
                              {.fd = prompt->timer, .events = POLLIN}};
-    if (ppoll(files, 3, timeout_ns != UINT64_MAX ? &timeout : NULL, NULL) <= 0)
-        return;
-    if (files[0].revents != 0)
-        take_stdin(prompt);
-    if (files[1].revents != 0)
-        take_signals(prompt);
-    uint64_t ticks;
-    if (files[2].revents != 0 && read(prompt->timer, &ticks, sizeof(ticks)) > 0)
-        prompt->asked = true;
+    const uint64_t begin_ns = clock_now_ns();
+    const int ready = ppoll(files, 3, timeout_ns != UINT64_MAX ? &timeout : NULL, NULL);
+    const int error = ready < 0 ? -errno : -EAGAIN;
+    bool taken = ready == 0;
+    if (taken || clock_now_ns() - begin_ns >= PAUSE_NS)
+        prompt->idle_count = 0;
+    if (ready > 0 && files[0].revents != 0)
+        taken = take_stdin(prompt) || taken;
+    if (ready > 0 && files[1].revents != 0)
+        taken = take_signals(prompt) || taken;
+    if (ready > 0 && files[2].revents != 0)
+        taken = take_timer(prompt) || taken;
+    if (taken)
+        prompt->idle_count = 0;
+    else
+        pause_idle(prompt, error, timeout_ns);
     /* What was asked before stdin ended is answered; a signal to end is not to be kept waiting. */
     if (prompt->ended)
         prompt->asked = false;

@@ -7,12 +7,14 @@
 #include <stdint.h>
 
 struct prompt {
-    int signals;  /* signalfd of every signal that means something */
-    int timer;    /* timerfd of the interval, or -1 */
-    bool listens; /* to stdin */
-    bool asked;   /* a report is wanted: one, however many prompts there were */
-    bool stop;    /* stdin has ended, or a signal says to end */
-    bool ended;   /* it was a signal */
+    int signals;             /* signalfd of every signal that means something */
+    int timer;               /* timerfd of the interval, or -1 */
+    bool listens;            /* to stdin */
+    bool asked;              /* a report is wanted: one, however many prompts there were */
+    bool stop;               /* stdin has ended, or a signal says to end */
+    bool ended;              /* it was a signal, or nothing can be waited for any more */
+    int error;               /* negative errno: what made it stop, where that is a failure */
+    unsigned int idle_count; /* times in a row that there was said to be something, and was not */
 };
 
 /*

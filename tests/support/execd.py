@@ -216,11 +216,18 @@ class Execd:
                 raise AssertionError("Telegraf does not know the level of %r" % line)
         return lines
 
-    def wait_message(self, pattern, seconds=PATIENCE_SECONDS):
+    def wait_line(self, pattern, seconds=PATIENCE_SECONDS):
         """The first line of stderr that the pattern is found in."""
+        return self._wait_among(self.lines, pattern, seconds)
+
+    def wait_message(self, pattern, seconds=PATIENCE_SECONDS):
+        """The same of all but which source it reads."""
+        return self._wait_among(self.messages, pattern, seconds)
+
+    def _wait_among(self, list_lines, pattern, seconds):
         end = time.monotonic() + seconds
         while True:
-            for line in self.messages():
+            for line in list_lines():
                 if re.search(pattern, line):
                     return line
             if time.monotonic() > end:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fakes.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/perf_event.h>
@@ -29,6 +30,8 @@ int __wrap_sched_setaffinity(pid_t thread, size_t size, const cpu_set_t *cpus);
 ssize_t __real_read(int file, void *buffer, size_t size);
 ssize_t __wrap_read(int file, void *buffer, size_t size);
 ssize_t __wrap___read_chk(int file, void *buffer, size_t size, size_t room);
+struct dirent *__real_readdir(DIR *folder);
+struct dirent *__wrap_readdir(DIR *folder);
 int __real_close(int file);
 int __wrap_close(int file);
 long __real_syscall(long number, ...);
@@ -71,10 +74,17 @@ static struct {
     uint64_t read_ns;
     uint64_t awake_ns;
     uint64_t slept_ns;
+    int erring_clock;
+    unsigned int erring_skipped;
+    unsigned int erring_count;
+    int64_t erring_seconds;
+    bool clocks_erred;
     int openat2_error;
     uint32_t openat2_failures;
     const char *path;
     void (*change)(void);
+    int readdir_error;
+    unsigned int readdir_left;
     struct fake_register *registers; /* as set: the last one of an address counts */
     size_t register_count;
     bool msr_offline[FAKE_CPUS];
@@ -127,9 +137,39 @@ uint64_t fake_clocks_monotonic_ns(void) {
     return MONOTONIC_BASE_NS + fakes.awake_ns;
 }
 
+void fake_clocks_err(int clock, unsigned int skipped, unsigned int count, int64_t seconds) {
+    fakes.erring_clock = clock;
+    fakes.erring_skipped = skipped;
+    fakes.erring_count = count;
+    fakes.erring_seconds = seconds;
+    fakes.clocks_erred = false;
+}
+
+bool fake_clocks_have_erred(void) {
+    return fakes.clocks_erred;
+}
+
+static bool clock_errs(clockid_t id) {
+    if (fakes.erring_count == 0 || (fakes.erring_clock != -1 && fakes.erring_clock != id))
+        return false;
+    if (fakes.erring_skipped > 0) {
+        fakes.erring_skipped--;
+        return false;
+    }
+    fakes.erring_count--;
+    fakes.clocks_erred = true;
+    return true;
+}
+
 int __wrap_clock_gettime(clockid_t id, struct timespec *now) {
     if (!fakes.clocks_stopped)
         return __real_clock_gettime(id, now);
+    const bool errs = clock_errs(id);
+    if (errs && fakes.erring_seconds == FAKE_CLOCK_FAILS) {
+        memset(now, 0x5a, sizeof(*now));
+        errno = EINVAL;
+        return -1;
+    }
     uint64_t ns = fakes.awake_ns + fakes.slept_ns;
     if (id == CLOCK_MONOTONIC)
         ns = fake_clocks_monotonic_ns();
@@ -137,6 +177,8 @@ int __wrap_clock_gettime(clockid_t id, struct timespec *now) {
         ns += id == CLOCK_BOOTTIME ? BOOTTIME_BASE_NS : FAKE_EPOCH_NS;
     now->tv_sec = (time_t)(ns / NS_PER_S);
     now->tv_nsec = (long)(ns % NS_PER_S);
+    if (errs)
+        now->tv_sec += fakes.erring_seconds;
     return 0;
 }
 
@@ -246,6 +288,19 @@ void fake_openat2_fails(int error, uint32_t times) {
 void fake_before_openat2(const char *path, void (*change)(void)) {
     fakes.path = path;
     fakes.change = change;
+}
+
+void fake_readdir_fails(int error, unsigned int after) {
+    fakes.readdir_error = error;
+    fakes.readdir_left = after;
+}
+
+struct dirent *__wrap_readdir(DIR *folder) {
+    if (fakes.readdir_error == 0 || fakes.readdir_left-- > 0)
+        return __real_readdir(folder);
+    fakes.readdir_left = 0;
+    errno = fakes.readdir_error;
+    return NULL;
 }
 
 /* --- perf ------------------------------------------------------------------------------------ */

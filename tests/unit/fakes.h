@@ -22,6 +22,12 @@ void fake_clocks_pass(uint64_t ns);
 /* Time that CLOCK_MONOTONIC does not count. */
 void fake_clocks_sleep(uint64_t ns);
 uint64_t fake_clocks_monotonic_ns(void);
+/* Readings of one clock, or of every (-1), go wrong: count of them, after those that are skipped.
+ * They fail, leaving junk, or show the time so many seconds from the true one. */
+#define FAKE_CLOCK_FAILS INT64_MIN
+void fake_clocks_err(int clock, unsigned int skipped, unsigned int count, int64_t seconds);
+/* Whether one has. */
+bool fake_clocks_have_erred(void);
 
 /* Each read takes that long, by clocks that are stopped. */
 void fake_reads_take(uint64_t ns);
@@ -49,6 +55,9 @@ void fake_openat2_fails(int error, uint32_t times);
 
 /* Before the next openat2 of this path, what makes the world another one. */
 void fake_before_openat2(const char *path, void (*change)(void));
+
+/* After so many entries every list of a folder is cut short by that error; 0: none is. */
+void fake_readdir_fails(int error, unsigned int after);
 
 /*
  * perf_event_open(2), and read(2) of what it opened, are fakes from here on. Counts begin at first

@@ -337,6 +337,15 @@ static void test_cpumask(void **state) {
     expect_told("cpumask: ");
 }
 
+static void test_list_of_events_that_is_cut_short_is_an_error(void **state) {
+    const struct tree *tree = *state;
+    struct pmu pmu;
+    add_pmu(tree);
+    fake_readdir_fails(EIO, 4);
+    assert_int_equal(pmu_load(tree->root, "power", &pmu, &problems), -EIO);
+    assert_int_equal(pmu.event_count, 0);
+}
+
 static void test_type(void **state) {
     const struct tree *tree = *state;
     static const char *const junk[] = {"", "x\n", "-1\n", "4294967296\n"};
@@ -430,6 +439,7 @@ int main(void) {
         READ(test_long_name_is_left_out),
         READ(test_format_decides_where_the_event_goes),
         READ(test_cpumask),
+        READ(test_list_of_events_that_is_cut_short_is_an_error),
         READ(test_type),
         READ(test_pmu_without_events),
         READ(test_registration_and_mark_tell_of_changes),

@@ -277,6 +277,24 @@ static void test_zones_stay_while_the_class_cannot_be_listed(void **state) {
     expect_told("/sys/class/powercap: Too many open files");
 }
 
+static void test_list_that_is_cut_short_takes_no_zone_away(void **state) {
+    const struct tree *tree = *state;
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 1, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:1", "package-1", 1, RANGE_61_UJ);
+    assert_int_equal(discover(), 1);
+    for (unsigned int i = 0; i < 6; i++) {
+        fake_readdir_fails(EIO, i);
+        assert_int_equal(discover(), 0);
+        assert_int_equal(bench.source->zone_count, 2);
+    }
+    fake_readdir_fails(0, 0);
+    expect_told("/sys/class/powercap: Input/output error");
+    expect_nothing_told();
+    assert_int_equal(discover(), 0);
+    expect_told("/sys/class/powercap: Input/output error"); /* it is over */
+    expect_nothing_told();
+}
+
 static void test_unwanted_zone_is_not_read(void **state) {
     const struct tree *tree = *state;
     tree_add_zone(tree, "intel-rapl:0", "package-0", 7, RANGE_61_UJ);
@@ -421,6 +439,31 @@ static void test_range_that_cannot_be_told_leaves_no_modulus(void **state) {
     expect_told("/sys/class/powercap/intel-rapl:1/max_energy_range_uj: does not hold a number");
     expect_told("/sys/class/powercap/intel-rapl:2/max_energy_range_uj: holds a number of more");
     expect_nothing_told();
+}
+
+/* A failure that was one of the moment costs a zone nothing for good. */
+static void test_range_and_limits_that_could_not_be_read_are_read_again(void **state) {
+    const struct tree *tree = *state;
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 1, RANGE_61_UJ);
+    tree_set(tree, "intel-rapl:0", "max_energy_range_uj", FAKE_ERRNO, EIO);
+    tree_set(tree, "intel-rapl:0", "constraint_0_max_power_uw", FAKE_ERRNO, EINTR);
+    assert_int_equal(discover(), 1);
+    assert_int_equal(zone("intel-rapl:0")->traits.modulus, 0);
+    assert_int_equal(discover(), 0);
+    expect_told("/sys/class/powercap/intel-rapl:0/constraint_0_max_power_uw: Interrupted");
+    expect_told("/sys/class/powercap/intel-rapl:0/max_energy_range_uj: Input/output error");
+    expect_nothing_told();
+    tree_set(tree, "intel-rapl:0", "max_energy_range_uj", "%" PRIu64 "\n", RANGE_61_UJ);
+    tree_set(tree, "intel-rapl:0", "constraint_0_max_power_uw", "100000000\n");
+    assert_int_equal(discover(), 1);
+    assert_int_equal(zone("intel-rapl:0")->range_uj, RANGE_61_UJ);
+    assert_int_equal(zone("intel-rapl:0")->traits.ceiling_uw, 400 * WATT);
+    expect_told("constraint_0_max_power_uw"); /* both are over */
+    expect_told("max_energy_range_uj");
+    expect_nothing_told();
+    sample();
+    assert_int_equal(reading("intel-rapl:0")->error, 0);
+    assert_int_equal(discover(), 0);
 }
 
 static void test_range_of_zero_is_told_in_words(void **state) {
@@ -673,6 +716,7 @@ int main(void) {
         IN_TREE(test_zone_that_has_gone_is_opened_anew),
         IN_TREE(test_read_error_that_may_pass_keeps_the_file),
         IN_TREE(test_zones_stay_while_the_class_cannot_be_listed),
+        IN_TREE(test_list_that_is_cut_short_takes_no_zone_away),
         IN_TREE(test_unwanted_zone_is_not_read),
         IN_TREE(test_readings_are_stamped_between_the_reads),
         IN_TREE(test_one_bad_zone_never_costs_another),
@@ -682,6 +726,7 @@ int main(void) {
         IN_TREE(test_zone_that_goes_while_it_is_looked_at_has_no_fault),
         IN_TREE(test_entry_that_is_no_folder),
         IN_TREE(test_range_that_cannot_be_told_leaves_no_modulus),
+        IN_TREE(test_range_and_limits_that_could_not_be_read_are_read_again),
         IN_TREE(test_range_of_zero_is_told_in_words),
         IN_TREE(test_ceiling_is_four_times_the_largest_limit),
         IN_TREE(test_ceiling_is_at_least_250_watts),

@@ -559,8 +559,28 @@ static void test_late_member_begins_the_power_of_the_total_anew(void **state) {
     expect_power(&machine, "total", 250, 15);
 }
 
+/* No clock that is monotonic does so; should one, the next report covers the time again. */
+static void test_time_that_goes_back_leaves_power_out(void **state) {
+    (void)state;
+    struct machine machine;
+    start(&machine);
+    read_all(&machine, 0, 0, 0, 0);
+    build(&machine);
+    machine.now_ns -= 50 * NS_PER_S;
+    read_all(&machine, 10, 5, 1, 20);
+    build(&machine);
+    expect_energy_alone(&machine, "package", 10);
+    expect_energy_alone(&machine, "total", 15);
+    pass(&machine, 60 * NS_PER_S);
+    read_all(&machine, 20, 10, 2, 40);
+    build(&machine);
+    expect_power(&machine, "package", 20, 2);
+    expect_power(&machine, "total", 30, 3);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_time_that_goes_back_leaves_power_out),
         cmocka_unit_test(test_first_interval_holds_energy_alone),
         cmocka_unit_test(test_value_tells_who_it_is),
         cmocka_unit_test(test_power_is_the_mean_of_the_interval),

@@ -112,6 +112,14 @@ static void test_open_file_is_read_anew(void **state) {
     close(file);
 }
 
+/* A signal that interrupts each try is an error of this reading, and no reason to stay in it. */
+static void test_reads_that_are_interrupted_for_ever_end(void **state) {
+    const struct tree *tree = *state;
+    uint64_t number;
+    tree_write(tree, "number", FAKE_ERRNO, EINTR);
+    assert_int_equal(sysfs_load_number(tree->root, "number", &number), -EINTR);
+}
+
 static void test_long_text_is_refused(void **state) {
     const struct tree *tree = *state;
     char text[4096];
@@ -447,6 +455,7 @@ int main(void) {
         cmocka_unit_test(test_anything_else_is_no_number),
         ON_EVERY_KERNEL(test_number_is_loaded),
         ON_EVERY_KERNEL(test_open_file_is_read_anew),
+        ON_EVERY_KERNEL(test_reads_that_are_interrupted_for_ever_end),
         ON_EVERY_KERNEL(test_long_text_is_refused),
         ON_EVERY_KERNEL(test_empty_file_is_told_as_such),
         ON_EVERY_KERNEL(test_line_is_loaded_without_its_newline),

@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: MIT
+"""Machines of plain files, whose true energy is known to the microjoule at each step of a walk, and
+what may be said of them."""
+import itertools
+import os
+import shutil
+import struct
+
+from meter import Meter
+from tree import Tree
+
+CPUS = os.path.join("sys", "devices", "system", "cpu")
+EVENTS = os.path.join("sys", "bus", "event_source", "devices", "power")
+
+# In the n-th step a zone uses its portion 2^n times: an energy is then a sum of steps, and tells
+# which. Together below the ceiling of 400 W, where a step is 53 ms.
+STEPS = 6
+STEP_SECONDS = 0.053
+TOTAL = "domain=total"
+
+
+def put(root, path, text):
+    """In place, as the kernel's files change: who has it open reads the new text."""
+    path = os.path.join(root, path)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="ascii") as file:
+        file.write("%s\n" % text)
+
+
+def put_cpus(root, model):
+    put(root, os.path.join(CPUS, "online"), "0-1")
+    for cpu in range(2):
+        for name, number in (("physical_package_id", cpu), ("die_id", 0), ("core_id", 0)):
+            put(root, os.path.join(CPUS, "cpu%d" % cpu, "topology", name), number)
+    put(root, "proc/cpuinfo", "processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\n"
+        "model\t\t: %d\n" % model)
+
+
+class Energies:
+    """The sums of steps that an identity may tell of."""
+
+    def __init__(self, portions_uj):
+        self.portions_uj = portions_uj  # by identity, total apart
+
+    def check(self, identity, energy_uj, before_uj, steps, fresh):
+        """Of the steps that were made, none twice, and none that was told of taken back; fresh: the
+        last step is among them."""
+        if energy_uj < before_uj:
+            raise AssertionError("%s: falls from %d to %d uJ" % (identity, before_uj, energy_uj))
+        if identity == TOTAL:
+            most = (2**steps - 1) * sum(
+                uj for other, uj in self.portions_uj.items()
+                if "domain=package" in other or "domain=dram" in other)
+            if energy_uj > most:
+                raise AssertionError("total: %d uJ, of %d" % (energy_uj, most))
+            return
+        told, rest = divmod(energy_uj, self.portions_uj[identity])
+        before = before_uj // self.portions_uj[identity]
+        if rest or told >> steps or before & ~told or fresh and not told >> (steps - 1):
+            raise AssertionError("%s: %d uJ after %d are no steps of %d uJ, of %d that were made"
+                                 % (identity, energy_uj, before_uj, self.portions_uj[identity],
+                                    steps))
+
+    def has_hole(self, identity, energy_uj):
+        """A step is missing between others."""
+        bits = bin(energy_uj // self.portions_uj[identity])[2:].rstrip("0")
+        return "0" in bits
+
+
+class Powercap:
+    """Two packages with DRAM; one DRAM goes and returns."""
+
+    OPTIONS = ()  # auto: powercap is the first
+    CLOCKED = False
+    ZONES = {"intel-rapl:0": "package-0", "intel-rapl:0:0": "dram",
+             "intel-rapl:1": "package-1", "intel-rapl:1:0": "dram"}
+    PORTIONS_UJ = {"intel-rapl:0": 100003, "intel-rapl:0:0": 50021, "intel-rapl:1": 90001,
+                   "intel-rapl:1:0": 40009}
+    IDENTITIES = {"intel-rapl:0": "domain=package,package_id=0",
+                  "intel-rapl:0:0": "domain=dram,package_id=0",
+                  "intel-rapl:1": "domain=package,package_id=1",
+                  "intel-rapl:1:0": "domain=dram,package_id=1"}
+    GOES = "intel-rapl:1:0"
+
+    def __init__(self):
+        self.tree = Tree.make(self.ZONES)
+        self.root = self.tree.root
+        put_cpus(self.root, 85)
+        self.gone_uj = None
+        self.energies = Energies({self.IDENTITIES[zone]: uj
+                                  for zone, uj in self.PORTIONS_UJ.items()})
+
+    def close(self):
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def step(self, number):
+        for zone, uj in self.PORTIONS_UJ.items():
+            moved = uj << number
+            if zone == self.GOES and self.gone_uj is not None:
+                self.gone_uj += moved
+            else:
+                self.tree.set_energy(zone, self.tree.energy_uj(zone) + moved)
+        if number == 2:
+            self.gone_uj = self.tree.energy_uj(self.GOES)
+            self.tree.remove(self.GOES)
+            put(self.root, os.path.join(CPUS, "online"), "0")
+        if number == 3:
+            self.tree.add(self.GOES, self.ZONES[self.GOES], self.gone_uj)
+            self.gone_uj = None
+            put(self.root, os.path.join(CPUS, "online"), "0-1")
+
+    def check(self, identity, fields, before_uj, steps, told):
+        """told: in the report before, too. Who has the file open of a zone that has gone reads on
+        here, where the kernel would say so."""
+        energy_uj = round(fields["energy_joules"] * 1e6)
+        fresh = told and not self.CLOCKED and identity != self.IDENTITIES.get(self.GOES)
+        self.energies.check(identity, energy_uj, before_uj, steps, fresh)
+
+    def lost(self, identity, fields):
+        return identity not in (TOTAL, self.IDENTITIES.get(self.GOES)) and self.energies.has_hole(
+            identity, round(fields["energy_joules"] * 1e6))
+
+    def expected(self):
+        return set(self.IDENTITIES.values()) | {TOTAL}
+
+    @staticmethod
+    def check_power(identity, watts, joules, mark, before, after):
+        Meter.check(identity, watts, joules, mark, before, after)
+
+
+class Clocked(Powercap):
+    """The same machine, asked for by a clock of the program's own and by signals."""
+
+    OPTIONS = ("--interval=55ms", "--source=powercap")
+    CLOCKED = True
+
+
+class Registers(Powercap):
+    """Two processors' registers, as bytes of plain files; one package goes and returns."""
+
+    OPTIONS = ("--source=msr", "--max-power=400")
+    GOES = None
+    UNIT = 6  # 2^-6 J: 15625 uJ, without a remainder
+    UNIT_UJ = 15625
+    ADDRESSES = {"package": 0x611, "dram": 0x619, "core": 0x639}
+    TICKS = {"package": 6, "dram": 3, "core": 4}
+
+    def __init__(self):  # pylint: disable=super-init-not-called
+        self.tree = Tree()
+        self.root = self.tree.root
+        put_cpus(self.root, 60)  # Haswell, with DRAM of the same unit
+        self.ticks = {(cpu, domain): 1000 for cpu in range(2) for domain in self.ADDRESSES}
+        for cpu in range(2):
+            put(self.root, self.path(cpu), "")
+            self.poke(cpu, 0x606, struct.pack("<Q", self.UNIT << 8 | 3))
+            self.poke(cpu, 0x700, b"\0" * 8)  # no read is cut short
+        for cpu, domain in self.ticks:
+            self.poke_counter(cpu, domain)
+        self.energies = Energies({self.identity(cpu, domain): self.TICKS[domain] * self.UNIT_UJ
+                                  for cpu, domain in self.ticks})
+
+    @staticmethod
+    def path(cpu):
+        return os.path.join("dev", "cpu", str(cpu), "msr")
+
+    @staticmethod
+    def identity(cpu, domain):
+        return "domain=%s,package_id=%d" % (domain, cpu)
+
+    def poke(self, cpu, address, content):
+        with open(os.path.join(self.root, self.path(cpu)), "r+b") as file:
+            file.seek(address)
+            file.write(content)
+
+    def poke_counter(self, cpu, domain):
+        self.poke(cpu, self.ADDRESSES[domain], struct.pack("<I", self.ticks[cpu, domain]))
+
+    def step(self, number):
+        for cpu, domain in self.ticks:
+            self.ticks[cpu, domain] += self.TICKS[domain] << number
+            self.poke_counter(cpu, domain)
+        if number in (2, 3):
+            put(self.root, os.path.join(CPUS, "online"), "0" if number == 2 else "0-1")
+
+    def expected(self):
+        return {self.identity(cpu, domain) for cpu, domain in self.ticks} | {TOTAL}
+
+
+class Events:
+    """Events that the kernel really opens: cpu-clock, as an energy. See test_perf.py."""
+
+    OPTIONS = ("--source=perf",)
+    CLOCKED = False
+    WATTS = {"energy-pkg": 45.0, "energy-ram": 5.0}
+    NAMES = {"energy-pkg": "package", "energy-ram": "dram"}
+
+    def __init__(self):
+        self.tree = Tree()
+        self.root = self.tree.root
+        put_cpus(self.root, 85)
+        put(self.root, os.path.join(EVENTS, "type"), 1)
+        put(self.root, os.path.join(EVENTS, "cpumask"), "0-1")
+        put(self.root, os.path.join(EVENTS, "format", "event"), "config:0-7")
+        for event, watts in self.WATTS.items():
+            path = os.path.join(EVENTS, "events", event)
+            put(self.root, path, "event=0x00")
+            put(self.root, path + ".scale", "%ge-9" % watts)
+            put(self.root, path + ".unit", "Joules")
+        self.watts = {"domain=%s,package_id=%d" % (self.NAMES[event], package): watts
+                      for event, watts in self.WATTS.items() for package in range(2)}
+        self.watts[TOTAL] = sum(self.watts.values())
+
+    def close(self):
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def step(self, number):
+        folder = os.path.join(self.root, EVENTS)
+        if number == 2:  # registered anew
+            put(self.root, os.path.join(EVENTS, "type.new"), 1)
+            os.rename(os.path.join(folder, "type.new"), os.path.join(folder, "type"))
+        if number in (2, 3):
+            put(self.root, os.path.join(CPUS, "online"), "0" if number == 2 else "0-1")
+
+    @staticmethod
+    def check(identity, fields, before_uj, _steps, _told):
+        if round(fields["energy_joules"] * 1e6) < before_uj:
+            raise AssertionError("%s: its energy falls" % identity)
+
+    def expected(self):
+        return set(self.watts)
+
+    @staticmethod
+    def lost(_identity, _fields):
+        return False  # of a PMU that is registered anew, nobody knows
+
+    def check_power(self, identity, watts, joules, mark, before, after):
+        """The counter ticks as time does; a reader that has to wait within 53 ms is that much off.
+        The total may be that of some: of those that have been read."""
+        true = [self.watts[identity]]
+        if identity == TOTAL:
+            single = [power for other, power in self.watts.items() if other != identity]
+            true = [sum(some) for count in range(1, len(single) + 1)
+                    for some in itertools.combinations(single, count)]
+        if not any(0.8 * power <= watts <= 1.25 * power for power in true):
+            raise AssertionError("%s: %s W, of %s" % (identity, watts, true))
+        if joules > self.watts[identity] * (after - mark.before) * 1.01 + 0.001:
+            raise AssertionError("%s: %s J, at %s W" % (identity, joules, true))

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reports, as rapl-execd makes them, for years in a minute: over real files and by clocks of our
+ * own. Counters wrap, start again, fail, go and return; every number is held against what was
+ * moved, and memory and descriptors at the end against those after a tenth of the way.
+ *
+ * RAPL_SOAK_REPORTS: how many. RAPL_SOAK_SEED: of what happens.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cmocka_all.h"
+#include "fakes.h"
+#include "line_protocol.h"
+#include "rapl.h"
+#include "tree.h"
+
+#define REPORTS_DEFAULT 1000000
+/* With fewer, memory has not settled after a tenth: every kind of event has not met every zone. */
+#define REPORTS_COMPARED 1000000
+/* Pages of the program that are touched late, for the first time. */
+#define RESIDENT_MORE_KIB 64
+/* The allocator counts what it cannot split off as in use. */
+#define HEAP_MORE 256
+#define UNIT_UJ 61
+#define MODULUS_UJ (RANGE_61_UJ + UNIT_UJ)
+#define POWER_SPAN_NS (50 * NS_PER_MS)
+#define MOST_UW UINT64_C(200000000)
+/* Events that leave something to say lie so far apart, at least. */
+#define CALM_REPORTS 20
+
+struct soaked {
+    const char *id;
+    const char *kernel_name;
+    const char *name;
+    bool in_total;
+    int file;            /* to write the counter with; -1: the zone is gone */
+    uint64_t counter_uj; /* as the file shows it */
+    uint64_t moved_uj;   /* since the handle was opened: the truth */
+    uint64_t told_uj;    /* when power was last told, or its span began anew; and when */
+    uint64_t told_ns;
+    unsigned int fails_for; /* reports yet to come */
+    unsigned int gone_for;
+    bool reset;    /* since the last report */
+    bool returned; /* likewise */
+};
+
+struct soak {
+    const struct tree *tree;
+    uint64_t random;
+    struct rapl *rapl;
+    struct line_writer writer;
+    struct soaked zones[4];
+    uint64_t calm; /* reports since the last event */
+    uint64_t events;
+    uint64_t lines;
+    uint64_t messages;
+    uint64_t bytes;
+};
+
+static uint64_t draw(struct soak *soak, uint64_t below) {
+    soak->random ^= soak->random << 13; /* xorshift64 */
+    soak->random ^= soak->random >> 7;
+    soak->random ^= soak->random << 17;
+    return soak->random % below;
+}
+
+/* --- the machine ----------------------------------------------------------------------------- */
+
+/* One write of one length: who reads sees the old number or the new one. */
+static void show(const struct soaked *zone, int error) {
+    char text[32];
+    const int length = error == 0
+                           ? snprintf(text, sizeof(text), "%013" PRIu64 "\n", zone->counter_uj)
+                           : snprintf(text, sizeof(text), "errno %-7d\n", error);
+    if (zone->file >= 0)
+        assert_int_equal(pwrite(zone->file, text, (size_t)length, 0), length);
+}
+
+static void open_counter(const struct soak *soak, struct soaked *zone) {
+    char path[512];
+    snprintf(path, sizeof(path), "%s/sys/class/powercap/%s/energy_uj", soak->tree->path, zone->id);
+    zone->file = open(path, O_WRONLY | O_CLOEXEC);
+    assert_true(zone->file >= 0);
+    show(zone, 0);
+}
+
+static void add_zone(const struct soak *soak, struct soaked *zone) {
+    tree_add_zone(soak->tree, zone->id, zone->kernel_name, zone->counter_uj, RANGE_61_UJ);
+    tree_set(soak->tree, zone->id, "constraint_0_max_power_uw", "100000000\n");
+    open_counter(soak, zone);
+}
+
+static void drop_zone(const struct soak *soak, struct soaked *zone) {
+    show(zone, ENODEV); /* to who has it open */
+    close(zone->file);
+    zone->file = -1;
+    tree_drop_zone(soak->tree, zone->id);
+}
+
+static void move(struct soak *soak, struct soaked *zone, uint64_t span_ns) {
+    const uint64_t moved_uj = draw(soak, MOST_UW * (span_ns / NS_PER_MS) / 1000);
+    zone->moved_uj += moved_uj;
+    zone->counter_uj = (zone->counter_uj + moved_uj) % MODULUS_UJ;
+    show(zone, zone->fails_for > 0 ? EIO : 0);
+}
+
+/* Something that happens to one zone; never to two at once, so that all of them are calm at times.
+ */
+static void strike(struct soak *soak) {
+    struct soaked *zone = &soak->zones[draw(soak, COUNT_OF(soak->zones))];
+    const uint64_t kind = draw(soak, 3);
+    /* A wrap within a gap, and a new start of a counter that is about to wrap, are undecided. */
+    if (zone->counter_uj < MODULUS_UJ / 4 || zone->counter_uj > MODULUS_UJ / 2)
+        return;
+    soak->calm = 0;
+    soak->events++;
+    if (kind == 0) {
+        zone->fails_for = 1 + (unsigned int)draw(soak, 4);
+        show(zone, EIO);
+    } else if (kind == 1 && strrchr(zone->id, ':') != strchr(zone->id, ':')) {
+        zone->gone_for = 1 + (unsigned int)draw(soak, 4);
+        drop_zone(soak, zone);
+    } else {
+        zone->counter_uj = 0;
+        zone->reset = true;
+        show(zone, 0);
+    }
+}
+
+/* What lasted for some reports is over after those. */
+static void heal(struct soak *soak) {
+    for (size_t i = 0; i < COUNT_OF(soak->zones); i++) {
+        struct soaked *zone = &soak->zones[i];
+        zone->reset = false;
+        zone->returned = false;
+        if (zone->fails_for > 0 && --zone->fails_for == 0) {
+            show(zone, 0);
+            zone->returned = true;
+        }
+        if (zone->gone_for > 0 && --zone->gone_for == 0) {
+            add_zone(soak, zone);
+            zone->returned = true;
+        }
+    }
+}
+
+/* --- what is told ---------------------------------------------------------------------------- */
+
+static const struct rapl_value *find(const struct rapl_report *report, const char *name) {
+    for (size_t i = 0; i < report->value_count; i++) {
+        if (strcmp(report->values[i].name, name) == 0)
+            return &report->values[i];
+    }
+    return NULL;
+}
+
+static void check_zone(struct soaked *zone, const struct rapl_value *value) {
+    const uint64_t now_ns = fake_clocks_monotonic_ns();
+    const bool silent = zone->fails_for > 0 || zone->gone_for > 0 || zone->reset;
+    if (silent)
+        assert_null(value);
+    else
+        assert_non_null(value);
+    if (zone->reset) {
+        zone->told_uj = zone->moved_uj;
+        zone->told_ns = now_ns;
+    }
+    if (value == NULL)
+        return;
+    assert_int_equal(value->energy_uj, zone->moved_uj);
+    const uint64_t span_ns = now_ns - zone->told_ns;
+    assert_int_equal(value->has_power, span_ns >= POWER_SPAN_NS);
+    if (!value->has_power)
+        return;
+    const double watts = (double)(zone->moved_uj - zone->told_uj) * 1e3 / (double)span_ns;
+    assert_true(value->power_uw <= MOST_UW);
+    assert_true((double)value->power_uw / 1e6 - watts < 1e-6);
+    assert_true(watts - (double)value->power_uw / 1e6 < 1e-6);
+    zone->told_uj = zone->moved_uj;
+    zone->told_ns = now_ns;
+}
+
+static void check_total(const struct soak *soak, const struct rapl_value *total) {
+    uint64_t energy_uj = 0;
+    bool known = true;
+    for (size_t i = 0; i < COUNT_OF(soak->zones); i++) {
+        const struct soaked *zone = &soak->zones[i];
+        energy_uj += zone->in_total ? zone->moved_uj : 0;
+        known = known && zone->gone_for == 0 && (!zone->in_total || zone->fails_for == 0);
+        if (zone->in_total && zone->reset)
+            assert_null(total);
+    }
+    if (total != NULL && known)
+        assert_int_equal(total->energy_uj, energy_uj);
+    if (total != NULL)
+        assert_true(total->energy_uj <= energy_uj);
+    if (soak->calm > 10)
+        assert_non_null(total);
+}
+
+/* Every line that was promised, each with the time. */
+static void check_text(struct soak *soak, const struct rapl_report *report) {
+    const char *at = soak->writer.text;
+    const char *const end = at + soak->writer.length;
+    size_t lines = 0;
+    for (; at < end; at++, lines++) {
+        at = memchr(at, '\n', (size_t)(end - at));
+        assert_non_null(at);
+    }
+    assert_int_equal(lines, report->value_count + 1);
+    soak->lines += lines;
+    soak->bytes += soak->writer.length;
+}
+
+static void count_messages(struct soak *soak) {
+    struct rapl_problem problem;
+    while (rapl_next_problem(soak->rapl, &problem)) {
+        assert_true(problem.reason[0] != '\0');
+        soak->messages++;
+    }
+}
+
+static void report(struct soak *soak) {
+    const struct rapl_report *made = NULL;
+    assert_int_equal(rapl_report(soak->rapl, &made), 0);
+    assert_int_equal(line_writer_format(&soak->writer, made), 0);
+    count_messages(soak);
+    for (size_t i = 0; i < COUNT_OF(soak->zones); i++)
+        check_zone(&soak->zones[i], find(made, soak->zones[i].name));
+    check_total(soak, find(made, "total"));
+    check_text(soak, made);
+    heal(soak);
+    soak->calm++;
+}
+
+/* Most intervals are a second, some ten, and some prompts come in bursts. */
+static void pass_interval(struct soak *soak) {
+    static const uint64_t spans_ns[] = {NS_PER_S,      NS_PER_S,        NS_PER_S, NS_PER_S,
+                                        10 * NS_PER_S, 100 * NS_PER_MS, NS_PER_S, 7 * NS_PER_MS};
+    const uint64_t span_ns = spans_ns[draw(soak, COUNT_OF(spans_ns))];
+    fake_clocks_pass(span_ns);
+    for (size_t i = 0; i < COUNT_OF(soak->zones); i++) {
+        /* What is used after a new start, and before it is read, is not known. */
+        if (!soak->zones[i].reset && draw(soak, 4) == 0)
+            move(soak, &soak->zones[i], span_ns);
+    }
+}
+
+/* --- what is held ---------------------------------------------------------------------------- */
+
+struct holding {
+    size_t descriptors;
+    size_t heap; /* bytes in use */
+    long resident_kib;
+};
+
+/* statm counts pages in batches; this counts them one by one. */
+static long read_resident_kib(void) {
+    char line[256];
+    long resident_kib = -1;
+    FILE *file = fopen("/proc/self/smaps_rollup", "re");
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+        if (sscanf(line, "Rss: %ld", &resident_kib) == 1)
+            break;
+    }
+    if (file != NULL)
+        fclose(file);
+    return resident_kib;
+}
+
+static struct holding look(void) {
+    const struct mallinfo2 heap = mallinfo2();
+    return (struct holding){.descriptors = tree_count_descriptors(),
+                            .heap = heap.uordblks + heap.hblkhd,
+                            .resident_kib = read_resident_kib()};
+}
+
+static void tell(const struct soak *soak, uint64_t reports, time_t began) {
+    const struct holding now = look();
+    printf("# %" PRIu64 " reports, %ld s: %zu descriptors, %zu bytes of heap, %ld KiB resident; "
+           "%" PRIu64 " events, %" PRIu64 " messages, %" PRIu64 " lines\n",
+           reports, (long)(time(NULL) - began), now.descriptors, now.heap, now.resident_kib,
+           soak->events, soak->messages, soak->lines);
+    fflush(stdout);
+}
+
+/* --- the test -------------------------------------------------------------------------------- */
+
+static uint64_t read_number(const char *name, uint64_t otherwise) {
+    const char *text = getenv(name);
+    return text != NULL && text[0] != '\0' ? strtoull(text, NULL, 10) : otherwise;
+}
+
+static void open_soak(struct soak *soak, const struct tree *tree, uint64_t seed) {
+    struct rapl_options options = RAPL_OPTIONS_DEFAULT;
+    *soak =
+        (struct soak){.tree = tree,
+                      .random = seed,
+                      .zones = {
+                          {.id = "intel-rapl:0", .kernel_name = "package-0", .name = "package-0"},
+                          {.id = "intel-rapl:0:0", .kernel_name = "dram", .name = "package-0/dram"},
+                          {.id = "intel-rapl:1", .kernel_name = "package-1", .name = "package-1"},
+                          {.id = "intel-rapl:1:0", .kernel_name = "core", .name = "package-1/core"},
+                      }};
+    fake_clocks_stop();
+    tree_set_vendor(tree, "GenuineIntel");
+    tree_write(tree, "sys/devices/system/cpu/online", "0-1\n");
+    for (size_t i = 0; i < COUNT_OF(soak->zones); i++) {
+        struct soaked *zone = &soak->zones[i];
+        zone->in_total = i != 3;
+        zone->counter_uj = draw(soak, MODULUS_UJ);
+        zone->told_ns = fake_clocks_monotonic_ns();
+        add_zone(soak, zone);
+    }
+    options.root = tree->path;
+    assert_int_equal(rapl_open(&options, &soak->rapl), 0);
+    line_writer_open(&soak->writer, NULL, 0, true, true);
+}
+
+static void close_soak(struct soak *soak) {
+    line_writer_close(&soak->writer);
+    rapl_close(soak->rapl);
+    for (size_t i = 0; i < COUNT_OF(soak->zones); i++) {
+        if (soak->zones[i].file >= 0)
+            close(soak->zones[i].file);
+    }
+}
+
+static void test_memory_and_descriptors_stay(void **state) {
+    const uint64_t reports = read_number("RAPL_SOAK_REPORTS", REPORTS_DEFAULT);
+    const uint64_t seed = read_number("RAPL_SOAK_SEED", 20260117);
+    const time_t began = time(NULL);
+    time_t told = began;
+    struct holding early = {.descriptors = 0};
+    struct soak soak;
+    printf("# %" PRIu64 " reports, seed %" PRIu64 "\n", reports, seed);
+    open_soak(&soak, *state, seed);
+    (void)look(); /* what it leaves in the allocator's caches is there from now on */
+    for (uint64_t i = 0; i < reports || soak.calm < CALM_REPORTS; i++) {
+        if (early.descriptors == 0 && i >= reports / 10 && soak.calm > CALM_REPORTS) {
+            early = look();
+            tell(&soak, i, began);
+        }
+        if (i % 4096 == 0 && time(NULL) - told >= 10) {
+            told = time(NULL);
+            tell(&soak, i, began);
+        }
+        if (soak.calm > 2 * CALM_REPORTS && i < reports && draw(&soak, CALM_REPORTS) == 0)
+            strike(&soak);
+        pass_interval(&soak);
+        if (draw(&soak, 64) == 0)
+            assert_int_equal(rapl_sample(soak.rapl), 0);
+        report(&soak);
+    }
+    const struct holding late = look();
+    tell(&soak, reports, began);
+    assert_int_equal(late.descriptors, early.descriptors);
+    assert_true(soak.messages <= 4 * soak.events + 1);
+    if (reports >= REPORTS_COMPARED) {
+        assert_true(soak.events > reports / 1000);
+        assert_true(late.heap <= early.heap + HEAP_MORE);
+        assert_true(late.resident_kib <= early.resident_kib + RESIDENT_MORE_KIB);
+    }
+    close_soak(&soak);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_memory_and_descriptors_stay, tree_setup,
+                                        tree_teardown),
+    };
+    return cmocka_run_group_tests_name("soak", tests, NULL, NULL);
+}

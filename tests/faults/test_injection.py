@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+"""Every system call that rapl-execd makes from main() on fails, with each of its errors, once and
+for ever (strace injects it), over the sources that can be read here."""
+import collections
+import concurrent.futures
+import os
+import shutil
+import sys
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "support"), os.path.join(HERE, "..", "execd")]
+
+import calls
+import machines
+import tap
+import walk
+from test_perf import missing_perf
+
+# Most of a run is waiting.
+AT_ONCE = 10
+# Every third, where not all are asked for.
+EACH = 1 if os.environ.get("RAPL_SLOW") else 3
+SOME = os.environ.get("RAPL_FAULTS")  # words of a fault's name, to run some alone
+
+
+def make_usual(machine_class):
+    """What a run without a fault does: its calls, and what it holds."""
+    usual = walk.Walk(machine_class())
+    try:
+        outcome = usual.run()
+        made = usual.calls()
+        checked = walk.Usual(outcome.descriptors[-1],
+                             collections.Counter(call.name for call in made))
+        walk.check_told(usual.machine, usual.began, outcome.told)
+        wrong = walk.missing_after(usual.machine, outcome)
+        if wrong or outcome.status or outcome.unanswered or len(outcome.told) < machines.STEPS:
+            raise AssertionError("without a fault: %s, %s" % (wrong, outcome))
+        return made, checked
+    finally:
+        usual.close()
+
+
+def try_fault(machine_class, usual, fault):
+    """The name of the fault with what is wrong, or None."""
+    one = walk.Walk(machine_class(), fault)
+    try:
+        outcome = one.run()
+        wrong = walk.problems_of(one.machine, fault, outcome, usual, one.began)
+    finally:
+        one.close()
+    if wrong:
+        return "%s: %s; %s" % (calls.name_fault(fault), "; ".join(wrong), outcome.messages[:4])
+    return None
+
+
+@unittest.skipUnless(shutil.which("strace"), "strace is not installed")
+class Injection(unittest.TestCase):
+    def check_every_call(self, machine_class, known=()):
+        made, usual = make_usual(machine_class)
+        faults = calls.list_faults(made, known)
+        some = faults[::EACH] if not SOME else [
+            fault for fault in faults
+            if all(word in calls.name_fault(fault) for word in SOME.split())]
+        kinds = calls.kinds(made) - set(known)
+        print("# %d calls; of these %d kinds are failed here, of %d system calls: %d of %d faults"
+              % (len(made), len(kinds), len({name for name, detail in kinds}), len(some),
+                 len(faults)), flush=True)
+        with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+            suspects = [fault for fault, wrong in zip(some, pool.map(
+                lambda fault: try_fault(machine_class, usual, fault), some)) if wrong]
+        # One that had to wait in the midst of a read tells the power of another time: what is wrong
+        # by the fault is so again, alone.
+        wrong = list(filter(None, (try_fault(machine_class, usual, fault) for fault in suspects)))
+        self.assertFalse(wrong, "\n" + "\n".join(wrong))
+
+    @staticmethod
+    def known():
+        """What all sources have in common; which CPUs are online is not alike to them."""
+        return {(name, detail) for name, detail in calls.kinds(make_usual(machines.Powercap)[0])
+                if "online" not in detail}
+
+    def test_powercap(self):
+        self.check_every_call(machines.Powercap)
+
+    def test_own_clock_and_signals(self):
+        self.check_every_call(machines.Clocked, self.known())
+
+    def test_msr(self):
+        self.check_every_call(machines.Registers, self.known())
+
+    def test_perf(self):
+        if missing_perf():
+            self.skipTest(missing_perf())
+        self.check_every_call(machines.Events, self.known())
+
+
+if __name__ == "__main__":
+    tap.LONGEST_SECONDS = 600  # of a thousand runs
+    tap.main()

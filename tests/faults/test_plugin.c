@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The collectd plugin in a daemon of the test's, whose calls fail: values that are not taken,
+ * threads that cannot be made, no memory. A read answers 0 in every case, for collectd would
+ * suspend it.
+ */
+#include "collectd.h"
+
+#include "plugin.h"
+#include "utils/common/common.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+#include "cmocka_all.h"
+#include "fakes.h"
+#include "tree.h"
+
+#define READS 50
+
+void module_register(void);
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                          void *context);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                          void *context);
+
+static struct {
+    int (*config)(oconfig_item_t *);
+    int (*init)(void);
+    int (*shutdown)(void);
+    int (*read)(user_data_t *);
+    const char *root;
+    cdtime_t interval;
+    int dispatch_answer;
+    int register_answer;
+    int create_error;
+    unsigned int dispatched;
+    unsigned int created;
+    unsigned int errors; /* messages of LOG_ERR */
+    double package_joules;
+} host;
+
+/* --- the daemon ------------------------------------------------------------------------------ */
+
+int plugin_register_complex_config(const char *type, int (*callback)(oconfig_item_t *)) {
+    (void)type;
+    host.config = callback;
+    return 0;
+}
+
+int plugin_register_init(const char *name, plugin_init_cb callback) {
+    (void)name;
+    host.init = callback;
+    return 0;
+}
+
+int plugin_register_shutdown(const char *name, plugin_shutdown_cb callback) {
+    (void)name;
+    host.shutdown = callback;
+    return 0;
+}
+
+int plugin_register_complex_read(const char *group, const char *name,
+                                 int (*callback)(user_data_t *), cdtime_t interval,
+                                 user_data_t const *user_data) {
+    (void)group;
+    (void)name;
+    (void)interval;
+    (void)user_data;
+    host.read = callback;
+    return host.register_answer;
+}
+
+int plugin_dispatch_values(value_list_t const *list) {
+    host.dispatched++;
+    if (strcmp(list->type, "energy") == 0 && strcmp(list->type_instance, "package") == 0)
+        host.package_joules = list->values[0].gauge;
+    return host.dispatch_answer;
+}
+
+cdtime_t plugin_get_interval(void) {
+    return host.interval;
+}
+
+void plugin_log(int level, const char *format, ...) {
+    (void)format;
+    host.errors += level == LOG_ERR;
+}
+
+int cf_util_get_string(const oconfig_item_t *item, char **text) {
+    (void)item;
+    *text = strdup(host.root);
+    return *text != NULL ? 0 : -1;
+}
+
+int cf_util_get_boolean(const oconfig_item_t *item, bool *yes) {
+    (void)item;
+    (void)yes;
+    return -1;
+}
+
+int cf_util_get_double(const oconfig_item_t *item, double *number) {
+    (void)item;
+    (void)number;
+    return -1;
+}
+
+char *sstrncpy(char *to, const char *from, size_t size) {
+    snprintf(to, size, "%s", from);
+    return to;
+}
+
+char *sstrerror(int number, char *text, size_t size) {
+    snprintf(text, size, "error %d", number);
+    return text;
+}
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                          void *context) {
+    host.created++;
+    return host.create_error != 0 ? host.create_error
+                                  : __real_pthread_create(thread, attributes, run, context);
+}
+
+/* --- tests ----------------------------------------------------------------------------------- */
+
+static int start(void **state) {
+    static char key[] = "Root";
+    if (tree_setup(state) != 0)
+        return -1;
+    const struct tree *tree = *state;
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 0, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:0:0", "dram", 0, RANGE_61_UJ);
+    memset(&host, 0, sizeof(host));
+    host.root = tree->path;
+    host.interval = TIME_T_TO_CDTIME_T(10);
+    module_register();
+    oconfig_item_t root = {.key = key};
+    oconfig_item_t block = {.children = &root, .children_num = 1};
+    return host.config(&block);
+}
+
+static int stop(void **state) {
+    return tree_teardown(state);
+}
+
+/* Before and after it, nothing of the plugin's is open. */
+static void test_values_that_nobody_takes(void **state) {
+    const struct tree *tree = *state;
+    const size_t before = tree_count_descriptors();
+    host.dispatch_answer = -1;
+    assert_int_equal(host.init(), 0);
+    for (unsigned int i = 1; i <= READS; i++) {
+        tree_set_energy(tree, "intel-rapl:0", i * 1000);
+        host.dispatched = 0;
+        assert_int_equal(host.read(NULL), 0);
+        assert_in_range(host.dispatched, 3, 6);
+        assert_true(host.package_joules == i * 1000 / 1e6);
+    }
+    assert_int_equal(host.errors, 0);
+    assert_int_equal(host.shutdown(), 0);
+    assert_int_equal(tree_count_descriptors(), before);
+}
+
+static void test_thread_that_cannot_be_made(void **state) {
+    const struct tree *tree = *state;
+    host.interval = TIME_T_TO_CDTIME_T(3600);
+    host.create_error = EAGAIN;
+    assert_int_equal(host.init(), 0);
+    for (unsigned int i = 1; i <= READS; i++) {
+        tree_set_energy(tree, "intel-rapl:0", i * 1000);
+        assert_int_equal(host.read(NULL), 0);
+        assert_true(host.package_joules == i * 1000 / 1e6);
+    }
+    assert_int_equal(host.created, READS);
+    assert_int_equal(host.errors, 1);
+    /* as soon as it can be made, it is */
+    host.create_error = 0;
+    for (unsigned int i = 0; i < READS; i++)
+        assert_int_equal(host.read(NULL), 0);
+    assert_int_equal(host.created, READS + 1);
+    assert_int_equal(host.shutdown(), 0);
+}
+
+static void test_read_without_memory(void **state) {
+    const struct tree *tree = *state;
+    bool failed = true;
+    assert_int_equal(host.init(), 0);
+    for (int i = 0; i < 500 && failed; i++) {
+        /* a zone goes, and the next time returns */
+        tree_write(tree, "sys/devices/system/cpu/online", "0-%d\n", i % 2);
+        tree_set(tree, "intel-rapl:0:0", "energy_uj", i % 2 == 0 ? "errno 19\n" : "7\n");
+        fake_memory_fails_at(i / 2);
+        assert_int_equal(host.read(NULL), 0);
+        failed = fake_memory_has_failed() || i < 4;
+        fake_memory_fails_at(-1);
+    }
+    assert_false(failed);
+    host.dispatched = 0;
+    tree_set_energy(tree, "intel-rapl:0:0", 7);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(host.read(NULL), 0);
+    assert_true(host.dispatched >= 3);
+    assert_int_equal(host.shutdown(), 0);
+}
+
+static void test_start_that_fails(void **state) {
+    (void)state;
+    const size_t before = tree_count_descriptors();
+    host.register_answer = ENOMEM;
+    assert_int_not_equal(host.init(), 0);
+    assert_int_equal(host.shutdown(), 0);
+    assert_int_equal(tree_count_descriptors(), before);
+    fake_memory_fails_at(0);
+    assert_int_not_equal(host.init(), 0);
+    fake_memory_fails_at(-1);
+    assert_int_equal(host.shutdown(), 0);
+    assert_int_equal(tree_count_descriptors(), before);
+}
+
+#define ON(test) cmocka_unit_test_setup_teardown(test, start, stop)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        ON(test_values_that_nobody_takes),
+        ON(test_thread_that_cannot_be_made),
+        ON(test_read_without_memory),
+        ON(test_start_that_fails),
+    };
+    return cmocka_run_group_tests_name("plugin", tests, NULL, NULL);
+}

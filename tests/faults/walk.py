@@ -1,0 +1,304 @@
+# SPDX-License-Identifier: MIT
+"""One run of rapl-execd over a machine whose truth is known, with a fault or without, and what is
+held of each run: it answers or says why not, tells nothing that is not true, keeps no descriptor,
+does not spin, is well again after a fault that is over, and ends."""
+import collections
+import os
+import re
+import select
+import signal
+import subprocess
+import tempfile
+import time
+
+import calls
+import machines
+from execd import PROGRAM, parse_reports
+from meter import Mark
+
+STRACE = "/usr/bin/strace"
+# A prompt is answered, and an end comes, within so long on a busy machine.
+ANSWER_SECONDS = 2.0
+SILENT_SECONDS = 0.3  # for one that was not answered once
+END_SECONDS = 4.0
+# Of the call that fails, and of all calls in time of the processor.
+CALLS_FACTOR, CALLS_MORE = 10, 600
+CPU_SECONDS = 0.6
+LAST_REPORTS = 3  # with a clock of its own and signals, one may come too soon for power
+HEALTH = "rapl_health"
+TOTAL = "domain=total"
+
+Told = collections.namedtuple("Told", "before after report steps")
+Outcome = collections.namedtuple(
+    "Outcome", "status messages told unanswered descriptors traced cpu_seconds killed early")
+
+
+class Walk:
+    """A run; fault None: the one that the calls are taken from."""
+
+    def __init__(self, machine, fault=None, environment=None):
+        self.machine = machine
+        self.fault = fault
+        self.folder = tempfile.mkdtemp(prefix="rapl-walk-")
+        self.log = os.path.join(self.folder, "strace")
+        self.errors = os.path.join(self.folder, "stderr")
+        self.text = b""
+        self.told, self.descriptors = [], []
+        self.unanswered = 0
+        self.steps = 0
+        self.environment = environment or {}
+
+    def close(self):
+        for name in os.listdir(self.folder):
+            os.unlink(os.path.join(self.folder, name))
+        os.rmdir(self.folder)
+        self.machine.close()
+
+    def command(self):
+        trace = ["-y", "-s", "200"]
+        if self.fault:
+            trace = ["--seccomp-bpf", "-e", "trace=" + self.fault.name, "-e",
+                     calls.inject_option(self.fault), "-e", "signal=none"]
+        # -D: the program, and not strace, is the child whose time and end are told to us.
+        return [STRACE, "-D", "-f", "-o", self.log, *trace, "--", PROGRAM,
+                "--root=" + self.machine.root, "--health=yes", *self.machine.OPTIONS]
+
+    def run(self):
+        self.began = time.monotonic()
+        with open(self.errors, "wb") as errors:
+            process = subprocess.Popen(
+                self.command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
+                bufsize=0, env={**os.environ, "HOST_MOUNT_PREFIX": "", **self.environment})
+        for number in range(machines.STEPS):
+            self.machine.step(number)
+            self.steps = number + 1
+            if not self.ask(process):
+                self.wait_end(process, ANSWER_SECONDS)
+                break
+            self.count_descriptors(process)
+            time.sleep(machines.STEP_SECONDS)
+        early = self.has_ended(process)
+        killed = self.end(process)
+        rest = process.stdout.read()
+        process.stdout.close()
+        if rest:
+            self.take(rest, time.monotonic(), time.monotonic())
+        return Outcome(process.returncode, self.messages(), self.told, self.unanswered,
+                       self.descriptors, self.count_traced(), self.cpu_seconds, killed, early)
+
+    # --- asking ---
+
+    def ask(self, process):
+        """False: it has ended."""
+        before = time.monotonic()
+        try:
+            if not self.machine.CLOCKED:
+                process.stdin.write(b"\n")
+            elif self.told:  # it is ready for signals
+                self.send(process, signal.SIGUSR1)
+        except BrokenPipeError:
+            return False
+        patience = SILENT_SECONDS if self.unanswered else ANSWER_SECONDS
+        while True:
+            left = before + patience - time.monotonic()
+            if left < 0 or not select.select([process.stdout], [], [], left)[0]:
+                self.unanswered += 1
+                return not self.has_ended(process)
+            part = os.read(process.stdout.fileno(), 1 << 20)
+            if not part:
+                return False
+            if self.take(part, before, time.monotonic()):
+                return True
+
+    def take(self, part, before, after):
+        """Whether a report is whole: its last line is health's."""
+        self.text += part
+        if not self.text.endswith(b"\n") or HEALTH not in self.text.decode().splitlines()[-1]:
+            return False
+        if self.machine.CLOCKED:  # it may have been made at any time since the last
+            before = self.told[-1].after if self.told else self.began
+        for report in parse_reports(self.text.decode()):
+            self.told.append(Told(before, after, report, self.steps))
+        self.text = b""
+        return True
+
+    # --- ending ---
+
+    def has_ended(self, process):
+        if process.returncode is None:
+            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+            if pid:
+                self.note_end(process, status, usage)
+        return process.returncode is not None
+
+    def note_end(self, process, status, usage):
+        process.returncode = os.waitstatus_to_exitcode(status)
+        self.cpu_seconds = usage.ru_utime + usage.ru_stime
+
+    def wait_end(self, process, seconds):
+        end = time.monotonic() + seconds
+        while not self.has_ended(process):
+            # What it still tells is to be read, or it waits for us.
+            if select.select([process.stdout], [], [], 0.005)[0]:
+                part = os.read(process.stdout.fileno(), 1 << 20)
+                if part:
+                    self.take(part, self.last_before(), time.monotonic())
+                else:
+                    time.sleep(0.005)
+            if time.monotonic() > end:
+                return False
+        return True
+
+    def last_before(self):
+        return self.told[-1].before if self.told else self.began
+
+    def end(self, process):
+        """By the end of stdin; by SIGTERM where stdin, for ever, cannot be read; None: it has not
+        been killed."""
+        process.stdin.close()
+        lasts = self.fault is not None and self.fault.lasts
+        if self.wait_end(process, SILENT_SECONDS if lasts else END_SECONDS):
+            return None
+        self.send(process, signal.SIGTERM)
+        if lasts and self.wait_end(process, END_SECONDS):
+            return None
+        self.send(process, signal.SIGKILL)
+        self.wait_end(process, END_SECONDS)
+        return "goes on after the end of stdin" + (" and SIGTERM" if lasts else "")
+
+    def send(self, process, number):
+        """Not by Popen, which would take its end, and the time that it used, from us."""
+        if not self.has_ended(process):
+            os.kill(process.pid, number)
+
+    # --- what it left behind ---
+
+    def count_descriptors(self, process):
+        try:
+            self.descriptors.append(len(os.listdir("/proc/%d/fd" % process.pid)))
+        except FileNotFoundError:
+            pass
+
+    def count_traced(self):
+        with open(self.log, encoding="utf-8", errors="replace") as file:
+            return sum(1 for _ in file)
+
+    def messages(self):
+        with open(self.errors, encoding="utf-8", errors="replace") as file:
+            return [line for line in file.read().splitlines() if line]
+
+    def calls(self):
+        with open(self.log, encoding="utf-8", errors="replace") as file:
+            return calls.parse_calls(file.read(), self.machine.root)
+
+
+# --- what is held of it --------------------------------------------------------------------------
+
+Usual = collections.namedtuple("Usual", "descriptors counts")
+
+
+def rapl_lines(report):
+    return {identity: fields for identity, fields in report.items()
+            if not identity.startswith(HEALTH)}
+
+
+def check_power(machine, identity, fields, energy, marks, told):
+    """Power is that of a span from an earlier instant: the last that power was told at or, where an
+    interval was left out, a later one."""
+    wrong = None
+    for mark in reversed(marks):
+        try:
+            machine.check_power(identity, fields["power_watts"], energy - mark.joules, mark,
+                                told.before, told.after)
+            return
+        except AssertionError as error:
+            wrong = error
+    raise wrong
+
+
+def check_told(machine, began, told):
+    """Every number is a true one."""
+    energies, marks, last = {}, {}, ()
+    for one in told:
+        lines = rapl_lines(one.report)
+        for identity, fields in lines.items():
+            energy = fields["energy_joules"]
+            machine.check(identity, fields, round(energies.get(identity, 0.0) * 1e6), one.steps,
+                          identity in last)
+            # The first sample was taken between the start and the first report.
+            known = marks.setdefault(identity, [Mark(began, one.after, 0.0)])
+            if "power_watts" in fields:
+                check_power(machine, identity, fields, energy, known, one)
+                marks[identity] = []
+            marks[identity].append(Mark(one.before, one.after, energy))
+            energies[identity] = energy
+        # What is silent may begin its power's span anew; the total holds what its members told.
+        for identity in set(marks) - set(lines):
+            told_of = energies[identity] if identity != TOTAL else sum(
+                joules for member, joules in energies.items()
+                if "domain=package" in member or "domain=dram" in member)
+            marks[identity].append(Mark(one.before, one.after, told_of))
+        last = lines
+
+
+def problems_of(machine, fault, outcome, usual, began):
+    """What is wrong with a run, in words."""
+    wrong = []
+    lasts = fault.lasts
+    if outcome.killed:
+        wrong.append("hangs: " + outcome.killed)
+    elif outcome.status < 0:
+        wrong.append("ended by signal %d" % -outcome.status)
+    elif outcome.early and not ends_rightly(fault, outcome):
+        wrong.append("ended with status %d and %r" % (outcome.status, outcome.messages[-1:]))
+    elif not outcome.early and outcome.status != 0 and not outcome.messages:
+        wrong.append("status %d without a word" % outcome.status)
+    if outcome.unanswered and not any(re.match("[EW]! ", line) for line in outcome.messages) and \
+            not (fault.name == "write" and lasts):
+        wrong.append("%d prompts are not answered, without a word" % outcome.unanswered)
+    if outcome.unanswered and not lasts:
+        wrong.append("%d prompts are not answered" % outcome.unanswered)
+    if fault.name != "close" and outcome.descriptors and \
+            outcome.descriptors[-1] > usual.descriptors:
+        wrong.append("%d descriptors, of %d" % (outcome.descriptors[-1], usual.descriptors))
+    if outcome.traced > CALLS_FACTOR * usual.counts[fault.name] + CALLS_MORE:
+        wrong.append("spins: %d calls, of %d" % (outcome.traced, usual.counts[fault.name]))
+    if outcome.cpu_seconds > CPU_SECONDS:
+        wrong.append("spins: %.2f s of processor time" % outcome.cpu_seconds)
+    if any(not re.match("[EWID]! .", line) for line in outcome.messages):
+        wrong.append("a message without a level: %r" % outcome.messages)
+    try:
+        check_told(machine, began, outcome.told)
+    except (AssertionError, ValueError) as error:
+        wrong.append("tells what is not true: %s" % error)
+    # A root that cannot be opened at the start is tried again after a minute.
+    if not lasts and not outcome.early and any(rapl_lines(one.report) for one in outcome.told):
+        wrong += missing_after(machine, outcome)
+    return wrong
+
+
+QUIET_ENDS = {("write", "EPIPE"), ("read", "EOF"), ("read", "EBADF")}
+
+
+def ends_rightly(fault, outcome):
+    """Of itself: with a status and a word; where nobody reads any more or stdin has ended, quietly.
+    """
+    if (fault.name, fault.error) in QUIET_ENDS and outcome.status == 0:
+        return True
+    told = any(line.startswith("E! ") for line in outcome.messages)
+    return outcome.status != 0 and (told or fault.name == "write" and fault.lasts)
+
+
+def missing_after(machine, outcome):
+    """Once is over: the last report holds every series, and the last ones have power of it."""
+    last = [rapl_lines(one.report) for one in outcome.told[-LAST_REPORTS:]]
+    missing = machine.expected() - set(last[-1])
+    if missing:
+        return ["not well again: without %s" % sorted(missing)]
+    silent = [identity for identity in machine.expected()
+              if not any("power_watts" in lines.get(identity, ()) for lines in last)]
+    if silent:
+        return ["not well again: no power of %s" % silent]
+    first = next(rapl_lines(one.report) for one in outcome.told if rapl_lines(one.report))
+    return ["lost what it used in a gap: %s" % identity for identity in first
+            if machine.lost(identity, last[-1][identity])]

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/* Clocks that fail, stand still, go back or jump: what is told is true all the same, or is not
+ * told. */
+#include <string.h>
+#include <time.h>
+
+#include "cmocka_all.h"
+#include "fakes.h"
+#include "line_protocol.h"
+#include "rapl.h"
+#include "tree.h"
+
+#define STEP_UJ UINT64_C(10000000)
+#define STEP_UW UINT64_C(10000000)
+#define EVERY_CLOCK (-1)
+/* More than are read in what is tried here. */
+#define READINGS_MAX 400
+
+struct bench {
+    const struct tree *tree;
+    struct rapl *rapl;
+    const struct rapl_report *report;
+    uint64_t moved_uj;
+    unsigned int left_out[2];
+};
+
+static const char *const names[] = {"package-0", "package-1"};
+
+static void set_counters(const struct bench *bench) {
+    tree_set_energy(bench->tree, "intel-rapl:0", bench->moved_uj);
+    tree_set_energy(bench->tree, "intel-rapl:1", bench->moved_uj);
+}
+
+static void open_bench(struct bench *bench, const struct tree *tree) {
+    struct rapl_options options = RAPL_OPTIONS_DEFAULT;
+    *bench = (struct bench){.tree = tree};
+    fakes_end();
+    fake_clocks_stop();
+    fake_clocks_pass(7200 * NS_PER_S);
+    set_counters(bench);
+    options.root = tree->path;
+    assert_int_equal(rapl_open(&options, &bench->rapl), 0);
+}
+
+static void take_report(struct bench *bench) {
+    fake_clocks_pass(NS_PER_S);
+    bench->moved_uj += STEP_UJ;
+    set_counters(bench);
+    assert_int_equal(rapl_report(bench->rapl, &bench->report), 0);
+}
+
+static const struct rapl_value *find(const struct bench *bench, const char *name) {
+    for (size_t i = 0; i < bench->report->value_count; i++) {
+        if (strcmp(bench->report->values[i].name, name) == 0)
+            return &bench->report->values[i];
+    }
+    return NULL;
+}
+
+static void check_power(const struct rapl_value *value, bool complete, uint64_t power_uw) {
+    if (complete)
+        assert_true(value->has_power);
+    if (value->has_power)
+        assert_int_equal(value->power_uw, power_uw);
+}
+
+/* Energy is the true one, but for intervals that were left out; power, where it is told, too. */
+static void check(struct bench *bench, bool complete) {
+    uint64_t told_uj = 0;
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        const struct rapl_value *value = find(bench, names[i]);
+        bench->left_out[i] += value == NULL;
+        if (complete)
+            assert_non_null(value);
+        if (value == NULL)
+            continue;
+        const uint64_t lost_uj = bench->moved_uj - value->energy_uj;
+        assert_int_equal(lost_uj % STEP_UJ, 0);
+        assert_true(lost_uj / STEP_UJ <= bench->left_out[i]);
+        check_power(value, complete, STEP_UW);
+        told_uj += value->energy_uj;
+    }
+    const struct rapl_value *total = find(bench, "total");
+    if (complete)
+        assert_non_null(total);
+    if (total == NULL)
+        return;
+    assert_int_equal(total->energy_uj, told_uj);
+    check_power(total, complete, COUNT_OF(names) * STEP_UW);
+}
+
+/* One reading or more, from every one on in turn. */
+static void err_at_each(const struct tree *tree, int clock, unsigned int count, int64_t seconds) {
+    for (unsigned int i = 0; i < READINGS_MAX; i++) {
+        struct bench bench;
+        open_bench(&bench, tree);
+        fake_clocks_err(clock, i, count, seconds);
+        for (int j = 0; j < 3; j++) {
+            take_report(&bench);
+            check(&bench, false);
+            rapl_sample_due_ns(bench.rapl);
+            rapl_power_ready_ns(bench.rapl);
+        }
+        const bool erred = fake_clocks_have_erred();
+        fake_clocks_err(clock, 0, 0, 0);
+        for (int j = 0; j < 3; j++) {
+            take_report(&bench);
+            check(&bench, j == 2);
+        }
+        rapl_close(bench.rapl);
+        if (!erred)
+            return;
+    }
+    fail_msg("it never ends");
+}
+
+static void add_machine(const struct tree *tree) {
+    tree_set_vendor(tree, "GenuineIntel");
+    tree_write(tree, "sys/devices/system/cpu/online", "0-1\n");
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 0, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:1", "package-1", 0, RANGE_61_UJ);
+}
+
+static void test_readings_that_fail(void **state) {
+    static const int clocks[] = {CLOCK_MONOTONIC, CLOCK_BOOTTIME, CLOCK_REALTIME, EVERY_CLOCK};
+    add_machine(*state);
+    for (size_t i = 0; i < COUNT_OF(clocks); i++) {
+        err_at_each(*state, clocks[i], 1, FAKE_CLOCK_FAILS);
+        err_at_each(*state, clocks[i], 12, FAKE_CLOCK_FAILS);
+    }
+}
+
+static void test_readings_that_go_back(void **state) {
+    add_machine(*state);
+    err_at_each(*state, CLOCK_MONOTONIC, 1, -3600);
+    err_at_each(*state, CLOCK_MONOTONIC, 5, -3600);
+    err_at_each(*state, EVERY_CLOCK, 12, -3600);
+}
+
+/* Of all clocks, from the begin of a report to its end: that of the last one. */
+static void test_clocks_that_stand_still(void **state) {
+    struct bench bench;
+    add_machine(*state);
+    open_bench(&bench, *state);
+    take_report(&bench);
+    fake_clocks_err(EVERY_CLOCK, 0, READINGS_MAX, -1);
+    take_report(&bench);
+    check(&bench, false);
+    assert_int_equal(bench.report->value_count, 3);
+    assert_false(bench.report->values[0].has_power);
+    fake_clocks_err(EVERY_CLOCK, 0, 0, 0);
+    take_report(&bench);
+    check(&bench, true);
+    rapl_close(bench.rapl);
+}
+
+static void expect_time(struct bench *bench, const char *text) {
+    struct line_writer writer;
+    line_writer_open(&writer, NULL, 0, true, false);
+    take_report(bench);
+    check(bench, true);
+    assert_int_equal(line_writer_format(&writer, bench->report), 0);
+    assert_true(writer.length > strlen(text));
+    const char *end = writer.text + writer.length - strlen(text);
+    assert_memory_equal(end, text, strlen(text));
+    line_writer_close(&writer);
+}
+
+/* Wall time is for the timestamps alone. */
+static void test_wall_time_jumps(void **state) {
+    struct bench bench;
+    add_machine(*state);
+    open_bench(&bench, *state);
+    take_report(&bench);
+    fake_clocks_err(CLOCK_REALTIME, 0, READINGS_MAX, 86400);
+    expect_time(&bench, " 1763886194000000000\n");
+    fake_clocks_err(CLOCK_REALTIME, 0, READINGS_MAX, -86400);
+    expect_time(&bench, " 1763713395000000000\n");
+    /* Before 1970: no number that wraps round. */
+    fake_clocks_err(CLOCK_REALTIME, 0, READINGS_MAX, -1763800000);
+    expect_time(&bench, " 0\n");
+    rapl_close(bench.rapl);
+}
+
+#define IN_TREE(test) cmocka_unit_test_setup_teardown(test, tree_setup, tree_teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        IN_TREE(test_readings_that_fail),
+        IN_TREE(test_readings_that_go_back),
+        IN_TREE(test_clocks_that_stand_still),
+        IN_TREE(test_wall_time_jumps),
+    };
+    return cmocka_run_group_tests_name("clocks", tests, NULL, NULL);
+}

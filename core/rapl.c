@@ -102,11 +102,19 @@ bool rapl_needs_sampler(const struct rapl *rapl, uint64_t interval_ns) {
 
 /* --- open and close -------------------------------------------------------------------------- */
 
-int rapl_open(const struct rapl_options *options, struct rapl **opened) {
+const char *rapl_find_root(const char *root) {
     const char *prefix = getenv("HOST_MOUNT_PREFIX");
-    const char *root = options->root;
-    if (root == NULL)
-        root = prefix != NULL && prefix[0] != '\0' ? prefix : "/";
+    if (root != NULL)
+        return root;
+    return prefix != NULL && prefix[0] != '\0' ? prefix : "/";
+}
+
+bool rapl_root_is_own(const char *root) {
+    return root[0] == '/' && root[strspn(root, "/")] == '\0';
+}
+
+int rapl_open(const struct rapl_options *options, struct rapl **opened) {
+    const char *root = rapl_find_root(options->root);
     if (root[0] == '\0')
         return -EINVAL;
     if (options->source < RAPL_SOURCE_AUTO || options->source > RAPL_SOURCE_MSR)
@@ -132,7 +140,7 @@ int rapl_open(const struct rapl_options *options, struct rapl **opened) {
     for (size_t end = strlen(rapl->root_path); end > 1 && rapl->root_path[end - 1] == '/'; end--)
         rapl->root_path[end - 1] = '\0';
     rapl->problems.root = rapl->root_path;
-    if (strcmp(rapl->root_path, "/") == 0) {
+    if (rapl_root_is_own(root)) {
         rapl->source_options.privilege = options->privilege;
         rapl->problems.withheld = options->privilege.withheld;
     }

@@ -128,6 +128,12 @@ struct rapl_report {
     struct rapl_health health;
 };
 
+/* The folder below which a handle with this root reads: of NULL, what struct rapl_options says. */
+const char *rapl_find_root(const char *root);
+
+/* Whether that folder is "/", and so the machine's own. Below another no privilege is asked for. */
+bool rapl_root_is_own(const char *root);
+
 /*
  * Finds the counters and takes a first sample. That there are none, or none that can be read, is
  * no error: the handle looks again once a minute when it is asked for reports.

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+#include "file_rules.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <linux/openat2.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define READ_FOLDER (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+
+/* struct landlock_ruleset_attr of version 6; Debian 12's header ends with version 2. Older kernels
+ * take it as long as what they do not know is 0. */
+struct rules {
+    uint64_t files;
+    uint64_t ports;
+    uint64_t scopes;
+};
+
+/* All that each version can forbid; only reading is given back. */
+static const struct rules all_rules[] = {
+    {.files = 0},
+    {.files = (1U << 13) - 1},
+    {.files = (1U << 14) - 1}, /* rename and link to another folder */
+    {.files = (1U << 15) - 1}, /* truncate */
+    {.files = (1U << 15) - 1, .ports = (1U << 2) - 1},
+    {.files = (1U << 16) - 1, .ports = (1U << 2) - 1}, /* ioctl of devices */
+    {.files = (1U << 16) - 1, .ports = (1U << 2) - 1, .scopes = (1U << 2) - 1},
+};
+#define VERSION_MAX ((int)(sizeof(all_rules) / sizeof(all_rules[0])) - 1)
+
+/* --- which paths ----------------------------------------------------------------------------- */
+
+#define FROM(source) (1U << (source))
+#define FROM_EACH (FROM(RAPL_SOURCE_POWERCAP) | FROM(RAPL_SOURCE_PERF) | FROM(RAPL_SOURCE_MSR))
+
+struct place {
+    const char *path;
+    unsigned int sources; /* that look at it */
+    unsigned int stages;
+};
+
+#define AT(stage) (1U << (stage))
+#define AT_EACH (AT(FILE_RULES_ANY_TIME) | AT(FILE_RULES_READS) | AT(FILE_RULES_CHECK))
+
+/*
+ * devtmpfs removes dev/cpu with the last file in it, so that a module that is loaded again makes
+ * another folder. While a register's file is open the module cannot go, and the folder stays.
+ */
+static const struct place places[] = {
+    {"sys/class/powercap", FROM(RAPL_SOURCE_POWERCAP), AT_EACH},
+    {"sys/module", FROM(RAPL_SOURCE_POWERCAP), AT_EACH},
+    {"sys/bus/event_source", FROM(RAPL_SOURCE_PERF), AT_EACH},
+    {"proc/sys/kernel/perf_event_paranoid", FROM(RAPL_SOURCE_PERF), AT_EACH},
+    {"dev", FROM(RAPL_SOURCE_MSR), AT(FILE_RULES_ANY_TIME)},
+    {"dev/cpu", FROM(RAPL_SOURCE_MSR), AT(FILE_RULES_READS)},
+    {"dev/cpu", FROM_EACH, AT(FILE_RULES_CHECK)},
+    {"sys/devices", FROM_EACH, AT_EACH}, /* where the links of class and bus lead, and the CPUs */
+    {"proc/cpuinfo", FROM_EACH, AT_EACH},
+};
+
+/* --- rules ----------------------------------------------------------------------------------- */
+
+/* Links lead nowhere outside of the root, as everywhere (core/sysfs.c). */
+static int open_below(int root, const char *path) {
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
+    const int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+    return fd >= 0 ? fd : -errno;
+}
+
+/* The path, or what is nearest above it and is there: what is not there yet may come. Never the
+ * whole of a system: -ENOENT. */
+static int open_nearest(int root, const char *path, bool may_be_root) {
+    char text[64]; /* more than any of the places */
+    snprintf(text, sizeof(text), "%s", path);
+    for (;;) {
+        const int fd = open_below(root, text);
+        char *end = strrchr(text, '/');
+        if (fd != -ENOENT && fd != -ENOTDIR)
+            return fd;
+        if (end == NULL && (!may_be_root || strcmp(text, ".") == 0))
+            return -ENOENT;
+        if (end != NULL)
+            *end = '\0';
+        else
+            snprintf(text, sizeof(text), ".");
+    }
+}
+
+static int allow_reading(int ruleset, int fd) {
+    struct landlock_path_beneath_attr rule = {.parent_fd = fd, .allowed_access = READ_FOLDER};
+    struct stat status;
+    if (fstat(fd, &status) != 0)
+        return -errno;
+    if (!S_ISDIR(status.st_mode))
+        rule.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE;
+    return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0
+               ? 0
+               : -errno;
+}
+
+/* A root that is not there may come, too: then what is nearest above it. */
+static int open_root(const char *root, bool *is_there) {
+    char *text = strdup(root);
+    int fd = -ENOMEM;
+    *is_there = true;
+    while (text != NULL) {
+        char *end = strrchr(text, '/');
+        fd = open(text, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (fd >= 0 || errno != ENOENT || end == NULL || end == text) {
+            fd = fd >= 0 ? fd : -errno;
+            break;
+        }
+        *is_there = false;
+        *end = '\0';
+    }
+    free(text);
+    return fd;
+}
+
+static int allow_places(int ruleset, const char *root, enum rapl_source source,
+                        enum file_rules_stage stage) {
+    const unsigned int sources = source == RAPL_SOURCE_AUTO ? FROM_EACH : FROM(source);
+    bool is_there;
+    int error = 0;
+    const int root_fd = open_root(root, &is_there);
+    if (root_fd < 0) /* nothing can be read below it */
+        return root_fd == -ENOMEM ? root_fd : 0;
+    if (!is_there)
+        error = allow_reading(ruleset, root_fd);
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && is_there && error == 0; i++) {
+        const struct place *place = &places[i];
+        if ((place->sources & sources) == 0 || (place->stages & AT(stage)) == 0)
+            continue;
+        const int fd = stage == FILE_RULES_ANY_TIME
+                           ? open_nearest(root_fd, place->path, !rapl_root_is_own(root))
+                           : open_below(root_fd, place->path);
+        if (fd == -EPERM || fd == -ENOSYS || fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM)
+            error = fd; /* no fault of the path */
+        if (fd < 0)
+            continue;
+        error = allow_reading(ruleset, fd);
+        close(fd);
+    }
+    close(root_fd);
+    return error;
+}
+
+int file_rules_set(const char *root, enum rapl_source source, enum file_rules_stage stage) {
+    int version =
+        (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    if (version < 0)
+        return -errno;
+    const struct rules *rules = &all_rules[version < VERSION_MAX ? version : VERSION_MAX];
+    const int ruleset = (int)syscall(SYS_landlock_create_ruleset, rules, sizeof(*rules), 0);
+    if (ruleset < 0)
+        return -errno;
+    int error = allow_places(ruleset, root, source, stage);
+    if (error == 0 && syscall(SYS_landlock_restrict_self, ruleset, 0) != 0)
+        error = -errno;
+    close(ruleset);
+    return error == 0 ? version : error;
+}

@@ -93,6 +93,7 @@ static const struct rule rules[] = {
     {SCMP_SYS(getpid), false, 0, 0, 0},
     {SCMP_SYS(gettid), false, 0, 0, 0},
     {SCMP_SYS(geteuid), false, 0, 0, 0},
+    {SCMP_SYS(getegid), false, 0, 0, 0},
     {SCMP_SYS(exit), false, 0, 0, 0},
     {SCMP_SYS(exit_group), false, 0, 0, 0},
     /* A thread: clone with CLONE_THREAD, set_robust_list, rseq; and clone3, whose flags are behind
@@ -121,8 +122,9 @@ static size_t told_count;
 static void refuse(int number, siginfo_t *information, void *context) {
     ucontext_t *interrupted = context;
     (void)number;
-    if (information->si_code != SYS_SECCOMP)
-        return; /* of kill(2) */
+    /* Not of kill(2), nor of a call that a tracer answers itself, and shows as number -1. */
+    if (information->si_code != SYS_SECCOMP || information->si_syscall < 0)
+        return;
     interrupted->uc_mcontext.gregs[REG_RAX] = -EPERM;
     for (size_t i = 0; i < REFUSED_MAX; i++) {
         if (refused[i] == 0)

@@ -9,6 +9,7 @@
 #include "energy_filter.h"
 #include "handle.h"
 #include "report.h"
+#include "sysfs.h"
 #include "topology.h"
 
 static void close_interval(struct rapl *rapl) {
@@ -113,6 +114,10 @@ bool rapl_root_is_own(const char *root) {
     return root[0] == '/' && root[strspn(root, "/")] == '\0';
 }
 
+int rapl_open_root(const char *root) {
+    return sysfs_open_root(root);
+}
+
 int rapl_open(const struct rapl_options *options, struct rapl **opened) {
     const char *root = rapl_find_root(options->root);
     if (root[0] == '\0')
@@ -122,7 +127,7 @@ int rapl_open(const struct rapl_options *options, struct rapl **opened) {
     struct rapl *rapl = calloc(1, sizeof(*rapl));
     if (rapl == NULL)
         return -ENOMEM;
-    rapl->source_options.root = -1;
+    rapl->source_options.root = options->root_file > 0 ? options->root_file : -1;
     rapl->online_file = -1;
     rapl->source_options.max_power_uw = options->max_power_uw;
     rapl->asked = options->source;
@@ -159,6 +164,8 @@ int rapl_open(const struct rapl_options *options, struct rapl **opened) {
     return 0;
 
 fail:
+    if (options->root_file > 0)
+        rapl->source_options.root = -1;
     rapl_close(rapl);
     return error;
 }

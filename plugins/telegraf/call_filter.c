@@ -102,7 +102,8 @@ static const struct rule rules[] = {
 
 /* Until it is known which source is read, and more rules are set. */
 static const int rules_calls[] = {SCMP_SYS(landlock_create_ruleset), SCMP_SYS(landlock_add_rule),
-                                  SCMP_SYS(landlock_restrict_self), SCMP_SYS(seccomp)};
+                                  SCMP_SYS(landlock_restrict_self), SCMP_SYS(fstatfs),
+                                  SCMP_SYS(seccomp)};
 static const int perf_calls[] = {SCMP_SYS(perf_event_open), SCMP_SYS(sched_getaffinity),
                                  SCMP_SYS(sched_setaffinity)};
 #define LENGTH(list) (sizeof(list) / sizeof((list)[0]))
@@ -110,7 +111,7 @@ static const int perf_calls[] = {SCMP_SYS(perf_event_open), SCMP_SYS(sched_getaf
 /* --- what was refused ------------------------------------------------------------------------ */
 
 /* More than one libc would try in place of another. 0 is read(2), which is allowed: nothing. */
-#define REFUSED_MAX 16
+#define REFUSED_MAX 64
 static volatile sig_atomic_t refused[REFUSED_MAX];
 static size_t told_count;
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define READ_FOLDER (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
@@ -93,6 +95,13 @@ static int open_nearest(int root, const char *path, bool may_be_root) {
     }
 }
 
+/* A rule is one of an inode. 9p may make another one of the same folder at each look, unless the
+ * folder is held open: then it is, as long as the process lives. */
+static bool keeps_inodes(int fd) {
+    struct statfs status;
+    return fstatfs(fd, &status) == 0 && status.f_type != V9FS_MAGIC;
+}
+
 static int allow_reading(int ruleset, int fd) {
     struct landlock_path_beneath_attr rule = {.parent_fd = fd, .allowed_access = READ_FOLDER};
     struct stat status;
@@ -105,54 +114,56 @@ static int allow_reading(int ruleset, int fd) {
                : -errno;
 }
 
-/* A root that is not there may come, too: then what is nearest above it. */
-static int open_root(const char *root, bool *is_there) {
+/* A root that is not there may come, too. */
+static int open_above(const char *root) {
     char *text = strdup(root);
-    int fd = -ENOMEM;
-    *is_there = true;
-    while (text != NULL) {
+    int fd = text != NULL ? -ENOENT : -ENOMEM;
+    while (fd == -ENOENT) {
         char *end = strrchr(text, '/');
-        fd = open(text, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (fd >= 0 || errno != ENOENT || end == NULL || end == text) {
-            fd = fd >= 0 ? fd : -errno;
+        if (end == NULL || end == text)
             break;
-        }
-        *is_there = false;
         *end = '\0';
+        fd = open(text, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        fd = fd >= 0 ? fd : -errno;
     }
     free(text);
     return fd;
 }
 
-static int allow_places(int ruleset, const char *root, enum rapl_source source,
+/* Nothing is read there yet, and what is nearest above is never the whole of a system. */
+static int allow_above(int ruleset, const char *root) {
+    const int fd = open_above(root);
+    if (fd < 0)
+        return fd == -ENOMEM ? fd : 0;
+    const int error = allow_reading(ruleset, fd);
+    close(fd);
+    return error;
+}
+
+static int allow_places(int ruleset, int root_file, bool own_root, enum rapl_source source,
                         enum file_rules_stage stage) {
     const unsigned int sources = source == RAPL_SOURCE_AUTO ? FROM_EACH : FROM(source);
-    bool is_there;
     int error = 0;
-    const int root_fd = open_root(root, &is_there);
-    if (root_fd < 0) /* nothing can be read below it */
-        return root_fd == -ENOMEM ? root_fd : 0;
-    if (!is_there)
-        error = allow_reading(ruleset, root_fd);
-    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && is_there && error == 0; i++) {
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && error == 0; i++) {
         const struct place *place = &places[i];
         if ((place->sources & sources) == 0 || (place->stages & AT(stage)) == 0)
             continue;
         const int fd = stage == FILE_RULES_ANY_TIME
-                           ? open_nearest(root_fd, place->path, !rapl_root_is_own(root))
-                           : open_below(root_fd, place->path);
+                           ? open_nearest(root_file, place->path, !own_root)
+                           : open_below(root_file, place->path);
         if (fd == -EPERM || fd == -ENOSYS || fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM)
             error = fd; /* no fault of the path */
         if (fd < 0)
             continue;
         error = allow_reading(ruleset, fd);
-        close(fd);
+        if (keeps_inodes(fd))
+            close(fd);
     }
-    close(root_fd);
     return error;
 }
 
-int file_rules_set(const char *root, enum rapl_source source, enum file_rules_stage stage) {
+int file_rules_set(const char *root, int root_file, enum rapl_source source,
+                   enum file_rules_stage stage) {
     int version =
         (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
     if (version < 0)
@@ -161,7 +172,9 @@ int file_rules_set(const char *root, enum rapl_source source, enum file_rules_st
     const int ruleset = (int)syscall(SYS_landlock_create_ruleset, rules, sizeof(*rules), 0);
     if (ruleset < 0)
         return -errno;
-    int error = allow_places(ruleset, root, source, stage);
+    int error = root_file > 0
+                    ? allow_places(ruleset, root_file, rapl_root_is_own(root), source, stage)
+                    : allow_above(ruleset, root);
     if (error == 0 && syscall(SYS_landlock_restrict_self, ruleset, 0) != 0)
         error = -errno;
     close(ruleset);

@@ -14,10 +14,11 @@ enum file_rules_stage {
 
 /*
  * From now on files can only be read, and only those below the root that the source looks at; of
- * RAPL_SOURCE_AUTO, those of all sources. Descriptors that are open stay as they are. Again, with
- * less, it narrows further. Asks for no_new_privs. Landlock's version, or a negative errno: -ENOSYS
- * or -EOPNOTSUPP where the kernel has none.
+ * RAPL_SOURCE_AUTO, those of all sources. root_file: as in struct rapl_options. Descriptors that
+ * are open stay as they are. Again, with less, it narrows further. Asks for no_new_privs.
+ * Landlock's version, or a negative errno: -ENOSYS or -EOPNOTSUPP where the kernel has none.
  */
-int file_rules_set(const char *root, enum rapl_source source, enum file_rules_stage stage);
+int file_rules_set(const char *root, int root_file, enum rapl_source source,
+                   enum file_rules_stage stage);
 
 #endif

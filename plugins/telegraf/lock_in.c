@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include "call_filter.h"
 #include "file_rules.h"
@@ -32,10 +33,11 @@ static void add_failed(struct lock_in *lock, const char *what, const char *why) 
     append(lock->failed, sizeof(lock->failed), ": ", why);
 }
 
+#ifdef RAPL_WITH_LOCK_IN
 static void lock_files(struct lock_in *lock, enum rapl_source source, bool check) {
     char text[64];
-    const int version =
-        file_rules_set(lock->root, source, check ? FILE_RULES_CHECK : FILE_RULES_ANY_TIME);
+    const int version = file_rules_set(lock->root, lock->root_file, source,
+                                       check ? FILE_RULES_CHECK : FILE_RULES_ANY_TIME);
     lock->rules = version >= 0;
     if (version >= 0) {
         snprintf(text, sizeof(text), "files (Landlock ABI %d)", version);
@@ -60,31 +62,47 @@ static void lock_calls(struct lock_in *lock, enum rapl_source source) {
         add_failed(lock, "system calls", strerror(-error));
 }
 
-void lock_in(struct lock_in *lock, const struct privileges *privileges,
-             const struct rapl_options *options, bool check) {
-    *lock = (struct lock_in){.root = rapl_find_root(options->root)};
-    if (privileges->kept == NULL)
-        add_on(lock, "capabilities");
-    else
-        add_off(lock, "capabilities", privileges->kept);
-#ifdef RAPL_WITH_LOCK_IN
-    /* Both others ask for it. */
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0) {
-        add_on(lock, "no new privileges");
-        lock_files(lock, options->source, check);
-        lock_calls(lock, options->source);
-    } else {
+/* Both ask for no_new_privs. */
+static void lock_more(struct lock_in *lock, enum rapl_source source, bool check) {
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
         add_failed(lock, "no new privileges, files and system calls", strerror(errno));
+        return;
     }
+    add_on(lock, "no new privileges");
+    lock_files(lock, source, check);
+    lock_calls(lock, source);
+}
 #else
-    (void)lock_files;
-    (void)lock_calls;
+static void lock_more(struct lock_in *lock, enum rapl_source source, bool check) {
+    (void)source;
     (void)check;
     add_off(lock, "no new privileges, files and system calls",
             "built without (RAPL_LOCK_IN=OFF, or RAPL_SANITIZE=ON)");
+}
 #endif
+
+void lock_in(struct lock_in *lock, const struct privileges *privileges,
+             const struct rapl_options *options, bool check) {
+    *lock =
+        (struct lock_in){.root = rapl_find_root(options->root), .root_file = options->root_file};
+    if (privileges_missing != NULL)
+        add_off(lock, "capabilities", privileges_missing);
+    else if (privileges->kept != NULL)
+        add_failed(lock, "capabilities", privileges->kept);
+    else
+        add_on(lock, "capabilities");
+    lock_more(lock, options->source, check);
     if (lock->on[0] == '\0')
         add_on(lock, "nothing");
+}
+
+/* The root may have come after the start. */
+static void narrow_files(const struct lock_in *lock, enum rapl_source source) {
+    const int root_file = lock->root_file > 0 ? lock->root_file : rapl_open_root(lock->root);
+    if (root_file > 0)
+        file_rules_set(lock->root, root_file, source, FILE_RULES_READS);
+    if (root_file > 0 && root_file != lock->root_file)
+        close(root_file);
 }
 
 void lock_in_narrow(struct lock_in *lock, const struct rapl *rapl) {
@@ -95,7 +113,7 @@ void lock_in_narrow(struct lock_in *lock, const struct rapl *rapl) {
     lock->narrowed = true;
     /* What cannot be narrowed stays as it is: it is locked already. */
     if (lock->rules)
-        file_rules_set(lock->root, source, FILE_RULES_READS);
+        narrow_files(lock, source);
     if (lock->calls)
         call_filter_narrow(source);
 }

@@ -13,6 +13,7 @@ struct lock_in {
     char off[768];    /* what does not, and why: by newlines; or "" */
     char failed[256]; /* what was tried and did not come about, to be told; or "" */
     const char *root;
+    int root_file;
     bool rules; /* of files */
     bool calls;
     bool narrowed;

@@ -143,6 +143,8 @@ static int run(struct rapl *rapl, struct line_writer *writer, struct prompt *pro
 static void lock(struct execd_options *options, struct privileges *privileges,
                  struct lock_in *locked) {
     options->rapl.root = rapl_find_root(options->rapl.root);
+    const int root_file = rapl_open_root(options->rapl.root);
+    options->rapl.root_file = root_file > 0 ? root_file : 0;
     privileges_open(privileges, rapl_root_is_own(options->rapl.root));
     options->rapl.privilege = privileges->rapl;
     lock_in(locked, privileges, &options->rapl, options->mode == EXECD_CHECK);

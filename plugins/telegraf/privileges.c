@@ -12,6 +12,8 @@
 #include <sys/prctl.h>
 #include <sys/statvfs.h>
 
+const char *const privileges_missing = NULL;
+
 #define OWN_FILE "/proc/self/exe"
 
 /* energy_uj is 0400 root since Linux 5.10, and so is /dev/cpu/N/msr, which asks for CAP_SYS_RAWIO
@@ -140,9 +142,11 @@ static void free_sets(struct privileges *privileges) {
 
 #else
 
+const char *const privileges_missing = "built without libcap (libcap-dev)";
+
 static void look(struct privileges *privileges, bool own_root) {
+    (void)privileges;
     (void)own_root;
-    privileges->kept = "built without libcap (libcap-dev)";
 }
 
 static void free_sets(struct privileges *privileges) {

@@ -16,6 +16,9 @@ struct privileges {
     const char *kept; /* why it holds more capabilities than it uses; NULL: it does not */
 };
 
+/* Why this build can give up none; NULL: it can. */
+extern const char *const privileges_missing;
+
 /*
  * Looks what the process was given, and gives up for good what counters do not ask for, inheritable
  * and ambient sets included. own_root: what is left is effective only while a counter is opened.

@@ -17,23 +17,17 @@
 
 #define READ_FOLDER (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 
-/* struct landlock_ruleset_attr of version 6; Debian 12's header ends with version 2. Older kernels
- * take it as long as what they do not know is 0. */
-struct rules {
-    uint64_t files;
-    uint64_t ports;
-    uint64_t scopes;
-};
-
-/* All that each version can forbid; only reading is given back. */
-static const struct rules all_rules[] = {
-    {.files = 0},
-    {.files = (1U << 13) - 1},
-    {.files = (1U << 14) - 1}, /* rename and link to another folder */
-    {.files = (1U << 15) - 1}, /* truncate */
-    {.files = (1U << 15) - 1, .ports = (1U << 2) - 1},
-    {.files = (1U << 16) - 1, .ports = (1U << 2) - 1}, /* ioctl of devices */
-    {.files = (1U << 16) - 1, .ports = (1U << 2) - 1, .scopes = (1U << 2) - 1},
+/* struct landlock_ruleset_attr of version 6 (Debian 12's header ends with version 2): what each
+ * version can forbid, of files, of TCP ports, and of signals and sockets of other processes. All of
+ * it is; only reading is given back. Older kernels take what is longer as long as that is 0. */
+enum { FILES, PORTS, SCOPES, RULES };
+static const uint64_t all_rules[][RULES] = {
+    [1] = {[FILES] = 0x1FFF},
+    [2] = {[FILES] = 0x3FFF}, /* rename and link to another folder */
+    [3] = {[FILES] = 0x7FFF}, /* truncate */
+    [4] = {[FILES] = 0x7FFF, [PORTS] = 0x3},
+    [5] = {[FILES] = 0xFFFF, [PORTS] = 0x3}, /* ioctl of devices */
+    [6] = {[FILES] = 0xFFFF, [PORTS] = 0x3, [SCOPES] = 0x3},
 };
 #define VERSION_MAX ((int)(sizeof(all_rules) / sizeof(all_rules[0])) - 1)
 
@@ -168,8 +162,8 @@ int file_rules_set(const char *root, int root_file, enum rapl_source source,
         (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
     if (version < 0)
         return -errno;
-    const struct rules *rules = &all_rules[version < VERSION_MAX ? version : VERSION_MAX];
-    const int ruleset = (int)syscall(SYS_landlock_create_ruleset, rules, sizeof(*rules), 0);
+    const uint64_t *rules = all_rules[version < VERSION_MAX ? version : VERSION_MAX];
+    const int ruleset = (int)syscall(SYS_landlock_create_ruleset, rules, sizeof(all_rules[0]), 0);
     if (ruleset < 0)
         return -errno;
     int error = root_file > 0

@@ -86,6 +86,22 @@ class Halves(Simulated):
                     status, lines = self.run_locked("calls", self.root, "auto", kind)
                     self.assertEqual(-signal.SIGSYS, status, lines)
 
+    def test_refusals_are_answered_whatever_was_inherited(self):
+        """Of who blocks or ignores SIGSYS, the kernel would end the process instead."""
+        def block():
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGSYS])
+
+        def ignore():
+            signal.signal(signal.SIGSYS, signal.SIG_IGN)
+
+        for inherit in (block, ignore):
+            with self.subTest(inherit.__name__):
+                ended = subprocess.run([lock.LOCKED, "calls", self.root, "auto"],
+                                       env={"TRY_FOLDER": self.folder}, preexec_fn=inherit,
+                                       capture_output=True, text=True, check=False)
+                self.assertEqual(0, ended.returncode)
+                self.assertIn("D! try locked open_socket EPERM", ended.stderr)
+
     def test_abort_ends_it_as_ever(self):
         self.assertEqual(-signal.SIGABRT, self.run_locked("calls", self.root, "auto", "abort")[0])
 

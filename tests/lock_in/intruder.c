@@ -5,6 +5,8 @@
  * counters and waits
  * ("waits").
  */
+/* Its inline functions have the names of what is defined here. */
+#undef _FORTIFY_SOURCE
 #include <dlfcn.h>
 #include <poll.h>
 #include <signal.h>
@@ -13,8 +15,6 @@
 #include <unistd.h>
 
 #include "attempts.h"
-
-#define SHOWN __attribute__((visibility("default")))
 
 static ssize_t (*next_pread)(int, void *, size_t, off_t);
 static int (*next_ppoll)(struct pollfd *, nfds_t, const struct timespec *, const sigset_t *);
@@ -26,7 +26,7 @@ __attribute__((constructor)) static void begin(void) {
     attempts_make("before", true);
 }
 
-SHOWN ssize_t pread(int file, void *text, size_t size, off_t offset) {
+ssize_t pread(int file, void *text, size_t size, off_t offset) {
     static bool made;
     if (!made)
         attempts_make("parses", false);
@@ -36,12 +36,12 @@ SHOWN ssize_t pread(int file, void *text, size_t size, off_t offset) {
 
 /* The same, where the compiler knows how large the text may be (_FORTIFY_SOURCE). */
 ssize_t __pread_chk(int file, void *text, size_t size, off_t offset, size_t room);
-SHOWN ssize_t __pread_chk(int file, void *text, size_t size, off_t offset, size_t room) {
+ssize_t __pread_chk(int file, void *text, size_t size, off_t offset, size_t room) {
     return size <= room ? pread(file, text, size, offset) : -1;
 }
 
-SHOWN int ppoll(struct pollfd *files, nfds_t count, const struct timespec *timeout,
-                const sigset_t *signals) {
+int ppoll(struct pollfd *files, nfds_t count, const struct timespec *timeout,
+          const sigset_t *signals) {
     static bool made;
     if (!made)
         attempts_make("waits", false);

@@ -63,10 +63,17 @@ static const struct place places[] = {
 
 /* --- rules ----------------------------------------------------------------------------------- */
 
-/* Links lead nowhere outside of the root, as everywhere (core/sysfs.c). */
+#define OPEN_TRIES 8
+
+/* Links lead nowhere outside of the root, and renames elsewhere may ask for another try, as
+ * everywhere (core/sysfs.c). */
 static int open_below(int root, const char *path) {
     struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
-    const int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+    int fd;
+    int tries = 0;
+    do
+        fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+    while (fd < 0 && errno == EAGAIN && ++tries < OPEN_TRIES);
     return fd >= 0 ? fd : -errno;
 }
 
@@ -108,6 +115,12 @@ static int allow_reading(int ruleset, int fd) {
                : -errno;
 }
 
+/* What is no fault of the path, so that the rule would be missing. */
+static bool is_ours(int error) {
+    return error == -EPERM || error == -ENOSYS || error == -EAGAIN || error == -EMFILE ||
+           error == -ENFILE || error == -ENOMEM;
+}
+
 /* A root that is not there may come, too. */
 static int open_above(const char *root) {
     char *text = strdup(root);
@@ -145,8 +158,8 @@ static int allow_places(int ruleset, int root_file, bool own_root, enum rapl_sou
         const int fd = stage == FILE_RULES_ANY_TIME
                            ? open_nearest(root_file, place->path, !own_root)
                            : open_below(root_file, place->path);
-        if (fd == -EPERM || fd == -ENOSYS || fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM)
-            error = fd; /* no fault of the path */
+        if (is_ours(fd))
+            error = fd;
         if (fd < 0)
             continue;
         error = allow_reading(ruleset, fd);

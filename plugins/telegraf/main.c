@@ -139,7 +139,7 @@ static int run(struct rapl *rapl, struct line_writer *writer, struct prompt *pro
     return EXIT_SUCCESS;
 }
 
-/* From here on nothing is parsed that could make the program do more than it is here to do. */
+/* Gives up what counters do not ask for, before the first text of the kernel's is read. */
 static void lock(struct execd_options *options, struct privileges *privileges,
                  struct lock_in *locked) {
     options->rapl.root = rapl_find_root(options->rapl.root);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """rapl-execd gives up what it does not need: forbidden things, tried from inside."""
+import ctypes
 import os
 import re
 import shutil
@@ -28,6 +29,13 @@ def landlock_version():
 
 VERSION = landlock_version() if lock.is_built_in() else 0
 NO_LANDLOCK = "this kernel has no Landlock (the guest of tests/vm has)"
+
+
+def wait_for_lock(pid):
+    """Of a program that may have nothing to say."""
+    end = time.monotonic() + execd.PATIENCE_SECONDS
+    while lock.read_status(pid)["Seccomp"] != "2" and time.monotonic() < end:
+        time.sleep(0.01)
 
 
 class Simulated(lock.Tries):
@@ -102,6 +110,16 @@ class Halves(Simulated):
                 self.assertEqual(0, ended.returncode)
                 self.assertIn("D! try locked open_socket EPERM", ended.stderr)
 
+    def test_sleep_goes_on_after_a_stop(self):
+        """The kernel goes on with it by a system call of its own."""
+        with subprocess.Popen([lock.LOCKED, "calls", self.root, "auto", "sleep"]) as process:
+            wait_for_lock(process.pid)
+            time.sleep(0.05)
+            process.send_signal(signal.SIGSTOP)
+            time.sleep(0.05)
+            process.send_signal(signal.SIGCONT)
+            self.assertEqual(0, process.wait(execd.PATIENCE_SECONDS))
+
     def test_abort_ends_it_as_ever(self):
         self.assertEqual(-signal.SIGABRT, self.run_locked("calls", self.root, "auto", "abort")[0])
 
@@ -140,10 +158,12 @@ class Inside(Simulated):
             self.assertRegex(line, "To mend: report this")
         self.assertEqual(0, program.stop())
 
-    def test_refused_signal_from_elsewhere(self):
-        """Of kill(2), it is no refusal."""
+    def test_signal_from_elsewhere_is_no_refusal(self):
+        """Its value stands where the kernel would put the number of a call."""
         program = self.start()
-        program.signal(signal.SIGSYS)
+        value = ctypes.c_void_p(41)  # socket
+        self.assertEqual(0, ctypes.CDLL(None).sigqueue(program.pid, int(signal.SIGSYS), value))
+        program.ask()
         program.ask()
         self.assertEqual([], program.messages())
 
@@ -180,14 +200,6 @@ class Nothing(Simulated):
         self.assertEqual((0, []), (ended.status, ended.messages))
         self.check_trace(text)
 
-    def test_stopped_and_continued(self):
-        program = self.start()
-        program.signal(signal.SIGSTOP)
-        time.sleep(0.1)
-        program.signal(signal.SIGCONT)
-        program.ask()
-        self.assertEqual([], program.messages())
-
 
 class Status(Simulated):
     """What the kernel says of the process."""
@@ -197,12 +209,6 @@ class Status(Simulated):
         self.assertEqual(("1", "2"), (status["NoNewPrivs"], status["Seccomp"]))
         self.assertEqual([permitted, effective, 0, 0], [status["Cap" + name] for name in
                                                         ("Prm", "Eff", "Inh", "Amb")])
-
-    def wait_for_lock(self, pid):
-        """Of a program that may have nothing to say."""
-        end = time.monotonic() + execd.PATIENCE_SECONDS
-        while lock.read_status(pid)["Seccomp"] != "2" and time.monotonic() < end:
-            time.sleep(0.01)
 
     def own(self):
         return lock.read_status(os.getpid())["CapEff"] & lock.FOUR
@@ -214,7 +220,7 @@ class Status(Simulated):
         for root in ("/", "//"):
             program = execd.Execd(root=root)
             self.addCleanup(program.kill)
-            self.wait_for_lock(program.pid)
+            wait_for_lock(program.pid)
             self.check(program.pid, self.own(), 0)
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
@@ -227,7 +233,7 @@ class Status(Simulated):
             running.ask()
             self.check(running.pid, 1 << 21, 1 << 21)
         with execd.Execd(root="/", program=program, before=before) as running:
-            self.wait_for_lock(running.pid)
+            wait_for_lock(running.pid)
             self.check(running.pid, 1 << 21, 0)
 
 

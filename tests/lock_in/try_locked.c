@@ -2,13 +2,14 @@
 /*
  * try_locked LOCK ROOT SOURCE [CALL]: the program's own lock (all), a half of it (files, calls) or
  * none (free), and then everything that it is to forbid; or instead, one call: int80 or x32, which
- * are of another architecture, or abort.
+ * are of another architecture, abort, or sleep: for a second, and 1 if that ends otherwise.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "attempts.h"
@@ -48,6 +49,7 @@ static void call_as_i386(void) {
 }
 
 int main(int count, char **words) {
+    const struct timespec second = {.tv_sec = 1};
     struct rapl_options options = RAPL_OPTIONS_DEFAULT;
     if (count < 4 || rapl_source_from_name(words[3], &options.source) != 0)
         return 2;
@@ -63,6 +65,8 @@ int main(int count, char **words) {
         call_as_i386();
     else if (count > 4 && strcmp(words[4], "x32") == 0)
         syscall(X32_BIT | SYS_getpid);
+    else if (count > 4 && strcmp(words[4], "sleep") == 0)
+        return nanosleep(&second, NULL) == 0 ? 0 : 1;
     else if (count > 4)
         abort();
     else

@@ -9,6 +9,7 @@
 #include "energy_filter.h"
 #include "handle.h"
 #include "report.h"
+#include "sysfs.h"
 #include "topology.h"
 
 static void close_interval(struct rapl *rapl) {
@@ -114,11 +115,23 @@ static size_t find_counter_files(size_t file_limit) {
 
 /* --- open and close -------------------------------------------------------------------------- */
 
-int rapl_open(const struct rapl_options *options, struct rapl **opened) {
+const char *rapl_find_root(const char *root) {
     const char *prefix = getenv("HOST_MOUNT_PREFIX");
-    const char *root = options->root;
-    if (root == NULL)
-        root = prefix != NULL && prefix[0] != '\0' ? prefix : "/";
+    if (root != NULL)
+        return root;
+    return prefix != NULL && prefix[0] != '\0' ? prefix : "/";
+}
+
+bool rapl_root_is_own(const char *root) {
+    return root[0] == '/' && root[strspn(root, "/")] == '\0';
+}
+
+int rapl_open_root(const char *root) {
+    return sysfs_open_root(root);
+}
+
+int rapl_open(const struct rapl_options *options, struct rapl **opened) {
+    const char *root = rapl_find_root(options->root);
     if (root[0] == '\0')
         return -EINVAL;
     if (options->source < RAPL_SOURCE_AUTO || options->source > RAPL_SOURCE_MSR)
@@ -126,7 +139,7 @@ int rapl_open(const struct rapl_options *options, struct rapl **opened) {
     struct rapl *rapl = calloc(1, sizeof(*rapl));
     if (rapl == NULL)
         return -ENOMEM;
-    rapl->source_options.root = -1;
+    rapl->source_options.root = options->root_file > 0 ? options->root_file : -1;
     rapl->online_file = -1;
     rapl->source_options.max_power_uw = options->max_power_uw;
     rapl->source_options.files = find_counter_files(options->file_limit);
@@ -147,7 +160,7 @@ int rapl_open(const struct rapl_options *options, struct rapl **opened) {
     for (size_t end = strlen(rapl->root_path); end > 1 && rapl->root_path[end - 1] == '/'; end--)
         rapl->root_path[end - 1] = '\0';
     rapl->problems.root = rapl->root_path;
-    if (strcmp(rapl->root_path, "/") == 0) {
+    if (rapl_root_is_own(root)) {
         rapl->source_options.privilege = options->privilege;
         rapl->problems.withheld = options->privilege.withheld;
     }
@@ -165,6 +178,8 @@ int rapl_open(const struct rapl_options *options, struct rapl **opened) {
     return 0;
 
 fail:
+    if (options->root_file > 0)
+        rapl->source_options.root = -1;
     rapl_close(rapl);
     return error;
 }

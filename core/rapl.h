@@ -53,6 +53,9 @@ struct rapl_options {
     /* Folder that holds sys, proc and dev. NULL: HOST_MOUNT_PREFIX of the environment, else "/".
      * No path outside of it is opened, whatever its links say. */
     const char *root;
+    /* Its descriptor, of rapl_open_root(), for who may not go there any more when the handle is
+     * opened. The handle's own once rapl_open() has returned 0. 0: none. */
+    int root_file;
     enum rapl_source source;
     /* fnmatch(3) patterns with FNM_PATHNAME against names such as "package-0", "package-0/dram",
      * "psys-1", "total". No include pattern means all; exclude wins. */
@@ -138,6 +141,15 @@ struct rapl_report {
     size_t value_count;
     struct rapl_health health;
 };
+
+/* The folder below which a handle with this root reads: of NULL, what struct rapl_options says. */
+const char *rapl_find_root(const char *root);
+
+/* Whether that folder is "/", and so the machine's own. Below another no privilege is asked for. */
+bool rapl_root_is_own(const char *root);
+
+/* A descriptor of the folder that does not read it (O_PATH), or a negative errno. */
+int rapl_open_root(const char *root);
 
 /*
  * Finds the counters and takes a first sample. That there are none, or none that can be read, is

@@ -43,11 +43,13 @@ static void *run(void *context) {
     return NULL;
 }
 
-/* Signals are the host's business: none is to be delivered to this thread. */
+/* Signals are the host's business: none is to be delivered to this thread. But one that answers a
+ * system call of the thread's own (seccomp's SIGSYS) would end the process where it is blocked. */
 static int start_thread(struct rapl_sampler *sampler) {
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
+    sigdelset(&all, SIGSYS);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int error = pthread_create(&sampler->thread, NULL, run, sampler);
     pthread_sigmask(SIG_SETMASK, &before, NULL);

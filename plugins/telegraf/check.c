@@ -95,7 +95,17 @@ static void print_filter(const struct rapl *rapl) {
                                     : "off");
 }
 
-bool check_print(struct rapl *rapl, const char *rights) {
+static void print_lock(const struct lock_in *locked) {
+    const char *line = locked->off;
+    printf("locked   %s\n", locked->on);
+    while (line[0] != '\0') {
+        const size_t length = strcspn(line, "\n");
+        printf("         %.*s\n", (int)length, line);
+        line += length + (line[length] == '\n' ? 1 : 0);
+    }
+}
+
+bool check_print(struct rapl *rapl, const char *rights, const struct lock_in *locked) {
     const size_t readable = rapl_readable_count(rapl);
     struct rapl_problem problem;
     const char *reason = rapl_source_reason(rapl);
@@ -105,6 +115,7 @@ bool check_print(struct rapl *rapl, const char *rights) {
         printf("         %s\n", reason);
     printf("vendor   %s\n", rapl_vendor(rapl));
     printf("rights   %s\n", rights);
+    print_lock(locked);
     print_filter(rapl);
     printf("energy   %zu of %zu zones can be read\n\n", readable, rapl_zone_count(rapl));
     print_zones(rapl);

@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "file_limit.h"
 #include "line_protocol.h"
+#include "lock_in.h"
 #include "log.h"
 #include "options.h"
 #include "output.h"
@@ -110,7 +111,7 @@ static uint64_t put_off_until_ns(const struct rapl *rapl, const struct execd_opt
 }
 
 static int run(struct rapl *rapl, struct line_writer *writer, struct prompt *prompt,
-               const struct execd_options *options) {
+               const struct execd_options *options, struct lock_in *locked) {
     bool out_of_memory = false;
     bool first = true;
     if (isatty(STDIN_FILENO) && options->interval_ns == 0)
@@ -130,6 +131,8 @@ static int run(struct rapl *rapl, struct line_writer *writer, struct prompt *pro
         prompt->asked = false;
         first = false;
         int result = format_report(rapl, writer, options->debug);
+        lock_in_narrow(locked, rapl);
+        lock_in_log();
         if (result >= 0 && writer->length > 0)
             result = output_write(prompt, writer->text, writer->length);
         if (result == -EPIPE || result == -ECANCELED)
@@ -145,17 +148,28 @@ static int run(struct rapl *rapl, struct line_writer *writer, struct prompt *pro
     return end_of_prompts(prompt);
 }
 
+/* Gives up what counters do not ask for, before the first text of the kernel's is read. */
+static void lock(struct execd_options *options, struct privileges *privileges,
+                 struct lock_in *locked) {
+    options->rapl.root = rapl_find_root(options->rapl.root);
+    const int root_file = rapl_open_root(options->rapl.root);
+    options->rapl.root_file = root_file > 0 ? root_file : 0;
+    privileges_open(privileges, rapl_root_is_own(options->rapl.root));
+    options->rapl.privilege = privileges->rapl;
+    lock_in(locked, privileges, &options->rapl, options->mode == EXECD_CHECK);
+}
+
 int main(int count, char **words) {
     struct execd_options options;
     struct line_writer writer = {.text = NULL};
     struct prompt prompt = {.signals = -1, .timer = -1};
-    struct privileges privileges;
+    struct privileges privileges = {.raised = NULL};
+    struct lock_in locked;
     struct rapl *rapl = NULL;
     char problem[512] = "out of memory";
     int status = EXIT_FAILURE;
 
     keep_standard_files();
-    privileges_open(&privileges);
     int error = options_parse(count, words, &options, problem, sizeof(problem));
     if (error != 0) {
         log_line('E', "%s; rapl-execd --help lists the options", problem);
@@ -172,27 +186,33 @@ int main(int count, char **words) {
     }
     const bool once = options.mode == EXECD_ONCE;
     error = prompt_open(&prompt, once ? 0 : options.interval_ns, !once);
-    options.rapl.privilege = privileges.rapl;
-    options.rapl.file_limit = file_limit_raise();
-    if (error == 0)
+    if (error == 0) {
+        options.rapl.file_limit = file_limit_raise();
+        lock(&options, &privileges, &locked);
         error = rapl_open(&options.rapl, &rapl);
+    }
     if (error != 0) {
         log_line('E', "cannot start: %s", strerror(-error));
         goto close_prompt;
     }
     if (options.mode == EXECD_CHECK) {
-        status = check_print(rapl, privileges.rights) && fflush(stdout) == 0 ? EXIT_SUCCESS
-                                                                             : EXIT_FAILURE;
+        const bool reads = check_print(rapl, privileges.rights, &locked);
+        status = fflush(stdout) == 0 && reads ? EXIT_SUCCESS : EXIT_FAILURE;
+        lock_in_log();
         goto close_rapl;
     }
+    if (locked.failed[0] != '\0')
+        log_line('I', "not locked in as it could be, and it goes on: %s", locked.failed);
     if (options.debug)
         log_line('D', "%zu of %zu zones read, source %s, root %s", rapl_readable_count(rapl),
                  rapl_zone_count(rapl), rapl_source_name(rapl), rapl_root(rapl));
     log_problems(rapl);
     line_writer_open(&writer, options.tags, options.tag_count, options.energy && !once,
                      options.health);
-    status =
-        once ? run_once(rapl, &writer, &prompt, &options) : run(rapl, &writer, &prompt, &options);
+    lock_in_narrow(&locked, rapl);
+    status = once ? run_once(rapl, &writer, &prompt, &options)
+                  : run(rapl, &writer, &prompt, &options, &locked);
+    lock_in_log();
     line_writer_close(&writer);
 
 close_rapl:

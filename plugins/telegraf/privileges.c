@@ -12,6 +12,8 @@
 #include <sys/prctl.h>
 #include <sys/statvfs.h>
 
+const char *const privileges_missing = NULL;
+
 #define OWN_FILE "/proc/self/exe"
 
 /* energy_uj is 0400 root since Linux 5.10, and so is /dev/cpu/N/msr, which asks for CAP_SYS_RAWIO
@@ -69,48 +71,66 @@ static void explain_withheld(struct privileges *privileges, cap_value_t capabili
     privileges->rapl.withheld = text;
 }
 
-/* What the process holds and does not use yet. -ENOMEM. */
-static int prepare(struct privileges *privileges, cap_t own, const cap_value_t *unused,
-                   size_t count) {
-    privileges->lowered = cap_dup(own);
-    privileges->raised = cap_dup(own);
-    if (privileges->lowered == NULL || privileges->raised == NULL ||
-        cap_set_flag(privileges->raised, CAP_EFFECTIVE, (int)count, unused, CAP_SET) != 0)
-        return -ENOMEM;
-    privileges->rapl.change = change;
-    privileges->rapl.context = privileges;
-    return 0;
+/* A set of these capabilities alone: permitted, and if so, effective. NULL without memory. */
+static cap_t make_set(const cap_value_t *list, size_t count, bool effective) {
+    cap_t set = cap_init(); /* all sets empty */
+    if (set != NULL && count > 0 &&
+        (cap_set_flag(set, CAP_PERMITTED, (int)count, list, CAP_SET) != 0 ||
+         (effective && cap_set_flag(set, CAP_EFFECTIVE, (int)count, list, CAP_SET) != 0))) {
+        cap_free(set);
+        return NULL;
+    }
+    return set;
 }
 
-static void look(struct privileges *privileges) {
-    char used[128] = "";
-    char unused[128] = "";
+/* From now on the process has these alone. An empty inheritable set empties the ambient one. */
+static void keep_alone(struct privileges *privileges, const cap_value_t *list, size_t count,
+                       bool own_root) {
+    privileges->lowered = make_set(list, count, !own_root);
+    if (privileges->lowered == NULL)
+        privileges->kept = "out of memory";
+    else if (cap_set_proc(privileges->lowered) != 0)
+        privileges->kept = strerror(errno);
+    if (!own_root || count == 0 || privileges->lowered == NULL)
+        return;
+    privileges->raised = make_set(list, count, true);
+    if (privileges->raised == NULL)
+        return;
+    privileges->rapl.change = change;
+    privileges->rapl.context = privileges;
+}
+
+static void look(struct privileges *privileges, bool own_root) {
+    char held[128] = "";
     char withheld[128] = "";
     cap_value_t list[WANTED_COUNT];
     size_t count = 0;
     cap_value_t missing = wanted[0];
     cap_t own = cap_get_proc();
     cap_t file = cap_get_file(OWN_FILE);
-    for (size_t i = 0; i < WANTED_COUNT && own != NULL; i++) {
-        if (has_flag(own, wanted[i], CAP_EFFECTIVE)) {
-            add_name(used, sizeof(used), wanted[i]);
-        } else if (has_flag(own, wanted[i], CAP_PERMITTED)) {
-            add_name(unused, sizeof(unused), wanted[i]);
+    if (own == NULL) {
+        privileges->kept = strerror(errno);
+        goto free_both;
+    }
+    for (size_t i = 0; i < WANTED_COUNT; i++) {
+        if (has_flag(own, wanted[i], own_root ? CAP_PERMITTED : CAP_EFFECTIVE)) {
+            add_name(held, sizeof(held), wanted[i]);
             list[count++] = wanted[i];
-        } else if (has_flag(file, wanted[i], CAP_PERMITTED)) {
+        } else if (own_root && has_flag(file, wanted[i], CAP_PERMITTED)) {
             add_name(withheld, sizeof(withheld), wanted[i]);
             missing = wanted[i];
         }
     }
-    if (count > 0 && prepare(privileges, own, list, count) != 0)
-        unused[0] = '\0';
+    keep_alone(privileges, list, count, own_root);
     if (withheld[0] != '\0')
         explain_withheld(privileges, missing, withheld);
     const size_t length = strlen(privileges->rights);
-    snprintf(privileges->rights + length, sizeof(privileges->rights) - length, "%s%s%s%s%s%s%s",
-             used[0] != '\0' ? ", " : "", used, unused[0] != '\0' ? ", " : "", unused,
-             unused[0] != '\0' ? " only while a counter is opened" : "",
+    snprintf(privileges->rights + length, sizeof(privileges->rights) - length, "%s%s%s%s%s",
+             held[0] != '\0' ? ", " : "", held,
+             held[0] != '\0' && own_root ? " only while a counter is opened" : "",
              withheld[0] != '\0' ? ", withheld: " : "", withheld);
+
+free_both:
     cap_free(file);
     cap_free(own);
 }
@@ -122,8 +142,11 @@ static void free_sets(struct privileges *privileges) {
 
 #else
 
-static void look(struct privileges *privileges) {
+const char *const privileges_missing = "built without libcap (libcap-dev)";
+
+static void look(struct privileges *privileges, bool own_root) {
     (void)privileges;
+    (void)own_root;
 }
 
 static void free_sets(struct privileges *privileges) {
@@ -132,11 +155,11 @@ static void free_sets(struct privileges *privileges) {
 
 #endif
 
-void privileges_open(struct privileges *privileges) {
+void privileges_open(struct privileges *privileges, bool own_root) {
     *privileges = (struct privileges){.raised = NULL};
     snprintf(privileges->rights, sizeof(privileges->rights), "user %u, group %u",
              (unsigned int)geteuid(), (unsigned int)getegid());
-    look(privileges);
+    look(privileges, own_root);
 }
 
 void privileges_close(struct privileges *privileges) {

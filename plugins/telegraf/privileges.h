@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The capability of rapl-execd's file, raised only where a counter is opened. */
+/* The capabilities of rapl-execd, raised only where a counter is opened, and the rest given up. */
 #ifndef RAPL_EXECD_PRIVILEGES_H
 #define RAPL_EXECD_PRIVILEGES_H
+
+#include <stdbool.h>
 
 #include "rapl.h"
 
@@ -11,10 +13,19 @@ struct privileges {
     void *raised;               /* sets of capabilities (libcap's cap_t) */
     void *lowered;
     char withheld[512];
+    const char *kept; /* why it holds more capabilities than it uses; NULL: it does not */
 };
 
-/* Looks what the process was given. Without libcap, or without memory: nothing. */
-void privileges_open(struct privileges *privileges);
+/* Why this build can give up none; NULL: it can. */
+extern const char *const privileges_missing;
+
+/*
+ * Looks what the process was given, and gives up for good what counters do not ask for, inheritable
+ * and ambient sets included. own_root: what is left is effective only while a counter is opened.
+ * Otherwise nothing is ever raised, and what was effective stays so: that of root in a container.
+ * Without libcap, or without memory: nothing.
+ */
+void privileges_open(struct privileges *privileges, bool own_root);
 
 void privileges_close(struct privileges *privileges);
 

@@ -3,6 +3,7 @@
 #include "rapl.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -201,6 +202,53 @@ static void test_root_comes_from_the_environment(void **state) {
     open_with(&options);
     assert_string_equal(rapl_root(run.rapl), "/");
     assert_int_equal(unsetenv("HOST_MOUNT_PREFIX"), 0);
+}
+
+static void test_which_root_is_the_own(void **state) {
+    (void)state;
+    static const char *const own[] = {"/", "//", "///"};
+    static const char *const others[] = {"", ".", "/host", "/proc/self/root", "/.", "/..", "host"};
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+        assert_true(rapl_root_is_own(own[i]));
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        assert_false(rapl_root_is_own(others[i]));
+    assert_int_equal(setenv("HOST_MOUNT_PREFIX", "/host", 1), 0);
+    assert_string_equal(rapl_find_root(NULL), "/host");
+    assert_string_equal(rapl_find_root("/"), "/");
+    assert_int_equal(setenv("HOST_MOUNT_PREFIX", "", 1), 0);
+    assert_string_equal(rapl_find_root(NULL), "/");
+    assert_int_equal(unsetenv("HOST_MOUNT_PREFIX"), 0);
+    assert_string_equal(rapl_find_root(NULL), "/");
+}
+
+/* As by who gives up the right to go to the root before the handle is opened. */
+static void test_root_that_is_open_already(void **state) {
+    (void)state;
+    struct rapl_options options = RAPL_OPTIONS_DEFAULT;
+    add_machine();
+    options.root = "/nowhere";
+    options.root_file = rapl_open_root(run.tree->path);
+    assert_true(options.root_file > 0);
+    open_with(&options);
+    assert_string_equal(rapl_root(run.rapl), "/nowhere");
+    assert_int_equal(rapl_zone_count(run.rapl), 4);
+    rapl_close(run.rapl);
+    run.rapl = NULL;
+    assert_int_equal(fcntl(options.root_file, F_GETFD), -1);
+    assert_int_equal(rapl_open_root("/nowhere"), -ENOENT);
+}
+
+/* It stays the caller's. */
+static void test_open_that_fails_keeps_the_root_open(void **state) {
+    (void)state;
+    struct rapl_options options = RAPL_OPTIONS_DEFAULT;
+    static const char *const empty[] = {""};
+    struct rapl *rapl = NULL;
+    options.root_file = rapl_open_root(run.tree->path);
+    options.include = empty;
+    options.include_count = 1;
+    assert_int_equal(rapl_open(&options, &rapl), -EINVAL);
+    assert_int_equal(close(options.root_file), 0);
 }
 
 static void test_missing_root_is_a_problem_and_no_error(void **state) {
@@ -1362,6 +1410,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         IN_TREE(test_wrong_options_are_refused),
         IN_TREE(test_root_comes_from_the_environment),
+        IN_TREE(test_which_root_is_the_own),
+        IN_TREE(test_root_that_is_open_already),
+        IN_TREE(test_open_that_fails_keeps_the_root_open),
         IN_TREE(test_missing_root_is_a_problem_and_no_error),
         IN_TREE(test_no_zones_are_a_problem_and_no_error),
         IN_TREE(test_zones_are_described),

@@ -145,8 +145,8 @@ bool discovery_lost_series(const struct rapl *rapl, const struct series *series)
     return true;
 }
 
-/* It has been read, and no zone of it can be. Files that only root may read are those of a driver that
- * was loaded again, until udev's rules have run. */
+/* It has been read, and no zone of it can be. Files that only root may read are those of a driver
+ * that was loaded again, until udev's rules have run. */
 static bool is_out_of_reach(const struct rapl *rapl, const struct series *series) {
     const struct source *source = rapl->source;
     if (source == NULL || !series->has_read || series->ended || series->reads)

@@ -148,9 +148,23 @@ bool discovery_lost_series(const struct rapl *rapl, const struct series *series)
     return true;
 }
 
+/* It has been read, and no zone of it can be. Files that only root may read are those of a driver
+ * that was loaded again, until udev's rules have run. */
+static bool is_out_of_reach(const struct rapl *rapl, const struct series *series) {
+    const struct source *source = rapl->source;
+    if (source == NULL || !series->has_read || series->ended || series->reads)
+        return false;
+    for (size_t i = 0; i < series->zone_count; i++) {
+        const int error = source->zones[series->zones[i]]->error;
+        if (!source_lost_zone(error) && error != -EACCES && error != -EPERM)
+            return false;
+    }
+    return true;
+}
+
 static bool misses_zone(const struct rapl *rapl) {
     for (size_t i = 0; i < rapl->binding.series_count; i++) {
-        if (discovery_lost_series(rapl, rapl->binding.series[i]))
+        if (is_out_of_reach(rapl, rapl->binding.series[i]))
             return true;
     }
     return false;

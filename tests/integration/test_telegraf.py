@@ -14,8 +14,6 @@ import daemons  # noqa: E402
 import execd  # noqa: E402
 import tap  # noqa: E402
 
-BUILD_SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "telegraf-build")
-BUILD_SECONDS = 1200
 REPORTS = 11
 
 # Tags that must arrive as they are: what line protocol escapes, and what it does not.
@@ -41,14 +39,7 @@ def setUpModule():
         telegraf_missing = "rapl-execd is not built"
     if telegraf_missing:
         return
-    built = subprocess.run([BUILD_SCRIPT], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                           timeout=BUILD_SECONDS, check=False)
-    errors = built.stderr.decode().strip()
-    if built.returncode == 3:
-        telegraf_missing = errors.splitlines()[-1]
-    elif built.returncode != 0:
-        raise AssertionError("telegraf-build: status %d\n%s" % (built.returncode, errors))
-    telegraf = built.stdout.decode().strip()
+    telegraf, telegraf_missing = daemons.build_telegraf()
 
 
 def text_of(words):

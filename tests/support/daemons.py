@@ -5,6 +5,7 @@ Everything that a Stage starts is private to it: folders below one temporary fol
 loopback that nobody else has, a session of its own for each process. Nothing of it stays.
 """
 import atexit
+import collections
 import contextlib
 import functools
 import json
@@ -91,6 +92,24 @@ def missing_namespace():
     tried = subprocess.run([find_program("unshare"), "--mount", "true"], stderr=subprocess.PIPE,
                            check=False)
     return "no private mount namespace: %s" % tried.stderr.decode() if tried.returncode else None
+
+
+TELEGRAF_BUILD = os.path.join(SOURCE, "tests", "integration", "telegraf-build")
+TELEGRAF_BUILD_SECONDS = 1200
+
+Built = collections.namedtuple("Built", "path missing")
+
+
+def build_telegraf():
+    """Where Telegraf is, its unit beside it; or why it cannot be built."""
+    built = subprocess.run([TELEGRAF_BUILD], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                           text=True, timeout=TELEGRAF_BUILD_SECONDS, check=False)
+    errors = built.stderr.strip()
+    if built.returncode == 3:
+        return Built(None, errors.splitlines()[-1])
+    if built.returncode != 0:
+        raise AssertionError("telegraf-build: status %d\n%s" % (built.returncode, errors))
+    return Built(built.stdout.strip(), None)
 
 
 # --- processes -----------------------------------------------------------------------------------
@@ -487,19 +506,7 @@ class Collectd(Program):
         super().__init__(name, ["collectd", "-f", "-C", config], folder, **more)
 
     def rows(self):
-        """{"rapl-package-0/power-dram": [(ns, value)]}, without those of other plugins."""
-        rows = {}
-        for folder, _, files in os.walk(self.csv):
-            if not os.path.basename(folder).startswith("rapl"):
-                continue
-            for file in sorted(files):
-                name = re.sub(r"-\d{4}-\d\d-\d\d$", "", file)
-                with open(os.path.join(folder, file), encoding="ascii") as lines:
-                    for line in lines.read().split("\n")[1:-1]:
-                        second, value = line.split(",")
-                        rows.setdefault(os.path.basename(folder) + "/" + name, []).append(
-                            (round(float(second) * 1000) * 1000000, float(value)))
-        return rows
+        return read_csv(self.csv)
 
     def count(self, name):
         return len(self.rows().get(name, []))
@@ -513,6 +520,23 @@ class Collectd(Program):
     def series(self):
         """{(zone it is shown under, domain): Series}"""
         return series_of_collectd(self.rows())
+
+
+def read_csv(folder):
+    """What collectd's csv wrote there: {"rapl-package-0/power-dram": [(ns, value)]}, without what
+    other plugins told."""
+    rows = {}
+    for parent, _, files in os.walk(folder):
+        if not os.path.basename(parent).startswith("rapl"):
+            continue
+        for file in sorted(files):
+            name = re.sub(r"-\d{4}-\d\d-\d\d$", "", file)
+            with open(os.path.join(parent, file), encoding="ascii") as lines:
+                for line in lines.read().split("\n")[1:-1]:
+                    second, value = line.split(",")
+                    rows.setdefault(os.path.basename(parent) + "/" + name, []).append(
+                        (round(float(second) * 1000) * 1000000, float(value)))
+    return rows
 
 
 def series_of_collectd(rows):
@@ -550,12 +574,7 @@ class Telegraf(Program):
 
     def points(self, **tags):
         """The lines in its file that have these tags."""
-        try:
-            with open(self.out, encoding="utf-8") as file:
-                text = file.read()
-        except FileNotFoundError:
-            return []
-        return [point for point in map(read_point, text.split("\n")[:-1])
+        return [point for point in read_points(self.out)
                 if all(point.tags.get(key) == value for key, value in tags.items())]
 
     def wait_reports(self, count, **tags):
@@ -578,6 +597,16 @@ def read_point(text):
     fields = {name: int(value[:-1]) if value.endswith("i") else float(value)
               for name, value in fields.items()}
     return execd.Line(match[1], tags, fields, int(match[4]))
+
+
+def read_points(path):
+    """What Telegraf wrote there so far."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+    except FileNotFoundError:
+        return []
+    return list(map(read_point, text.split("\n")[:-1]))
 
 
 def identity_of_tags(tags):

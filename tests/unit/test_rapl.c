@@ -639,6 +639,27 @@ static void test_zone_that_is_removed_and_returns_continues(void **state) {
 }
 
 /* The driver adds a package before its sub-zones, and a look can fall in between. */
+static void refuse_next_file(void) {
+    fake_openat2_fails(EACCES, 1);
+}
+
+/* As a driver that is loaded again makes it, until udev's rule has run. */
+static void test_zone_that_returns_for_root_alone_is_looked_for_until_it_reads(void **state) {
+    (void)state;
+    open_machine();
+    for (int i = 0; i < 5; i++) /* the first looks are due to the CPUs */
+        report_after(10);
+    tree_set(run.tree, CORE, "energy_uj", FAKE_ERRNO, ENODEV);
+    report_after(10);
+    expect_silence("package-0/core");
+    set_joules(CORE, 2100);
+    fake_before_openat2("sys/class/powercap/" CORE "/max_energy_range_uj", refuse_next_file);
+    report_after(10);
+    expect_silence("package-0/core");
+    report_after(10);
+    expect_energy_of("package-0/core", 100);
+}
+
 static void test_sub_zones_that_return_after_their_package_are_not_told_of(void **state) {
     (void)state;
     open_machine();
@@ -1434,6 +1455,7 @@ int main(void) {
         IN_TREE(test_failing_zone_leaves_itself_and_the_total_out),
         IN_TREE(test_gap_in_which_a_wrap_may_hide_adds_nothing),
         IN_TREE(test_zone_that_is_removed_and_returns_continues),
+        IN_TREE(test_zone_that_returns_for_root_alone_is_looked_for_until_it_reads),
         IN_TREE(test_sub_zones_that_return_after_their_package_are_not_told_of),
         IN_TREE(test_zone_without_counter_from_the_start_is_no_member),
         IN_TREE(test_mmio_takes_over_when_the_counter_goes),

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: MIT
+"""In a guest of tests/vm: systemd with udevd, started over this machine's files as a machine starts.
+
+It is the first process of a PID namespace, its root an overlay: what is written there (below Booted.root)
+is gone with the guest. Devices, drivers and their uevents are those of the guest.
+"""
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import execd
+
+FOLDER = "/run/booted"
+TARGET = "booted.target"
+
+# Nothing of what the host has switched on is started but this, which every boot has.
+TARGET_TEXT = """[Unit]
+Requires=basic.target
+After=basic.target
+Wants=%s
+"""
+
+# What only takes its time here: 4 s of the emulated processor are for the first alone.
+MASKED = ("systemd-tmpfiles-setup.service", "systemd-tmpfiles-clean.timer", "systemd-update-utmp.service",
+          "systemd-journal-flush.service", "systemd-timesyncd.service", "e2scrub_reap.service",
+          "modprobe@.service", "systemd-random-seed.service", "dbus.socket",
+          "systemd-networkd.service", "ldconfig.service", "systemd-hwdb-update.service")
+
+
+class Booted:
+    """prepare() what is to be there, boot(), run() commands in it."""
+
+    def __init__(self, masked=MASKED):
+        self.root = os.path.join(FOLDER, "root")
+        self.process = None
+        self.pid = None
+        os.mkdir(FOLDER)
+        mount("-t", "tmpfs", "-o", "mode=755,size=400m", "booted", FOLDER)
+        for name in ("upper", "work", "root"):
+            os.mkdir(os.path.join(FOLDER, name))
+        mount("-t", "overlay", "-o", "lowerdir=/,upperdir=%s/upper,workdir=%s/work" % (FOLDER, FOLDER),
+              "booted", self.root)
+        for name in ("sys", "dev"):
+            mount("--rbind", "/" + name, self.path("/" + name))
+        if os.path.exists(self.path("/.dockerenv")):  # it is no container
+            os.remove(self.path("/.dockerenv"))
+        for name in ("system", "user"):
+            shutil.rmtree(self.path("/etc/systemd/" + name), ignore_errors=True)
+        for name in masked:
+            os.makedirs(self.path("/etc/systemd/system"), exist_ok=True)
+            os.symlink("/dev/null", self.path("/etc/systemd/system/" + name))
+        self.write("/etc/systemd/system/" + TARGET, TARGET_TEXT % "systemd-udev-settle.service")
+        self.write("/etc/fstab", "")
+
+    def path(self, path):
+        return self.root + path
+
+    def write(self, path, text):
+        os.makedirs(os.path.dirname(self.path(path)), exist_ok=True)
+        with open(self.path(path), "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def read(self, path):
+        with open(self.path(path), encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def copy(self, source, path, mode=0o644):
+        os.makedirs(os.path.dirname(self.path(path)), exist_ok=True)
+        shutil.copyfile(source, self.path(path))
+        os.chmod(self.path(path), mode)
+
+    # --- running ---------------------------------------------------------------------------------
+
+    def boot(self):
+        """Returns when basic.target is reached and udev has done with all devices that were there."""
+        # From the first root, as a machine goes over to its own: in a chroot, no user namespaces.
+        script = ('cd "/newroot$0" && mount --move . / && exec chroot . /bin/sh -c '
+                  '"mount -t proc proc /proc && exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin '
+                  'TERM=dumb /lib/systemd/systemd --unit=' + TARGET + ' --show-status=no"')
+        self.process = subprocess.Popen(
+            ["unshare", "--pid", "--mount", "--fork", "--kill-child", "nsenter",
+             "--mount=/proc/self/ns/mnt", "/bin/sh", "-c", script, self.root],
+            stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        self.pid = self._wait(self._first_child, "no first process")
+        self._wait(lambda: self.is_active(TARGET), TARGET + " is not reached")
+
+    def _first_child(self):
+        with open("/proc/%d/task/%d/children" % (self.process.pid, self.process.pid),
+                  encoding="ascii") as file:
+            pids = file.read().split()
+        return int(pids[0]) if pids else None
+
+    def _wait(self, condition, what):
+        end = time.monotonic() + 2 * execd.PATIENCE_SECONDS
+        while True:
+            result = condition()
+            if result:
+                return result
+            if self.process.poll() is not None:
+                raise AssertionError("systemd has ended with %d" % self.process.returncode)
+            if time.monotonic() > end:
+                raise AssertionError("%s\n%s" % (what, self.tell()))
+            time.sleep(0.2)
+
+    def stop(self):
+        """As a machine that loses its power."""
+        if self.process is not None:
+            os.kill(self.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+    def call(self, *words, folder="/", seconds=2 * execd.PATIENCE_SECONDS):
+        """A command in it, ended: status, and stdout with stderr."""
+        inside = ["nsenter", "--target", str(self.pid), "--mount", "--pid", "--", "env",
+                  "--chdir=" + folder]
+        return subprocess.run([*inside, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, check=False,
+                              timeout=seconds)
+
+    def run(self, *words, check=True, **more):
+        """What it prints; AssertionError if its status is not 0."""
+        ended = self.call(*words, **more)
+        if check and ended.returncode:
+            raise AssertionError("%s: status %d\n%s" % (" ".join(words), ended.returncode, ended.stdout))
+        return ended.stdout.strip()
+
+    def is_active(self, unit):
+        return self.call("systemctl", "is-active", unit).stdout == "active\n"
+
+    def log(self, unit):
+        return self.run("journalctl", "--no-pager", "--output=cat", "--unit=" + unit)
+
+    def tell(self):
+        """What it says of itself when something went wrong."""
+        return "\n".join(self.call(*words).stdout for words in (
+            ("systemctl", "list-jobs", "--no-pager"), ("systemctl", "--failed", "--no-pager"),
+            ("journalctl", "--no-pager", "--lines=60")))
+
+    def settle(self):
+        """Until udev has done with every uevent so far."""
+        self.run("udevadm", "settle", "--timeout=30")
+
+
+def mount(*words):
+    subprocess.run(["mount", *words], check=True)

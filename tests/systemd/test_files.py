@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: MIT
+"""contrib/systemd and contrib/udev as systemd's own checks see them, on this machine, without a guest."""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import daemons  # noqa: E402
+import handbook  # noqa: E402
+import tap  # noqa: E402
+
+PAGE = "contrib/systemd/README.md"
+CONTRIB = os.path.join(handbook.SOURCE, "contrib")
+DROP_INS = (None, "rapl.conf", "rapl-only.conf")
+
+
+class Files(unittest.TestCase):
+    def setUp(self):
+        reason = daemons.missing_programs(systemd_analyze="systemd", systemd_sysusers="systemd")
+        if reason:
+            self.skipTest(reason)
+        built = daemons.build_telegraf()
+        if built.missing:
+            self.skipTest(built.missing)
+        self.units = {"collectd.service": "/lib/systemd/system/collectd.service", "telegraf.service":
+                      os.path.join(os.path.dirname(built.path), "telegraf.service")}
+        self.folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def analyze(self, *words):
+        ended = subprocess.run(
+            ["systemd-analyze", *words], check=False, text=True, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, timeout=daemons.PATIENCE_SECONDS,
+            env={**os.environ, "SYSTEMD_UNIT_PATH": self.folder + ":", "SYSTEMD_PAGER": ""})
+        return ended.stdout
+
+    def add(self, unit, drop_in):
+        """The unit, if it is not there yet, with this drop-in of ours."""
+        shutil.copy(self.units[unit], os.path.join(self.folder, unit))
+        below = os.path.join(self.folder, unit + ".d")
+        os.makedirs(below, exist_ok=True)
+        for source in (os.path.join(CONTRIB, "systemd", unit + ".d"),
+                       os.path.join(CONTRIB, "systemd")):
+            if drop_in and os.path.exists(os.path.join(source, drop_in)):
+                shutil.copy(os.path.join(source, drop_in), below)
+                return
+
+    def test_units_have_no_fault(self):
+        """The status is 0 whatever is said, and other units of this machine are told of, too."""
+        for unit in self.units:
+            for drop_in in DROP_INS:
+                self.add(unit, drop_in)
+            said = [line for line in self.analyze("verify", os.path.join(self.folder, unit)).splitlines()
+                    if ".service.d/" in line or "rapl" in line]
+            self.assertEqual([], said, unit)
+
+    def test_exposure_is_as_the_page_says(self):
+        version = self.analyze("--version").split()[1]
+        for unit, *told in handbook.rows(PAGE, "exposure"):
+            with self.subTest(unit):
+                found = []
+                for drop_in in DROP_INS:
+                    self.add(unit, drop_in)
+                    text = self.analyze("security", "--offline=true", unit)
+                    found.append(re.search(r"exposure level for \S+: (\d+\.\d)", text)[1])
+                self.assertLess(float(found[2]), float(found[0]) - 5)
+                if version == "252":  # each version weighs anew
+                    self.assertEqual(told, found)
+
+    def test_group_is_made(self):
+        for name in ("passwd", "group", "shadow", "gshadow"):
+            os.makedirs(os.path.join(self.folder, "etc"), exist_ok=True)
+            open(os.path.join(self.folder, "etc", name), "w", encoding="ascii").close()
+        subprocess.run(["systemd-sysusers", "--root=" + self.folder,
+                        os.path.join(CONTRIB, "udev", "rapl-sysusers.conf")], check=True,
+                       stderr=subprocess.DEVNULL)
+        with open(os.path.join(self.folder, "etc", "group"), encoding="ascii") as file:
+            self.assertRegex(file.read(), r"\Arapl:x:\d+:\n\Z")
+
+    def test_nobody_else_is_let_in(self):
+        for folder, _, files in os.walk(os.path.join(CONTRIB, "udev")):
+            for name in files:
+                self.assertNotRegex(handbook.read(os.path.join(folder, name)), r"04?44\b|[ao]\+r")
+
+
+if __name__ == "__main__":
+    tap.main()

@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: MIT
+"""contrib/systemd on Debian's collectd.service and Telegraf's own unit, over the kernel's drivers."""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import booted  # noqa: E402
+import daemons  # noqa: E402
+import execd  # noqa: E402
+import guest  # noqa: E402
+import handbook  # noqa: E402
+import kernel  # noqa: E402
+
+MACHINE = guest.Machine(seconds=500)
+PAGE = "contrib/systemd/README.md"
+TELEGRAF_VARIABLE = "RAPL_TELEGRAF"  # the program, or why there is none
+
+USERS = """u telegraf - "" /etc/telegraf
+u collectd - "" /var/lib/collectd
+"""
+
+COLLECTD_CONFIG = """
+Hostname "guest"
+FQDNLookup false
+Interval 1
+LoadPlugin logfile
+<Plugin logfile>
+  File STDOUT
+</Plugin>
+LoadPlugin csv
+<Plugin csv>
+  DataDir "/var/lib/collectd/csv"
+</Plugin>
+<Include "/etc/collectd/collectd.conf.d">
+  Filter "*.conf"
+</Include>
+"""
+
+TELEGRAF_CONFIG = """
+[agent]
+  interval = "1s"
+  flush_interval = "1s"
+[[outputs.file]]
+  files = ["/var/lib/telegraf/out.lp"]
+"""
+
+AS_USER = "[Service]\nUser=collectd\n"
+
+PACKAGE = "package core uncore dram"
+daemons.DOMAINS["guest"] = {"package-0": PACKAGE, "package-1": PACKAGE, "psys": "psys",
+                            "psys-1": "psys", "": "total"}
+
+machine = None
+telegraf = os.environ.get(TELEGRAF_VARIABLE, "")
+
+
+def setUpModule():
+    global machine
+    machine = booted.Booted()
+    for source, path in (
+            ("contrib/udev/rapl-sysusers.conf", "/etc/sysusers.d/rapl.conf"),
+            ("contrib/udev/60-rapl.rules", "/etc/udev/rules.d/60-rapl.rules"),
+            ("configs/telegraf/rapl.conf", "/etc/telegraf/telegraf.d/rapl.conf"),
+            ("configs/collectd/rapl.conf", "/etc/collectd/collectd.conf.d/rapl.conf")):
+        machine.copy(os.path.join(handbook.SOURCE, source), path)
+    machine.copy(execd.PROGRAM, "/usr/bin/rapl-execd", 0o755)
+    plugin = os.path.join(daemons.collectd_plugin_folder(), "rapl.so")
+    machine.copy(daemons.COLLECTD_PLUGIN, plugin)
+    if os.path.exists(telegraf):
+        machine.copy(telegraf, "/usr/bin/telegraf", 0o755)
+        machine.copy(os.path.join(os.path.dirname(telegraf), "telegraf.service"),
+                     "/lib/systemd/system/telegraf.service")
+    machine.write("/etc/sysusers.d/daemons.conf", USERS)
+    machine.write("/etc/collectd/collectd.conf", COLLECTD_CONFIG)
+    machine.write("/etc/telegraf/telegraf.conf", TELEGRAF_CONFIG)
+    machine.boot()
+
+
+def tearDownModule():
+    machine.stop()
+
+
+class Service(unittest.TestCase):
+    """One service and its drop-ins."""
+    name = None
+    data = None
+    owner = None
+
+    def setUp(self):
+        self.addCleanup(self.forget)
+
+    def forget(self):
+        """The unit as its package brings it, never started, and nothing that it left."""
+        machine.call("systemctl", "stop", self.name)
+        machine.call("systemctl", "reset-failed", self.name)
+        shutil.rmtree(machine.path("/etc/systemd/system/%s.d" % self.name), ignore_errors=True)
+        shutil.rmtree(machine.path(self.data), ignore_errors=True)
+
+    def add(self, name, text=None):
+        """A drop-in: one of ours, or a text."""
+        if text is None:
+            text = handbook.read("contrib/systemd/" + name)
+        machine.write("/etc/systemd/system/%s.d/%s" % (self.name, os.path.basename(name)), text)
+
+    def start(self, owner=None):
+        machine.run("install", "-d", "-o", owner or self.owner, self.data)
+        machine.run("systemctl", "daemon-reload")
+        machine.run("systemctl", "start", self.name)
+
+    def install(self):
+        """What the page tells to do; what it ends with starts the service."""
+        machine.run("install", "-d", "-o", self.owner, self.data)
+        for command in handbook.commands(PAGE, self.heading):
+            machine.run("/bin/sh", "-c", command, folder=handbook.SOURCE)
+
+    def wait_log(self, pattern):
+        daemons.wait_until(lambda: re.search(pattern, machine.log(self.name)),
+                           "%r in the log of %s:\n%s" % (pattern, self.name, machine.log(self.name)))
+
+    def status_of(self, program):
+        """/proc/PID/status of the service's process of that name, as {key: value}."""
+        group = "/sys/fs/cgroup/system.slice/%s/cgroup.procs" % self.name
+        for pid in machine.run("cat", group).split():
+            text = machine.run("cat", "/proc/%s/status" % pid)
+            status = dict(part.split(":\t", 1) for part in text.splitlines() if ":\t" in part)
+            if status["Name"] == program:
+                return status
+        raise AssertionError("%s has no process %s" % (self.name, program))
+
+    def check_values(self):
+        """Each zone's power arrives, and is the true one; the guest may stall within a read."""
+        expected = daemons.identities("guest")
+        daemons.wait_until(lambda: expected.keys() <= self.powers().keys(),
+                           "%s\n%s" % (self.powers(), machine.log(self.name)))
+        for (parent, domain), watts in self.powers().items():
+            if domain != "total":
+                number = parent.partition("-")[2] or 0
+                true = kernel.truth_watts({"domain": domain, "package_id": number})
+                self.assertAlmostEqual(true, watts, delta=0.3 * true, msg=(parent, domain))
+
+
+class Telegraf(Service):
+    name = "telegraf.service"
+    heading = "Telegraf:"
+    data = "/var/lib/telegraf"
+    owner = "telegraf"
+
+    def setUp(self):
+        if not os.path.exists(telegraf):
+            self.skipTest(telegraf or "there is no Telegraf")
+        super().setUp()
+
+    def powers(self):
+        points = daemons.read_points(machine.path(self.data + "/out.lp"))
+        series = daemons.series_of_points(points)
+        return {identity: one.power[-1][1] for identity, one in series.items() if one.power}
+
+    def test_as_packaged_it_is_refused(self):
+        self.start()
+        self.wait_log("energy_uj .and 9 more.: Permission denied")
+        self.assertEqual({}, self.powers())
+
+    def test_with_the_group(self):
+        self.install()
+        self.check_values()
+        uid, gid = (machine.run("getent", what, name).split(":")[2]
+                    for what, name in (("passwd", "telegraf"), ("group", "rapl")))
+        for program in ("telegraf", "rapl-execd"):
+            status = self.status_of(program)
+            self.assertEqual([uid] * 4, status["Uid"].split())
+            self.assertIn(gid, status["Groups"].split())
+            self.assertEqual("0" * 16, status["CapPrm"])
+
+    def test_reduced_to_rapl(self):
+        self.add("telegraf.service.d/rapl.conf")
+        self.add("rapl-only.conf")
+        self.start()
+        self.check_values()
+        self.assertEqual("0" * 16, self.status_of("rapl-execd")["CapBnd"])
+
+    def give_capability(self):
+        path = machine.path("/usr/bin/rapl-execd")
+        os.chmod(path, 0o750)
+        shutil.chown(path, group=self.group_of_telegraf())
+        subprocess.run(["setcap", "cap_dac_read_search=p", path], check=True)
+        self.addCleanup(machine.copy, execd.PROGRAM, "/usr/bin/rapl-execd", 0o755)
+        self.addCleanup(os.remove, path)
+
+    @staticmethod
+    def group_of_telegraf():
+        return int(machine.run("id", "-g", "telegraf"))
+
+    def test_capability_of_the_file_instead(self):
+        self.give_capability()
+        self.start()
+        self.check_values()
+
+    def test_capability_of_the_file_is_withheld_by_the_reduced_one(self):
+        self.give_capability()
+        self.add("rapl-only.conf")
+        self.start()
+        self.wait_log("Permission denied.* CapabilityBoundingSet= of ")
+        self.assertEqual({}, self.powers())
+
+
+class Collectd(Service):
+    name = "collectd.service"
+    heading = "collectd (as root"
+    data = "/var/lib/collectd"
+    owner = "root"
+
+    def powers(self):
+        series = daemons.series_of_collectd(daemons.read_csv(machine.path(self.data + "/csv")))
+        return {identity: one.power[-1][1] for identity, one in series.items() if one.power}
+
+    def test_as_debian_runs_it_it_reads(self):
+        self.start()
+        self.check_values()
+
+    def test_as_a_user_it_is_refused(self):
+        self.add("user.conf", AS_USER)
+        self.start(owner="collectd")
+        self.wait_log("energy_uj .and 9 more.: Permission denied")
+        self.assertEqual({}, self.powers())
+
+    def test_as_a_user_with_the_group(self):
+        self.owner = "collectd"
+        self.add("user.conf", AS_USER)
+        self.install()
+        self.check_values()
+        status = self.status_of("collectd")
+        self.assertEqual("0" * 16, status["CapPrm"])
+
+    def test_reduced_to_rapl(self):
+        """As root, without any capability."""
+        self.add("collectd.service.d/rapl.conf")
+        self.add("rapl-only.conf")
+        self.start()
+        self.check_values()
+        status = self.status_of("collectd")
+        self.assertEqual(["0"] * 4, status["Uid"].split())
+        self.assertEqual("0" * 16, status["CapPrm"])
+
+    def test_reduced_to_rapl_as_a_user(self):
+        self.add("user.conf", AS_USER)
+        self.add("collectd.service.d/rapl.conf")
+        self.add("rapl-only.conf")
+        self.start(owner="collectd")
+        self.check_values()
+
+
+class Sandbox(unittest.TestCase):
+    """Each row of the page's table, alone in a unit that starts rapl-execd."""
+
+    UNIT = """[Service]
+Type=oneshot
+{who}
+ExecStart=-/bin/sh -c 'for source in {sources}; do echo; echo $source; rapl-execd --check --source=$source; done'
+StandardOutput=file:/run/{name}.out
+{options}
+"""
+    READERS = (("User=telegraf\nSupplementaryGroups=rapl", ("powercap",)), ("", ("perf", "msr")))
+    READS = r"^%s\n(?:[a-z ].*\n)*?energy +([1-9]\d*) of \1 zones"
+
+    def test_as_the_page_says(self):
+        rows = handbook.rows(PAGE, "option of the unit")
+        names = {}
+        for number, (options, *_) in enumerate(rows):
+            for reader, (who, sources) in enumerate(self.READERS):
+                name = names[number, reader] = "sandbox-%d-%d" % (number, reader)
+                machine.write("/etc/systemd/system/%s.service" % name, self.UNIT.format(
+                    who=who, sources=" ".join(sources), name=name,
+                    options=options.replace("` and `", "\n")))
+        machine.run("systemctl", "daemon-reload")
+        machine.run("systemctl", "start", *names.values(), seconds=110)
+        for number, (options, *told) in enumerate(rows):
+            files = ["/run/%s.out" % names[number, reader] for reader in (0, 1)]
+            text = machine.run("cat", *files)
+            found = ["yes" if re.search(self.READS % source, text, re.MULTILINE) else "no"
+                     for _, sources in self.READERS for source in sources]
+            with self.subTest(options):
+                self.assertEqual(told, found, text)
+
+
+if __name__ == "__main__":
+    if guest.MARK not in os.environ:  # it cannot be built in there
+        built = daemons.build_telegraf()
+        os.environ[TELEGRAF_VARIABLE] = built.path or built.missing
+    guest.main(MACHINE)

@@ -39,8 +39,9 @@ struct binding {
 int binding_open(struct binding *binding, const struct selection *selection, bool total,
                  bool cores);
 
-/* Where a zone comes when not all can be read: context is the binding. */
-enum limit_rank binding_rank(const void *context, const struct zone_identity *identity);
+/* Where a zone of that identity, by the kernel's name, comes when not all can be read: context is
+ * the binding. */
+enum limit_rank binding_rank(const void *context, const struct zone_identity *kernels);
 
 /* The series of that identity, or NULL. */
 struct series *binding_find(const struct binding *binding, const struct zone_identity *identity);

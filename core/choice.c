@@ -75,8 +75,8 @@ void choice_keep(struct choice *choice) {
 static int discover(struct choice *choice, struct candidate *candidate) {
     size_t others = 0;
     for (size_t i = 0; i < choice->count; i++) {
-        const struct source *source = choice->candidates[i].source;
-        others += source != NULL && source != candidate->source ? source->file_count : 0;
+        const struct candidate *other = &choice->candidates[i];
+        others += other != candidate && other->source != NULL ? other->source->file_count : 0;
     }
     candidate->source->limit.files = choice->files > others ? choice->files - others : 0;
     return candidate->source->operations->discover(candidate->source, &candidate->problems);

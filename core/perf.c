@@ -187,10 +187,10 @@ static int look(const struct perf *perf, struct perf_finding *finding, struct pr
     if (events == 0)
         return 0;
     int error = topology_load(root, &finding->topology);
-    char path[TOPOLOGY_PATH_SIZE];
     if (error != 0 && error != -ENOMEM)
         problems_raise(problems, PROBLEM_PMU_FILE, error, TOPOLOGY_ONLINE);
     if (error == 0 && finding->topology.error != 0) {
+        char path[TOPOLOGY_PATH_SIZE];
         topology_unplaced_path(&finding->topology, path);
         problems_raise(problems, PROBLEM_PMU_FILE, finding->topology.error, path);
     }

@@ -578,6 +578,24 @@ static void test_time_that_goes_back_leaves_power_out(void **state) {
     expect_power(&machine, "total", 30, 3);
 }
 
+/* One of its members is there and is not read, for there are too many. */
+static void test_total_that_lacks_a_member_is_silent(void **state) {
+    (void)state;
+    struct machine machine;
+    start_running(&machine);
+    machine.total.lacks = true;
+    pass(&machine, NS_PER_S);
+    read_all(&machine, 510, 605, 703, 820);
+    build(&machine);
+    expect_power(&machine, "package", 10, 10);
+    expect_silence(&machine, "total");
+    machine.total.lacks = false;
+    pass(&machine, NS_PER_S);
+    read_all(&machine, 520, 610, 706, 840);
+    build(&machine);
+    expect_power(&machine, "total", 30, 15);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_time_that_goes_back_leaves_power_out),
@@ -604,6 +622,7 @@ int main(void) {
         cmocka_unit_test(test_member_that_has_gone_keeps_its_joules_in_the_total),
         cmocka_unit_test(test_merged_series_that_ended_keeps_its_joules_in_the_total),
         cmocka_unit_test(test_late_member_begins_the_power_of_the_total_anew),
+        cmocka_unit_test(test_total_that_lacks_a_member_is_silent),
     };
     return cmocka_run_group_tests_name("report", tests, NULL, NULL);
 }

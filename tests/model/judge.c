@@ -168,7 +168,6 @@ static void judge_sum(struct account *sum, const struct rapl_report *report, boo
     wide energy_aj = 0;
     wide span_aj = 0;
     uint64_t slack_uj = 1;
-    uint64_t ceiling_uw = 0;
     uint64_t begin_ns = UINT64_MAX;
     uint64_t end_ns = 0;
     size_t members = 0;
@@ -188,7 +187,6 @@ static void judge_sum(struct account *sum, const struct rapl_report *report, boo
         silent = silent || !member->reads || member->lost;
         broken = broken || member->lost || member->joined || member->slept ||
                  member->sum_span != sum->spans;
-        ceiling_uw += member->place->ceiling_uw;
         span_aj += member->now.energy_aj - member->sum_power.energy_aj;
         if (member->sum_power.time_ns < begin_ns)
             begin_ns = member->sum_power.time_ns;

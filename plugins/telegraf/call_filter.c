@@ -102,8 +102,7 @@ static const struct rule rules[] = {
 
 /* Until it is known which source is read, and more rules are set. */
 static const int rules_calls[] = {SCMP_SYS(landlock_create_ruleset), SCMP_SYS(landlock_add_rule),
-                                  SCMP_SYS(landlock_restrict_self), SCMP_SYS(fstatfs),
-                                  SCMP_SYS(seccomp)};
+                                  SCMP_SYS(landlock_restrict_self), SCMP_SYS(seccomp)};
 static const int perf_calls[] = {SCMP_SYS(perf_event_open), SCMP_SYS(sched_getaffinity),
                                  SCMP_SYS(sched_setaffinity)};
 #define LENGTH(list) (sizeof(list) / sizeof((list)[0]))

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
-#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,7 +11,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #define READ_FOLDER (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
@@ -96,13 +94,6 @@ static int open_nearest(int root, const char *path, bool may_be_root) {
     }
 }
 
-/* A rule is one of an inode. 9p may make another one of the same folder at each look, unless the
- * folder is held open: then it is, as long as the process lives. */
-static bool keeps_inodes(int fd) {
-    struct statfs status;
-    return fstatfs(fd, &status) == 0 && status.f_type != V9FS_MAGIC;
-}
-
 static int allow_reading(int ruleset, int fd) {
     struct landlock_path_beneath_attr rule = {.parent_fd = fd, .allowed_access = READ_FOLDER};
     struct stat status;
@@ -163,7 +154,9 @@ static int allow_places(int ruleset, int root_file, bool own_root, enum rapl_sou
         if (fd < 0)
             continue;
         error = allow_reading(ruleset, fd);
-        if (keeps_inodes(fd))
+        /* A rule is one of an inode, and 9p makes another one at each look, unless this one is held
+         * open: then it is, for good. The machine's own file systems keep theirs. */
+        if (own_root || error != 0)
             close(fd);
     }
     return error;

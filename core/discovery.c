@@ -137,34 +137,31 @@ int discovery_run(struct rapl *rapl) {
     return changed > 0 || !rapl->bound ? discovery_rebind(rapl) : 0;
 }
 
-bool discovery_lost_series(const struct rapl *rapl, const struct series *series) {
+/* It has been read, and has no zone any more, or one with an error that tells as much. */
+static bool has_lost(const struct rapl *rapl, const struct series *series, bool (*tells)(int)) {
     const struct source *source = rapl->source;
     if (source == NULL || !series->has_read || series->ended || series->left_out || series->reads)
         return false;
     for (size_t i = 0; i < series->zone_count; i++) {
-        if (!source_lost_zone(source->zones[series->zones[i]]->error))
+        if (!tells(source->zones[series->zones[i]]->error))
             return false;
     }
     return true;
 }
 
-/* It has been read, and no zone of it can be. Files that only root may read are those of a driver
- * that was loaded again, until udev's rules have run. */
-static bool is_out_of_reach(const struct rapl *rapl, const struct series *series) {
-    const struct source *source = rapl->source;
-    if (source == NULL || !series->has_read || series->ended || series->reads)
-        return false;
-    for (size_t i = 0; i < series->zone_count; i++) {
-        const int error = source->zones[series->zones[i]]->error;
-        if (!source_lost_zone(error) && error != -EACCES && error != -EPERM)
-            return false;
-    }
-    return true;
+bool discovery_lost_series(const struct rapl *rapl, const struct series *series) {
+    return has_lost(rapl, series, source_lost_zone);
+}
+
+/* Files that only root may read are those of a driver that was loaded again, until udev's rules
+ * have run. */
+static bool is_out_of_reach(int error) {
+    return source_lost_zone(error) || error == -EACCES || error == -EPERM;
 }
 
 static bool misses_zone(const struct rapl *rapl) {
     for (size_t i = 0; i < rapl->binding.series_count; i++) {
-        if (is_out_of_reach(rapl, rapl->binding.series[i]))
+        if (has_lost(rapl, rapl->binding.series[i], is_out_of_reach))
             return true;
     }
     return false;

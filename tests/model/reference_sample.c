@@ -32,11 +32,14 @@ void reference_watch(void) {
     notice_online();
 }
 
+/* Gone; or there again for root alone, as a driver that is loaded again is until udev's rules ran.
+ */
 static bool is_missing(const struct account *account) {
     if (!account->has_read || account->ended || account->reads)
         return false;
     for (size_t i = 0; i < account->zone_count; i++) {
-        if (!source_lost_zone(account->zones[i]->zone.error))
+        const int error = account->zones[i]->zone.error;
+        if (!source_lost_zone(error) && error != -EACCES && error != -EPERM)
             return false;
     }
     return true;

@@ -56,7 +56,7 @@ static void choose_options(struct rapl_options *options) {
 static void note_sample(int result) {
     if (world.samples > 0)
         reference_sampled(world.source, result == 0);
-    reference.tally.no_memory += result == -ENOMEM;
+    reference.tally.no_memory += world.memory_failed;
     if (result != 0 && (result != -ENOMEM || !world.memory_failed))
         reference_complain("result %d", result);
     world.samples = 0;
@@ -214,7 +214,7 @@ static void print_tally(void) {
     /* They take another source than powercap, or a memory that runs out. */
     const struct count untreed[] = {
         {"powers of all cores", tally->core_sums},
-        {"reports without memory", tally->no_memory},
+        {"times without memory", tally->no_memory},
         {"counts started by perf", tally->epochs},
     };
     const struct count seldom[] = {

@@ -118,8 +118,14 @@ class Service(unittest.TestCase):
             machine.run("/bin/sh", "-c", command, folder=handbook.SOURCE)
 
     def wait_log(self, pattern):
-        daemons.wait_until(lambda: re.search(pattern, machine.log(self.name)),
-                           "%r in the log of %s:\n%s" % (pattern, self.name, machine.log(self.name)))
+        self.wait(lambda: re.search(pattern, machine.log(self.name)), pattern)
+
+    def wait(self, condition, what):
+        try:
+            daemons.wait_until(condition, what)
+        except AssertionError as error:
+            error.add_note(machine.log(self.name))
+            raise
 
     def status_of(self, program):
         """/proc/PID/status of the service's process of that name, as {key: value}."""
@@ -134,8 +140,7 @@ class Service(unittest.TestCase):
     def check_values(self):
         """Each zone's power arrives, and is the true one; the guest may stall within a read."""
         expected = daemons.identities("guest")
-        daemons.wait_until(lambda: expected.keys() <= self.powers().keys(),
-                           "%s\n%s" % (self.powers(), machine.log(self.name)))
+        self.wait(lambda: expected.keys() <= self.powers().keys(), "power of each zone")
         for (parent, domain), watts in self.powers().items():
             if domain != "total":
                 number = parent.partition("-")[2] or 0
@@ -259,7 +264,7 @@ class Sandbox(unittest.TestCase):
     UNIT = """[Service]
 Type=oneshot
 {who}
-ExecStart=-/bin/sh -c 'for source in {sources}; do echo; echo $source; rapl-execd --check --source=$source; done'
+ExecStart=-/bin/sh -c 'for s in {sources}; do echo; echo $s; rapl-execd --check --source=$s; done'
 StandardOutput=file:/run/{name}.out
 {options}
 """

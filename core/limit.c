@@ -88,7 +88,8 @@ size_t limit_choose(struct limit *limit, struct limit_item *items, size_t count,
         items[i].place = i;
         items[i].taken = false;
     }
-    qsort(items, count, sizeof(*items), compare);
+    if (count > 0)
+        qsort(items, count, sizeof(*items), compare);
     take(items, count, false, room, &used);
     const size_t kept = keep(limit, used.files, now_ns);
     room.files -= kept;

@@ -17,9 +17,6 @@ static size_t parse_id(const char *id) {
     const size_t type = strspn(id, SYSFS_NAME_CHARACTERS);
     if (type > strlen(POWERCAP_CONTROL_TYPE) && id[strlen(POWERCAP_CONTROL_TYPE)] != '-')
         return 0;
-    /* What is printed as it stands. */
-    if (strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789_-") < type)
-        return 0;
     const char *at = id + type;
     while (*at == ':') {
         size_t digits = strspn(at + 1, "0123456789abcdef");

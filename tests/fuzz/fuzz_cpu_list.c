@@ -8,7 +8,7 @@
 #include "fuzz.h"
 #include "topology.h"
 
-#define CPUS 65536
+#define CPUS 8192
 
 struct found {
     bool cpus[CPUS];

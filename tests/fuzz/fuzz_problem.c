@@ -65,8 +65,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
         const int error = errors[take_byte(&input) % COUNT_OF(errors)];
         const unsigned int times = 1 + take_byte(&input) % 3;
         char *subject = take_text(&input);
-        for (unsigned int i = 0; i < times; i++)
-            problems_raise(&problems, cause, error, subject);
+        for (unsigned int i = 0; i < times; i++) {
+            if (cause == PROBLEM_LEFT_OUT) /* its subject is a sentence of its own */
+                problems_raise_left_out(&problems, error, times, subject, i);
+            else
+                problems_raise(&problems, cause, error, subject);
+        }
         free(subject);
     }
     for (int pass = 0; pass < 2; pass++) {

@@ -48,7 +48,7 @@ def is_built_in():
             text = cache.read()
     except FileNotFoundError:
         return True
-    return not re.search("^RAPL_(SANITIZE:BOOL=ON|LOCK_IN:BOOL=OFF)", text, re.MULTILINE)
+    return not re.search(r"^RAPL_(SANITIZE:\w+=(?!OFF)|LOCK_IN:\w+=OFF)", text, re.MULTILINE)
 
 
 NOT_BUILT_IN = "this build has no lock (RAPL_SANITIZE, or RAPL_LOCK_IN=OFF)"

@@ -29,7 +29,8 @@ static void note_errors(struct rapl *rapl) {
 /* The zone that the series is shown under, or NULL. */
 static const struct series *find_parent(const struct rapl *rapl, const struct series *series) {
     struct zone_identity parent = series->identity;
-    if (parent.core_id != RAPL_NO_ID)
+    /* psys-1 has the number of a package, and lies in none. */
+    if (parent.core_id != RAPL_NO_ID || parent.kind == ZONE_PSYS)
         return NULL;
     parent.kind = ZONE_PACKAGE;
     const char *domain = "package";

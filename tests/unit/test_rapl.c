@@ -686,6 +686,21 @@ static void test_sub_zones_that_return_after_their_package_are_not_told_of(void 
     expect_nothing_told();
 }
 
+static void test_psys_that_goes_with_the_package_of_its_number_is_told_of(void **state) {
+    (void)state;
+    add_machine();
+    tree_add_zone(run.tree, "intel-rapl:2", "package-1", 1000 * JOULE, RANGE_61_UJ);
+    tree_add_zone(run.tree, "intel-rapl:3", "psys-1", 1000 * JOULE, RANGE_61_UJ);
+    open_default();
+    report_after(1);
+    tree_set(run.tree, "intel-rapl:2", "energy_uj", FAKE_ERRNO, ENODEV);
+    tree_set(run.tree, "intel-rapl:3", "energy_uj", FAKE_ERRNO, ENODEV);
+    report_after(1);
+    (void)next_problem("package-1 has gone");
+    (void)next_problem("psys-1 has gone");
+    expect_nothing_told();
+}
+
 static void test_zone_without_counter_from_the_start_is_no_member(void **state) {
     (void)state;
     add_machine();
@@ -1457,6 +1472,7 @@ int main(void) {
         IN_TREE(test_zone_that_is_removed_and_returns_continues),
         IN_TREE(test_zone_that_returns_for_root_alone_is_looked_for_until_it_reads),
         IN_TREE(test_sub_zones_that_return_after_their_package_are_not_told_of),
+        IN_TREE(test_psys_that_goes_with_the_package_of_its_number_is_told_of),
         IN_TREE(test_zone_without_counter_from_the_start_is_no_member),
         IN_TREE(test_mmio_takes_over_when_the_counter_goes),
         IN_TREE(test_mmio_takes_over_from_a_counter_that_is_listed_still),

@@ -135,6 +135,7 @@ bool powercap_zone_identify(struct powercap_zone *zone, const struct source_opti
 
     powercap_zone_close(zone);
     zone->lacks = false;
+    base->traits.ceiling_uw = 0; /* that of whoever had the id before: sub-zones ask for it */
     base->identified = false;
     format_path(base, "name", path, sizeof(path));
     base->error = sysfs_load_line(options->root, path, name, sizeof(name));

@@ -660,6 +660,26 @@ static void test_zone_that_returns_for_root_alone_is_looked_for_until_it_reads(v
     expect_energy_of("package-0/core", 100);
 }
 
+static void take_last_descriptor(void) {
+    fake_openat2_fails(EMFILE, 1);
+}
+
+/* A zone that lacks something is opened anew by each look. */
+static void test_zone_that_could_not_be_opened_anew_is_back_at_the_next_report(void **state) {
+    (void)state;
+    add_machine();
+    tree_set(run.tree, PACKAGE, "constraint_0_max_power_uw", FAKE_ERRNO, EIO);
+    open_default();
+    for (int i = 0; i < 5; i++) /* the first looks are due to the CPUs */
+        report_after(10);
+    fake_before_openat2("energy_uj", take_last_descriptor);
+    report_after(60);
+    expect_silence("package-0");
+    set_joules(PACKAGE, 1100);
+    report_after(10);
+    expect_energy_of("package-0", 100);
+}
+
 static void test_sub_zones_that_return_after_their_package_are_not_told_of(void **state) {
     (void)state;
     open_machine();
@@ -1485,6 +1505,7 @@ int main(void) {
         IN_TREE(test_gap_in_which_a_wrap_may_hide_adds_nothing),
         IN_TREE(test_zone_that_is_removed_and_returns_continues),
         IN_TREE(test_zone_that_returns_for_root_alone_is_looked_for_until_it_reads),
+        IN_TREE(test_zone_that_could_not_be_opened_anew_is_back_at_the_next_report),
         IN_TREE(test_sub_zones_that_return_after_their_package_are_not_told_of),
         IN_TREE(test_zone_without_counter_from_the_start_is_no_member),
         IN_TREE(test_mmio_takes_over_when_the_counter_goes),

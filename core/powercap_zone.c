@@ -24,8 +24,10 @@ static void format_path(const struct zone *zone, const char *attribute, char *pa
 }
 
 int powercap_zone_read(struct powercap_zone *zone, uint64_t *energy_uj) {
-    zone->zone.error =
-        zone->file >= 0 ? sysfs_read_number(zone->file, energy_uj) : zone->zone.error;
+    if (zone->file >= 0)
+        zone->zone.error = sysfs_read_number(zone->file, energy_uj);
+    else if (zone->zone.error == 0)
+        zone->zone.error = -ENOMEM; /* the look that closed it was cut short */
     return zone->zone.error;
 }
 
@@ -133,6 +135,7 @@ bool powercap_zone_identify(struct powercap_zone *zone, const struct source_opti
 
     powercap_zone_close(zone);
     zone->lacks = false;
+    base->traits.ceiling_uw = 0; /* that of whoever had the id before: sub-zones ask for it */
     base->identified = false;
     format_path(base, "name", path, sizeof(path));
     base->error = sysfs_load_line(options->root, path, name, sizeof(name));

@@ -32,14 +32,18 @@ void reference_watch(void) {
     notice_online();
 }
 
-/* Gone; or there again for root alone, as a driver that is loaded again is until udev's rules ran.
- */
+/* A look can mend it: gone; there again for root alone, as a driver that is loaded again is until
+ * udev's rules ran; or not opened for want of descriptors or memory. */
+static bool is_mendable(int error) {
+    return source_lost_zone(error) || error == -EACCES || error == -EPERM || error == -EMFILE ||
+           error == -ENFILE || error == -ENOMEM;
+}
+
 static bool is_missing(const struct account *account) {
     if (!account->has_read || account->ended || account->reads)
         return false;
     for (size_t i = 0; i < account->zone_count; i++) {
-        const int error = account->zones[i]->zone.error;
-        if (!source_lost_zone(error) && error != -EACCES && error != -EPERM)
+        if (!is_mendable(account->zones[i]->zone.error))
             return false;
     }
     return true;

@@ -660,6 +660,26 @@ static void test_zone_that_returns_for_root_alone_is_looked_for_until_it_reads(v
     expect_energy_of("package-0/core", 100);
 }
 
+static void take_last_descriptor(void) {
+    fake_openat2_fails(EMFILE, 1);
+}
+
+/* A zone that lacks something is opened anew by each look. */
+static void test_zone_that_could_not_be_opened_anew_is_back_at_the_next_report(void **state) {
+    (void)state;
+    add_machine();
+    tree_set(run.tree, PACKAGE, "constraint_0_max_power_uw", FAKE_ERRNO, EIO);
+    open_default();
+    for (int i = 0; i < 5; i++) /* the first looks are due to the CPUs */
+        report_after(10);
+    fake_before_openat2("energy_uj", take_last_descriptor);
+    report_after(60);
+    expect_silence("package-0");
+    set_joules(PACKAGE, 1100);
+    report_after(10);
+    expect_energy_of("package-0", 100);
+}
+
 static void test_sub_zones_that_return_after_their_package_are_not_told_of(void **state) {
     (void)state;
     open_machine();
@@ -1140,6 +1160,35 @@ static void test_ids_that_shift_between_two_reports_mix_up_nothing(void **state)
     expect_nothing_told();
 }
 
+/* A core that is selected is opened before its package, which is not: what an earlier package of
+ * that id was limited to is no limit of this one. */
+static void test_sub_zone_has_the_ceiling_of_the_package_that_is_there(void **state) {
+    (void)state;
+    static const char *const include[] = {"*/core"};
+    struct rapl_zone zone;
+    add_machine();
+    tree_set(run.tree, PACKAGE, "constraint_0_max_power_uw", "500000000\n");
+    struct rapl_options options = default_options();
+    options.include = include;
+    options.include_count = 1;
+    options.total = false;
+    open_with(&options);
+    rapl_zone(run.rapl, 1, &zone);
+    assert_string_equal(zone.id, CORE);
+    assert_int_equal(zone.ceiling_uw, 2000 * WATT);
+    tree_set(run.tree, PACKAGE, "energy_uj", FAKE_ERRNO, ENODEV);
+    tree_set(run.tree, CORE, "energy_uj", FAKE_ERRNO, ENODEV);
+    tree_drop_zone(run.tree, CORE);
+    tree_drop_zone(run.tree, PACKAGE);
+    tree_add_zone(run.tree, PACKAGE, "package-1", 1000 * JOULE, RANGE_61_UJ);
+    tree_set(run.tree, PACKAGE, "constraint_0_max_power_uw", "125000000\n");
+    tree_add_zone(run.tree, CORE, "core", 2000 * JOULE, RANGE_61_UJ);
+    report_after(60);
+    rapl_zone(run.rapl, 1, &zone);
+    assert_string_equal(zone.name, "package-1/core");
+    assert_int_equal(zone.ceiling_uw, 500 * WATT);
+}
+
 /* --- selection and total --------------------------------------------------------------------- */
 
 static void test_total_is_over_the_machine_whatever_is_selected(void **state) {
@@ -1471,6 +1520,7 @@ int main(void) {
         IN_TREE(test_gap_in_which_a_wrap_may_hide_adds_nothing),
         IN_TREE(test_zone_that_is_removed_and_returns_continues),
         IN_TREE(test_zone_that_returns_for_root_alone_is_looked_for_until_it_reads),
+        IN_TREE(test_zone_that_could_not_be_opened_anew_is_back_at_the_next_report),
         IN_TREE(test_sub_zones_that_return_after_their_package_are_not_told_of),
         IN_TREE(test_psys_that_goes_with_the_package_of_its_number_is_told_of),
         IN_TREE(test_zone_without_counter_from_the_start_is_no_member),
@@ -1495,6 +1545,7 @@ int main(void) {
         IN_TREE(test_power_is_ready_when_a_selected_series_is),
         IN_TREE(test_shift_of_the_indices_mixes_up_nothing),
         IN_TREE(test_ids_that_shift_between_two_reports_mix_up_nothing),
+        IN_TREE(test_sub_zone_has_the_ceiling_of_the_package_that_is_there),
         IN_TREE(test_total_is_over_the_machine_whatever_is_selected),
         IN_TREE(test_total_can_be_left_out),
         IN_TREE(test_selection_of_nothing_is_told),

@@ -1189,6 +1189,24 @@ static void test_sub_zone_has_the_ceiling_of_the_package_that_is_there(void **st
     assert_int_equal(zone.ceiling_uw, 500 * WATT);
 }
 
+/* Presumed mirrors go by their package's name, and are selected by it. */
+static void test_selected_mirrors_come_before_what_nobody_selected(void **state) {
+    (void)state;
+    static const char *const include[] = {"package-1"};
+    tree_add_zone(run.tree, "intel-rapl:0", "package-0-die-0", 1000 * JOULE, RANGE_61_UJ);
+    tree_add_zone(run.tree, "intel-rapl:1", "package-0-die-1", 1000 * JOULE, RANGE_61_UJ);
+    tree_add_zone(run.tree, "intel-rapl:2", "package-1-die-0", 1000 * JOULE, RANGE_61_UJ);
+    tree_add_zone(run.tree, "intel-rapl:3", "package-1-die-1", 1000 * JOULE, RANGE_61_UJ);
+    struct rapl_options options = default_options();
+    options.include = include;
+    options.include_count = 1;
+    options.total = false;
+    options.file_limit = 7; /* two counters */
+    open_with(&options);
+    report_after(10);
+    expect_power("package-1", 0, 0);
+}
+
 /* --- selection and total --------------------------------------------------------------------- */
 
 static void test_total_is_over_the_machine_whatever_is_selected(void **state) {
@@ -1546,6 +1564,7 @@ int main(void) {
         IN_TREE(test_shift_of_the_indices_mixes_up_nothing),
         IN_TREE(test_ids_that_shift_between_two_reports_mix_up_nothing),
         IN_TREE(test_sub_zone_has_the_ceiling_of_the_package_that_is_there),
+        IN_TREE(test_selected_mirrors_come_before_what_nobody_selected),
         IN_TREE(test_total_is_over_the_machine_whatever_is_selected),
         IN_TREE(test_total_can_be_left_out),
         IN_TREE(test_selection_of_nothing_is_told),

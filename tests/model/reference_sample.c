@@ -335,7 +335,8 @@ static bool part_mirrors(const struct source *source, uint64_t span_ns) {
                 break;
             presumption->parted = any = true;
             tally->partings++;
-            if (zone->place->counter == other->place->counter &&
+            /* Where no range is known, a wrap between the two reads looks like another counter. */
+            if (zone->place->counter == other->place->counter && zone->place->shows_range &&
                 reference.machine->style != STYLE_PERF)
                 reference_complain("%s parts from itself", zone->zone.name);
             if (zone->account != NULL)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Roots that someone has made to hang, exhaust or mislead rapl-execd, and what it may do over them."""
+import fcntl
 import os
 import re
 import time
@@ -59,6 +60,8 @@ class HostileCase(unittest.TestCase):
     def start(self, root, *options, **more):
         execd = Execd(*options, root=root, **more)
         self.addCleanup(execd.kill)
+        # A report of thousands of series fits whole, and is read as one.
+        fcntl.fcntl(execd.stdout, fcntl.F_SETPIPE_SZ, 1 << 20)
         return execd
 
     def check_memory(self, execd):

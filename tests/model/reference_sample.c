@@ -136,6 +136,15 @@ bool reference_would_count(const struct fake_zone *zone, uint64_t shown, uint64_
     const struct step step = make_step(account, shown, time_ns, slept_ns);
     const struct step later = make_step(account, shown, time_ns + LATER_NS, slept_ns);
     const enum verdict verdict = step_judge(&step, &energy_uj);
+    /* By then the counter may have passed what it showed before it started again. */
+    const struct step missing = {.before = shown,
+                                 .after = step.before,
+                                 .style = step.style,
+                                 .range = step.range,
+                                 .parts = step.parts};
+    if (shown <= step.before &&
+        (wide)step_energy_uj(&missing, 0) * 1000000000 <= (wide)step.ceiling_uw * LATER_NS)
+        return true;
     /* With the time a new start turns into energy, and energy into what nobody can decide. */
     return verdict == COUNTED || verdict == WRAPPED || step_judge(&later, &energy_uj) != verdict;
 }

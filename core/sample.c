@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "clock.h"
@@ -28,19 +27,9 @@ static void note_errors(struct rapl *rapl) {
 
 /* The zone that the series is shown under, or NULL. */
 static const struct series *find_parent(const struct rapl *rapl, const struct series *series) {
-    struct zone_identity parent = series->identity;
-    /* psys-1 has the number of a package, and lies in none. */
-    if (parent.core_id != RAPL_NO_ID || parent.kind == ZONE_PSYS)
-        return NULL;
-    parent.kind = ZONE_PACKAGE;
-    const char *domain = "package";
-    if (parent.package_id == RAPL_NO_ID) {
-        parent.kind = strcmp(parent.parent, "psys") == 0 ? ZONE_PSYS : ZONE_OTHER;
-        domain = parent.parent;
-    }
-    snprintf(parent.domain, sizeof(parent.domain), "%s", domain);
-    const struct series *found = binding_find(&rapl->binding, &parent);
-    return found != series ? found : NULL;
+    struct zone_identity parent;
+    return zone_is_part_of(&series->identity, &parent) ? binding_find(&rapl->binding, &parent)
+                                                       : NULL;
 }
 
 /* A zone that goes takes its sub-zones with it, and returns a moment before them: those are not

@@ -152,6 +152,23 @@ bool zone_is_core_of(const struct zone_identity *identity, struct zone_identity 
     return identity->kind == ZONE_CORE && identity->core_id != RAPL_NO_ID;
 }
 
+static bool is_top_level(const struct zone_identity *identity) {
+    return identity->kind == ZONE_PACKAGE || identity->kind == ZONE_PSYS ||
+           (identity->package_id == RAPL_NO_ID && identity->parent[0] == '\0');
+}
+
+bool zone_is_part_of(const struct zone_identity *identity, struct zone_identity *parent) {
+    const bool in_package = identity->package_id != RAPL_NO_ID;
+    *parent = *identity;
+    parent->kind = in_package ? ZONE_PACKAGE : ZONE_OTHER;
+    if (strcmp(identity->parent, "psys") == 0)
+        parent->kind = ZONE_PSYS;
+    snprintf(parent->domain, sizeof(parent->domain), "%s",
+             in_package ? "package" : identity->parent);
+    parent->parent[0] = '\0';
+    return !is_top_level(identity) && identity->core_id == RAPL_NO_ID;
+}
+
 void zone_format_parent(const struct zone_identity *identity, char text[ZONE_TEXT_SIZE]) {
     const size_t size = ZONE_TEXT_SIZE;
     char die[24] = "";
@@ -176,11 +193,9 @@ void zone_format_parent(const struct zone_identity *identity, char text[ZONE_TEX
 void zone_format_name(const struct zone_identity *identity, char text[ZONE_NAME_SIZE]) {
     char parent[ZONE_TEXT_SIZE];
     zone_format_parent(identity, parent);
-    bool top_level = identity->kind == ZONE_PACKAGE || identity->kind == ZONE_PSYS ||
-                     (identity->package_id == RAPL_NO_ID && identity->parent[0] == '\0');
     if (identity->kind == ZONE_TOTAL)
         snprintf(text, ZONE_NAME_SIZE, "total");
-    else if (top_level)
+    else if (is_top_level(identity))
         snprintf(text, ZONE_NAME_SIZE, "%s", parent);
     else
         snprintf(text, ZONE_NAME_SIZE, "%s/%s", parent, identity->domain);

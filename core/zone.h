@@ -58,6 +58,10 @@ bool zone_is_core_of(const struct zone_identity *identity, struct zone_identity 
 /* "package-0", "package-0-die-1", "psys-1": what the zone is shown under; "" for the total. */
 void zone_format_parent(const struct zone_identity *identity, char text[ZONE_TEXT_SIZE]);
 
+/* Whether it is shown under another zone, and then parent becomes that one's identity. psys-1 has
+ * the number of a package and lies in none; single cores are shown by themselves. */
+bool zone_is_part_of(const struct zone_identity *identity, struct zone_identity *parent);
+
 /* "package-0", "package-0/dram", "psys-1", "total": what selection patterns are held against. */
 #define ZONE_NAME_SIZE (2 * ZONE_TEXT_SIZE)
 void zone_format_name(const struct zone_identity *identity, char text[ZONE_NAME_SIZE]);

@@ -252,6 +252,35 @@ static void test_cores_have_numbers(void **state) {
     assert_false(zone_is_core_of(&core, &whole));
 }
 
+static void expect_part(const struct zone_identity *identity, const char *parent) {
+    struct zone_identity found;
+    char text[ZONE_NAME_SIZE];
+    assert_true(zone_is_part_of(identity, &found));
+    zone_format_name(&found, text);
+    assert_string_equal(text, parent);
+}
+
+static void test_sub_zones_are_part_of_the_zone_that_they_are_shown_under(void **state) {
+    (void)state;
+    struct zone_identity ignored;
+    static const char *const names[] = {"package-3-die-1", "psys", "mystery"};
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        const struct zone_identity parent = identify(names[i], NULL);
+        const struct zone_identity sub_zone = identify("core", &parent);
+        struct zone_identity found;
+        assert_false(zone_is_part_of(&parent, &ignored));
+        expect_part(&sub_zone, names[i]);
+        assert_true(zone_is_part_of(&sub_zone, &found));
+        assert_true(zone_equal(&found, &parent));
+    }
+    const struct zone_identity board = identify("psys-1", NULL);
+    assert_false(zone_is_part_of(&board, &ignored));
+    const struct zone_identity package = identify("package-0", NULL);
+    struct zone_identity core = identify("core", &package);
+    core.core_id = 4;
+    assert_false(zone_is_part_of(&core, &ignored));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_packages_and_dies),
@@ -267,6 +296,7 @@ int main(void) {
         cmocka_unit_test(test_identities_differ_by_each_part),
         cmocka_unit_test(test_total_is_of_packages_and_dram),
         cmocka_unit_test(test_cores_have_numbers),
+        cmocka_unit_test(test_sub_zones_are_part_of_the_zone_that_they_are_shown_under),
     };
     return cmocka_run_group_tests_name("zone", tests, NULL, NULL);
 }

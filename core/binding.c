@@ -126,10 +126,8 @@ enum limit_rank binding_rank(const void *context, const struct zone_identity *ke
         zone_format_name(&whole, name);
         wanted = (wanted && binding->cores) || selection_matches(binding->selection, name);
     }
-    /* Dies that may show their package's counter are one series by its name (binding_mirror.c). */
-    if (binding->vendor == CPU_VENDOR_UNKNOWN && identity.die_id != RAPL_NO_ID) {
-        whole = identity;
-        whole.die_id = RAPL_NO_ID;
+    /* They are one series, by that name, as long as they do not part. */
+    if (mirror_may_be(binding, kernels, &whole)) {
         zone_format_name(&whole, name);
         wanted = wanted || selection_matches(binding->selection, name);
     }

@@ -8,11 +8,10 @@
  * millisecond apart, jitter. */
 #define UPDATE_NS UINT64_C(2000000)
 
-/* The identity that stands for presumed mirrors; false where the zone cannot be one. psys is that
- * of the first die of package 0, and psys-0 that of another die of it (intel_rapl_common.c names
- * it by the package once the die's number is above 0). */
-static bool presume(const struct binding *binding, const struct zone_identity *identity,
-                    struct zone_identity *key) {
+/* psys is that of the first die of package 0, and psys-0 that of another die of it
+ * (intel_rapl_common.c names it by the package once the die's number is above 0). */
+bool mirror_may_be(const struct binding *binding, const struct zone_identity *identity,
+                   struct zone_identity *key) {
     *key = *identity;
     key->die_id = RAPL_NO_ID;
     if (identity->kind == ZONE_PSYS && identity->package_id <= 0) {
@@ -73,7 +72,7 @@ int mirror_presume(struct binding *binding, const struct source *source) {
         struct zone *zone = source->zones[i];
         struct zone_identity key;
         zone->mirror = NULL;
-        if (!zone->identified || !presume(binding, &zone->identity, &key))
+        if (!zone->identified || !mirror_may_be(binding, &zone->identity, &key))
             continue;
         zone->mirror = find_mirror(binding, &key);
         if (zone->mirror == NULL)
@@ -101,7 +100,7 @@ bool mirror_has_ended(const struct binding *binding, const struct series *series
     const struct mirror *mirror = zone_map_find(&binding->mirror_map, &series->identity);
     if (mirror != NULL && mirror->parted)
         return series->identity.kind != ZONE_PSYS;
-    if (!presume(binding, &series->identity, &key))
+    if (!mirror_may_be(binding, &series->identity, &key))
         return false;
     mirror = zone_map_find(&binding->mirror_map, &key);
     if (mirror == NULL || !mirror->shared || mirror->parted ||

@@ -19,6 +19,11 @@ struct mirror {
     size_t first; /* in the source's list, of those that read */
 };
 
+/* Whether a zone may show the counter of others; key becomes the identity that stands for them all.
+ */
+bool mirror_may_be(const struct binding *binding, const struct zone_identity *identity,
+                   struct zone_identity *key);
+
 /* Finds the zones that may show one counter. -ENOMEM. */
 int mirror_presume(struct binding *binding, const struct source *source);
 

@@ -156,8 +156,7 @@ bool discovery_lost_series(const struct rapl *rapl, const struct series *series)
 /* Files that only root may read are those of a driver that was loaded again, until udev's rules
  * have run; for want of descriptors or memory, what was to be opened anew was not. */
 static bool is_out_of_reach(int error) {
-    return source_lost_zone(error) || error == -EACCES || error == -EPERM || error == -EMFILE ||
-           error == -ENFILE || error == -ENOMEM;
+    return source_lost_zone(error) || error == -EACCES || error == -EPERM || sysfs_ran_short(error);
 }
 
 static bool misses_zone(const struct rapl *rapl) {

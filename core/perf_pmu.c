@@ -175,11 +175,6 @@ int pmu_parse_scale(const char *text, struct tick_scale *scale) {
 
 /* --- files ----------------------------------------------------------------------------------- */
 
-/* Not what the file says, but that it cannot be opened for now. */
-static bool is_passing(int error) {
-    return error == -ENOMEM || error == -EMFILE || error == -ENFILE;
-}
-
 /* One attribute on its way in. */
 struct loading {
     int root;
@@ -198,7 +193,7 @@ static int load_line(struct loading *loading, const char *file, const char *suff
 
 /* 0: told of, and left out. */
 static int leave_out(struct loading *loading, int error) {
-    if (error == 0 || is_passing(error))
+    if (error == 0 || sysfs_ran_short(error))
         return error;
     problems_raise(loading->problems, PROBLEM_PMU_FILE, error, loading->path);
     return 0;

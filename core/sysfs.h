@@ -4,6 +4,7 @@
 #define RAPL_SYSFS_H
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -20,6 +21,11 @@
 #define SYSFS_EMPTY (-ENOMSG)
 #define SYSFS_NOT_A_NUMBER (-EBADMSG)
 #define SYSFS_OUT_OF_RANGE (-EOVERFLOW)
+
+/* Whether an errno tells that process or machine ran short, and nothing of the file: it passes. */
+static inline bool sysfs_ran_short(int error) {
+    return error == -ENOMEM || error == -EMFILE || error == -ENFILE;
+}
 
 /* Opens the folder that holds sys, proc and dev. Returns a descriptor or a negative errno. */
 int sysfs_open_root(const char *root);

@@ -170,7 +170,7 @@ static int load_cpu(void *context, unsigned int number) {
     struct cpu cpu = {.number = number};
     const char *file;
     const int error = load_ids(loading->root, &cpu, &file);
-    if (error == -EMFILE || error == -ENFILE || error == -ENOMEM)
+    if (sysfs_ran_short(error))
         return error;
     /* It has gone offline: its folder goes with it. */
     if (error == -ENOENT || error == -ENODEV || error == -ENXIO)

@@ -10,6 +10,7 @@
 struct part {
     size_t first;
     size_t count;
+    struct zone_identity best; /* of its registers' zones, the one of the first rank */
 };
 
 static bool is_core(const struct msr_reader *reader) {
@@ -46,7 +47,7 @@ static size_t count_zones(const struct msr_reader *reader, unsigned int domains)
     return is_core(reader) ? 1 : count;
 }
 
-/* The next part; its best zone in best. */
+/* The next part. */
 static struct part part_readers(const struct msr_layout *layout, size_t first, unsigned int domains,
                                 struct limit_item *item) {
     const struct msr_reader *leader = layout->readers[first];
@@ -89,15 +90,14 @@ int msr_limit_apply(struct msr_layout *layout, unsigned int domains, msr_identif
     size_t count = 0;
     size_t left_out = 0;
     int changed = -ENOMEM;
-    struct zone_identity identity;
     struct limit_item *items = calloc(layout->reader_count + 1, sizeof(*items));
     struct part *parts = calloc(layout->reader_count + 1, sizeof(*parts));
     if (items == NULL || parts == NULL)
         goto free_parts;
     for (size_t at = 0; at < layout->reader_count; at += parts[count++].count) {
         parts[count] = part_readers(layout, at, domains, &items[count]);
-        items[count].rank =
-            rank_reader(layout, layout->readers[at], domains, identify, options, &identity);
+        items[count].rank = rank_reader(layout, layout->readers[at], domains, identify, options,
+                                        &parts[count].best);
     }
     (void)limit_choose(&source->limit, items, count, clock_boottime_ns());
     changed = 0;
@@ -108,11 +108,8 @@ int msr_limit_apply(struct msr_layout *layout, unsigned int domains, msr_identif
         if (items[i].taken || items[i].rank >= LIMIT_STAND_BY)
             continue;
         source->lacks_members = source->lacks_members || items[i].rank == LIMIT_TOTAL;
-        if (left_out == 0) {
-            (void)rank_reader(layout, layout->readers[part->first], domains, identify, options,
-                              &identity);
-            zone_format_name(&identity, name);
-        }
+        if (left_out == 0)
+            zone_format_name(&part->best, name);
         left_out += items[i].zones;
     }
     changed |= source->lacks_members != lacked ? 1 : 0;

@@ -30,42 +30,36 @@ static bool loses_backslash(const char *text) {
     return strstr(text, "\\\"") != NULL && strpbrk(text, ", =") != NULL;
 }
 
+/* The tags and fields of this plugin, the tag that Telegraf adds, and the names that InfluxDB keeps
+ * for itself. */
+static bool is_taken(const char *key) {
+    static const char *const taken[] = {"domain",          "package_id",
+                                        "die_id",          "core_id",
+                                        "source",          "host",
+                                        "energy_joules",   "power_watts",
+                                        "power_min_watts", "power_max_watts",
+                                        "power_p50_watts", "power_p95_watts",
+                                        "power_p99_watts", "power_stddev_watts",
+                                        "samples",         "time",
+                                        "_field",          "_measurement"};
+    const struct rapl_health none = {.source = NULL};
+    struct rapl_count counts[RAPL_HEALTH_COUNTS];
+    bool found = false;
+    rapl_health_list(&none, counts);
+    for (size_t i = 0; i < RAPL_HEALTH_COUNTS; i++)
+        found = found || strcmp(key, counts[i].name) == 0;
+    for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
+        found = found || strcmp(key, taken[i]) == 0;
+    return found;
+}
+
 const char *line_check_tag(const char *key, const char *value) {
-    /* The tags and fields of this plugin, the tag that Telegraf adds, and the names that InfluxDB
-     * keeps for itself. */
-    static const char *const taken[] = {"domain",
-                                        "package_id",
-                                        "die_id",
-                                        "core_id",
-                                        "source",
-                                        "host",
-                                        "energy_joules",
-                                        "power_watts",
-                                        "power_min_watts",
-                                        "power_max_watts",
-                                        "power_p50_watts",
-                                        "power_p95_watts",
-                                        "power_p99_watts",
-                                        "samples",
-                                        "zones",
-                                        "power_stddev_watts",
-                                        "read_errors",
-                                        "wraps",
-                                        "resets",
-                                        "gaps",
-                                        "rediscoveries",
-                                        "sleeps",
-                                        "time",
-                                        "_field",
-                                        "_measurement"};
     if (key[0] == '\0')
         return "has no key";
     if (value[0] == '\0')
         return "has an empty value, which line protocol cannot hold";
-    for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
-        if (strcmp(key, taken[i]) == 0)
-            return "has a key that is set by rapl-execd, Telegraf or InfluxDB itself";
-    }
+    if (is_taken(key))
+        return "has a key that is set by rapl-execd, Telegraf or InfluxDB itself";
     if (holds_control(key) || holds_control(value))
         return "holds a newline or control character";
     if (ends_in_backslash(key) || ends_in_backslash(value))

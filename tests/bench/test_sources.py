@@ -12,6 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import execd
 import tap
 import tree
+from tree import write
 
 PROGRAM = os.path.join(execd.BUILD, "tests", "bench", "bench_sources")
 SECONDS = 100
@@ -23,13 +24,6 @@ ZONES = {"intel-rapl:0": "package-0", "intel-rapl:0:0": "core", "intel-rapl:0:1"
          "intel-rapl:1": "psys", "intel-rapl:2": "package-1", "intel-rapl:2:0": "core",
          "intel-rapl:2:1": "dram", "intel-rapl:3": "psys-1"}
 CPUS = 4
-
-
-def write(root, path, content):
-    path = os.path.join(root, path)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "wb") as file:
-        file.write(content if isinstance(content, bytes) else content.encode())
 
 
 def add_processor(machine):

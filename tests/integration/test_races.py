@@ -161,9 +161,9 @@ class Scenarios:
         cls.collectds = {}
         machine = stage.simulate("server", "--load", "wave")
         stuck = {name: stage.simulate("server") for name in ("init", "read")}
-        sampled = cls.enterContext_(tree.Tree.make({"intel-rapl:0": "package-0"},
-                                                   SAMPLER_RANGE_UJ))
-        cls.enterContext_(tree.Pump(sampled, "intel-rapl:0", 200, SAMPLER_RANGE_UJ))
+        sampled = cls.enterClassContext(
+            tree.Tree.make({"intel-rapl:0": "package-0"}, SAMPLER_RANGE_UJ))
+        cls.enterClassContext(tree.Pump(sampled, "intel-rapl:0", 200, SAMPLER_RANGE_UJ))
 
         def run(name, root, *lines, begin=start, **more):
             cls.roots[name] = root
@@ -177,8 +177,8 @@ class Scenarios:
         run("in-init", stuck["init"].root, load=load(0.2))
         run("in-a-sample", sampled.root, *SAMPLER_OPTIONS, load=load(9),
             begin=lambda *words, **more: cls.tool.start_planted(*words, fault="slow", **more))
-        cls.stop_in_init(cls.collectds["in-init"], stuck["init"])
-        cls.stop_in_a_read(cls.collectds["in-a-read"], stuck["read"])
+        cls.init_waited = cls.stop_while_it_waits(cls.collectds["in-init"], stuck["init"])
+        cls.read_waited = cls.stop_in_a_read(cls.collectds["in-a-read"], stuck["read"])
         cls.trouble(cls.collectds["beside-others"], machine)
         cls.stop_in_a_sample(cls.collectds["in-a-sample"])
         cls.collectds["sampler"].wait_rows("rapl-package-0/energy-package", 3)
@@ -191,31 +191,22 @@ class Scenarios:
         cls.collectds["other-options"].wait_rows("rapl-package-0/energy-package", 3)
         cls.statuses = stage.stop(cls.collectds.values())
 
-    @classmethod
-    def enterContext_(cls, context):
-        value = context.__enter__()
-        cls.addClassCleanup(context.__exit__, None, None, None)
-        return value
-
-    @classmethod
-    def stop_in_init(cls, collectd, machine):
-        collectd.wait_until(lambda: is_waiting_for_a_file(collectd.pid), "init to wait")
+    @staticmethod
+    def stop_while_it_waits(collectd, machine):
+        """SIGTERM while a file does not answer; whether it had to wait for that."""
+        collectd.wait_until(lambda: is_waiting_for_a_file(collectd.pid), "it to wait")
         collectd.ask_to_stop()
-        time.sleep(0.3)
-        cls.init_waited = collectd.process.poll() is None
+        time.sleep(0.5)
+        waited = collectd.process.poll() is None
         machine.process.send_signal(signal.SIGCONT)
         collectd.stop()
+        return waited
 
     @classmethod
     def stop_in_a_read(cls, collectd, machine):
         collectd.wait_rows("rapl/energy-total", 3)
         machine.process.send_signal(signal.SIGSTOP)
-        collectd.wait_until(lambda: is_waiting_for_a_file(collectd.pid), "a read to wait")
-        collectd.ask_to_stop()
-        time.sleep(0.5)
-        cls.read_waited = collectd.process.poll() is None
-        machine.process.send_signal(signal.SIGCONT)
-        collectd.stop()
+        return cls.stop_while_it_waits(collectd, machine)
 
     @classmethod
     def stop_in_a_sample(cls, collectd):
@@ -297,8 +288,8 @@ class Planted(daemons.StageTest):
 
     @classmethod
     def prepare(cls):
-        cls.sampled = Scenarios.enterContext_.__func__(
-            cls, tree.Tree.make({"intel-rapl:0": "package-0"}, SAMPLER_RANGE_UJ))
+        cls.sampled = cls.enterClassContext(
+            tree.Tree.make({"intel-rapl:0": "package-0"}, SAMPLER_RANGE_UJ))
         cls.collectds = {
             name: tool.start_planted(cls.stage, name, block(cls.sampled.root, *SAMPLER_OPTIONS),
                                      fault, load=load(3))

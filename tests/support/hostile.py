@@ -7,7 +7,7 @@ import time
 import unittest
 
 from execd import Execd
-from tree import CLASS, Tree
+from tree import CLASS, Tree, write
 
 SOUND = {"intel-rapl:0": "package-0", "intel-rapl:0:0": "core", "intel-rapl:0:1": "dram",
          "intel-rapl:1": "psys"}
@@ -22,15 +22,6 @@ USED_UJ = {"intel-rapl:0": 1000001, "intel-rapl:0:0": 200002, "intel-rapl:0:1": 
 
 MOST_KB = 64 * 1024
 MOST_SECONDS = 20
-
-
-def write(root, path, content):
-    """A file below the root, with the folders on its way."""
-    path = os.path.join(root, path)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "wb") as file:
-        file.write(content if isinstance(content, bytes) else content.encode())
-    return path
 
 
 def replace_with_link(path, target):

@@ -12,6 +12,15 @@ CLASS = os.path.join("sys", "class", "powercap")
 RANGE_UJ = 262143328850  # of client processors: 61 uJ a tick
 
 
+def write(root, path, content):
+    """A file below the root, with the folders on its way."""
+    path = os.path.join(root, path)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
 class Tree:
     """A root folder, removed when its block is left."""
 

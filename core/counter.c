@@ -16,6 +16,11 @@ uint64_t counter_to_uj(struct tick_scale scale, rapl_uint128 ticks) {
     return energy_uj < UINT64_MAX ? (uint64_t)energy_uj : UINT64_MAX;
 }
 
+uint64_t counter_mean_uw(uint64_t energy_uj, uint64_t span_ns) {
+    /* uJ / ns = 10^9 uW */
+    return (uint64_t)(((rapl_uint128)energy_uj * UINT64_C(1000000000) + span_ns / 2) / span_ns);
+}
+
 uint64_t counter_distance(uint64_t a, uint64_t b, uint64_t modulus) {
     uint64_t direct = a > b ? a - b : b - a;
     return direct < modulus && modulus - direct < direct ? modulus - direct : direct;

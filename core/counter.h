@@ -80,6 +80,9 @@ uint64_t counter_unit(uint64_t range);
 /* More than 64 bits hold are UINT64_MAX: no scale lets many ticks pass for little energy. */
 uint64_t counter_to_uj(struct tick_scale scale, rapl_uint128 ticks);
 
+/* Energy over a time above 0 as microwatts, to the nearest. */
+uint64_t counter_mean_uw(uint64_t energy_uj, uint64_t span_ns);
+
 /* The difference of two counters that go round at modulus (0: that do not). */
 uint64_t counter_distance(uint64_t a, uint64_t b, uint64_t modulus);
 

@@ -13,11 +13,6 @@ static void describe(const struct series *series, struct rapl_value *value) {
     };
 }
 
-/* Energy in microjoules per time in nanoseconds, as microwatts, to the nearest. */
-static uint64_t divide_power_uw(uint64_t energy_uj, uint64_t span_ns) {
-    return (uint64_t)(((rapl_uint128)energy_uj * UINT64_C(1000000000) + span_ns / 2) / span_ns);
-}
-
 static uint64_t energy_since(const struct series *series, const struct mark *mark) {
     return series_energy_uj(series) - counter_to_uj(series->traits.scale, mark->ticks);
 }
@@ -40,7 +35,7 @@ static void fill(struct series *series, struct rapl_value *value) {
     const uint64_t span_ns = span_between(&series->power, &now);
     if (!series->slept && span_ns > 0 && span_ns >= series_power_span_ns(series)) {
         value->has_power = true;
-        value->power_uw = divide_power_uw(value->span_energy_uj, span_ns);
+        value->power_uw = counter_mean_uw(value->span_energy_uj, span_ns);
         series->power = now;
     }
 }
@@ -56,7 +51,7 @@ static void add_power(const struct series *series, struct rapl_value *value) {
     if (span_ns == 0 || span_ns < series_power_span_ns(series))
         value->has_power = false;
     else
-        value->power_uw += divide_power_uw(energy_uj, span_ns);
+        value->power_uw += counter_mean_uw(energy_uj, span_ns);
     value->span_energy_uj += energy_uj;
     if (value->start_ns == 0 || series->summed.time_ns < value->start_ns)
         value->start_ns = series->summed.time_ns;

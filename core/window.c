@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+#include "window.h"
+
+#include <stddef.h>
+
+const unsigned int window_percentiles[WINDOW_PERCENTILES] = {50, 95, 99};
+
+#define BUCKET_BITS 6
+#define BUCKETS_PER_ORDER (1U << BUCKET_BITS)
+
+/* --- buckets --------------------------------------------------------------------------------- */
+
+static unsigned int find_bucket(uint64_t power_uw) {
+    if (power_uw < BUCKETS_PER_ORDER)
+        return (unsigned int)power_uw;
+    const unsigned int order = 63 - (unsigned int)__builtin_clzll(power_uw) - BUCKET_BITS;
+    const unsigned int bucket = order * BUCKETS_PER_ORDER + (unsigned int)(power_uw >> order);
+    return bucket < WINDOW_BUCKETS ? bucket : WINDOW_BUCKETS - 1;
+}
+
+static uint64_t find_middle_uw(unsigned int bucket) {
+    if (bucket < 2 * BUCKETS_PER_ORDER)
+        return bucket;
+    const unsigned int order = bucket / BUCKETS_PER_ORDER - 1;
+    const uint64_t least_uw = (uint64_t)(bucket - order * BUCKETS_PER_ORDER) << order;
+    return least_uw + (UINT64_C(1) << order) / 2;
+}
+
+/* --- samples --------------------------------------------------------------------------------- */
+
+/* Where some readings found the counter as it was, its updates come as seldom as the others; where
+ * none did, nothing tells that they are seldomer than usual. */
+static uint64_t measure_update_ns(const struct window_sample *sample, uint64_t span_ns) {
+    if (sample->updates == sample->readings || sample->updates == 0)
+        return WINDOW_UPDATE_NS;
+    const uint64_t measured_ns = span_ns / sample->updates;
+    return measured_ns > WINDOW_UPDATE_NS ? measured_ns : WINDOW_UPDATE_NS;
+}
+
+static bool is_sharp(const struct window_sample *sample, const struct counter_traits *traits,
+                     uint64_t span_ns) {
+    const rapl_uint128 unknown =
+        (rapl_uint128)traits->unit * span_ns + measure_update_ns(sample, span_ns) * sample->ticks;
+    return WINDOW_SHARPNESS * unknown <= sample->ticks * span_ns;
+}
+
+static void add_sample(struct window *window, uint64_t power_uw, uint64_t span_ns) {
+    if (window->count == 0 || power_uw < window->min_uw)
+        window->min_uw = power_uw;
+    if (window->count == 0 || power_uw > window->max_uw)
+        window->max_uw = power_uw;
+    window->count++;
+    window->span_ns += span_ns;
+    window->power_ns += (rapl_uint128)power_uw * span_ns;
+    window->squared_power_ns += (rapl_uint128)power_uw * power_uw * span_ns;
+    window->weights_ns[find_bucket(power_uw)] += span_ns;
+}
+
+void window_break(struct window *window, uint64_t time_ns) {
+    window->sample = (struct window_sample){.begun = true, .begin_ns = time_ns};
+}
+
+void window_take(struct window *window, const struct counter_traits *traits, uint64_t time_ns,
+                 uint64_t ticks) {
+    struct window_sample *sample = &window->sample;
+    if (!sample->begun || time_ns <= sample->begin_ns) {
+        window_break(window, time_ns);
+        return;
+    }
+    const uint64_t span_ns = time_ns - sample->begin_ns;
+    sample->ticks += ticks;
+    sample->readings++;
+    sample->updates += ticks > 0;
+    if (!is_sharp(sample, traits, span_ns))
+        return;
+    add_sample(window, counter_mean_uw(counter_to_uj(traits->scale, sample->ticks), span_ns),
+               span_ns);
+    window_break(window, time_ns);
+}
+
+/* --- statistics ------------------------------------------------------------------------------ */
+
+/* Rounded to the nearest, without a float: the sum of squares has up to 114 bits. */
+static uint64_t square_root(rapl_uint128 square) {
+    rapl_uint128 root = 0;
+    for (int bit = 63; bit >= 0; bit--) {
+        const rapl_uint128 more = root | (rapl_uint128)1 << bit;
+        if (more * more <= square)
+            root = more;
+    }
+    return (uint64_t)(root + (square - root * root > root ? 1 : 0));
+}
+
+/* The mean of the squares less the square of the mean, whose fraction counts: of 100 W it would be
+ * 10 mW of deviation. */
+static rapl_uint128 find_variance(const struct window *window) {
+    const rapl_uint128 span_ns = window->span_ns;
+    const rapl_uint128 mean_uw = window->power_ns / span_ns;
+    const rapl_uint128 rest = window->power_ns % span_ns;
+    const rapl_uint128 mean_square = window->squared_power_ns / span_ns;
+    const rapl_uint128 square_mean = mean_uw * mean_uw + 2 * mean_uw * rest / span_ns;
+    return mean_square > square_mean ? mean_square - square_mean : 0;
+}
+
+static uint64_t find_percentile_uw(const struct window *window, unsigned int percent) {
+    /* The power that so much of the time was at most at. */
+    const rapl_uint128 wanted = ((rapl_uint128)window->span_ns * percent + 99) / 100;
+    rapl_uint128 passed_ns = 0;
+    unsigned int bucket = find_bucket(window->min_uw);
+    const unsigned int last = find_bucket(window->max_uw);
+    while (bucket < last && (passed_ns += window->weights_ns[bucket]) < wanted)
+        bucket++;
+    const uint64_t middle_uw = find_middle_uw(bucket);
+    if (middle_uw < window->min_uw)
+        return window->min_uw;
+    return middle_uw < window->max_uw ? middle_uw : window->max_uw;
+}
+
+struct window_statistics window_close(struct window *window) {
+    struct window_statistics statistics = {.samples = window->count};
+    if (window->count == 0)
+        return statistics;
+    const rapl_uint128 span_ns = window->span_ns;
+    statistics.mean_uw = (uint64_t)((window->power_ns + span_ns / 2) / span_ns);
+    statistics.min_uw = window->min_uw;
+    statistics.max_uw = window->max_uw;
+    statistics.stddev_uw = square_root(find_variance(window));
+    for (size_t i = 0; i < WINDOW_PERCENTILES; i++)
+        statistics.percentile_uw[i] = find_percentile_uw(window, window_percentiles[i]);
+    /* Only those between the least and the most were touched. */
+    for (unsigned int i = find_bucket(window->min_uw); i <= find_bucket(window->max_uw); i++)
+        window->weights_ns[i] = 0;
+    window->count = 0;
+    window->span_ns = 0;
+    window->power_ns = 0;
+    window->squared_power_ns = 0;
+    return statistics;
+}

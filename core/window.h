@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* What one series' power did inside an interval: least, most, spread, percentiles. Pure. */
+#ifndef RAPL_WINDOW_H
+#define RAPL_WINDOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "counter.h"
+
+/* The percentiles that are told, in percent. */
+#define WINDOW_PERCENTILES 3
+extern const unsigned int window_percentiles[WINDOW_PERCENTILES];
+
+/* What cannot be known of a sample is one unit of its energy, and one update of the counter of its
+ * time: together at most one part in so many. */
+#define WINDOW_SHARPNESS 20
+
+/* Counters move about once a millisecond, with up to a tenth of that as jitter (SDM vol. 3B
+ * 16.10.3). */
+#define WINDOW_UPDATE_NS UINT64_C(1100000)
+
+/*
+ * Powers fall into buckets of a 64th of their binary order: the middle of one is within 0.8 % of
+ * all in it. Above 68 kW they share the last one.
+ */
+#define WINDOW_BUCKETS 1984
+
+/* A sample from its begin; it is closed when it is sharp enough. */
+struct window_sample {
+    bool begun;
+    uint64_t begin_ns;
+    rapl_uint128 ticks;
+    uint64_t readings;
+    uint64_t updates; /* readings that differed from the one before */
+};
+
+struct window {
+    struct window_sample sample;
+    /* Of the closed ones. */
+    uint64_t count;
+    uint64_t span_ns;
+    uint64_t min_uw;
+    uint64_t max_uw;
+    rapl_uint128 power_ns;               /* sum of power times span, uW ns */
+    rapl_uint128 squared_power_ns;       /* sum of power squared times span, uW^2 ns */
+    uint64_t weights_ns[WINDOW_BUCKETS]; /* span of the samples by their power */
+};
+
+struct window_statistics {
+    uint64_t samples; /* 0: and then the rest says nothing */
+    uint64_t mean_uw; /* of the closed samples, each by its span, as are the next */
+    uint64_t min_uw;
+    uint64_t max_uw;
+    uint64_t stddev_uw;
+    uint64_t percentile_uw[WINDOW_PERCENTILES];
+};
+
+/* Takes what a counter counted up to time_ns (CLOCK_MONOTONIC) since it was last taken. */
+void window_take(struct window *window, const struct counter_traits *traits, uint64_t time_ns,
+                 uint64_t ticks);
+
+/* What comes next does not follow on what came before: the open sample is given up, and the next
+ * begins at time_ns. */
+void window_break(struct window *window, uint64_t time_ns);
+
+/* The statistics of the samples that were closed since the last time. The open one goes on into the
+ * next window. */
+struct window_statistics window_close(struct window *window);
+
+#endif

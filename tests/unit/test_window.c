@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/* Statistics of the power inside an interval. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmocka_all.h"
+#include "window.h"
+
+#define MS UINT64_C(1000000)
+
+/* A package of 61 uJ, read as powercap shows it. */
+static const struct counter_traits package = {
+    .modulus = UINT64_C(262143328911), .unit = 61, .scale = {1, 1}, .ceiling_uw = 1000000000};
+/* Whole joules (psys of Sapphire Rapids). */
+static const struct counter_traits board = {
+    .modulus = UINT64_C(4294967296000000), .unit = 1000000, .scale = {1, 1}, .ceiling_uw = 1};
+
+static struct window *new_window(void **state) {
+    *state = calloc(1, sizeof(struct window));
+    assert_non_null(*state);
+    return *state;
+}
+
+static int free_window(void **state) {
+    free(*state);
+    return 0;
+}
+
+/* A counter that moves once a millisecond with jitter, and the instants at which it is read. */
+struct meter {
+    struct window *window;
+    const struct counter_traits *traits;
+    uint64_t period_ns; /* of its updates */
+    uint64_t jitter_ns;
+    uint64_t power_uw;
+    uint64_t time_ns;
+    uint64_t update_ns; /* of the next */
+    uint64_t shown_ns;  /* time up to which energy is in the counter */
+    double energy_uj;   /* true, at shown_ns */
+    uint64_t last;      /* as it was last read */
+};
+
+static uint64_t pick(uint64_t below) {
+    return below > 0 ? (uint64_t)random() % below : 0;
+}
+
+static void run_until(struct meter *meter, uint64_t time_ns) {
+    while (meter->update_ns <= time_ns) {
+        meter->energy_uj +=
+            (double)meter->power_uw * 1e-9 * (double)(meter->update_ns - meter->shown_ns);
+        meter->shown_ns = meter->update_ns;
+        meter->update_ns += meter->period_ns - meter->jitter_ns + pick(2 * meter->jitter_ns + 1);
+    }
+    meter->time_ns = time_ns;
+}
+
+static void read_meter(struct meter *meter) {
+    const uint64_t unit = meter->traits->unit;
+    const uint64_t shown = (uint64_t)(meter->energy_uj / (double)unit) * unit;
+    window_take(meter->window, meter->traits, meter->time_ns, shown - meter->last);
+    meter->last = shown;
+}
+
+static void sample_for(struct meter *meter, uint64_t span_ns, uint64_t every_ns) {
+    for (const uint64_t end_ns = meter->time_ns + span_ns; meter->time_ns < end_ns;) {
+        run_until(meter, meter->time_ns + every_ns);
+        read_meter(meter);
+    }
+}
+
+static struct meter meter_of(struct window *window, const struct counter_traits *traits,
+                             uint64_t power_uw) {
+    return (struct meter){.window = window,
+                          .traits = traits,
+                          .period_ns = MS,
+                          .jitter_ns = MS / 10,
+                          .power_uw = power_uw,
+                          .time_ns = MS,
+                          .update_ns = MS,
+                          .shown_ns = MS};
+}
+
+static void assert_within(uint64_t value, uint64_t truth, double part) {
+    if (fabs((double)value - (double)truth) > part * (double)truth)
+        fail_msg("%llu is not within %g of %llu", (unsigned long long)value, part,
+                 (unsigned long long)truth);
+}
+
+static void nothing_is_known_of_no_sample(void **state) {
+    struct window *window = new_window(state);
+    assert_int_equal(window_close(window).samples, 0);
+    window_take(window, &package, MS, 0);
+    assert_int_equal(window_close(window).samples, 0);
+}
+
+/* Every rate of reading, and powers from idle to a spike: none is sharper than the counter. */
+static void constant_load_has_no_peak(void **state) {
+    struct window *window = new_window(state);
+    static const uint64_t every_ms[] = {1, 2, 5, 7, 10, 20, 100};
+    static const uint64_t powers_uw[] = {20000, 1000000, 45000000, 300000000};
+    for (size_t i = 0; i < sizeof(every_ms) / sizeof(every_ms[0]); i++) {
+        for (size_t j = 0; j < sizeof(powers_uw) / sizeof(powers_uw[0]); j++) {
+            memset(window, 0, sizeof(*window));
+            struct meter meter = meter_of(window, &package, powers_uw[j]);
+            sample_for(&meter, 60000 * MS, every_ms[i] * MS);
+            const struct window_statistics statistics = window_close(window);
+            assert_true(statistics.samples > 100);
+            assert_within(statistics.mean_uw, powers_uw[j], 0.001);
+            assert_within(statistics.max_uw, statistics.mean_uw, 0.05);
+            assert_within(statistics.min_uw, statistics.mean_uw, 0.05);
+        }
+    }
+}
+
+static void whole_joules_have_no_peak(void **state) {
+    struct window *window = new_window(state);
+    struct meter meter = meter_of(window, &board, 70000000);
+    sample_for(&meter, 60000 * MS, MS);
+    const struct window_statistics statistics = window_close(window);
+    assert_true(statistics.samples > 50);
+    assert_within(statistics.max_uw, 70000000, 0.05);
+    assert_within(statistics.min_uw, 70000000, 0.05);
+}
+
+/* A counter that moves every 10 ms, read every millisecond. */
+static void slow_updates_are_measured(void **state) {
+    struct window *window = new_window(state);
+    struct meter meter = meter_of(window, &package, 45000000);
+    meter.period_ns = 10 * MS;
+    meter.jitter_ns = MS;
+    sample_for(&meter, 60000 * MS, MS);
+    const struct window_statistics statistics = window_close(window);
+    assert_true(statistics.samples > 100);
+    assert_within(statistics.max_uw, 45000000, 0.06);
+    assert_within(statistics.min_uw, 45000000, 0.06);
+}
+
+/* 200 W for 50 ms of each second, 50 W for the rest. */
+static void pulse_shows_in_the_maximum(void **state) {
+    struct window *window = new_window(state);
+    struct meter meter = meter_of(window, &package, 0);
+    for (int second = 0; second < 10; second++) {
+        meter.power_uw = 200000000;
+        sample_for(&meter, 50 * MS, 10 * MS);
+        meter.power_uw = 50000000;
+        sample_for(&meter, 950 * MS, 10 * MS);
+    }
+    const struct window_statistics statistics = window_close(window);
+    assert_within(statistics.mean_uw, 57500000, 0.01);
+    assert_within(statistics.max_uw, 200000000, 0.05);
+    assert_within(statistics.min_uw, 50000000, 0.05);
+    assert_within(statistics.percentile_uw[0], 50000000, 0.05);
+    /* The root of 0.05 * 0.95, times 150 W, less what falls into samples across an edge. */
+    assert_within(statistics.stddev_uw, 32690000, 0.25);
+}
+
+static int compare(const void *a, const void *b) {
+    const uint64_t left = *(const uint64_t *)a;
+    const uint64_t right = *(const uint64_t *)b;
+    return left < right ? -1 : left > right;
+}
+
+/* Powers over seven decades against a sorted list. */
+static void percentiles_are_within_one_percent(void **state) {
+    struct window *window = new_window(state);
+    enum { COUNT = 10001 };
+    static uint64_t powers_uw[COUNT];
+    double mean = 0;
+    double square = 0;
+    window_take(window, &package, 1000 * MS, 0);
+    for (size_t i = 0; i < COUNT; i++) {
+        powers_uw[i] = (uint64_t)pow(10, 4 + 6.5 * (double)random() / (double)RAND_MAX);
+        window_take(window, &package, (i + 2) * 1000 * MS, powers_uw[i]);
+        mean += (double)powers_uw[i] / COUNT;
+        square += (double)powers_uw[i] * (double)powers_uw[i] / COUNT;
+    }
+    const struct window_statistics statistics = window_close(window);
+    qsort(powers_uw, COUNT, sizeof(powers_uw[0]), compare);
+    assert_int_equal(statistics.samples, COUNT);
+    assert_int_equal(statistics.min_uw, powers_uw[0]);
+    assert_int_equal(statistics.max_uw, powers_uw[COUNT - 1]);
+    assert_within(statistics.mean_uw, (uint64_t)mean, 1e-6);
+    assert_within(statistics.stddev_uw, (uint64_t)sqrt(square - mean * mean), 1e-6);
+    for (size_t i = 0; i < WINDOW_PERCENTILES; i++)
+        assert_within(statistics.percentile_uw[i], powers_uw[COUNT * window_percentiles[i] / 100],
+                      0.01);
+}
+
+/* A long sample weighs as much as the short ones that it took the place of. */
+static void samples_weigh_by_their_time(void **state) {
+    struct window *window = new_window(state);
+    window_take(window, &package, 0, 0);
+    window_take(window, &package, 1000 * MS, 10000000);
+    window_take(window, &package, 10000 * MS, 900000000);
+    const struct window_statistics statistics = window_close(window);
+    assert_int_equal(statistics.samples, 2);
+    assert_int_equal(statistics.mean_uw, 91000000);
+    assert_int_equal(statistics.percentile_uw[0], 100000000);
+    assert_int_equal(statistics.stddev_uw, 27000000);
+}
+
+static void small_deviation_of_much_power_is_exact(void **state) {
+    struct window *window = new_window(state);
+    window_take(window, &package, 0, 0);
+    window_take(window, &package, 1000 * MS, 100000001);
+    window_take(window, &package, 2000 * MS, 100000004);
+    window_take(window, &package, 3000 * MS, 100000001);
+    assert_int_equal(window_close(window).stddev_uw, 1); /* the root of 2 */
+}
+
+static void open_sample_goes_on_into_the_next_window(void **state) {
+    struct window *window = new_window(state);
+    window_take(window, &package, 0, 0);
+    window_take(window, &package, 100 * MS, 10000000);
+    window_take(window, &package, 110 * MS, 1000000);
+    assert_int_equal(window_close(window).samples, 1);
+    window_take(window, &package, 200 * MS, 9000000);
+    const struct window_statistics statistics = window_close(window);
+    assert_int_equal(statistics.samples, 1);
+    assert_int_equal(statistics.mean_uw, 100000000);
+    assert_int_equal(statistics.percentile_uw[2], 100000000);
+}
+
+static void break_gives_up_the_open_sample(void **state) {
+    struct window *window = new_window(state);
+    window_take(window, &package, 0, 0);
+    window_take(window, &package, 10 * MS, 500000000);
+    window_break(window, 1000 * MS);
+    window_take(window, &package, 1100 * MS, 10000000);
+    const struct window_statistics statistics = window_close(window);
+    assert_int_equal(statistics.samples, 1);
+    assert_int_equal(statistics.max_uw, 100000000);
+}
+
+static void standing_counter_closes_no_sample(void **state) {
+    struct window *window = new_window(state);
+    for (uint64_t i = 0; i < 1000; i++)
+        window_take(window, &package, i * 10 * MS, 0);
+    assert_int_equal(window_close(window).samples, 0);
+}
+
+static void clock_that_stands_begins_anew(void **state) {
+    struct window *window = new_window(state);
+    window_take(window, &package, 10 * MS, 0);
+    window_take(window, &package, 10 * MS, 1000000);
+    window_take(window, &package, 110 * MS, 10000000);
+    assert_int_equal(window_close(window).max_uw, 100000000);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(nothing_is_known_of_no_sample, free_window),
+        cmocka_unit_test_teardown(constant_load_has_no_peak, free_window),
+        cmocka_unit_test_teardown(whole_joules_have_no_peak, free_window),
+        cmocka_unit_test_teardown(slow_updates_are_measured, free_window),
+        cmocka_unit_test_teardown(pulse_shows_in_the_maximum, free_window),
+        cmocka_unit_test_teardown(percentiles_are_within_one_percent, free_window),
+        cmocka_unit_test_teardown(samples_weigh_by_their_time, free_window),
+        cmocka_unit_test_teardown(small_deviation_of_much_power_is_exact, free_window),
+        cmocka_unit_test_teardown(open_sample_goes_on_into_the_next_window, free_window),
+        cmocka_unit_test_teardown(break_gives_up_the_open_sample, free_window),
+        cmocka_unit_test_teardown(standing_counter_closes_no_sample, free_window),
+        cmocka_unit_test_teardown(clock_that_stands_begins_anew, free_window),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-enum load_shape { LOAD_CONSTANT, LOAD_STEP, LOAD_WAVE };
+enum load_shape { LOAD_CONSTANT, LOAD_STEP, LOAD_WAVE, LOAD_PULSE };
 
 /* Power over time as a factor around 1, so that a zone's mean power is its base power. */
 struct load {

@@ -51,8 +51,9 @@ static const char help[] =
     "\n"
     "  --machine NAME         which machine (laptop)\n"
     "  --list                 print the machines\n"
-    "  --load SHAPE           constant, step (0.5 and 1.5 by half periods) or wave (constant)\n"
-    "  --load-period TIME     period of step and wave (10s)\n"
+    "  --load SHAPE           constant, step (0.5 and 1.5 by half periods), wave, or pulse (a\n"
+    "                         twentieth of the period at four times the rest) (constant)\n"
+    "  --load-period TIME     period of the load (10s)\n"
     "  --power ZONE=WATTS     base power of a zone such as package-0/dram; repeatable\n"
     "  --before-wrap JOULES   every counter starts that far from its wrap\n"
     "  --update TIME          counters move once in this time (1ms)\n"
@@ -88,7 +89,7 @@ static int parse_option(struct options *options, int key, char *value) {
     case KEY_LOAD:
         if (load_parse_shape(value, &options->load.shape))
             return GO_ON;
-        return refuse("load", value, "not constant, step or wave");
+        return refuse("load", value, "not constant, step, wave or pulse");
     case KEY_LOAD_PERIOD:
         if (!parse_positive_ns(value, &period_ns))
             return refuse("load-period", value, not_time);

@@ -242,6 +242,18 @@ static void note_lacks(struct binding *binding, const struct source *source) {
     }
 }
 
+/* One window for each series that is shown. */
+static int add_windows(struct series *const *series, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (!series[i]->selected || series[i]->window != NULL)
+            continue;
+        series[i]->window = calloc(1, sizeof(*series[i]->window));
+        if (series[i]->window == NULL)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
 int binding_update(struct binding *binding, const struct source *source,
                    struct problems *problems) {
     int error = mirror_presume(binding, source);
@@ -267,20 +279,27 @@ int binding_update(struct binding *binding, const struct source *source,
     }
     if (error == 0)
         note_lacks(binding, source);
+    if (error == 0 && binding->windows)
+        error = add_windows(binding->series, binding->series_count);
+    if (error == 0 && binding->windows)
+        error = add_windows(binding->sums, binding->sum_count);
     return error;
 }
 
-void binding_free(struct binding *binding) {
-    for (size_t i = 0; i < binding->series_count; i++) {
-        free(binding->series[i]->zones);
-        free(binding->series[i]);
+static void free_series(struct series **series, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        free(series[i]->zones);
+        free(series[i]->window);
+        free(series[i]);
     }
-    for (size_t i = 0; i < binding->sum_count; i++)
-        free(binding->sums[i]);
+    free(series);
+}
+
+void binding_free(struct binding *binding) {
+    free_series(binding->series, binding->series_count);
+    free_series(binding->sums, binding->sum_count);
     for (size_t i = 0; i < binding->mirror_count; i++)
         free(binding->mirrors[i]);
-    free(binding->series);
-    free(binding->sums);
     free(binding->mirrors);
     zone_map_free(&binding->series_map);
     zone_map_free(&binding->sum_map);

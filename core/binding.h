@@ -20,7 +20,8 @@
 struct binding {
     enum cpu_vendor vendor;
     const struct selection *selection;
-    bool cores; /* single cores are reported, not only their sums */
+    bool cores;   /* single cores are reported, not only their sums */
+    bool windows; /* statistics are asked for */
     struct series **series;
     size_t series_count;
     struct zone_map series_map;

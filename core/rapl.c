@@ -42,6 +42,7 @@ void rapl_health_list(const struct rapl_health *health,
         {"gaps", health->gaps},
         {"rediscoveries", health->rediscoveries},
         {"sleeps", health->sleeps},
+        {"missed_samples", health->missed_samples},
     };
     memcpy(counts, list, sizeof(list));
 }
@@ -80,7 +81,7 @@ uint64_t rapl_power_ready_ns(const struct rapl *rapl) {
 /* More often than this is never needed, but for a ceiling that is set beyond reason. */
 #define SAMPLE_LEAST_NS UINT64_C(1000000000)
 
-uint64_t rapl_sample_due_ns(const struct rapl *rapl) {
+static uint64_t guard_due_ns(const struct rapl *rapl) {
     uint64_t span_ns = UINT64_MAX;
     if (rapl->source == NULL)
         return 0;
@@ -98,10 +99,24 @@ uint64_t rapl_sample_due_ns(const struct rapl *rapl) {
     return rapl->sampled_ns + (span_ns > SAMPLE_LEAST_NS ? span_ns : SAMPLE_LEAST_NS);
 }
 
+/* After a sample that took longer than the grid is wide, too, it lies in the future: whoever wants
+ * the handle gets it in between. */
+static uint64_t grid_due_ns(const struct rapl *rapl) {
+    if (!rapl->observes)
+        return 0;
+    return (rapl->ended_ns / rapl->sample_interval_ns + 1) * rapl->sample_interval_ns;
+}
+
+uint64_t rapl_sample_due_ns(const struct rapl *rapl) {
+    return earlier_ns(guard_due_ns(rapl), grid_due_ns(rapl));
+}
+
 bool rapl_needs_sampler(const struct rapl *rapl, uint64_t interval_ns) {
     const uint64_t due_ns = rapl_sample_due_ns(rapl);
     return due_ns != 0 && due_ns - rapl->sampled_ns < interval_ns;
 }
+
+#define SAMPLE_INTERVAL_LEAST_NS UINT64_C(1000000)
 
 /* Beside those of the counters: the root and the list of online CPUs; and in a look, a folder, the
  * one that it lies in, and a file. */
@@ -136,6 +151,9 @@ int rapl_open(const struct rapl_options *options, struct rapl **opened) {
         return -EINVAL;
     if (options->source < RAPL_SOURCE_AUTO || options->source > RAPL_SOURCE_MSR)
         return -EINVAL;
+    const bool samples = options->sample_interval_ns != 0 && options->statistics != 0;
+    if (samples && options->sample_interval_ns < SAMPLE_INTERVAL_LEAST_NS)
+        return -EINVAL;
     struct rapl *rapl = calloc(1, sizeof(*rapl));
     if (rapl == NULL)
         return -ENOMEM;
@@ -146,6 +164,8 @@ int rapl_open(const struct rapl_options *options, struct rapl **opened) {
     rapl->source_options.rank = binding_rank;
     rapl->source_options.rank_context = &rapl->binding;
     rapl->asked = options->source;
+    rapl->sample_interval_ns = samples ? options->sample_interval_ns : 0;
+    rapl->binding.windows = samples;
     rapl->report.health.source = "none";
     rapl->values = calloc(1, sizeof(*rapl->values));
     rapl->value_room = 1;

@@ -49,6 +49,18 @@ struct rapl_privilege {
     const char *withheld;
 };
 
+/* What can be told of the power inside an interval. */
+enum rapl_statistic {
+    RAPL_STATISTIC_MIN = 1 << 0,
+    RAPL_STATISTIC_MAX = 1 << 1,
+    RAPL_STATISTIC_STDDEV = 1 << 2, /* standard deviation */
+    RAPL_STATISTIC_P50 = 1 << 3,    /* percentiles, within 1 % */
+    RAPL_STATISTIC_P95 = 1 << 4,
+    RAPL_STATISTIC_P99 = 1 << 5,
+    RAPL_STATISTICS_ALL = (1 << 6) - 1,
+};
+#define RAPL_STATISTICS 6
+
 struct rapl_options {
     /* Folder that holds sys, proc and dev. NULL: HOST_MOUNT_PREFIX of the environment, else "/".
      * No path outside of it is opened, whatever its links say. */
@@ -70,6 +82,11 @@ struct rapl_options {
     bool total;
     /* Report single cores, where a source counts them one by one; their sum is reported always. */
     bool cores;
+    /* Time between two samples inside an interval, in nanoseconds, at least 1 ms: every counter
+     * that reads is read at each multiple of it on CLOCK_MONOTONIC, by whoever calls rapl_sample()
+     * when it is due. 0, or no statistics: none but those that guard against a wrap. */
+    uint64_t sample_interval_ns;
+    unsigned int statistics; /* bits of enum rapl_statistic: what is to be known of the samples */
     struct rapl_privilege privilege;
     /*
      * Descriptors that the handle may have open at a time, at most; 0: as many as it has use for.
@@ -83,7 +100,25 @@ struct rapl_options {
 };
 
 #define RAPL_OPTIONS_DEFAULT \
-    { .source = RAPL_SOURCE_AUTO, .total = true }
+    { .source = RAPL_SOURCE_AUTO, .total = true, .statistics = RAPL_STATISTICS_ALL }
+
+/*
+ * The power inside an interval, in microwatts, over samples that were each weighted by their span. A
+ * sample is closed at the first reading at which one unit of the counter, and one update of it
+ * (1.1 ms, or longer where it is seen to be), are together at most a 20th of it: hence not before
+ * 22 ms. The one that is open at a report belongs to the next interval, so that the power of the
+ * whole interval is no mean of exactly these.
+ */
+struct rapl_statistics {
+    uint64_t samples; /* that were closed; 0: the rest says nothing */
+    uint64_t mean_uw;
+    uint64_t min_uw;
+    uint64_t max_uw;
+    uint64_t stddev_uw;
+    uint64_t p50_uw; /* so much of the time it was at most this: within 1 %, up to 68 kW */
+    uint64_t p95_uw;
+    uint64_t p99_uw;
+};
 
 /* What one series has to say at the end of an interval. */
 struct rapl_value {
@@ -109,7 +144,19 @@ struct rapl_value {
      * 50 ms, or under unit / 2 W) or the machine slept in it. */
     bool has_power;
     uint64_t power_uw;
+    /* Those of the same span; false where there is no power, or nothing samples. */
+    bool has_statistics;
+    struct rapl_statistics statistics;
 };
+
+/* The statistics of a value as a list of those that are chosen, the same as enum rapl_statistic:
+ * what each plugin names and sends. Returns how many; 0 where no sample was closed. */
+struct rapl_power {
+    const char *name; /* "min", "max", "stddev", "p50", "p95", "p99" */
+    uint64_t power_uw;
+};
+size_t rapl_statistics_list(const struct rapl_value *value, unsigned int chosen,
+                            struct rapl_power powers[RAPL_STATISTICS]);
 
 /* Counts since the handle was opened; zones is the number that read at the last sample. What a
  * report lacks, another of them explains than samples and wraps. */
@@ -123,6 +170,7 @@ struct rapl_health {
     uint64_t gaps;          /* a zone could not be read, or its energy could not be decided */
     uint64_t rediscoveries; /* zones were found, lost, opened anew, or mirrors told apart */
     uint64_t sleeps;        /* samples since whose predecessor the machine has slept */
+    uint64_t missed_samples; /* instants that passed without the sample that was due at them */
 };
 
 /* The same as a list, zones first: what each plugin names and sends. */
@@ -130,7 +178,7 @@ struct rapl_count {
     const char *name;
     uint64_t count;
 };
-#define RAPL_HEALTH_COUNTS 8
+#define RAPL_HEALTH_COUNTS 9
 void rapl_health_list(const struct rapl_health *health,
                       struct rapl_count counts[RAPL_HEALTH_COUNTS]);
 
@@ -154,15 +202,20 @@ int rapl_open_root(const char *root);
 /*
  * Finds the counters and takes a first sample. That there are none, or none that can be read, is
  * no error: the handle looks again once a minute when it is asked for reports.
- * Options are copied. -EINVAL: an empty pattern or root; -ENOMEM.
+ * Options are copied. -EINVAL: an empty pattern or root, or less than 1 ms between samples; -ENOMEM.
  */
 int rapl_open(const struct rapl_options *options, struct rapl **opened);
 
-/* Reads every counter once between two reports, so that none wraps unseen. -ENOMEM. */
+/* Reads every counter once between two reports, so that none wraps unseen, and for statistics.
+ * -ENOMEM. */
 int rapl_sample(struct rapl *rapl);
 
-/* CLOCK_MONOTONIC instant at which rapl_sample() is due if no report comes before it: half of the
- * time in which a counter can wrap at its ceiling, at least a second. 0: never. */
+/*
+ * CLOCK_MONOTONIC instant at which rapl_sample() is due if no report comes before it: the next
+ * multiple of the time between samples, where statistics are asked for; and not later than half of
+ * the time in which a counter can wrap at its ceiling, at least a second. 0: never, or nothing
+ * reads. Instants that have passed are over: they are counted, and not made up for.
+ */
 uint64_t rapl_sample_due_ns(const struct rapl *rapl);
 
 /*
@@ -253,6 +306,9 @@ void rapl_make_printable(char *text);
 const char *rapl_error_text(int error);
 
 /* --- shared by the plugins' options --------------------------------------------------------- */
+
+/* Adds a statistic by its name, as above, to those chosen. -EINVAL: there is none of that name. */
+int rapl_statistics_add(const char *name, unsigned int *chosen);
 
 /* "auto", "powercap", "perf", "msr"; -EINVAL otherwise. */
 int rapl_source_from_name(const char *name, enum rapl_source *source);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "report.h"
 
+#include "sum.h"
+
 static void describe(const struct series *series, struct rapl_value *value) {
     *value = (struct rapl_value){
         .series = series->number,
@@ -37,11 +39,8 @@ static void fill(struct series *series, struct rapl_value *value) {
         value->has_power = true;
         value->power_uw = counter_mean_uw(value->span_energy_uj, span_ns);
         series->power = now;
+        series_close_window(series, value);
     }
-}
-
-static bool is_member(const struct series *series, const struct series *sum) {
-    return series->sum == sum && series->has_read;
 }
 
 static void add_power(const struct series *series, struct rapl_value *value) {
@@ -64,7 +63,7 @@ static void add_power(const struct series *series, struct rapl_value *value) {
  * leaves the sum out; one that joined or lost energy begins the power's span anew for all, for
  * a sum of powers over different memberships is the power of nothing.
  */
-static bool fill_sum(struct series *const *series, size_t count, const struct series *sum,
+static bool fill_sum(struct series *const *series, size_t count, struct series *sum,
                      struct rapl_value *value) {
     bool silent = false;
     bool restart = false;
@@ -73,7 +72,7 @@ static bool fill_sum(struct series *const *series, size_t count, const struct se
     value->has_power = true;
     for (size_t i = 0; i < count; i++) {
         const struct series *member = series[i];
-        if (!is_member(member, sum))
+        if (!sum_has_member(sum, member))
             continue;
         value->energy_uj += series_energy_uj(member);
         silent = silent || member->left;
@@ -85,6 +84,9 @@ static bool fill_sum(struct series *const *series, size_t count, const struct se
         add_power(member, value);
     }
     value->has_power = value->has_power && !restart;
+    if (restart || (value->has_power && !silent))
+        series_close_window(sum, value);
+    value->has_statistics = value->has_statistics && value->has_power;
     for (size_t i = 0; i < count; i++) {
         if (series[i]->sum != sum)
             continue;
@@ -107,8 +109,11 @@ size_t report_build(struct series *const *series, size_t count, struct series *c
             filled++;
     }
     for (size_t i = 0; i < count; i++) {
-        if (series[i]->lost || series[i]->slept)
+        if (series[i]->lost || series[i]->slept) {
+            struct rapl_value dropped;
             series[i]->power = series_now(series[i]);
+            series_close_window(series[i], &dropped);
+        }
         series[i]->lost = false;
         series[i]->slept = series[i]->slept && !series[i]->reads;
         series[i]->joined = false;

@@ -4,6 +4,7 @@
 
 #include "clock.h"
 #include "handle.h"
+#include "sum.h"
 #include "topology.h"
 
 /* What goes is told of by series; a zone that never read is told of by its file. */
@@ -89,6 +90,24 @@ static void take_reading(struct rapl *rapl, struct series *series, uint64_t slep
         problems_raise(&rapl->problems, PROBLEM_UNDECIDED, 0, series->name);
 }
 
+/* The instants since the last sample that were due and have passed but for one, that of this
+ * sample. */
+static uint64_t count_missed(const struct rapl *rapl, uint64_t now_ns) {
+    if (!rapl->observes)
+        return 0;
+    const uint64_t passed =
+        clock_span_ns(rapl->sampled_ns / rapl->sample_interval_ns, now_ns / rapl->sample_interval_ns);
+    return passed > 1 ? passed - 1 : 0;
+}
+
+static void take_sums(struct rapl *rapl) {
+    const struct binding *binding = &rapl->binding;
+    for (size_t i = 0; i < binding->sum_count; i++) {
+        if (binding->sums[i]->window != NULL)
+            sum_take(binding->sums[i], binding->series, binding->series_count);
+    }
+}
+
 int rapl_sample(struct rapl *rapl) {
     uint64_t least_ns;
     uint64_t most_ns;
@@ -104,7 +123,8 @@ int rapl_sample(struct rapl *rapl) {
     clock_read_ahead_ns(&least_ns, &begin_ahead_ns);
     const uint64_t begin_ns = clock_monotonic_ns();
     rapl->source->operations->sample(rapl->source);
-    const uint64_t span_ns = clock_span_ns(begin_ns, clock_monotonic_ns());
+    const uint64_t end_ns = clock_monotonic_ns();
+    const uint64_t span_ns = clock_span_ns(begin_ns, end_ns);
     rapl->report.time_ns = clock_span_ns(span_ns / 2, clock_realtime_ns());
     clock_read_ahead_ns(&least_ns, &most_ns);
     /* From the begin of one sample to the end of the next: a sleep in the midst of a sample is
@@ -125,8 +145,11 @@ int rapl_sample(struct rapl *rapl) {
             return error;
     }
     rapl->ahead_ns = begin_ahead_ns;
+    rapl->report.health.missed_samples += count_missed(rapl, begin_ns);
     rapl->sampled = true;
     rapl->sampled_ns = begin_ns;
+    rapl->ended_ns = end_ns;
+    rapl->observes = false;
     rapl->report.health.samples++;
     rapl->report.health.sleeps += slept_ns > 0;
     for (size_t i = 0; i < rapl->binding.series_count; i++) {
@@ -134,10 +157,12 @@ int rapl_sample(struct rapl *rapl) {
         series->reads = false;
         if (!series->ended && binding_wants(series))
             take_reading(rapl, series, slept_ns);
+        rapl->observes = rapl->observes || (series->reads && rapl->sample_interval_ns != 0);
     }
     /* Nobody knows which core was read, the one that led before or the one that leads now. */
     if (moved)
         discovery_forget_lead_cores(rapl);
+    take_sums(rapl);
     for (size_t i = 0; i < rapl->binding.series_count; i++)
         note_gone(rapl, rapl->binding.series[i]);
     problems_end(&rapl->problems, PROBLEM_ENERGY, PROBLEM_UNDECIDED);

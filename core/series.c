@@ -27,6 +27,25 @@ void series_forget(struct series *series) {
     series->lost = true;
 }
 
+void series_close_window(struct series *series, struct rapl_value *value) {
+    if (series->window == NULL)
+        return;
+    value->has_statistics = true;
+    value->statistics = window_close(series->window);
+}
+
+/* What comes before a sleep, or a reading that is no continuation, is no part of a sample. */
+static void take_sample(struct series *series, const struct counter_step *step, bool slept) {
+    series->follows = !slept && (step->outcome == COUNTER_COUNTED ||
+                                 step->outcome == COUNTER_WRAPPED);
+    if (series->window == NULL)
+        return;
+    if (slept || (series->reads && !series->follows))
+        window_break(series->window);
+    if (series->reads)
+        window_take(series->window, &series->traits, series->counter.time_ns, step->ticks);
+}
+
 enum counter_outcome series_take(struct series *series, const struct reading *reading,
                                  uint64_t slept_ns, struct rapl_health *health) {
     const bool was_in_gap = series->counter.in_gap;
@@ -38,6 +57,7 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
     series->has_read = series->has_read || series->reads;
     series->ticks += step.ticks;
     series->slept = series->slept || slept_ns > 0;
+    take_sample(series, &step, slept_ns > 0);
     switch (step.outcome) {
     case COUNTER_BASELINE:
         series->power = series_now(series);

@@ -9,6 +9,7 @@
 
 #include "counter.h"
 #include "rapl.h"
+#include "window.h"
 #include "zone.h"
 
 /* A point from which energy and time are counted. */
@@ -37,15 +38,19 @@ struct series {
     bool ended;                  /* mirrors that parted: it never reads again */
     uint32_t epoch;              /* of the zone that gave the last reading */
     /* What it is added to: the total, or all cores of its package; NULL: to nothing. */
-    const struct series *sum;
+    struct series *sum;
 
     struct counter counter;
     bool has_read;      /* ever */
     rapl_uint128 ticks; /* counted since the start */
     struct mark power;
     struct mark summed; /* the same for its part of the sum */
+    /* Of the span of its power, where statistics are asked for, or NULL. */
+    struct window *window;
+    uint64_t sampled_uj; /* its energy, as the sum's window has it */
 
     bool reads;    /* at the last sample */
+    bool follows;  /* at the last sample: it counted what went by since the one before */
     bool returned; /* at the last sample: it reads again */
     bool lost;     /* in this interval: energy went by uncounted */
     bool slept;    /* since it was last reported */
@@ -61,6 +66,9 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
 
 /* Its next reading is that of another counter: what that one shows is no energy of this one. */
 void series_forget(struct series *series);
+
+/* Closes its window: the statistics of what was in it, which is then empty. */
+void series_close_window(struct series *series, struct rapl_value *value);
 
 /* Energy and time now. */
 struct mark series_now(const struct series *series);

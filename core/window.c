@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "window.h"
 
-#include <stddef.h>
-
-const unsigned int window_percentiles[WINDOW_PERCENTILES] = {50, 95, 99};
-
 #define BUCKET_BITS 6
 #define BUCKETS_PER_ORDER (1U << BUCKET_BITS)
 
@@ -56,7 +52,11 @@ static void add_sample(struct window *window, uint64_t power_uw, uint64_t span_n
     window->weights_ns[find_bucket(power_uw)] += span_ns;
 }
 
-void window_break(struct window *window, uint64_t time_ns) {
+void window_break(struct window *window) {
+    window->sample.begun = false;
+}
+
+static void begin_sample(struct window *window, uint64_t time_ns) {
     window->sample = (struct window_sample){.begun = true, .begin_ns = time_ns};
 }
 
@@ -64,7 +64,7 @@ void window_take(struct window *window, const struct counter_traits *traits, uin
                  uint64_t ticks) {
     struct window_sample *sample = &window->sample;
     if (!sample->begun || time_ns <= sample->begin_ns) {
-        window_break(window, time_ns);
+        begin_sample(window, time_ns);
         return;
     }
     const uint64_t span_ns = time_ns - sample->begin_ns;
@@ -75,7 +75,7 @@ void window_take(struct window *window, const struct counter_traits *traits, uin
         return;
     add_sample(window, counter_mean_uw(counter_to_uj(traits->scale, sample->ticks), span_ns),
                span_ns);
-    window_break(window, time_ns);
+    begin_sample(window, time_ns);
 }
 
 /* --- statistics ------------------------------------------------------------------------------ */
@@ -116,8 +116,8 @@ static uint64_t find_percentile_uw(const struct window *window, unsigned int per
     return middle_uw < window->max_uw ? middle_uw : window->max_uw;
 }
 
-struct window_statistics window_close(struct window *window) {
-    struct window_statistics statistics = {.samples = window->count};
+struct rapl_statistics window_close(struct window *window) {
+    struct rapl_statistics statistics = {.samples = window->count};
     if (window->count == 0)
         return statistics;
     const rapl_uint128 span_ns = window->span_ns;
@@ -125,8 +125,9 @@ struct window_statistics window_close(struct window *window) {
     statistics.min_uw = window->min_uw;
     statistics.max_uw = window->max_uw;
     statistics.stddev_uw = square_root(find_variance(window));
-    for (size_t i = 0; i < WINDOW_PERCENTILES; i++)
-        statistics.percentile_uw[i] = find_percentile_uw(window, window_percentiles[i]);
+    statistics.p50_uw = find_percentile_uw(window, 50);
+    statistics.p95_uw = find_percentile_uw(window, 95);
+    statistics.p99_uw = find_percentile_uw(window, 99);
     /* Only those between the least and the most were touched. */
     for (unsigned int i = find_bucket(window->min_uw); i <= find_bucket(window->max_uw); i++)
         window->weights_ns[i] = 0;

@@ -7,10 +7,7 @@
 #include <stdint.h>
 
 #include "counter.h"
-
-/* The percentiles that are told, in percent. */
-#define WINDOW_PERCENTILES 3
-extern const unsigned int window_percentiles[WINDOW_PERCENTILES];
+#include "rapl.h"
 
 /* What cannot be known of a sample is one unit of its energy, and one update of the counter of its
  * time: together at most one part in so many. */
@@ -47,25 +44,16 @@ struct window {
     uint64_t weights_ns[WINDOW_BUCKETS]; /* span of the samples by their power */
 };
 
-struct window_statistics {
-    uint64_t samples; /* 0: and then the rest says nothing */
-    uint64_t mean_uw; /* of the closed samples, each by its span, as are the next */
-    uint64_t min_uw;
-    uint64_t max_uw;
-    uint64_t stddev_uw;
-    uint64_t percentile_uw[WINDOW_PERCENTILES];
-};
-
-/* Takes what a counter counted up to time_ns (CLOCK_MONOTONIC) since it was last taken. */
+/* Takes what a counter counted up to time_ns (CLOCK_MONOTONIC) since it was last taken. After a
+ * break a sample begins there, and ticks count for nothing. */
 void window_take(struct window *window, const struct counter_traits *traits, uint64_t time_ns,
                  uint64_t ticks);
 
-/* What comes next does not follow on what came before: the open sample is given up, and the next
- * begins at time_ns. */
-void window_break(struct window *window, uint64_t time_ns);
+/* What comes next does not follow on what came before: the open sample is given up. */
+void window_break(struct window *window);
 
 /* The statistics of the samples that were closed since the last time. The open one goes on into the
  * next window. */
-struct window_statistics window_close(struct window *window);
+struct rapl_statistics window_close(struct window *window);
 
 #endif

@@ -92,15 +92,33 @@ static void configure_sample_interval(oconfig_item_t *item) {
     double seconds = 0;
     if (cf_util_get_double(item, &seconds) != 0)
         return;
-    if (!(seconds >= 0))
-        refuse(item->key, "is not a number of seconds");
-    else if (seconds > 0)
-        refuse(item->key, "asks for samples inside the interval, which this version does not have "
-                          "yet");
+    if (seconds == 0)
+        config.core.sample_interval_ns = 0;
+    else if (!(seconds >= 0.001 && seconds <= 86400))
+        refuse(item->key, "is neither 0 nor a number of seconds from 0.001 on");
+    else
+        config.core.sample_interval_ns = (uint64_t)(seconds * 1e9 + 0.5);
+}
+
+/* A boolean, or names. */
+static void configure_statistics(oconfig_item_t *item) {
+    unsigned int chosen = 0;
+    for (int i = 0; i < item->values_num; i++) {
+        if (item->values[i].type == OCONFIG_TYPE_STRING &&
+            rapl_statistics_add(item->values[i].value.string, &chosen) == 0)
+            continue;
+        bool all = true;
+        if (item->values_num > 1)
+            refuse(item->key, "names a statistic that there is not (use min, max, stddev, p50, p95 "
+                              "and p99)");
+        else if (cf_util_get_boolean(item, &all) == 0)
+            config.core.statistics = all ? RAPL_STATISTICS_ALL : 0;
+        return;
+    }
+    config.core.statistics = chosen;
 }
 
 static int rapl_config(oconfig_item_t *block) {
-    bool statistics = false; /* there are none without SampleInterval */
     for (int i = 0; i < block->children_num; i++) {
         oconfig_item_t *item = block->children + i;
         if (strcasecmp("Source", item->key) == 0)
@@ -122,7 +140,7 @@ static int rapl_config(oconfig_item_t *block) {
         else if (strcasecmp("ReportHealth", item->key) == 0)
             configure_yes_no(item, &config.report_health);
         else if (strcasecmp("ReportStatistics", item->key) == 0)
-            configure_yes_no(item, &statistics);
+            configure_statistics(item);
         else if (strcasecmp("ReportCores", item->key) == 0)
             configure_yes_no(item, &config.core.cores);
         else
@@ -168,6 +186,20 @@ static void log_problems(void) {
     }
 }
 
+static void submit_statistics(const struct rapl_report *report, const struct rapl_value *value) {
+    struct rapl_power powers[RAPL_STATISTICS];
+    char name[DATA_MAX_NAME_LEN];
+    const size_t count = rapl_statistics_list(value, config.core.statistics, powers);
+    for (size_t i = 0; i < count; i++) {
+        snprintf(name, sizeof(name), "%s-%s", value->domain, powers[i].name);
+        rapl_submit(report, value->parent, "power", name,
+                    (value_t){.gauge = (gauge_t)powers[i].power_uw / 1e6});
+    }
+    snprintf(name, sizeof(name), "%s-samples", value->domain);
+    rapl_submit(report, value->parent, "count", name,
+                (value_t){.gauge = (gauge_t)value->statistics.samples});
+}
+
 static void submit_report(const struct rapl_report *report) {
     for (size_t i = 0; i < report->value_count; i++) {
         const struct rapl_value *value = &report->values[i];
@@ -177,6 +209,8 @@ static void submit_report(const struct rapl_report *report) {
         if (value->has_power)
             rapl_submit(report, value->parent, "power", value->domain,
                         (value_t){.gauge = (gauge_t)value->power_uw / 1e6});
+        if (value->has_statistics)
+            submit_statistics(report, value);
     }
     if (config.report_health)
         submit_health(report);
@@ -211,6 +245,16 @@ static int rapl_read(__attribute__((unused)) user_data_t *user_data) {
 
 /* --- life ------------------------------------------------------------------------------------ */
 
+/* The interval is known once the whole configuration is. */
+static void check_sample_interval(void) {
+    const uint64_t interval_ns = CDTIME_T_TO_NS(plugin_get_interval());
+    if (config.core.sample_interval_ns <= interval_ns)
+        return;
+    ERROR(PLUGIN " plugin: option \"SampleInterval\" is longer than the interval; there will be no "
+                 "statistics.");
+    config.core.sample_interval_ns = 0;
+}
+
 /* Half of what the daemon may have open: the rest is for its other plugins. */
 static size_t find_file_limit(void) {
     struct rlimit limit;
@@ -229,6 +273,7 @@ static int rapl_init(void) {
         config.core.include_count = config.zone_count;
     }
     config.core.root = config.root;
+    check_sample_interval();
     config.core.file_limit = find_file_limit();
     int error = rapl_open(&config.core, &rapl);
     if (error != 0) {

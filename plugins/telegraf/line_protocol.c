@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The fields of a line: two numbers of 20 digits, their names, a timestamp. */
+/* The fields of a line: two numbers of 20 digits, their names, a timestamp; and each of the
+ * statistics, their count among them. */
 #define FIELDS_MAX 160
-#define HEALTH_FIELDS_MAX 320
+#define STATISTICS_MAX ((RAPL_STATISTICS + 1) * (size_t)48)
+#define HEALTH_FIELDS_MAX 360
 
 /* --- tags ------------------------------------------------------------------------------------ */
 
@@ -152,9 +154,8 @@ static char *make_health_prefix(const struct line_writer *writer, const char *so
 /* --- lines ----------------------------------------------------------------------------------- */
 
 void line_writer_open(struct line_writer *writer, const struct tag *tags, size_t tag_count,
-                      bool energy, bool health) {
-    *writer = (struct line_writer){
-        .tags = tags, .tag_count = tag_count, .energy = energy, .health = health};
+                      struct line_fields fields) {
+    *writer = (struct line_writer){.tags = tags, .tag_count = tag_count, .fields = fields};
 }
 
 static int grow_text(struct line_writer *writer, size_t more) {
@@ -183,7 +184,7 @@ static int meet_series(struct line_writer *writer, const struct rapl_value *valu
         writer->prefix_count = value->series + 1;
     }
     char *prefix = make_series_prefix(writer, value);
-    if (prefix == NULL || grow_text(writer, strlen(prefix) + FIELDS_MAX) != 0) {
+    if (prefix == NULL || grow_text(writer, strlen(prefix) + FIELDS_MAX + STATISTICS_MAX) != 0) {
         free(prefix);
         return -ENOMEM;
     }
@@ -210,22 +211,44 @@ static char *put_fraction(char *to, uint64_t number, uint64_t one, int digits) {
     return put_number(to, number % one, digits);
 }
 
+static char *put_watts(char *to, uint64_t power_uw) {
+    return put_fraction(to, (power_uw + 500) / 1000, 1000, 3);
+}
+
+static char *put_statistics(const struct line_writer *writer, const struct rapl_value *value,
+                            char *to) {
+    struct rapl_power powers[RAPL_STATISTICS];
+    const size_t count = rapl_statistics_list(value, writer->fields.statistics, powers);
+    for (size_t i = 0; i < count; i++) {
+        to = stpcpy(to, ",power_");
+        to = stpcpy(to, powers[i].name);
+        to = stpcpy(to, "_watts=");
+        to = put_watts(to, powers[i].power_uw);
+    }
+    to = stpcpy(to, ",samples=");
+    to = put_number(to, value->statistics.samples, 1);
+    *to++ = 'i';
+    return to;
+}
+
 static char *put_value(struct line_writer *writer, const struct rapl_value *value, char *to,
                        uint64_t time_ns) {
-    if (!writer->energy && !value->has_power)
+    if (!writer->fields.energy && !value->has_power)
         return to;
     writer->series_count++;
     to = stpcpy(to, writer->prefixes[value->series]);
-    if (writer->energy) {
+    if (writer->fields.energy) {
         to = stpcpy(to, "energy_joules=");
         to = put_fraction(to, value->energy_uj, 1000000, 6);
     }
-    if (writer->energy && value->has_power)
+    if (writer->fields.energy && value->has_power)
         *to++ = ',';
     if (value->has_power) {
         to = stpcpy(to, "power_watts=");
-        to = put_fraction(to, (value->power_uw + 500) / 1000, 1000, 3);
+        to = put_watts(to, value->power_uw);
     }
+    if (value->has_statistics && writer->fields.statistics != 0)
+        to = put_statistics(writer, value, to);
     *to++ = ' ';
     to = put_number(to, time_ns, 1);
     *to++ = '\n';
@@ -259,7 +282,7 @@ int line_writer_format(struct line_writer *writer, const struct rapl_report *rep
         if (error != 0)
             return error;
     }
-    if (writer->health && writer->health_prefix == NULL) {
+    if (writer->fields.health && writer->health_prefix == NULL) {
         char *prefix = make_health_prefix(writer, report->health.source);
         if (prefix == NULL || grow_text(writer, strlen(prefix) + HEALTH_FIELDS_MAX) != 0) {
             free(prefix);
@@ -270,7 +293,7 @@ int line_writer_format(struct line_writer *writer, const struct rapl_report *rep
     char *to = writer->text;
     for (size_t i = 0; i < report->value_count; i++)
         to = put_value(writer, &report->values[i], to, report->time_ns);
-    if (writer->health)
+    if (writer->fields.health)
         to = put_health(writer, report, to);
     writer->length = to != NULL ? (size_t)(to - writer->text) : 0;
     return 0;

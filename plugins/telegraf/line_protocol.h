@@ -16,11 +16,17 @@ struct tag {
 /* What is wrong with a tag of the user's, as words that follow its name; NULL: nothing. */
 const char *line_check_tag(const char *key, const char *value);
 
+/* What lines hold, beside power. */
+struct line_fields {
+    bool energy;
+    bool health;             /* a line of its own */
+    unsigned int statistics; /* bits of enum rapl_statistic; the number of samples with them */
+};
+
 struct line_writer {
     const struct tag *tags;
     size_t tag_count;
-    bool energy;
-    bool health;
+    struct line_fields fields;
     char **prefixes; /* by series: measurement and tags, made once */
     size_t prefix_count;
     char *health_prefix;
@@ -33,7 +39,7 @@ struct line_writer {
 
 /* The tags stay the caller's, and must outlive the writer. */
 void line_writer_open(struct line_writer *writer, const struct tag *tags, size_t tag_count,
-                      bool energy, bool health);
+                      struct line_fields fields);
 
 /* Puts the report into text and length: nothing where it has nothing to say. -ENOMEM. */
 int line_writer_format(struct line_writer *writer, const struct rapl_report *report);

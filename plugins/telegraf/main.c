@@ -106,7 +106,7 @@ static int run_once(struct rapl *rapl, struct line_writer *writer, struct prompt
  */
 static uint64_t put_off_until_ns(const struct rapl *rapl, const struct execd_options *options,
                                  bool first) {
-    const bool empty = !options->energy && !options->health;
+    const bool empty = !options->fields.energy && !options->fields.health;
     return first || empty ? rapl_power_ready_ns(rapl) : 0;
 }
 
@@ -207,8 +207,8 @@ int main(int count, char **words) {
         log_line('D', "%zu of %zu zones read, source %s, root %s", rapl_readable_count(rapl),
                  rapl_zone_count(rapl), rapl_source_name(rapl), rapl_root(rapl));
     log_problems(rapl);
-    line_writer_open(&writer, options.tags, options.tag_count, options.energy && !once,
-                     options.health);
+    options.fields.energy = options.fields.energy && !once;
+    line_writer_open(&writer, options.tags, options.tag_count, options.fields);
     lock_in_narrow(&locked, rapl);
     status = once ? run_once(rapl, &writer, &prompt, &options)
                   : run(rapl, &writer, &prompt, &options, &locked);

@@ -22,11 +22,11 @@ const char options_help[] =
     "      --include=PATTERN    report only what matches: package-0, '*/dram', total [all]\n"
     "      --exclude=PATTERN    leave out what matches; wins over --include\n"
     "      --max-power=WATTS    power above which a step is no energy [from the limits]\n"
-    "      --sample-interval=off  samples inside the interval: not in this version\n"
+    "      --sample-interval=DURATION  also samples inside the interval, at least 1ms [off]\n"
     "      --energy=yes|no      energy_joules [yes]\n"
     "      --total=yes|no       the sum of packages and dram [yes]\n"
     "      --health=yes|no      measurement rapl_health [no]\n"
-    "      --statistics=yes|no  [yes once sampling inside the interval is on]\n"
+    "      --statistics=yes|no|LIST  of those samples: min,max,stddev,p50,p95,p99 [yes]\n"
     "      --cores=yes|no       single cores, where the source has them [no]\n"
     "      --tag=KEY=VALUE      a tag for every line; repeatable\n"
     "      --debug              messages that begin with D!\n"
@@ -150,14 +150,40 @@ static const char *add_tag(struct execd_options *options, const char *text) {
     return line_check_tag(tag->key, tag->value);
 }
 
+/* Every duration is at least 1 ms, the least that there is. */
+static const char *read_sample_interval(const char *text, uint64_t *interval_ns) {
+    *interval_ns = 0;
+    if (strcmp(text, "off") == 0)
+        return NULL;
+    return read_duration(text, interval_ns) == NULL ? NULL
+                                                    : "is neither off nor a duration such as 10ms";
+}
+
+static const char *read_statistics(const char *text, unsigned int *chosen) {
+    char name[16];
+    bool yes;
+    if (read_yes_no(text, &yes) == NULL) {
+        *chosen = yes ? RAPL_STATISTICS_ALL : 0;
+        return NULL;
+    }
+    *chosen = 0;
+    for (bool more = true; more;) {
+        const size_t length = strcspn(text, ",");
+        snprintf(name, sizeof(name), "%.*s", (int)length, text);
+        if (rapl_statistics_add(name, chosen) != 0)
+            return "is neither yes, no nor a list of min, max, stddev, p50, p95 and p99";
+        more = text[length] == ',';
+        text += length + (more ? 1 : 0);
+    }
+    return NULL;
+}
+
 static const char *add_pattern(const char **patterns, size_t *count, const char *text) {
     patterns[(*count)++] = text;
     return text[0] != '\0' ? NULL : "is empty";
 }
 
 static const char *read_option(struct execd_options *options, int id, const char *text) {
-    bool yes;
-    uint64_t duration_ns;
     switch (id) {
     case OPTION_INTERVAL:
         return read_duration(text, &options->interval_ns);
@@ -173,19 +199,15 @@ static const char *read_option(struct execd_options *options, int id, const char
     case OPTION_MAX_POWER:
         return read_watts(text, &options->rapl.max_power_uw);
     case OPTION_SAMPLE_INTERVAL:
-        if (strcmp(text, "off") == 0)
-            return NULL;
-        return read_duration(text, &duration_ns) != NULL
-                   ? "is neither off nor a duration such as 10ms"
-                   : "asks for samples inside the interval, which this version does not have yet";
+        return read_sample_interval(text, &options->rapl.sample_interval_ns);
     case OPTION_ENERGY:
-        return read_yes_no(text, &options->energy);
+        return read_yes_no(text, &options->fields.energy);
     case OPTION_TOTAL:
         return read_yes_no(text, &options->rapl.total);
     case OPTION_HEALTH:
-        return read_yes_no(text, &options->health);
+        return read_yes_no(text, &options->fields.health);
     case OPTION_STATISTICS:
-        return read_yes_no(text, &yes); /* there are none without --sample-interval */
+        return read_statistics(text, &options->rapl.statistics);
     case OPTION_CORES:
         return read_yes_no(text, &options->rapl.cores);
     default:
@@ -204,7 +226,7 @@ static const char *name_option(int id) {
 int options_parse(int count, char *const *words, struct execd_options *options, char *problem,
                   size_t problem_size) {
     static const uint64_t once_least_ns = UINT64_C(50000000);
-    *options = (struct execd_options){.rapl = RAPL_OPTIONS_DEFAULT, .energy = true};
+    *options = (struct execd_options){.rapl = RAPL_OPTIONS_DEFAULT, .fields.energy = true};
     options->include = calloc((size_t)count + 1, sizeof(*options->include));
     options->exclude = calloc((size_t)count + 1, sizeof(*options->exclude));
     if (options->include == NULL || options->exclude == NULL)
@@ -259,6 +281,11 @@ int options_parse(int count, char *const *words, struct execd_options *options, 
         snprintf(problem, problem_size, "'%s' is not an option", words[optind]);
         return -EINVAL;
     }
+    if (options->interval_ns != 0 && options->rapl.sample_interval_ns > options->interval_ns) {
+        snprintf(problem, problem_size, "--sample-interval is longer than --interval");
+        return -EINVAL;
+    }
+    options->fields.statistics = options->rapl.statistics;
     if (options->mode == EXECD_ONCE && options->interval_ns != 0 &&
         options->interval_ns < once_least_ns) {
         snprintf(problem, problem_size, "--interval is too short for --once: power needs 50ms");

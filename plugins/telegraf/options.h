@@ -18,8 +18,7 @@ struct execd_options {
     const char **include;
     const char **exclude;
     uint64_t interval_ns; /* 0: none given */
-    bool energy;
-    bool health;
+    struct line_fields fields;
     bool debug;
     struct tag *tags; /* as given; owned */
     size_t tag_count;

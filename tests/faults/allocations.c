@@ -235,7 +235,7 @@ static bool live(const struct machine *machine, const struct tree *tree, unsigne
     struct line_writer writer;
     options.root = tree->path;
     options.source = machine->source;
-    line_writer_open(&writer, NULL, 0, true, true);
+    line_writer_open(&writer, NULL, 0, (struct line_fields){.energy = true, .health = true});
     arm(index, lasts);
     const int error = rapl_open(&options, &rapl);
     for (int round = 0; error == 0 && round < 3; round++) {

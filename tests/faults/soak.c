@@ -322,7 +322,7 @@ static void open_soak(struct soak *soak, const struct tree *tree, uint64_t seed)
     }
     options.root = tree->path;
     assert_int_equal(rapl_open(&options, &soak->rapl), 0);
-    line_writer_open(&soak->writer, NULL, 0, true, true);
+    line_writer_open(&soak->writer, NULL, 0, (struct line_fields){.energy = true, .health = true});
 }
 
 static void close_soak(struct soak *soak) {

@@ -224,7 +224,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     const size_t count = take_byte(&input) % (VALUES + 1);
     for (size_t i = 0; i < count; i++)
         take_series(&input, &known[i], i, &identities[i]);
-    line_writer_open(&writer, tags, tag_count, kind % 2 != 0, kind % 4 >= 2);
+    line_writer_open(&writer, tags, tag_count,
+                     (struct line_fields){.energy = kind % 2 != 0,
+                                          .health = kind % 4 >= 2,
+                                          .statistics = RAPL_STATISTICS_ALL});
     /* Each series is in some of the reports. */
     for (int i = 0; i < 3; i++) {
         struct rapl_value values[VALUES];

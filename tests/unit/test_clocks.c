@@ -156,7 +156,7 @@ static void test_clocks_that_stand_still(void **state) {
 
 static void expect_time(struct bench *bench, const char *text) {
     struct line_writer writer;
-    line_writer_open(&writer, NULL, 0, true, false);
+    line_writer_open(&writer, NULL, 0, (struct line_fields){.energy = true});
     take_report(bench);
     check(bench, true);
     assert_int_equal(line_writer_format(&writer, bench->report), 0);

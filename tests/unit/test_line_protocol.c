@@ -32,7 +32,7 @@ static void expect_lines(const struct rapl_value *values, size_t count, const st
                          size_t tag_count, const char *expected) {
     struct line_writer writer;
     const struct rapl_report report = {.time_ns = TIME_NS, .values = values, .value_count = count};
-    line_writer_open(&writer, tags, tag_count, true, false);
+    line_writer_open(&writer, tags, tag_count, (struct line_fields){.energy = true});
     assert_int_equal(line_writer_format(&writer, &report), 0);
     assert_int_equal(writer.length, strlen(expected));
     assert_memory_equal(writer.text, expected, writer.length);
@@ -42,7 +42,7 @@ static void expect_lines(const struct rapl_value *values, size_t count, const st
 static void expect_fields(bool energy, const struct rapl_value *value, const char *expected) {
     struct line_writer writer;
     const struct rapl_report report = {.time_ns = TIME_NS, .values = value, .value_count = 1};
-    line_writer_open(&writer, NULL, 0, energy, false);
+    line_writer_open(&writer, NULL, 0, (struct line_fields){.energy = energy});
     assert_int_equal(line_writer_format(&writer, &report), 0);
     assert_int_equal(writer.length, strlen(expected));
     if (writer.length > 0)
@@ -100,7 +100,7 @@ static void test_no_line_where_there_is_nothing_to_say(void **state) {
     struct rapl_value value = package;
     value.has_power = false;
     expect_fields(false, &value, "");
-    line_writer_open(&writer, NULL, 0, true, false);
+    line_writer_open(&writer, NULL, 0, (struct line_fields){.energy = true});
     assert_int_equal(line_writer_format(&writer, &empty), 0);
     assert_int_equal(writer.length, 0);
     line_writer_close(&writer);
@@ -187,7 +187,7 @@ static void test_health_is_integers(void **state) {
     (void)state;
     struct line_writer writer;
     const struct rapl_report report = health_report();
-    line_writer_open(&writer, NULL, 0, true, true);
+    line_writer_open(&writer, NULL, 0, (struct line_fields){.energy = true, .health = true});
     assert_int_equal(line_writer_format(&writer, &report), 0);
     assert_int_equal(writer.length, strlen(health_line));
     assert_memory_equal(writer.text, health_line, writer.length);
@@ -202,7 +202,7 @@ static void test_health_carries_the_tags(void **state) {
     static const char begin[] = "rapl_health,rack=4,source=powercap,zz=4 zones=5i,";
     struct line_writer writer;
     const struct rapl_report report = health_report();
-    line_writer_open(&writer, tags, 2, true, true);
+    line_writer_open(&writer, tags, 2, (struct line_fields){.energy = true, .health = true});
     assert_int_equal(line_writer_format(&writer, &report), 0);
     assert_memory_equal(writer.text, begin, strlen(begin));
     line_writer_close(&writer);
@@ -215,7 +215,7 @@ static void test_health_follows_the_values(void **state) {
     struct rapl_report report = health_report();
     report.values = &package;
     report.value_count = 1;
-    line_writer_open(&writer, NULL, 0, true, true);
+    line_writer_open(&writer, NULL, 0, (struct line_fields){.energy = true, .health = true});
     assert_int_equal(line_writer_format(&writer, &report), 0);
     assert_non_null(memmem(writer.text, writer.length, end, strlen(end)));
     assert_int_equal(writer.text[writer.length - 1], '\n');
@@ -231,7 +231,7 @@ static void test_series_come_and_go(void **state) {
         "rapl,domain=gpu,package_id=39 energy_joules=233.415715,power_watts=23.341 " TIME_TEXT "\n";
     for (size_t i = 0; i < COUNT_OF(values); i++)
         values[i] = with_domain(i + 1, "gpu", (int)i);
-    line_writer_open(&writer, NULL, 0, true, false);
+    line_writer_open(&writer, NULL, 0, (struct line_fields){.energy = true});
     for (size_t count = 1; count <= COUNT_OF(values); count++) {
         report.value_count = count;
         assert_int_equal(line_writer_format(&writer, &report), 0);
@@ -265,7 +265,7 @@ static void test_the_longest_lines_fit(void **state) {
         values[i].energy_uj = UINT64_MAX;
         values[i].power_uw = UINT64_MAX - 500;
     }
-    line_writer_open(&writer, NULL, 0, true, true);
+    line_writer_open(&writer, NULL, 0, (struct line_fields){.energy = true, .health = true});
     assert_int_equal(line_writer_format(&writer, &report), 0);
     assert_true(writer.length <= writer.text_size);
     line_writer_close(&writer);

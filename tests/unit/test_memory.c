@@ -161,7 +161,7 @@ static void test_lines_without_memory(void **state) {
     bool failed = true;
     for (int i = 0; i < ALLOCATIONS_MAX && failed; i++) {
         struct line_writer writer;
-        line_writer_open(&writer, &tag, 1, true, true);
+        line_writer_open(&writer, &tag, 1, (struct line_fields){.energy = true, .health = true});
         fake_memory_fails_at(i);
         int error = line_writer_format(&writer, &report);
         failed = fake_memory_has_failed();

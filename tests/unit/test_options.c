@@ -63,9 +63,9 @@ static void test_defaults(void **state) {
     assert_int_equal(options.rapl.max_power_uw, 0);
     assert_int_equal(options.interval_ns, 0);
     assert_int_equal(options.tag_count, 0);
-    assert_true(options.energy);
+    assert_true(options.fields.energy);
     assert_true(options.rapl.total);
-    assert_false(options.health);
+    assert_false(options.fields.health);
     assert_false(options.rapl.cores);
     assert_false(options.debug);
     options_free(&options);
@@ -231,17 +231,17 @@ static void test_yes_and_no(void **state) {
                                         "--cores"};
     struct execd_options options =
         ACCEPT("--energy=no", "--total=no", "--health=yes", "--cores=yes", "--statistics=no");
-    assert_false(options.energy);
+    assert_false(options.fields.energy);
     assert_false(options.rapl.total);
-    assert_true(options.health);
+    assert_true(options.fields.health);
     assert_true(options.rapl.cores);
     options_free(&options);
     /* the last one counts */
     options = ACCEPT("--energy=no", "--energy=yes", "--total=no", "--total=yes", "--health=yes",
                      "--health=no", "--cores=yes", "--cores=no", "--statistics=yes");
-    assert_true(options.energy);
+    assert_true(options.fields.energy);
     assert_true(options.rapl.total);
-    assert_false(options.health);
+    assert_false(options.fields.health);
     assert_false(options.rapl.cores);
     options_free(&options);
     for (size_t i = 0; i < COUNT_OF(names); i++) {

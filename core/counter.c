@@ -11,6 +11,11 @@ uint64_t counter_modulus(uint64_t range) {
     return range == 0 || range > UINT64_MAX - unit ? 0 : range + unit;
 }
 
+void reading_stamp(struct reading *reading, uint64_t begin_ns, uint64_t end_ns) {
+    reading->doubt_ns = end_ns > begin_ns ? (end_ns - begin_ns) / 2 : 0;
+    reading->time_ns = begin_ns + reading->doubt_ns;
+}
+
 uint64_t counter_to_uj(struct tick_scale scale, rapl_uint128 ticks) {
     const rapl_uint128 energy_uj = ticks * scale.numerator_uj / scale.denominator;
     return energy_uj < UINT64_MAX ? (uint64_t)energy_uj : UINT64_MAX;

@@ -13,9 +13,13 @@ __extension__ typedef unsigned __int128 rapl_uint128;
 /* One reading of a counter. */
 struct reading {
     uint64_t ticks;
-    uint64_t time_ns; /* CLOCK_MONOTONIC in the middle of the read */
-    int error;        /* negative errno, and then the rest says nothing */
+    uint64_t time_ns;  /* CLOCK_MONOTONIC in the middle of the read */
+    uint64_t doubt_ns; /* so much earlier or later the counter may have stood so */
+    int error;         /* negative errno, and then the rest says nothing */
 };
+
+/* The counter stood so at an instant between these two. */
+void reading_stamp(struct reading *reading, uint64_t begin_ns, uint64_t end_ns);
 
 /* Microjoules per tick, as a fraction: powercap 1/1, an MSR 1000000/2^14, perf 1000000/2^32. */
 struct tick_scale {

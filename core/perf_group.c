@@ -133,13 +133,13 @@ int perf_group_read(struct perf_group *group) {
     if (group->count == 0)
         return group->error = -ENODEV;
     group->error = read_running(group, &now, &group->interrupted);
-    group->time_ns = clock_middle_ns(now.begin_ns, now.end_ns);
     if (group->error != 0)
         return group->error;
     for (size_t i = 0; i < group->count; i++)
         group->counts[i] = now.contents.counts[i];
     group->has_read = true;
     group->running_ns = now.contents.times_ns[RUNNING];
+    group->begin_ns = now.begin_ns;
     group->end_ns = now.end_ns;
     return 0;
 }

@@ -22,12 +22,12 @@ struct perf_group {
     unsigned int cpu;
     /* Of the last read. */
     uint64_t counts[PERF_GROUP_MAX];
-    uint64_t time_ns; /* CLOCK_MONOTONIC in its middle */
     int error;
     bool interrupted; /* not all the time since the one before was counted */
     /* Of the last one that went well. */
     bool has_read;
     uint64_t running_ns;
+    uint64_t begin_ns; /* CLOCK_MONOTONIC before and after it */
     uint64_t end_ns;
 };
 

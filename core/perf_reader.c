@@ -223,14 +223,14 @@ void perf_reader_close(struct perf_reader *reader, int error) {
 int perf_zone_take(struct perf_zone *zone, struct reading *reading) {
     const struct perf_group *group = zone->group;
     reading->error = group->error;
-    reading->time_ns = group->time_ns;
     if (group->error != 0)
         return reading->error;
+    reading_stamp(reading, group->begin_ns, group->end_ns);
     const uint64_t raw = group->counts[zone->member];
     /* A counter that the processor has not, or a virtual machine, stands at 0: that is no 0 W. */
     zone->counts = zone->counts || raw != 0;
     reading->error = zone->counts
-                         ? perf_count_take(&zone->count, &zone->zone.traits, raw, group->time_ns)
+                         ? perf_count_take(&zone->count, &zone->zone.traits, raw, reading->time_ns)
                          : ZONE_COUNTS_NOTHING;
     reading->ticks = zone->count.ticks;
     return reading->error;

@@ -103,8 +103,8 @@ struct rapl_options {
     { .source = RAPL_SOURCE_AUTO, .total = true, .statistics = RAPL_STATISTICS_ALL }
 
 /*
- * The power inside an interval, in microwatts, over samples that were each weighted by their span. A
- * sample is closed at the first reading at which one unit of the counter, and one update of it
+ * The power inside an interval, in microwatts, over samples that were each weighted by their span.
+ * A sample is closed at the first reading at which one unit of the counter, and one update of it
  * (1.1 ms, or longer where it is seen to be), are together at most a 20th of it: hence not before
  * 22 ms. The one that is open at a report belongs to the next interval, so that the power of the
  * whole interval is no mean of exactly these.
@@ -165,11 +165,11 @@ struct rapl_health {
     uint64_t zones;
     uint64_t samples;
     uint64_t read_errors;
-    uint64_t wraps;         /* a counter passed its range */
-    uint64_t resets;        /* a counter started again, or stepped as no energy can */
-    uint64_t gaps;          /* a zone could not be read, or its energy could not be decided */
-    uint64_t rediscoveries; /* zones were found, lost, opened anew, or mirrors told apart */
-    uint64_t sleeps;        /* samples since whose predecessor the machine has slept */
+    uint64_t wraps;          /* a counter passed its range */
+    uint64_t resets;         /* a counter started again, or stepped as no energy can */
+    uint64_t gaps;           /* a zone could not be read, or its energy could not be decided */
+    uint64_t rediscoveries;  /* zones were found, lost, opened anew, or mirrors told apart */
+    uint64_t sleeps;         /* samples since whose predecessor the machine has slept */
     uint64_t missed_samples; /* instants that passed without the sample that was due at them */
 };
 
@@ -202,7 +202,8 @@ int rapl_open_root(const char *root);
 /*
  * Finds the counters and takes a first sample. That there are none, or none that can be read, is
  * no error: the handle looks again once a minute when it is asked for reports.
- * Options are copied. -EINVAL: an empty pattern or root, or less than 1 ms between samples; -ENOMEM.
+ * Options are copied. -EINVAL: an empty pattern or root, or less than 1 ms between samples;
+ * -ENOMEM.
  */
 int rapl_open(const struct rapl_options *options, struct rapl **opened);
 

@@ -95,8 +95,8 @@ static void take_reading(struct rapl *rapl, struct series *series, uint64_t slep
 static uint64_t count_missed(const struct rapl *rapl, uint64_t now_ns) {
     if (!rapl->observes)
         return 0;
-    const uint64_t passed =
-        clock_span_ns(rapl->sampled_ns / rapl->sample_interval_ns, now_ns / rapl->sample_interval_ns);
+    const uint64_t passed = clock_span_ns(rapl->sampled_ns / rapl->sample_interval_ns,
+                                          now_ns / rapl->sample_interval_ns);
     return passed > 1 ? passed - 1 : 0;
 }
 

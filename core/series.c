@@ -35,15 +35,19 @@ void series_close_window(struct series *series, struct rapl_value *value) {
 }
 
 /* What comes before a sleep, or a reading that is no continuation, is no part of a sample. */
-static void take_sample(struct series *series, const struct counter_step *step, bool slept) {
-    series->follows = !slept && (step->outcome == COUNTER_COUNTED ||
-                                 step->outcome == COUNTER_WRAPPED);
+static void take_sample(struct series *series, const struct counter_step *step,
+                        const struct reading *reading, bool slept) {
+    const struct reading counted = {
+        .ticks = step->ticks, .time_ns = reading->time_ns, .doubt_ns = reading->doubt_ns};
+    series->doubt_ns = reading->doubt_ns;
+    series->follows =
+        !slept && (step->outcome == COUNTER_COUNTED || step->outcome == COUNTER_WRAPPED);
     if (series->window == NULL)
         return;
     if (slept || (series->reads && !series->follows))
         window_break(series->window);
     if (series->reads)
-        window_take(series->window, &series->traits, series->counter.time_ns, step->ticks);
+        window_take(series->window, &series->traits, &counted);
 }
 
 enum counter_outcome series_take(struct series *series, const struct reading *reading,
@@ -57,7 +61,7 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
     series->has_read = series->has_read || series->reads;
     series->ticks += step.ticks;
     series->slept = series->slept || slept_ns > 0;
-    take_sample(series, &step, slept_ns > 0);
+    take_sample(series, &step, reading, slept_ns > 0);
     switch (step.outcome) {
     case COUNTER_BASELINE:
         series->power = series_now(series);

@@ -49,15 +49,16 @@ struct series {
     struct window *window;
     uint64_t sampled_uj; /* its energy, as the sum's window has it */
 
-    bool reads;    /* at the last sample */
-    bool follows;  /* at the last sample: it counted what went by since the one before */
-    bool returned; /* at the last sample: it reads again */
-    bool lost;     /* in this interval: energy went by uncounted */
-    bool slept;    /* since it was last reported */
-    bool joined;   /* in this interval: its first reading, or the first after it had gone */
-    bool apart;    /* it was silent when the span of the sum's power began anew for the others */
-    bool left;     /* in this interval: it read before, and discovery no longer finds it */
-    bool gone;     /* discovery no longer finds it */
+    uint64_t doubt_ns; /* of the last reading */
+    bool reads;        /* at the last sample */
+    bool follows;      /* at the last sample: it counted what went by since the one before */
+    bool returned;     /* at the last sample: it reads again */
+    bool lost;         /* in this interval: energy went by uncounted */
+    bool slept;        /* since it was last reported */
+    bool joined;       /* in this interval: its first reading, or the first after it had gone */
+    bool apart; /* it was silent when the span of the sum's power began anew for the others */
+    bool left;  /* in this interval: it read before, and discovery no longer finds it */
+    bool gone;  /* discovery no longer finds it */
 };
 
 /* Takes its part of a sample. Counts what happened in health; returns the outcome. */

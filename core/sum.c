@@ -7,8 +7,9 @@ bool sum_has_member(const struct series *sum, const struct series *series) {
 
 void sum_take(struct series *sum, struct series *const *series, size_t count) {
     struct counter_traits traits = {.scale = {.numerator_uj = 1, .denominator = 1}};
-    uint64_t energy_uj = 0;
-    uint64_t time_ns = 0;
+    struct reading counted = {.ticks = 0};
+    uint64_t first_ns = UINT64_MAX;
+    uint64_t last_ns = 0;
     bool reads = true;
     bool follows = !sum->lacks;
     for (size_t i = 0; i < count; i++) {
@@ -16,7 +17,7 @@ void sum_take(struct series *sum, struct series *const *series, size_t count) {
         if (!sum_has_member(sum, member))
             continue;
         const uint64_t now_uj = series_energy_uj(member);
-        energy_uj += now_uj - member->sampled_uj;
+        counted.ticks += now_uj - member->sampled_uj;
         member->sampled_uj = now_uj;
         follows = follows && !member->left;
         if (member->ended || member->gone)
@@ -24,12 +25,16 @@ void sum_take(struct series *sum, struct series *const *series, size_t count) {
         reads = reads && member->reads;
         follows = follows && member->follows;
         traits.unit += counter_to_uj(member->traits.scale, member->traits.unit);
-        if (member->counter.time_ns > time_ns)
-            time_ns = member->counter.time_ns;
+        const uint64_t begin_ns = member->counter.time_ns - member->doubt_ns;
+        const uint64_t end_ns = member->counter.time_ns + member->doubt_ns;
+        first_ns = begin_ns < first_ns ? begin_ns : first_ns;
+        last_ns = end_ns > last_ns ? end_ns : last_ns;
     }
     if (!reads || !follows)
         window_break(sum->window);
     /* Begun while a member is silent, a sample would hold what that one used before. */
-    if (reads && time_ns != 0)
-        window_take(sum->window, &traits, time_ns, energy_uj);
+    if (!reads || last_ns == 0)
+        return;
+    reading_stamp(&counted, first_ns, last_ns);
+    window_take(sum->window, &traits, &counted);
 }

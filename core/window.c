@@ -34,9 +34,10 @@ static uint64_t measure_update_ns(const struct window_sample *sample, uint64_t s
 }
 
 static bool is_sharp(const struct window_sample *sample, const struct counter_traits *traits,
-                     uint64_t span_ns) {
-    const rapl_uint128 unknown =
-        (rapl_uint128)traits->unit * span_ns + measure_update_ns(sample, span_ns) * sample->ticks;
+                     uint64_t span_ns, uint64_t doubt_ns) {
+    const uint64_t unknown_ns =
+        measure_update_ns(sample, span_ns) + sample->begin_doubt_ns + doubt_ns;
+    const rapl_uint128 unknown = (rapl_uint128)traits->unit * span_ns + unknown_ns * sample->ticks;
     return WINDOW_SHARPNESS * unknown <= sample->ticks * span_ns;
 }
 
@@ -56,26 +57,27 @@ void window_break(struct window *window) {
     window->sample.begun = false;
 }
 
-static void begin_sample(struct window *window, uint64_t time_ns) {
-    window->sample = (struct window_sample){.begun = true, .begin_ns = time_ns};
+static void begin_sample(struct window *window, const struct reading *reading) {
+    window->sample = (struct window_sample){
+        .begun = true, .begin_ns = reading->time_ns, .begin_doubt_ns = reading->doubt_ns};
 }
 
-void window_take(struct window *window, const struct counter_traits *traits, uint64_t time_ns,
-                 uint64_t ticks) {
+void window_take(struct window *window, const struct counter_traits *traits,
+                 const struct reading *reading) {
     struct window_sample *sample = &window->sample;
-    if (!sample->begun || time_ns <= sample->begin_ns) {
-        begin_sample(window, time_ns);
+    if (!sample->begun || reading->time_ns <= sample->begin_ns) {
+        begin_sample(window, reading);
         return;
     }
-    const uint64_t span_ns = time_ns - sample->begin_ns;
-    sample->ticks += ticks;
+    const uint64_t span_ns = reading->time_ns - sample->begin_ns;
+    sample->ticks += reading->ticks;
     sample->readings++;
-    sample->updates += ticks > 0;
-    if (!is_sharp(sample, traits, span_ns))
+    sample->updates += reading->ticks > 0;
+    if (!is_sharp(sample, traits, span_ns, reading->doubt_ns))
         return;
     add_sample(window, counter_mean_uw(counter_to_uj(traits->scale, sample->ticks), span_ns),
                span_ns);
-    begin_sample(window, time_ns);
+    begin_sample(window, reading);
 }
 
 /* --- statistics ------------------------------------------------------------------------------ */

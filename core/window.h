@@ -9,8 +9,8 @@
 #include "counter.h"
 #include "rapl.h"
 
-/* What cannot be known of a sample is one unit of its energy, and one update of the counter of its
- * time: together at most one part in so many. */
+/* What cannot be known of a sample is one unit of its energy, and of its time one update of the
+ * counter and how long the two reads took: together at most one part in so many. */
 #define WINDOW_SHARPNESS 20
 
 /* Counters move about once a millisecond, with up to a tenth of that as jitter (SDM vol. 3B
@@ -27,6 +27,7 @@
 struct window_sample {
     bool begun;
     uint64_t begin_ns;
+    uint64_t begin_doubt_ns;
     rapl_uint128 ticks;
     uint64_t readings;
     uint64_t updates; /* readings that differed from the one before */
@@ -44,10 +45,10 @@ struct window {
     uint64_t weights_ns[WINDOW_BUCKETS]; /* span of the samples by their power */
 };
 
-/* Takes what a counter counted up to time_ns (CLOCK_MONOTONIC) since it was last taken. After a
- * break a sample begins there, and ticks count for nothing. */
-void window_take(struct window *window, const struct counter_traits *traits, uint64_t time_ns,
-                 uint64_t ticks);
+/* Takes what a counter counted since it was last taken: the reading's ticks are those between the
+ * two. After a break a sample begins there, and ticks count for nothing. */
+void window_take(struct window *window, const struct counter_traits *traits,
+                 const struct reading *reading);
 
 /* What comes next does not follow on what came before: the open sample is given up. */
 void window_break(struct window *window);

@@ -27,6 +27,12 @@ static int free_window(void **state) {
     return 0;
 }
 
+static void take(struct window *window, const struct counter_traits *traits, uint64_t time_ns,
+                 uint64_t ticks) {
+    const struct reading reading = {.time_ns = time_ns, .ticks = ticks};
+    window_take(window, traits, &reading);
+}
+
 /* A counter that moves once a millisecond with jitter, and the instants at which it is read. */
 struct meter {
     struct window *window;
@@ -58,7 +64,7 @@ static void run_until(struct meter *meter, uint64_t time_ns) {
 static void read_meter(struct meter *meter) {
     const uint64_t unit = meter->traits->unit;
     const uint64_t shown = (uint64_t)(meter->energy_uj / (double)unit) * unit;
-    window_take(meter->window, meter->traits, meter->time_ns, shown - meter->last);
+    take(meter->window, meter->traits, meter->time_ns, shown - meter->last);
     meter->last = shown;
 }
 
@@ -90,7 +96,7 @@ static void assert_within(uint64_t value, uint64_t truth, double part) {
 static void nothing_is_known_of_no_sample(void **state) {
     struct window *window = new_window(state);
     assert_int_equal(window_close(window).samples, 0);
-    window_take(window, &package, MS, 0);
+    take(window, &package, MS, 0);
     assert_int_equal(window_close(window).samples, 0);
 }
 
@@ -168,10 +174,10 @@ static void percentiles_are_within_one_percent(void **state) {
     static uint64_t powers_uw[COUNT];
     double mean = 0;
     double square = 0;
-    window_take(window, &package, 1000 * MS, 0);
+    take(window, &package, 1000 * MS, 0);
     for (size_t i = 0; i < COUNT; i++) {
         powers_uw[i] = (uint64_t)pow(10, 4 + 6.5 * (double)random() / (double)RAND_MAX);
-        window_take(window, &package, (i + 2) * 1000 * MS, powers_uw[i]);
+        take(window, &package, (i + 2) * 1000 * MS, powers_uw[i]);
         mean += (double)powers_uw[i] / COUNT;
         square += (double)powers_uw[i] * (double)powers_uw[i] / COUNT;
     }
@@ -190,9 +196,9 @@ static void percentiles_are_within_one_percent(void **state) {
 /* A long sample weighs as much as the short ones that it took the place of. */
 static void samples_weigh_by_their_time(void **state) {
     struct window *window = new_window(state);
-    window_take(window, &package, 0, 0);
-    window_take(window, &package, 1000 * MS, 10000000);
-    window_take(window, &package, 10000 * MS, 900000000);
+    take(window, &package, 0, 0);
+    take(window, &package, 1000 * MS, 10000000);
+    take(window, &package, 10000 * MS, 900000000);
     const struct rapl_statistics statistics = window_close(window);
     assert_int_equal(statistics.samples, 2);
     assert_int_equal(statistics.mean_uw, 91000000);
@@ -202,20 +208,20 @@ static void samples_weigh_by_their_time(void **state) {
 
 static void small_deviation_of_much_power_is_exact(void **state) {
     struct window *window = new_window(state);
-    window_take(window, &package, 0, 0);
-    window_take(window, &package, 1000 * MS, 100000001);
-    window_take(window, &package, 2000 * MS, 100000004);
-    window_take(window, &package, 3000 * MS, 100000001);
+    take(window, &package, 0, 0);
+    take(window, &package, 1000 * MS, 100000001);
+    take(window, &package, 2000 * MS, 100000004);
+    take(window, &package, 3000 * MS, 100000001);
     assert_int_equal(window_close(window).stddev_uw, 1); /* the root of 2 */
 }
 
 static void open_sample_goes_on_into_the_next_window(void **state) {
     struct window *window = new_window(state);
-    window_take(window, &package, 0, 0);
-    window_take(window, &package, 100 * MS, 10000000);
-    window_take(window, &package, 110 * MS, 1000000);
+    take(window, &package, 0, 0);
+    take(window, &package, 100 * MS, 10000000);
+    take(window, &package, 110 * MS, 1000000);
     assert_int_equal(window_close(window).samples, 1);
-    window_take(window, &package, 200 * MS, 9000000);
+    take(window, &package, 200 * MS, 9000000);
     const struct rapl_statistics statistics = window_close(window);
     assert_int_equal(statistics.samples, 1);
     assert_int_equal(statistics.mean_uw, 100000000);
@@ -224,28 +230,44 @@ static void open_sample_goes_on_into_the_next_window(void **state) {
 
 static void break_gives_up_the_open_sample(void **state) {
     struct window *window = new_window(state);
-    window_take(window, &package, 0, 0);
-    window_take(window, &package, 10 * MS, 500000000);
+    take(window, &package, 0, 0);
+    take(window, &package, 10 * MS, 500000000);
     window_break(window);
-    window_take(window, &package, 1000 * MS, 500000000);
-    window_take(window, &package, 1100 * MS, 10000000);
+    take(window, &package, 1000 * MS, 500000000);
+    take(window, &package, 1100 * MS, 10000000);
     const struct rapl_statistics statistics = window_close(window);
     assert_int_equal(statistics.samples, 1);
     assert_int_equal(statistics.max_uw, 100000000);
 }
 
+/* A read that took 5 ms tells of any instant in it: what lies between two of them is not sharp
+ * before the doubt is a 20th. */
+static void long_reads_take_long_samples(void **state) {
+    struct window *window = new_window(state);
+    const struct reading first = {.doubt_ns = 5 * MS / 2};
+    window_take(window, &package, &first);
+    for (uint64_t i = 1; i <= 12; i++) {
+        const struct reading reading = {
+            .time_ns = i * 10 * MS, .doubt_ns = 5 * MS / 2, .ticks = 1000000};
+        window_take(window, &package, &reading);
+    }
+    assert_int_equal(window_close(window).samples, 0);
+    take(window, &package, 123 * MS, 300000);
+    assert_int_equal(window_close(window).samples, 1);
+}
+
 static void standing_counter_closes_no_sample(void **state) {
     struct window *window = new_window(state);
     for (uint64_t i = 0; i < 1000; i++)
-        window_take(window, &package, i * 10 * MS, 0);
+        take(window, &package, i * 10 * MS, 0);
     assert_int_equal(window_close(window).samples, 0);
 }
 
 static void clock_that_stands_begins_anew(void **state) {
     struct window *window = new_window(state);
-    window_take(window, &package, 10 * MS, 0);
-    window_take(window, &package, 10 * MS, 1000000);
-    window_take(window, &package, 110 * MS, 10000000);
+    take(window, &package, 10 * MS, 0);
+    take(window, &package, 10 * MS, 1000000);
+    take(window, &package, 110 * MS, 10000000);
     assert_int_equal(window_close(window).max_uw, 100000000);
 }
 
@@ -261,6 +283,7 @@ int main(void) {
         cmocka_unit_test_teardown(small_deviation_of_much_power_is_exact, free_window),
         cmocka_unit_test_teardown(open_sample_goes_on_into_the_next_window, free_window),
         cmocka_unit_test_teardown(break_gives_up_the_open_sample, free_window),
+        cmocka_unit_test_teardown(long_reads_take_long_samples, free_window),
         cmocka_unit_test_teardown(standing_counter_closes_no_sample, free_window),
         cmocka_unit_test_teardown(clock_that_stands_begins_anew, free_window),
     };

@@ -64,6 +64,8 @@ static void test_defaults(void **state) {
     assert_int_equal(options.interval_ns, 0);
     assert_int_equal(options.tag_count, 0);
     assert_true(options.fields.energy);
+    assert_int_equal(options.fields.statistics, RAPL_STATISTICS_ALL);
+    assert_int_equal(options.rapl.sample_interval_ns, 0);
     assert_true(options.rapl.total);
     assert_false(options.fields.health);
     assert_false(options.rapl.cores);
@@ -255,12 +257,44 @@ static void test_yes_and_no(void **state) {
     }
 }
 
-static void test_samples_inside_the_interval_are_not_there_yet(void **state) {
+static void test_sample_interval(void **state) {
     (void)state;
     struct execd_options options = ACCEPT("--sample-interval=off");
+    assert_int_equal(options.rapl.sample_interval_ns, 0);
     options_free(&options);
-    REFUSE("--sample-interval", "--sample-interval=100ms");
+    options = ACCEPT("--sample-interval=1ms");
+    assert_int_equal(options.rapl.sample_interval_ns, 1000000);
+    options_free(&options);
+    options = ACCEPT("--interval=10ms", "--sample-interval", "10ms");
+    assert_int_equal(options.rapl.sample_interval_ns, 10000000);
+    options_free(&options);
     REFUSE("--sample-interval", "--sample-interval=junk");
+    REFUSE("--sample-interval", "--sample-interval=0ms");
+    REFUSE("--sample-interval", "--sample-interval=100us");
+    REFUSE("--sample-interval", "--sample-interval=11ms", "--interval=10ms");
+}
+
+static void test_statistics(void **state) {
+    (void)state;
+    struct execd_options options = ACCEPT("--statistics=yes");
+    assert_int_equal(options.fields.statistics, RAPL_STATISTICS_ALL);
+    options_free(&options);
+    options = ACCEPT("--statistics=no");
+    assert_int_equal(options.rapl.statistics, 0);
+    assert_int_equal(options.fields.statistics, 0);
+    options_free(&options);
+    options = ACCEPT("--statistics=p99,max,max");
+    assert_int_equal(options.rapl.statistics, RAPL_STATISTIC_P99 | RAPL_STATISTIC_MAX);
+    assert_int_equal(options.fields.statistics, options.rapl.statistics);
+    options_free(&options);
+    options = ACCEPT("--statistics=min,max,stddev,p50,p95,p99");
+    assert_int_equal(options.fields.statistics, RAPL_STATISTICS_ALL);
+    options_free(&options);
+    static const char *const bad[] = {"--statistics=",        "--statistics=max,",
+                                      "--statistics=,p99",    "--statistics=p90",
+                                      "--statistics=yes,max", "--statistics=maximum_of_this"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        REFUSE("--statistics", bad[i]);
 }
 
 static void test_tags(void **state) {
@@ -343,7 +377,8 @@ int main(void) {
         cmocka_unit_test(test_patterns_repeat),
         cmocka_unit_test(test_max_power),
         cmocka_unit_test(test_yes_and_no),
-        cmocka_unit_test(test_samples_inside_the_interval_are_not_there_yet),
+        cmocka_unit_test(test_sample_interval),
+        cmocka_unit_test(test_statistics),
         cmocka_unit_test(test_tags),
         cmocka_unit_test(test_options_that_lack_their_value),
         cmocka_unit_test(test_unknown_words_are_named),

@@ -38,7 +38,8 @@ static bool is_sharp(const struct window_sample *sample, const struct counter_tr
     const uint64_t unknown_ns =
         measure_update_ns(sample, span_ns) + sample->begin_doubt_ns + doubt_ns;
     const rapl_uint128 unknown = (rapl_uint128)traits->unit * span_ns + unknown_ns * sample->ticks;
-    return WINDOW_SHARPNESS * unknown <= sample->ticks * span_ns;
+    /* A counter that stood still tells nothing, also where its unit is unknown. */
+    return sample->ticks > 0 && WINDOW_SHARPNESS * unknown <= sample->ticks * span_ns;
 }
 
 static void add_sample(struct window *window, uint64_t power_uw, uint64_t span_ns) {

@@ -256,10 +256,15 @@ static void long_reads_take_long_samples(void **state) {
     assert_int_equal(window_close(window).samples, 1);
 }
 
+/* Also one whose unit nobody knows, as perf's. */
 static void standing_counter_closes_no_sample(void **state) {
     struct window *window = new_window(state);
+    const struct counter_traits unknown = {.goes_on = true, .scale = {1000000, 1ULL << 32}};
     for (uint64_t i = 0; i < 1000; i++)
         take(window, &package, i * 10 * MS, 0);
+    assert_int_equal(window_close(window).samples, 0);
+    for (uint64_t i = 1000; i < 2000; i++)
+        take(window, &unknown, i * 10 * MS, 0);
     assert_int_equal(window_close(window).samples, 0);
 }
 

@@ -33,7 +33,7 @@ struct rapl {
     uint64_t ahead_ns; /* of CLOCK_BOOTTIME before CLOCK_MONOTONIC, at the last sample's begin */
     bool sampled;
     uint64_t sampled_ns;         /* CLOCK_MONOTONIC at the last sample's begin */
-    uint64_t ended_ns;           /* and at its end */
+    uint64_t ended_ns;           /* and when all of it was done */
     uint64_t sample_interval_ns; /* of the grid; 0: nobody asked for statistics */
     bool observes;               /* at the last sample: something with a window read */
     bool bound;                  /* the binding fits the zones of the source */

@@ -106,17 +106,20 @@ class Sources(unittest.TestCase):
     def test_a_constant_load_has_no_peak(self):
         """Samples each millisecond, of counters that move once a millisecond, with jitter. A read
         that the guest held up makes a sample longer, not sharper."""
-        for source in self.SERIES:
+        for source, series in self.SERIES.items():
             with self.subTest(source=source), \
                     self.start("--sample-interval=1ms", sources=(source,)) as programs:
                 watch = samples.Watch(programs[source], samples.MS, source)
                 watch.ask()
-                time.sleep(SAMPLED_SECONDS)
-                report = watch.ask()
+                for _ in range(TRIES):  # where it stood still, perf's interval may be left out
+                    time.sleep(SAMPLED_SECONDS)
+                    report = watch.ask()
+                    if series <= report.keys():
+                        break
+                self.assertLessEqual(series, report.keys(), programs[source].messages())
                 samples.check_constant(self, report, self.true_watts(source, report))
                 watch.check_every_instant(self)
-                for identity in self.SERIES[source]:
-                    self.assertIn(identity, report, programs[source].messages())
+                for identity in series:
                     self.assertGreater(report[identity]["samples"], 3, identity)
 
 

@@ -2,9 +2,14 @@
 # shellcheck shell=bash disable=SC2154
 # Part of contrib/demo: draws what collectd stored.
 
-# FILE ZONE of every line of the picture: packages, their dram, psys, the total.
+# FILE ZONE of every line of the picture: packages, their dram, psys, the total; of pulses, one
+# package and its maximum.
 list_drawn() {
     cd "$work/rrd/demo" || return
+    if [[ $pulse ]]; then
+        printf 'rapl-package-0/power-package%s\n' $'.rrd\tpackage-0, mean' $'-max.rrd\tpackage-0, maximum'
+        return
+    fi
     find . -path './rapl*' \( -name power-package.rrd -o -name power-dram.rrd -o \
         -name power-psys.rrd -o -name power-total.rrd \) -printf '%P\n' | awk -F/ '
         {
@@ -60,6 +65,6 @@ draw() {
             --color FONT#222222 --color GRID#eeeeee --color MGRID#d8d8d8 --color FRAME#ffffff \
             "COMMENT:$(printf '%-22s  %9s  %10s' '' average maximum)\\l" "${arguments[@]}"
     ) >"$work/draw.log" 2>&1 || fail "rrdtool cannot draw: $(tail -n 1 "$work/draw.log")"
-    cp "$work/demo.png" build/demo.png || fail "cannot write $PWD/build/demo.png"
-    say "The picture of what collectd stored: $PWD/build/demo.png"
+    cp "$work/demo.png" "$picture" || fail "cannot write $PWD/$picture"
+    say "The picture of what collectd stored: $PWD/$picture"
 }

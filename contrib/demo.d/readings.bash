@@ -5,6 +5,7 @@
 # --- reading what they wrote ---------------------------------------------------------------------
 
 # Every value of one kind, power or energy: WAY ZONE TIME VALUE, zones named alike for both ways.
+# Not the maxima, which collectd alone has.
 list_values() {
     local kind=$1 lines=${2:-+1}
     tail -n "$lines" "$work/execd.lines" | awk -v field="${kind}_" '
@@ -29,7 +30,7 @@ list_values() {
                     printf "execd %s %.3f %s\n", zone, $NF / 1e9, values[i]
                 }
         }'
-    find "$work/csv" -name "$kind-*" -path '*/rapl*' -exec tail -v -n "$lines" {} + |
+    find "$work/csv" -name "$kind-*" ! -name '*-max-*' -path '*/rapl*' -exec tail -v -n "$lines" {} + |
         awk -F, -v kind="$kind" '
         /^==> / {
             zone = $0

@@ -17,7 +17,10 @@ void reading_stamp(struct reading *reading, uint64_t begin_ns, uint64_t end_ns) 
 }
 
 uint64_t counter_to_uj(struct tick_scale scale, rapl_uint128 ticks) {
-    const rapl_uint128 energy_uj = ticks * scale.numerator_uj / scale.denominator;
+    const rapl_uint128 product = ticks * scale.numerator_uj;
+    if (product <= UINT64_MAX)
+        return (uint64_t)product / scale.denominator;
+    const rapl_uint128 energy_uj = product / scale.denominator;
     return energy_uj < UINT64_MAX ? (uint64_t)energy_uj : UINT64_MAX;
 }
 

@@ -61,6 +61,7 @@ static void tell_selection(struct rapl *rapl, bool any) {
 
 int discovery_rebind(struct rapl *rapl) {
     rapl->bound = false;
+    rapl->safe_span_ns = 0;
     int error = binding_update(&rapl->binding, rapl->source, &rapl->problems);
     if (error != 0)
         return error;

@@ -35,8 +35,10 @@ struct rapl {
     uint64_t sampled_ns;         /* CLOCK_MONOTONIC at the last sample's begin */
     uint64_t ended_ns;           /* and at its end */
     uint64_t sample_interval_ns; /* of the grid; 0: nobody asked for statistics */
-    bool observes;               /* at the last sample: something with a window read */
-    bool bound;                  /* the binding fits the zones of the source */
+    /* A sample is due so long after the last one; UINT64_MAX: never; 0: to be found anew. */
+    uint64_t safe_span_ns;
+    bool observes; /* at the last sample: something with a window read */
+    bool bound;    /* the binding fits the zones of the source */
 
     struct rapl_value *values; /* room for one per series, and the total */
     size_t value_room;

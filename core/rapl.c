@@ -78,27 +78,6 @@ uint64_t rapl_power_ready_ns(const struct rapl *rapl) {
     return ready_ns;
 }
 
-/* More often than this is never needed, but for a ceiling that is set beyond reason. */
-#define SAMPLE_LEAST_NS UINT64_C(1000000000)
-
-static uint64_t guard_due_ns(const struct rapl *rapl) {
-    uint64_t span_ns = UINT64_MAX;
-    if (rapl->source == NULL)
-        return 0;
-    for (size_t i = 0; i < rapl->binding.series_count; i++) {
-        const struct series *series = rapl->binding.series[i];
-        const uint64_t series_ns = counter_safe_span_ns(&series->traits);
-        if (series->reads && series_ns < span_ns)
-            span_ns = series_ns;
-    }
-    const uint64_t longest_ns = rapl->source->longest_ns;
-    if (longest_ns != 0 && longest_ns < span_ns)
-        span_ns = longest_ns;
-    if (span_ns == UINT64_MAX)
-        return 0;
-    return rapl->sampled_ns + (span_ns > SAMPLE_LEAST_NS ? span_ns : SAMPLE_LEAST_NS);
-}
-
 /* After a sample that took longer than the grid is wide, too, it lies in the future: whoever wants
  * the handle gets it in between. */
 static uint64_t grid_due_ns(const struct rapl *rapl) {
@@ -108,7 +87,8 @@ static uint64_t grid_due_ns(const struct rapl *rapl) {
 }
 
 uint64_t rapl_sample_due_ns(const struct rapl *rapl) {
-    return earlier_ns(guard_due_ns(rapl), grid_due_ns(rapl));
+    const bool guards = rapl->sampled && rapl->safe_span_ns != UINT64_MAX;
+    return earlier_ns(guards ? rapl->sampled_ns + rapl->safe_span_ns : 0, grid_due_ns(rapl));
 }
 
 bool rapl_needs_sampler(const struct rapl *rapl, uint64_t interval_ns) {

@@ -100,6 +100,21 @@ static uint64_t count_missed(const struct rapl *rapl, uint64_t now_ns) {
     return passed > 1 ? passed - 1 : 0;
 }
 
+/* More often than this is never needed, but for a ceiling that is set beyond reason. */
+#define SAFE_SPAN_LEAST_NS UINT64_C(1000000000)
+
+/* How long the counters that read may go unread. */
+static uint64_t find_safe_span_ns(const struct rapl *rapl) {
+    uint64_t span_ns = rapl->source->longest_ns != 0 ? rapl->source->longest_ns : UINT64_MAX;
+    for (size_t i = 0; i < rapl->binding.series_count; i++) {
+        const struct series *series = rapl->binding.series[i];
+        const uint64_t series_ns = counter_safe_span_ns(&series->traits);
+        if (series->reads && series_ns < span_ns)
+            span_ns = series_ns;
+    }
+    return span_ns > SAFE_SPAN_LEAST_NS ? span_ns : SAFE_SPAN_LEAST_NS;
+}
+
 static void take_sums(struct rapl *rapl) {
     const struct binding *binding = &rapl->binding;
     for (size_t i = 0; i < binding->sum_count; i++) {
@@ -109,9 +124,7 @@ static void take_sums(struct rapl *rapl) {
 }
 
 int rapl_sample(struct rapl *rapl) {
-    uint64_t least_ns;
-    uint64_t most_ns;
-    uint64_t begin_ahead_ns;
+    uint64_t end_ns;
     if (rapl->source == NULL) {
         rapl->report.time_ns = clock_realtime_ns();
         return 0;
@@ -120,17 +133,16 @@ int rapl_sample(struct rapl *rapl) {
     int error = rapl->bound ? 0 : discovery_rebind(rapl);
     if (error != 0)
         return error;
-    clock_read_ahead_ns(&least_ns, &begin_ahead_ns);
     const uint64_t begin_ns = clock_monotonic_ns();
+    const uint64_t begin_ahead_ns = clock_most_ahead_ns(begin_ns);
     rapl->source->operations->sample(rapl->source);
-    const uint64_t end_ns = clock_monotonic_ns();
+    const uint64_t end_ahead_ns = clock_least_ahead_ns(&end_ns);
     const uint64_t span_ns = clock_span_ns(begin_ns, end_ns);
     rapl->report.time_ns = clock_span_ns(span_ns / 2, clock_realtime_ns());
-    clock_read_ahead_ns(&least_ns, &most_ns);
     /* From the begin of one sample to the end of the next: a sleep in the midst of a sample is
      * seen by both. */
     const uint64_t ahead_ns = rapl->sampled ? rapl->ahead_ns : begin_ahead_ns;
-    const uint64_t slept_ns = least_ns > ahead_ns ? least_ns - ahead_ns : 0;
+    const uint64_t slept_ns = clock_span_ns(ahead_ns, end_ahead_ns);
     /* CPUs that went after the look before the sample: they matter to lead cores alone. */
     const bool moved =
         rapl->sampled && rapl->binding.vendor != CPU_VENDOR_INTEL && discovery_watch_online(rapl);
@@ -154,11 +166,16 @@ int rapl_sample(struct rapl *rapl) {
     rapl->report.health.sleeps += slept_ns > 0;
     for (size_t i = 0; i < rapl->binding.series_count; i++) {
         struct series *series = rapl->binding.series[i];
+        const bool read = series->reads;
         series->reads = false;
         if (!series->ended && binding_wants(series))
             take_reading(rapl, series, slept_ns);
+        if (series->reads != read)
+            rapl->safe_span_ns = 0;
         rapl->observes = rapl->observes || (series->reads && rapl->sample_interval_ns != 0);
     }
+    if (rapl->safe_span_ns == 0)
+        rapl->safe_span_ns = find_safe_span_ns(rapl);
     /* Nobody knows which core was read, the one that led before or the one that leads now. */
     if (moved)
         discovery_forget_lead_cores(rapl);

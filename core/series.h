@@ -15,7 +15,7 @@
 /* A point from which energy and time are counted. */
 struct mark {
     uint64_t time_ns;
-    rapl_uint128 ticks;
+    uint64_t energy_uj;
 };
 
 struct series {
@@ -43,6 +43,7 @@ struct series {
     struct counter counter;
     bool has_read;      /* ever */
     rapl_uint128 ticks; /* counted since the start */
+    uint64_t energy_uj; /* the same as energy */
     struct mark power;
     struct mark summed; /* the same for its part of the sum */
     /* Of the span of its power, where statistics are asked for, or NULL. */
@@ -73,8 +74,6 @@ void series_close_window(struct series *series, struct rapl_value *value);
 
 /* Energy and time now. */
 struct mark series_now(const struct series *series);
-
-uint64_t series_energy_uj(const struct series *series);
 
 /* Shortest span that its power may be told of, in nanoseconds: 50 ms, and unit / 2 W. */
 uint64_t series_power_span_ns(const struct series *series);

@@ -16,9 +16,8 @@ void sum_take(struct series *sum, struct series *const *series, size_t count) {
         struct series *member = series[i];
         if (!sum_has_member(sum, member))
             continue;
-        const uint64_t now_uj = series_energy_uj(member);
-        counted.ticks += now_uj - member->sampled_uj;
-        member->sampled_uj = now_uj;
+        counted.ticks += member->energy_uj - member->sampled_uj;
+        member->sampled_uj = member->energy_uj;
         follows = follows && !member->left;
         if (member->ended || member->gone)
             continue;

@@ -156,10 +156,9 @@ int sysfs_parse_number(const char *text, size_t length, uint64_t *number) {
     for (size_t i = 0; i < length; i++) {
         if (text[i] < '0' || text[i] > '9')
             return SYSFS_NOT_A_NUMBER;
-        uint64_t digit = (uint64_t)(text[i] - '0');
-        if (value > (UINT64_MAX - digit) / 10)
+        if (__builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, (uint64_t)(text[i] - '0'), &value))
             return SYSFS_OUT_OF_RANGE;
-        value = value * 10 + digit;
     }
     *number = value;
     return 0;

@@ -26,6 +26,8 @@ int prompt_open(struct prompt *prompt, uint64_t interval_ns, bool listen) {
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
         sigaddset(&set, numbers[i]);
     signal(SIGPIPE, SIG_IGN);
+    if (listen)
+        ticks_spare(STDIN_FILENO);
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
         return -errno;
     prompt->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -69,14 +71,14 @@ static bool take_timer(struct prompt *prompt) {
     return true;
 }
 
-/* stdin may be shared, so it is not O_NONBLOCK: one read of what is there, which ends by a tick if
- * another process has taken that. A pipe holds 64 KiB. */
+/* One read of what is there; where another process has taken that, and stdin blocks, it ends by a
+ * tick. A pipe holds 64 KiB. */
 static bool take_stdin(struct prompt *prompt) {
     static char text[65536];
-    ticks_start();
+    ticks_start(STDIN_FILENO);
     const ssize_t length = read(STDIN_FILENO, text, sizeof(text));
     const int error = length < 0 ? errno : 0;
-    ticks_stop();
+    ticks_stop(STDIN_FILENO);
     if (error == EINTR || error == EAGAIN)
         return false;
     if (length > 0) {
@@ -111,11 +113,11 @@ void prompt_wait(struct prompt *prompt, uint64_t timeout_ns) {
     struct pollfd files[] = {{.fd = prompt->listens ? STDIN_FILENO : -1, .events = POLLIN},
                              {.fd = prompt->signals, .events = POLLIN},
                              {.fd = prompt->timer, .events = POLLIN}};
-    const uint64_t begin_ns = clock_now_ns();
+    const uint64_t begin_ns = prompt->idle_count > 0 ? clock_now_ns() : 0;
     const int ready = ppoll(files, 3, timeout_ns != UINT64_MAX ? &timeout : NULL, NULL);
     const int error = ready < 0 ? -errno : -EAGAIN;
     bool taken = ready == 0;
-    if (taken || clock_now_ns() - begin_ns >= PAUSE_NS)
+    if (taken || (prompt->idle_count > 0 && clock_now_ns() - begin_ns >= PAUSE_NS))
         prompt->idle_count = 0;
     if (ready > 0 && files[0].revents != 0)
         taken = take_stdin(prompt) || taken;

@@ -18,6 +18,7 @@
 #include "privileges.h"
 #include "prompt.h"
 #include "rapl.h"
+#include "start_memory.h"
 #include "ticks.h"
 
 #define ONCE_INTERVAL_NS UINT64_C(1000000000)
@@ -212,6 +213,7 @@ int main(int count, char **words) {
     options.fields.energy = options.fields.energy && !once;
     line_writer_open(&writer, options.tags, options.tag_count, options.fields);
     lock_in_narrow(&locked, rapl);
+    start_memory_release();
     status = once ? run_once(rapl, &writer, &prompt, &options)
                   : run(rapl, &writer, &prompt, &options, &locked);
     lock_in_log();

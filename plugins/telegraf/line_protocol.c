@@ -212,7 +212,7 @@ static char *put_fraction(char *to, uint64_t number, uint64_t one, int digits) {
 }
 
 static char *put_watts(char *to, uint64_t power_uw) {
-    return put_fraction(to, (power_uw + 500) / 1000, 1000, 3);
+    return put_fraction(to, power_uw / 1000 + (power_uw % 1000 >= 500 ? 1 : 0), 1000, 3);
 }
 
 static char *put_statistics(const struct line_writer *writer, const struct rapl_value *value,

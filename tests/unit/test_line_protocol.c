@@ -124,6 +124,7 @@ static void test_floats_have_a_point_and_no_exponent(void **state) {
         /* the most that there can be: 1 GW is the highest ceiling */
         {UINT64_MAX, UINT64_C(1000000000000000),
          "energy_joules=18446744073709.551615,power_watts=1000000000.000"},
+        {0, UINT64_MAX, "energy_joules=0.000000,power_watts=18446744073709.552"},
     };
     for (size_t i = 0; i < COUNT_OF(floats); i++) {
         char expected[256];

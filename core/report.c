@@ -23,6 +23,19 @@ static bool speaks(const struct series *series) {
     return series->reads && !series->lost;
 }
 
+/* What was open at the last report, and what is now, make the samples another span than that of
+ * the power: but somewhere it was as much, and somewhere as little. */
+static void tell_statistics(struct series *series, struct rapl_value *value) {
+    struct rapl_statistics *statistics = &value->statistics;
+    series_close_window(series, value);
+    if (statistics->samples == 0)
+        return;
+    if (value->power_uw < statistics->min_uw)
+        statistics->min_uw = value->power_uw;
+    if (value->power_uw > statistics->max_uw)
+        statistics->max_uw = value->power_uw;
+}
+
 static void fill(struct series *series, struct rapl_value *value) {
     const struct mark now = series_now(series);
     describe(series, value);
@@ -35,7 +48,7 @@ static void fill(struct series *series, struct rapl_value *value) {
         value->has_power = true;
         value->power_uw = counter_mean_uw(value->span_energy_uj, span_ns);
         series->power = now;
-        series_close_window(series, value);
+        tell_statistics(series, value);
     }
 }
 
@@ -81,7 +94,7 @@ static bool fill_sum(struct series *const *series, size_t count, struct series *
     }
     value->has_power = value->has_power && !restart;
     if (restart || (value->has_power && !silent))
-        series_close_window(sum, value);
+        tell_statistics(sum, value);
     value->has_statistics = value->has_statistics && value->has_power;
     for (size_t i = 0; i < count; i++) {
         if (series[i]->sum != sum)

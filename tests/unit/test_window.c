@@ -62,7 +62,7 @@ static void run_until(struct meter *meter, uint64_t time_ns) {
 }
 
 static void read_meter(struct meter *meter) {
-    const uint64_t unit = meter->traits->unit;
+    const uint64_t unit = meter->traits->unit > 0 ? meter->traits->unit : 1;
     const uint64_t shown = (uint64_t)(meter->energy_uj / (double)unit) * unit;
     take(meter->window, meter->traits, meter->time_ns, shown - meter->last);
     meter->last = shown;
@@ -263,6 +263,23 @@ static void standing_counter_closes_no_sample(void **state) {
     assert_int_equal(window_close(window).samples, 0);
 }
 
+/* Where no range is shown, or one of ticks below half a microjoule, no unit is known: a reading
+ * that finds the counter as it was tells of no 0 W all the same. */
+static void counter_without_a_unit_has_to_move_too(void **state) {
+    struct window *window = new_window(state);
+    static const struct counter_traits rangeless = {.scale = {1, 1}, .ceiling_uw = 1000000000};
+    struct meter meter = meter_of(window, &rangeless, 45000000);
+    for (uint64_t i = 0; i < 100; i++)
+        take(window, &rangeless, i * MS / 100, 0);
+    assert_int_equal(window_close(window).samples, 0);
+    window_break(window);
+    sample_for(&meter, 10000 * MS, MS / 4);
+    const struct rapl_statistics statistics = window_close(window);
+    assert_true(statistics.samples > 100);
+    assert_within(statistics.min_uw, 45000000, 0.05);
+    assert_within(statistics.max_uw, 45000000, 0.05);
+}
+
 static void clock_that_stands_begins_anew(void **state) {
     struct window *window = new_window(state);
     take(window, &package, 10 * MS, 0);
@@ -285,6 +302,7 @@ int main(void) {
         cmocka_unit_test_teardown(break_gives_up_the_open_sample, free_window),
         cmocka_unit_test_teardown(long_reads_take_long_samples, free_window),
         cmocka_unit_test_teardown(standing_counter_closes_no_sample, free_window),
+        cmocka_unit_test_teardown(counter_without_a_unit_has_to_move_too, free_window),
         cmocka_unit_test_teardown(clock_that_stands_begins_anew, free_window),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

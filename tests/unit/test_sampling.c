@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/* Samples inside an interval, through the whole core, with clocks that move when told to. */
+#include <errno.h>
+
+#include "cmocka_all.h"
+#include "fakes.h"
+#include "rapl.h"
+#include "tree.h"
+#include "values.h"
+
+#define JOULE UINT64_C(1000000)
+#define WATT UINT64_C(1000000)
+#define EVERY_NS (10 * NS_PER_MS)
+#define PACKAGE "intel-rapl:0"
+#define DRAM "intel-rapl:0:0"
+#define OTHER "intel-rapl:1"
+#define ONLINE "sys/devices/system/cpu/online"
+
+/* What a counter shows, and the power that it is moved by. */
+struct load {
+    const char *id;
+    const char *name;
+    uint64_t watts;
+    uint64_t energy_uj;
+    bool fails;
+    bool hidden;
+};
+
+static struct {
+    struct tree *tree;
+    struct rapl *rapl;
+    const struct rapl_report *report;
+    struct load loads[3];
+} bench;
+
+/* --- the machine -------------------------------------------------------------------------------
+ */
+
+static void show(const struct load *load) {
+    if (load->fails)
+        tree_set(bench.tree, load->id, "energy_uj", FAKE_ERRNO, EIO);
+    else if (!load->hidden)
+        tree_set_energy(bench.tree, load->id, load->energy_uj);
+}
+
+static int setup(void **state) {
+    void *tree = NULL;
+    if (tree_setup(&tree) != 0)
+        return -1;
+    fake_clocks_stop();
+    memset(&bench, 0, sizeof(bench));
+    bench.tree = tree;
+    bench.loads[0] = (struct load){.id = PACKAGE, .name = "package-0", .watts = 50};
+    bench.loads[1] = (struct load){.id = DRAM, .name = "dram", .watts = 4};
+    bench.loads[2] = (struct load){.id = OTHER, .name = "package-1", .watts = 40};
+    tree_set_vendor(tree, "GenuineIntel");
+    tree_write(tree, ONLINE, "0-1\n");
+    for (size_t i = 0; i < COUNT_OF(bench.loads); i++) {
+        bench.loads[i].energy_uj = 1000 * JOULE;
+        tree_add_zone(tree, bench.loads[i].id, bench.loads[i].name, bench.loads[i].energy_uj,
+                      RANGE_61_UJ);
+    }
+    *state = tree;
+    return 0;
+}
+
+static int teardown(void **state) {
+    rapl_close(bench.rapl);
+    return tree_teardown(state);
+}
+
+static void open_every(uint64_t sample_interval_ns, unsigned int statistics) {
+    struct rapl_options options = RAPL_OPTIONS_DEFAULT;
+    options.root = bench.tree->path;
+    options.sample_interval_ns = sample_interval_ns;
+    options.statistics = statistics;
+    assert_int_equal(rapl_open(&options, &bench.rapl), 0);
+}
+
+static void open_sampling(void) {
+    open_every(EVERY_NS, RAPL_STATISTICS_ALL);
+}
+
+/* Time passes, and energy is used: watts times nanoseconds are nanojoules. */
+static void pass(uint64_t ns) {
+    fake_clocks_pass(ns);
+    for (size_t i = 0; i < COUNT_OF(bench.loads); i++) {
+        bench.loads[i].energy_uj += bench.loads[i].watts * ns / 1000;
+        show(&bench.loads[i]);
+    }
+}
+
+/* As both plugins do until the next report. */
+static void sample_for(uint64_t ns) {
+    const uint64_t end_ns = fake_clocks_monotonic_ns() + ns;
+    for (uint64_t due_ns; (due_ns = rapl_sample_due_ns(bench.rapl)) != 0 && due_ns < end_ns;) {
+        const uint64_t now_ns = fake_clocks_monotonic_ns();
+        if (due_ns > now_ns)
+            pass(due_ns - now_ns);
+        assert_int_equal(rapl_sample(bench.rapl), 0);
+    }
+    if (end_ns > fake_clocks_monotonic_ns())
+        pass(end_ns - fake_clocks_monotonic_ns());
+}
+
+static void report(void) {
+    assert_int_equal(rapl_report(bench.rapl, &bench.report), 0);
+}
+
+static void report_after(uint64_t ns) {
+    sample_for(ns);
+    report();
+}
+
+static void fail_reads(size_t index, bool fails) {
+    bench.loads[index].fails = fails;
+    show(&bench.loads[index]);
+}
+
+/* As when the last CPU of its package goes, and returns. */
+static void hide(size_t index, bool hidden) {
+    struct load *load = &bench.loads[index];
+    if (hidden) {
+        tree_set(bench.tree, load->id, "energy_uj", FAKE_ERRNO, ENODEV);
+        tree_drop_zone(bench.tree, load->id);
+    } else {
+        tree_add_zone(bench.tree, load->id, load->name, load->energy_uj, RANGE_61_UJ);
+    }
+    load->hidden = hidden;
+}
+
+/* --- what is told ------------------------------------------------------------------------------
+ */
+
+static const struct rapl_value *find(const char *name) {
+    const struct rapl_value *value = find_value(bench.report, name);
+    if (value == NULL)
+        fail_msg("%s says nothing", name);
+    return value;
+}
+
+/* The power and every sample that was closed are that many watts: to 4 %, for the first and the
+ * last sample of a series may lack what its counter had not shown yet. */
+static void expect_watts(const char *name, uint64_t watts) {
+    const struct rapl_value *value = find(name);
+    const uint64_t least_uw = watts * WATT * 96 / 100;
+    const uint64_t most_uw = watts * WATT * 104 / 100;
+    assert_true(value->has_power);
+    assert_true(value->has_statistics);
+    assert_int_not_equal(value->statistics.samples, 0);
+    assert_in_range(value->power_uw, least_uw, most_uw);
+    assert_in_range(value->statistics.min_uw, least_uw, most_uw);
+    assert_in_range(value->statistics.max_uw, least_uw, most_uw);
+}
+
+/* --- sums ------------------------------------------------------------------------------------- */
+
+static void test_total_is_of_samples_of_all_members(void **state) {
+    (void)state;
+    open_sampling();
+    report_after(NS_PER_S);
+    report_after(NS_PER_S);
+    expect_watts("package-0", 50);
+    expect_watts("package-0/dram", 4);
+    expect_watts("total", 94);
+    bench.loads[2].watts = 0; /* it reads, and stands */
+    report_after(NS_PER_S);
+    report_after(NS_PER_S);
+    assert_int_equal(find("package-1")->statistics.samples, 0);
+    expect_watts("total", 54);
+}
+
+/* What it used while it could not be read is in no sample: nobody knows when it was used. */
+static void test_total_takes_no_sample_across_a_silent_member(void **state) {
+    (void)state;
+    open_sampling();
+    report_after(NS_PER_S);
+    sample_for(NS_PER_S / 2);
+    bench.loads[2].watts = 400;
+    fail_reads(2, true);
+    sample_for(NS_PER_S / 4);
+    fail_reads(2, false);
+    bench.loads[2].watts = 40;
+    report_after(NS_PER_S / 4);
+    const struct rapl_value *total = find("total");
+    assert_in_range(total->power_uw, 183 * WATT, 185 * WATT);
+    assert_in_range(total->statistics.min_uw, 90 * WATT, 94 * WATT);
+    assert_in_range(total->statistics.max_uw, 94 * WATT, 98 * WATT);
+    /* The member's own sample is of all that time. */
+    assert_in_range(find("package-1")->statistics.max_uw, 350 * WATT, 400 * WATT);
+}
+
+/* Between two reports it fails as one that has gone, and the next report's look finds it so: from
+ * then on the total is one without it, and so are its samples. */
+static void test_member_that_goes_takes_its_samples_with_it(void **state) {
+    (void)state;
+    open_sampling();
+    report_after(NS_PER_S);
+    report_after(NS_PER_S);
+    expect_watts("total", 94);
+    sample_for(NS_PER_S / 2);
+    hide(2, true);
+    sample_for(NS_PER_S / 2);
+    report();
+    const struct rapl_value *total = find("total");
+    assert_in_range(total->power_uw, 53 * WATT, 55 * WATT);
+    assert_int_equal(total->statistics.samples, 0);
+    report_after(NS_PER_S);
+    expect_watts("total", 54);
+}
+
+/* It goes right before a report, and the total leaves that one out: what it says at the next is of
+ * a span that begins before that, and of samples that begin after it. */
+static void test_member_that_goes_at_a_report(void **state) {
+    (void)state;
+    open_sampling();
+    report_after(NS_PER_S);
+    sample_for(NS_PER_S);
+    hide(2, true);
+    tree_write(bench.tree, ONLINE, "0\n");
+    report();
+    assert_null(find_value(bench.report, "total"));
+    report_after(NS_PER_S);
+    expect_watts("total", 54);
+}
+
+#define IN_TREE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        IN_TREE(test_total_is_of_samples_of_all_members),
+        IN_TREE(test_total_takes_no_sample_across_a_silent_member),
+        IN_TREE(test_member_that_goes_takes_its_samples_with_it),
+        IN_TREE(test_member_that_goes_at_a_report),
+    };
+    return cmocka_run_group_tests_name("sampling", tests, NULL, NULL);
+}

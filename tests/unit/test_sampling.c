@@ -224,6 +224,30 @@ static void test_member_that_goes_at_a_report(void **state) {
     expect_watts("total", 54);
 }
 
+/* When it is there again, it shows what it used meanwhile: that is no part of a sample that the
+ * others had begun. */
+static void test_member_that_returns_begins_the_samples_anew(void **state) {
+    (void)state;
+    open_sampling();
+    report_after(NS_PER_S);
+    hide(2, true);
+    report_after(NS_PER_S);
+    report_after(NS_PER_S);
+    expect_watts("total", 54);
+    /* so that the others have a sample under way at the report: they last for 30 ms */
+    for (uint64_t i = 0; i < 3; i++) {
+        sample_for(NS_PER_S + i * EVERY_NS);
+        hide(2, false);
+        report();
+        assert_false(find("total")->has_statistics);
+        report_after(NS_PER_S);
+        expect_watts("total", 94);
+        hide(2, true);
+        report_after(NS_PER_S);
+        report_after(NS_PER_S);
+    }
+}
+
 #define IN_TREE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void) {
@@ -232,6 +256,7 @@ int main(void) {
         IN_TREE(test_total_takes_no_sample_across_a_silent_member),
         IN_TREE(test_member_that_goes_takes_its_samples_with_it),
         IN_TREE(test_member_that_goes_at_a_report),
+        IN_TREE(test_member_that_returns_begins_the_samples_anew),
     };
     return cmocka_run_group_tests_name("sampling", tests, NULL, NULL);
 }

@@ -33,8 +33,7 @@ static struct {
     struct load loads[3];
 } bench;
 
-/* --- the machine -------------------------------------------------------------------------------
- */
+/* --- the machine ------------------------------------------------------------------------------ */
 
 static void show(const struct load *load) {
     if (load->fails)
@@ -129,8 +128,7 @@ static void hide(size_t index, bool hidden) {
     load->hidden = hidden;
 }
 
-/* --- what is told ------------------------------------------------------------------------------
- */
+/* --- what is told ----------------------------------------------------------------------------- */
 
 static const struct rapl_value *find(const char *name) {
     const struct rapl_value *value = find_value(bench.report, name);

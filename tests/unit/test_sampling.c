@@ -151,6 +151,216 @@ static void expect_watts(const char *name, uint64_t watts) {
     assert_in_range(value->statistics.max_uw, least_uw, most_uw);
 }
 
+/* --- the grid --------------------------------------------------------------------------------- */
+
+static void test_less_than_a_millisecond_is_refused(void **state) {
+    (void)state;
+    struct rapl_options options = RAPL_OPTIONS_DEFAULT;
+    options.root = bench.tree->path;
+    options.sample_interval_ns = NS_PER_MS - 1;
+    assert_int_equal(rapl_open(&options, &bench.rapl), -EINVAL);
+    assert_null(bench.rapl);
+    open_every(NS_PER_MS, RAPL_STATISTICS_ALL);
+}
+
+static void test_nothing_runs_when_nothing_asks(void **state) {
+    (void)state;
+    static const struct {
+        uint64_t every_ns;
+        unsigned int statistics;
+    } idle[] = {{0, RAPL_STATISTICS_ALL}, {EVERY_NS, 0}};
+    for (size_t i = 0; i < COUNT_OF(idle); i++) {
+        open_every(idle[i].every_ns, idle[i].statistics);
+        /* what is due guards against a wrap of 262 kJ at 1000 W */
+        assert_in_range(rapl_sample_due_ns(bench.rapl) - fake_clocks_monotonic_ns(), 131 * NS_PER_S,
+                        132 * NS_PER_S);
+        assert_false(rapl_needs_sampler(bench.rapl, 60 * NS_PER_S));
+        report_after(60 * NS_PER_S);
+        assert_true(find("package-0")->has_power);
+        assert_false(find("package-0")->has_statistics);
+        assert_false(find("total")->has_statistics);
+        assert_int_equal(bench.report->health.missed_samples, 0);
+        rapl_close(bench.rapl);
+        bench.rapl = NULL;
+    }
+}
+
+static uint64_t next_instant_ns(void) {
+    return (fake_clocks_monotonic_ns() / EVERY_NS + 1) * EVERY_NS;
+}
+
+/* Where the handle was opened shifts them no more than a report does. */
+static void test_instants_are_multiples_of_the_interval(void **state) {
+    (void)state;
+    pass(3333333);
+    open_sampling();
+    assert_true(rapl_needs_sampler(bench.rapl, NS_PER_S));
+    for (uint64_t i = 0; i < 100; i++) {
+        const uint64_t due_ns = rapl_sample_due_ns(bench.rapl);
+        assert_int_equal(due_ns, next_instant_ns());
+        if (i % 3 == 0) {
+            pass((due_ns - fake_clocks_monotonic_ns()) * (i + 1) / 101);
+            report();
+            assert_int_equal(rapl_sample_due_ns(bench.rapl), due_ns);
+        }
+        pass(due_ns - fake_clocks_monotonic_ns());
+        assert_int_equal(rapl_sample(bench.rapl), 0);
+    }
+    report();
+    assert_int_equal(bench.report->health.missed_samples, 0);
+    assert_int_equal(bench.report->health.samples, 1 + 100 + 34 + 1);
+}
+
+static void test_late_wake_up_is_one_sample(void **state) {
+    (void)state;
+    open_sampling();
+    sample_for(NS_PER_S);
+    const uint64_t due_ns = rapl_sample_due_ns(bench.rapl);
+    pass(due_ns - fake_clocks_monotonic_ns() + 7 * EVERY_NS + EVERY_NS / 2);
+    assert_int_equal(rapl_sample(bench.rapl), 0);
+    assert_int_equal(rapl_sample_due_ns(bench.rapl), due_ns + 8 * EVERY_NS);
+    pass(EVERY_NS / 4);
+    report();
+    assert_int_equal(bench.report->health.missed_samples, 7);
+    assert_int_equal(bench.report->health.samples, 1 + 99 + 1 + 1);
+    expect_watts("package-0", 50);
+    /* and nothing is made up for */
+    report_after(NS_PER_S);
+    assert_int_equal(bench.report->health.missed_samples, 7);
+    assert_int_equal(bench.report->health.samples, 102 + 100 + 1);
+}
+
+static void test_sweep_longer_than_the_interval_leaves_time(void **state) {
+    (void)state;
+    open_sampling();
+    report_after(NS_PER_S);
+    const uint64_t missed = bench.report->health.missed_samples;
+    fake_reads_take(4 * NS_PER_MS); /* each of the three */
+    for (uint64_t i = 0; i < 10; i++) {
+        const uint64_t due_ns = rapl_sample_due_ns(bench.rapl);
+        assert_int_equal(due_ns, next_instant_ns());
+        pass(due_ns - fake_clocks_monotonic_ns());
+        assert_int_equal(rapl_sample(bench.rapl), 0);
+    }
+    fake_reads_take(0);
+    sample_for(EVERY_NS);
+    report();
+    assert_int_equal(bench.report->health.missed_samples - missed, 10);
+}
+
+/* A guard sample is off the grid as a report is. */
+static void test_what_is_due_first_comes_first(void **state) {
+    (void)state;
+    const uint64_t begin_ns = fake_clocks_monotonic_ns();
+    open_every(100 * NS_PER_S, RAPL_STATISTICS_ALL);
+    assert_int_equal(rapl_sample_due_ns(bench.rapl),
+                     (begin_ns / NS_PER_S / 100 + 1) * 100 * NS_PER_S);
+    rapl_close(bench.rapl);
+    bench.rapl = NULL;
+    open_every(UINT64_C(86400) * NS_PER_S, RAPL_STATISTICS_ALL);
+    assert_in_range(rapl_sample_due_ns(bench.rapl) - begin_ns, 131 * NS_PER_S, 132 * NS_PER_S);
+    report_after(1000 * NS_PER_S);
+    assert_int_equal(bench.report->health.missed_samples, 0);
+    assert_int_equal(bench.report->health.samples, 1 + 7 + 1);
+}
+
+static void test_nothing_is_missed_while_nothing_reads(void **state) {
+    (void)state;
+    open_sampling();
+    report_after(NS_PER_S);
+    for (size_t i = 0; i < COUNT_OF(bench.loads); i++)
+        fail_reads(i, true);
+    report();
+    assert_int_equal(rapl_sample_due_ns(bench.rapl), 0);
+    pass(NS_PER_S);
+    for (size_t i = 0; i < COUNT_OF(bench.loads); i++)
+        fail_reads(i, false);
+    report();
+    assert_int_equal(bench.report->health.missed_samples, 0);
+    assert_int_equal(rapl_sample_due_ns(bench.rapl), next_instant_ns());
+}
+
+/* --- what goes with power --------------------------------------------------------------------- */
+
+static void test_prompts_too_short_for_power_add_up(void **state) {
+    (void)state;
+    open_sampling();
+    report_after(NS_PER_S);
+    assert_int_equal(find("package-0")->statistics.samples, 33);
+    for (uint64_t i = 0; i < 4; i++) {
+        report_after(12 * NS_PER_MS);
+        assert_false(find("package-0")->has_statistics);
+        assert_false(find("total")->has_statistics);
+    }
+    report_after(952 * NS_PER_MS);
+    /* the readings of the five reports are in between those of the grid */
+    assert_in_range(find("package-0")->statistics.samples, 33, 36);
+    expect_watts("package-0", 50);
+    expect_watts("total", 94);
+}
+
+/* Then both are of the same span and the same energy. */
+static void test_mean_is_the_power_where_every_reading_closes_a_sample(void **state) {
+    (void)state;
+    pass(50 * NS_PER_MS);
+    open_every(100 * NS_PER_MS, RAPL_STATISTICS_ALL);
+    for (uint64_t i = 0; i < 10; i++) {
+        bench.loads[0].watts = 20 + 31 * i % 100;
+        sample_for(533 * NS_PER_MS);
+        bench.loads[0].watts = 90;
+        report_after(467 * NS_PER_MS);
+        const struct rapl_value *value = find("package-0");
+        assert_int_equal(value->statistics.samples, 11);
+        assert_in_range(value->statistics.mean_uw, value->power_uw - 1, value->power_uw + 1);
+    }
+}
+
+static void test_sleep_and_new_start_leave_the_samples_out(void **state) {
+    (void)state;
+    open_sampling();
+    report_after(NS_PER_S);
+    sample_for(NS_PER_S);
+    fake_clocks_sleep(60 * NS_PER_S);
+    report_after(NS_PER_S);
+    assert_false(find("package-0")->has_statistics);
+    assert_false(find("total")->has_statistics);
+    report_after(NS_PER_S);
+    expect_watts("package-0", 50);
+    assert_in_range(find("package-0")->statistics.samples, 32, 34);
+    assert_in_range(find("total")->statistics.samples, 32, 34);
+    sample_for(NS_PER_S);
+    bench.loads[2].energy_uj = 0;
+    report_after(NS_PER_S);
+    assert_null(find_value(bench.report, "package-1"));
+    report_after(NS_PER_S);
+    expect_watts("package-1", 40);
+    assert_in_range(find("package-1")->statistics.samples, 32, 34);
+    assert_in_range(find("total")->statistics.samples, 32, 34);
+}
+
+static void test_only_what_is_selected_has_samples(void **state) {
+    (void)state;
+    static const char *const include[] = {"package-1", "total"};
+    struct rapl_options options = RAPL_OPTIONS_DEFAULT;
+    options.root = bench.tree->path;
+    options.sample_interval_ns = EVERY_NS;
+    options.include = include;
+    options.include_count = 1;
+    options.total = false;
+    assert_int_equal(rapl_open(&options, &bench.rapl), 0);
+    report_after(NS_PER_S);
+    assert_int_equal(bench.report->value_count, 1);
+    expect_watts("package-1", 40);
+    rapl_close(bench.rapl);
+    options.include = &include[1];
+    options.total = true;
+    assert_int_equal(rapl_open(&options, &bench.rapl), 0);
+    report_after(NS_PER_S);
+    report_after(NS_PER_S);
+    assert_int_equal(bench.report->value_count, 1);
+    expect_watts("total", 94);
+}
+
 /* --- sums ------------------------------------------------------------------------------------- */
 
 static void test_total_is_of_samples_of_all_members(void **state) {
@@ -250,6 +460,17 @@ static void test_member_that_returns_begins_the_samples_anew(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        IN_TREE(test_less_than_a_millisecond_is_refused),
+        IN_TREE(test_nothing_runs_when_nothing_asks),
+        IN_TREE(test_instants_are_multiples_of_the_interval),
+        IN_TREE(test_late_wake_up_is_one_sample),
+        IN_TREE(test_sweep_longer_than_the_interval_leaves_time),
+        IN_TREE(test_what_is_due_first_comes_first),
+        IN_TREE(test_nothing_is_missed_while_nothing_reads),
+        IN_TREE(test_prompts_too_short_for_power_add_up),
+        IN_TREE(test_mean_is_the_power_where_every_reading_closes_a_sample),
+        IN_TREE(test_sleep_and_new_start_leave_the_samples_out),
+        IN_TREE(test_only_what_is_selected_has_samples),
         IN_TREE(test_total_is_of_samples_of_all_members),
         IN_TREE(test_total_takes_no_sample_across_a_silent_member),
         IN_TREE(test_member_that_goes_takes_its_samples_with_it),

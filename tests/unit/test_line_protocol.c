@@ -241,6 +241,7 @@ static void test_statistics_by_their_names(void **state) {
         assert_int_equal(alone[0].power_uw, powers_uw[i]);
     }
     assert_int_equal(rapl_statistics_list(&value, 0, powers), 0);
+    assert_int_equal(rapl_statistics_list(&package, RAPL_STATISTICS_ALL, powers), 0);
     static const char *const unknown[] = {"", "MIN", "p9", "p990", "mean", "samples"};
     for (size_t i = 0; i < COUNT_OF(unknown); i++)
         assert_int_equal(rapl_statistics_add(unknown[i], &chosen), -EINVAL);

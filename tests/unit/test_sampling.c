@@ -13,6 +13,7 @@
 #define EVERY_NS (10 * NS_PER_MS)
 #define PACKAGE "intel-rapl:0"
 #define DRAM "intel-rapl:0:0"
+#define CORE "intel-rapl:0:1"
 #define OTHER "intel-rapl:1"
 #define ONLINE "sys/devices/system/cpu/online"
 
@@ -30,7 +31,7 @@ static struct {
     struct tree *tree;
     struct rapl *rapl;
     const struct rapl_report *report;
-    struct load loads[3];
+    struct load loads[4];
 } bench;
 
 /* --- the machine ------------------------------------------------------------------------------ */
@@ -52,6 +53,7 @@ static int setup(void **state) {
     bench.loads[0] = (struct load){.id = PACKAGE, .name = "package-0", .watts = 50};
     bench.loads[1] = (struct load){.id = DRAM, .name = "dram", .watts = 4};
     bench.loads[2] = (struct load){.id = OTHER, .name = "package-1", .watts = 40};
+    bench.loads[3] = (struct load){.id = CORE, .name = "core", .watts = 30};
     tree_set_vendor(tree, "GenuineIntel");
     tree_write(tree, ONLINE, "0-1\n");
     for (size_t i = 0; i < COUNT_OF(bench.loads); i++) {
@@ -235,7 +237,7 @@ static void test_sweep_longer_than_the_interval_leaves_time(void **state) {
     open_sampling();
     report_after(NS_PER_S);
     const uint64_t missed = bench.report->health.missed_samples;
-    fake_reads_take(4 * NS_PER_MS); /* each of the three */
+    fake_reads_take(4 * NS_PER_MS); /* each of the four */
     for (uint64_t i = 0; i < 10; i++) {
         const uint64_t due_ns = rapl_sample_due_ns(bench.rapl);
         assert_int_equal(due_ns, next_instant_ns());
@@ -370,6 +372,7 @@ static void test_total_is_of_samples_of_all_members(void **state) {
     report_after(NS_PER_S);
     expect_watts("package-0", 50);
     expect_watts("package-0/dram", 4);
+    expect_watts("package-0/core", 30);
     expect_watts("total", 94);
     bench.loads[2].watts = 0; /* it reads, and stands */
     report_after(NS_PER_S);
@@ -456,6 +459,42 @@ static void test_member_that_returns_begins_the_samples_anew(void **state) {
     }
 }
 
+/* The series that stood for both ends, and each has one of its own. */
+static void test_members_that_part_begin_the_samples_anew(void **state) {
+    (void)state;
+    tree_remove(bench.tree, "proc/cpuinfo");
+    bench.loads[0].name = "package-0-die-0";
+    bench.loads[2].name = "package-0-die-1";
+    for (size_t i = 0; i < 3; i += 2)
+        tree_set(bench.tree, bench.loads[i].id, "name", "%s\n", bench.loads[i].name);
+    bench.loads[2].watts = bench.loads[0].watts;
+    open_sampling();
+    report_after(NS_PER_S);
+    report_after(NS_PER_S);
+    expect_watts("total", 54);
+    bench.loads[2].watts = 40;
+    report_after(NS_PER_S);
+    assert_null(find_value(bench.report, "package-0"));
+    report_after(NS_PER_S);
+    expect_watts("package-0-die-0", 50);
+    expect_watts("package-0-die-1", 40);
+    expect_watts("total", 94);
+}
+
+static void test_total_of_members_that_have_all_gone(void **state) {
+    (void)state;
+    open_sampling();
+    report_after(NS_PER_S);
+    for (size_t i = COUNT_OF(bench.loads); i-- > 0;)
+        hide(i, true);
+    tree_write(bench.tree, ONLINE, "0\n");
+    for (int i = 0; i < 3; i++) {
+        report_after(NS_PER_S);
+        assert_int_equal(bench.report->value_count, 0);
+    }
+    assert_int_equal(rapl_sample_due_ns(bench.rapl), 0);
+}
+
 #define IN_TREE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void) {
@@ -476,6 +515,8 @@ int main(void) {
         IN_TREE(test_member_that_goes_takes_its_samples_with_it),
         IN_TREE(test_member_that_goes_at_a_report),
         IN_TREE(test_member_that_returns_begins_the_samples_anew),
+        IN_TREE(test_members_that_part_begin_the_samples_anew),
+        IN_TREE(test_total_of_members_that_have_all_gone),
     };
     return cmocka_run_group_tests_name("sampling", tests, NULL, NULL);
 }

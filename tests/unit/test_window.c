@@ -193,6 +193,45 @@ static void percentiles_are_within_one_percent(void **state) {
     assert_within(statistics.p99_uw, powers_uw[COUNT * 99 / 100], 0.01);
 }
 
+/* At the least powers each bucket is one microwatt wide, or the middle of one is what there is. */
+static void least_powers_are_exact(void **state) {
+    struct window *window = new_window(state);
+    for (uint64_t power_uw = 1; power_uw < 128; power_uw++) {
+        /* a million seconds, so that it is no less than 20 units */
+        take(window, &package, 0, 0);
+        take(window, &package, 1000000000 * MS, power_uw * 1000000);
+        window_break(window);
+        const struct rapl_statistics statistics = window_close(window);
+        assert_int_equal(statistics.samples, 1);
+        assert_int_equal(statistics.p50_uw, power_uw);
+    }
+    for (uint64_t power_uw = 1; power_uw < 128; power_uw++) {
+        take(window, &package, 0, 0);
+        take(window, &package, 1000000000 * MS, power_uw * 1000000);
+        window_break(window);
+    }
+    const struct rapl_statistics statistics = window_close(window);
+    assert_int_equal(statistics.min_uw, 1);
+    assert_int_equal(statistics.p50_uw, 64);
+    assert_int_equal(statistics.p95_uw, 121);
+    assert_int_equal(statistics.p99_uw, 126);
+    assert_int_equal(statistics.max_uw, 127);
+}
+
+/* Above 68 kW all that is known is that it is above. */
+static void most_powers_share_a_bucket(void **state) {
+    struct window *window = new_window(state);
+    const uint64_t kilowatt_uj = UINT64_C(1000000000);
+    take(window, &package, 0, 0);
+    for (uint64_t i = 1; i <= 100; i++)
+        take(window, &package, i * 1000 * MS, (i <= 10 ? 60 : 60 + i) * kilowatt_uj);
+    const struct rapl_statistics statistics = window_close(window);
+    assert_int_equal(statistics.samples, 100);
+    assert_int_equal(statistics.max_uw, 160 * kilowatt_uj);
+    assert_in_range(statistics.p50_uw, 68 * kilowatt_uj, 160 * kilowatt_uj);
+    assert_int_equal(statistics.p50_uw, statistics.p99_uw);
+}
+
 /* A long sample weighs as much as the short ones that it took the place of. */
 static void samples_weigh_by_their_time(void **state) {
     struct window *window = new_window(state);
@@ -296,6 +335,8 @@ int main(void) {
         cmocka_unit_test_teardown(slow_updates_are_measured, free_window),
         cmocka_unit_test_teardown(pulse_shows_in_the_maximum, free_window),
         cmocka_unit_test_teardown(percentiles_are_within_one_percent, free_window),
+        cmocka_unit_test_teardown(least_powers_are_exact, free_window),
+        cmocka_unit_test_teardown(most_powers_share_a_bucket, free_window),
         cmocka_unit_test_teardown(samples_weigh_by_their_time, free_window),
         cmocka_unit_test_teardown(small_deviation_of_much_power_is_exact, free_window),
         cmocka_unit_test_teardown(open_sample_goes_on_into_the_next_window, free_window),

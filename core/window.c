@@ -36,7 +36,7 @@ static uint64_t measure_update_ns(const struct window_sample *sample, uint64_t s
 static bool is_sharp(const struct window_sample *sample, const struct counter_traits *traits,
                      uint64_t span_ns, uint64_t doubt_ns) {
     if (sample->updates == 0)
-        return false;
+        return false; /* also where the unit is unknown */
     const uint64_t unknown_ns =
         measure_update_ns(sample, span_ns) + sample->begin_doubt_ns + doubt_ns;
     const rapl_uint128 unknown = (rapl_uint128)traits->unit * span_ns + unknown_ns * sample->ticks;

@@ -14,6 +14,7 @@
 #include "log.h"
 #include "measure.h"
 #include "output.h"
+#include "ticks.h"
 
 /* A report of 512 zones is longer than a pipe usually holds. */
 #define PIPE_SIZE (1 << 20)
@@ -146,10 +147,11 @@ void answer_open(struct answerer *answerer, const char *root) {
     options.source = RAPL_SOURCE_POWERCAP; /* of which it need not tell */
     *answerer = (struct answerer){.rapl = NULL};
     check(prompt_open(&answerer->prompt, 0, true), "prompt");
+    ticks_spare(STDOUT_FILENO);
     check(rapl_open(&options, &answerer->rapl), root);
     if (rapl_readable_count(answerer->rapl) == 0)
         errx(1, "%s: nothing reads", root);
-    line_writer_open(&answerer->writer, NULL, 0, true, false);
+    line_writer_open(&answerer->writer, NULL, 0, (struct line_fields){.energy = true});
     find_counters(answerer, root);
     warm_up(answerer);
 }

@@ -12,11 +12,12 @@ import execd
 import tap
 
 MOST = 1.3  # times the bare process
-NOISE = 1.1
+NOISE = 1.15
+NOISE_BUSY = 1.6  # where there is no quiet second
 ZONES = 8
 SETTLE_SECONDS = 0.3
 WINDOWS = 5  # of a second each: the quietest of those below
-WINDOWS_MOST = 14
+WINDOWS_MOST = 9
 QUIET = 0.05  # of the CPU's time that others use
 HEALTH = "rapl_health,source=powercap"
 
@@ -65,20 +66,27 @@ def measure(milliseconds):
         return Mark(*map(sum, zip(*windows))), samples / (time.monotonic() - began)
 
 
+def check(hertz):
+    """Tells a row; what is wrong with it."""
+    seconds, rate = measure(1000 // hertz)
+    ratio = seconds.sampler / seconds.bare
+    others = others_share(seconds) / WINDOWS
+    bench.tell("%5d  %7.0f  %8.0f  %8.0f  %5.2f  %5.2f  %8.1f" % (
+        hertz, rate, seconds.sampler / WINDOWS * 1e6, seconds.bare / WINDOWS * 1e6, ratio,
+        seconds.sampler / WINDOWS * 100, others * 100))
+    if rate < 0.5 * hertz:  # a busy machine makes it late; but it samples
+        return ["%.0f samples in a second" % rate]
+    return ["%.2f times" % ratio] if ratio > MOST * (NOISE if others < QUIET else NOISE_BUSY) else []
+
+
 class Rate(unittest.TestCase):
     def test_a_second_of_samples(self):
         bench.tell("CPU time of one second of samples of %d zones, plain files in memory; others: "
                    "what else ran there" % ZONES,
                    "hertz  samples  execd us   bare us  ratio  CPU %  others %")
         for hertz in (10, 100, 1000):
-            seconds, rate = measure(1000 // hertz)
-            ratio = seconds.sampler / seconds.bare
-            bench.tell("%5d  %7.0f  %8.0f  %8.0f  %5.2f  %5.2f  %8.1f" % (
-                hertz, rate, seconds.sampler / WINDOWS * 1e6, seconds.bare / WINDOWS * 1e6, ratio,
-                seconds.sampler / WINDOWS * 100, others_share(seconds) / WINDOWS * 100))
             with self.subTest(hertz=hertz):
-                self.assertGreater(rate, 0.5 * hertz)  # late on a busy machine, but it samples
-                self.assertLessEqual(ratio, MOST * NOISE)
+                self.assertEqual([], bench.try_measure(lambda: check(hertz)))
 
 
 if __name__ == "__main__":

@@ -18,8 +18,9 @@
 
 /* A report of 512 zones is longer than a pipe usually holds. */
 #define PIPE_SIZE (1 << 20)
-#define INTERVAL_NS UINT64_C(60000000) /* power asks for 50 ms */
-#define INTERVAL_UJ UINT64_C(3000000)
+#define SAMPLE_NS UINT64_C(10000000)
+#define SAMPLE_UJ UINT64_C(500000)
+#define INTERVAL_SAMPLES 6 /* power asks for 50 ms */
 
 const char *const answer_part_names[ANSWER_PARTS] = {"prompt", "report", "format", "write"};
 
@@ -41,6 +42,11 @@ int answer_take_pipes(void) {
     prompts = in[1];
     reports = out[0];
     return before;
+}
+
+static void check(int error, const char *what) {
+    if (error != 0)
+        errx(1, "%s: %s", what, strerror(-error));
 }
 
 /* --- the machine ----------------------------------------------------------------------------- */
@@ -79,11 +85,11 @@ static void find_counters(struct answerer *answerer, const char *root) {
     }
 }
 
-static void move_counters(struct answerer *answerer) {
+static void move_counters(struct answerer *answerer, uint64_t energy_uj) {
     char text[32];
     for (size_t i = 0; i < answerer->counter_count; i++) {
         struct counter *counter = &answerer->counters[i];
-        counter->energy_uj += INTERVAL_UJ;
+        counter->energy_uj += energy_uj;
         const int length = snprintf(text, sizeof(text), "%" PRIu64 "\n", counter->energy_uj);
         if (pwrite(counter->file, text, (size_t)length, 0) != length)
             err(1, "a counter");
@@ -91,18 +97,18 @@ static void move_counters(struct answerer *answerer) {
 }
 
 void answer_prepare(struct answerer *answerer) {
-    move_counters(answerer);
-    clocks_skip(INTERVAL_NS);
+    const int steps = answerer->samples ? INTERVAL_SAMPLES : 1;
+    for (int i = 0; i < steps; i++) {
+        if (i > 0)
+            check(rapl_sample(answerer->rapl), "sample");
+        move_counters(answerer, SAMPLE_UJ * INTERVAL_SAMPLES / (uint64_t)steps);
+        clocks_skip(SAMPLE_NS * INTERVAL_SAMPLES / (uint64_t)steps);
+    }
     if (write(prompts, "\n", 1) != 1)
         err(1, "prompt");
 }
 
 /* --- the answer ------------------------------------------------------------------------------ */
-
-static void check(int error, const char *what) {
-    if (error != 0)
-        errx(1, "%s: %s", what, strerror(-error));
-}
 
 static void note(uint64_t *times_ns, size_t index) {
     if (times_ns != NULL)
@@ -141,17 +147,19 @@ static void warm_up(struct answerer *answerer) {
     }
 }
 
-void answer_open(struct answerer *answerer, const char *root) {
+void answer_open(struct answerer *answerer, const char *root, bool samples) {
     struct rapl_options options = RAPL_OPTIONS_DEFAULT;
     options.root = root;
     options.source = RAPL_SOURCE_POWERCAP; /* of which it need not tell */
-    *answerer = (struct answerer){.rapl = NULL};
+    options.sample_interval_ns = samples ? SAMPLE_NS : 0;
+    *answerer = (struct answerer){.samples = samples};
     check(prompt_open(&answerer->prompt, 0, true), "prompt");
     ticks_spare(STDOUT_FILENO);
     check(rapl_open(&options, &answerer->rapl), root);
     if (rapl_readable_count(answerer->rapl) == 0)
         errx(1, "%s: nothing reads", root);
-    line_writer_open(&answerer->writer, NULL, 0, (struct line_fields){.energy = true});
+    line_writer_open(&answerer->writer, NULL, 0,
+                     (struct line_fields){.energy = true, .statistics = options.statistics});
     find_counters(answerer, root);
     warm_up(answerer);
 }

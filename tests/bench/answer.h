@@ -6,6 +6,7 @@
 #ifndef RAPL_BENCH_ANSWER_H
 #define RAPL_BENCH_ANSWER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,14 +22,16 @@ struct answerer {
     struct line_writer writer;
     struct counter *counters; /* those that are moved */
     size_t counter_count;
+    bool samples; /* inside the interval, every 10 ms */
 };
 
 /* Puts pipes in the place of stdin and stdout. Ends the program where that fails, as do all
  * others; stdout until now is the file that is returned. */
 int answer_take_pipes(void);
 
-/* Opens the handle of this root, and makes two reports, so that all is there. */
-void answer_open(struct answerer *answerer, const char *root);
+/* Opens the handle of this root, and makes two reports, so that all is there. Where it is to take
+ * samples, lines hold their statistics. */
+void answer_open(struct answerer *answerer, const char *root, bool samples);
 
 /*
  * A prompt is in stdin from here on, the last report was 60 ms ago, in which every counter that is

@@ -107,8 +107,10 @@ def program(name):
 
 
 def run_apart(pid=0):
-    """On the last CPU alone: where the scheduler puts a program is chance."""
-    os.sched_setaffinity(pid, {max(os.sched_getaffinity(pid))})
+    """On the last CPU alone, which it gives: where the scheduler puts a program is chance."""
+    cpu = max(os.sched_getaffinity(pid))
+    os.sched_setaffinity(pid, {cpu})
+    return cpu
 
 
 def run_table(name, *words, prepare=lambda: None):

@@ -83,10 +83,10 @@ static void print_us(FILE *table, double *values_ns, size_t count) {
     fprintf(table, "  %8.2f", measure_median(values_ns, count) / 1000);
 }
 
-static void measure(FILE *table, const char *root) {
+static void measure(FILE *table, const char *root, bool samples) {
     struct answerer answerer;
     struct turns turns;
-    answer_open(&answerer, root);
+    answer_open(&answerer, root, samples);
     struct bare *bare = bare_open(answerer.rapl);
     const size_t count = choose_turns(&answerer);
     turns.report_ns = measure_room(count);
@@ -114,8 +114,8 @@ static void measure(FILE *table, const char *root) {
 }
 
 int main(int count, char **words) {
-    if (count < 2)
-        errx(2, "usage: bench_report ROOT...");
+    if (count < 3)
+        errx(2, "usage: bench_report samples|plain ROOT...");
     FILE *table = fdopen(answer_take_pipes(), "w");
     if (table == NULL)
         err(1, "stdout");
@@ -123,7 +123,7 @@ int main(int count, char **words) {
     for (size_t i = 0; i < ANSWER_PARTS; i++)
         fprintf(table, "  %5s us", answer_part_names[i]);
     fprintf(table, "  with look us\n");
-    for (int i = 1; i < count; i++)
-        measure(table, words[i]);
+    for (int i = 2; i < count; i++)
+        measure(table, words[i], strcmp(words[1], "samples") == 0);
     return fclose(table) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -8,6 +8,7 @@
 #include <gnu/libc-version.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "answer.h"
@@ -33,11 +34,11 @@ static const char *name_vectors(void) {
 
 int main(int count, char **words) {
     struct answerer answerer;
-    if (count != 2)
-        errx(2, "usage: count_report ROOT");
+    if (count != 3)
+        errx(2, "usage: count_report samples|plain ROOT");
     const int before = answer_take_pipes();
     clocks_stop();
-    answer_open(&answerer, words[1]);
+    answer_open(&answerer, words[2], strcmp(words[1], "samples") == 0);
     struct bare *bare = bare_open(answerer.rapl);
     for (int i = 0; i < REPORTS; i++) {
         answer_prepare(&answerer);

@@ -23,7 +23,12 @@ COUNTED = {"answer": ("main", "answer_prompt"), "prompt": ("answer_prompt", "pro
            "write": ("answer_prompt", "output_write"), "sample": ("main", "rapl_sample"),
            "bare": ("main", "bare_read")}
 COLUMNS = ("zones", "calls", *COUNTED)
-# In a machine whose clock the kernel has to be asked for.
+KINDS = ("plain", "samples")
+HEAD = """\
+# Instructions of a report in user space, from prompt to write, and of its parts; of a sample between
+# two reports; of the bare reads. calls: system calls of a report. samples: with statistics.
+# Renewed by: RAPL_BENCH_RENEW=1 ./tests/run bench"""
+# On a machine whose clock has to be asked of the kernel.
 CLOCK = "clock_gettime"
 VALGRIND = shutil.which("valgrind")
 STRACE = shutil.which("strace")
@@ -48,11 +53,11 @@ def sum_calls(text):
     return sums
 
 
-def count_instructions(machine):
+def count_instructions(machine, kind):
     """Of one report by part, and what the numbers depend on."""
     out = os.path.join(machine.root, "callgrind.out")
     ended = subprocess.run([VALGRIND, "--tool=callgrind", "--callgrind-out-file=" + out,
-                            bench.program("count_report"), machine.root], env={"LC_ALL": "C"},
+                            bench.program("count_report"), kind, machine.root], env={"LC_ALL": "C"},
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                            timeout=bench.SECONDS, check=False)
     if ended.returncode != 0:
@@ -78,57 +83,59 @@ def count_calls(machine):
     return ends[-1] - ends[-2]
 
 
+def measure():
+    """Rows by kind and count of zones, and what they were made with."""
+    rows = {}
+    for count in bench.COUNTS:
+        with bench.make(count) as machine:
+            calls = count_calls(machine)
+            for kind in KINDS:
+                instructions, made = count_instructions(machine, kind)
+                rows[kind, count] = {"zones": count, "calls": calls, **instructions}
+    return {(kind, count): rows[kind, count] for kind in KINDS for count in bench.COUNTS}, made
+
+
 def read_file():
-    """What it was made with, and the rows by count of zones."""
+    """The same, of the file."""
     with open(FILE, encoding="utf-8") as file:
-        made = re.search("^# made with (.*)", file.read(), re.M)[1]
-        file.seek(0)
-        rows = [line.split() for line in file if line[0] != "#"]
-    return made, {int(row[0]): dict(zip(rows[0], map(int, row))) for row in rows[1:]}
+        made, names, *rows = [line for line in file.read().splitlines() if line[0] != "#"]
+    rows = {tuple(row.split()[:2]): row.split() for row in rows}
+    return {(kind, int(count)): dict(zip(names.split()[1:], map(int, row[1:])))
+            for (kind, count), row in rows.items()}, made
 
 
 def format_rows(rows):
-    return ["  ".join("%7s" % name for name in COLUMNS),
-            *("  ".join("%7d" % row[name] for name in COLUMNS) for row in rows.values())]
+    return ["%-7s" % "kind" + "".join("%8s" % name for name in COLUMNS),
+            *("%-7s" % kind + "".join("%8d" % row[name] for name in COLUMNS)
+              for (kind, _), row in rows.items())]
 
 
-def write_file(made, rows):
+def write_file(rows, made):
     with open(FILE, "w", encoding="utf-8") as file:
-        file.write("# Instructions of a report in user space, from prompt to write, and of its parts; "
-                   "of a sample; of the bare\n# reads. calls: system calls of a report. Renewed by: "
-                   "RAPL_BENCH_RENEW=1 ./tests/run bench\n# made with %s\n" % made)
-        file.writelines(line + "\n" for line in format_rows(rows))
+        file.writelines(line + "\n" for line in (HEAD, made, *format_rows(rows)))
 
 
 @unittest.skipUnless(VALGRIND and STRACE, "valgrind or strace is not installed")
 class Instructions(unittest.TestCase):
     def test_against_file(self):
-        rows = {}
-        for count in bench.COUNTS:
-            with bench.make(count) as machine:
-                instructions, made = count_instructions(machine)
-                rows[count] = {"zones": count, "calls": count_calls(machine), **instructions}
-        bench.tell("instructions of a report and of its parts, made with %s" % made,
-                   *format_rows(rows))
-        with self.subTest("linear"):
-            self.assertLess((rows[512]["answer"] - rows[48]["answer"]) / (512 - 48),
-                            LINEAR * (rows[48]["answer"] - rows[8]["answer"]) / (48 - 8))
+        rows, made = measure()
+        bench.tell("made with " + made, *format_rows(rows))
+        for kind in KINDS:
+            one, few, many = (rows[kind, count]["answer"] for count in bench.COUNTS[1:])
+            with self.subTest("it grows in a line", kind=kind):
+                self.assertLess((many - few) / (512 - 48), LINEAR * (few - one) / (48 - 8))
         if os.environ.get("RAPL_BENCH_RENEW"):
-            write_file(made, rows)
+            write_file(rows, made)
             return
-        made_before, rows_before = read_file()
+        before, made_before = read_file()
         tolerance = SAME if made == made_before else OTHER
-        bench.tell("instructions.txt was made with %s%s: held to %d %%" % (
-            "the same" if made == made_before else "", made_before if made != made_before else "",
-            tolerance * 100))
-        for count, row in rows.items():
-            for name in COLUMNS:
-                before = rows_before[count][name]
-                with self.subTest(zones=count, column=name):
-                    self.assertLessEqual(abs(row[name] - before),
-                                         0 if name == "calls" else tolerance * before,
-                                         "%d, %d before; RAPL_BENCH_RENEW=1 renews the file" %
-                                         (row[name], before))
+        if made != made_before:
+            bench.tell("but instructions.txt with %s: held to %d %%" % (made_before, OTHER * 100))
+        self.assertEqual([], [
+            "%s, %d zones: %s is %d, and was %d" % (*place, name, rows[place][name], row[name])
+            for place, row in before.items() for name in COLUMNS
+            if abs(rows[place][name] - row[name]) > (0 if name == "calls" else tolerance * row[name])
+        ], "RAPL_BENCH_RENEW=1 renews the file")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@
 /* Rule 12: at least 20 units and 20 updates, which come once a millisecond, give or take a tenth
  * (SDM vol. 3B 16.10.3). */
 #define SHARPNESS 20
-#define UPDATE_NS UINT64_C(1100000)
+#define UPDATE_NS UINT64_C(1200000)
 /* "Within 1 %": half of a 64th. */
 #define PERCENTILE_PART (1.0L / 128)
 
@@ -163,8 +163,8 @@ static const char *find_wrong_order(const struct rapl_statistics *told) {
     return NULL;
 }
 
-const char *naive_find_wrong(const struct naive_window *window,
-                             const struct rapl_statistics *told) {
+const char *naive_find_wrong(const struct naive_window *window, const struct rapl_statistics *told,
+                             const uint64_t *power_uw) {
     wide span_ns;
     if (told->samples != window->count)
         return "the number of samples";
@@ -177,10 +177,16 @@ const char *naive_find_wrong(const struct naive_window *window,
         abort();
     memcpy(sorted, window->samples, window->count * sizeof(*sorted));
     qsort(sorted, window->count, sizeof(*sorted), compare);
+    uint64_t least_uw = sorted[0].power_uw;
+    uint64_t most_uw = sorted[window->count - 1].power_uw;
+    if (power_uw != NULL && *power_uw < least_uw)
+        least_uw = *power_uw;
+    if (power_uw != NULL && *power_uw > most_uw)
+        most_uw = *power_uw;
     const char *wrong = NULL;
-    if (told->min_uw != sorted[0].power_uw)
+    if (told->min_uw != least_uw)
         wrong = "the least";
-    else if (told->max_uw != sorted[window->count - 1].power_uw)
+    else if (told->max_uw != most_uw)
         wrong = "the most";
     else if (!is_near(told->mean_uw, mean_uw, 1))
         wrong = "the mean times the span is not the energy of the samples";

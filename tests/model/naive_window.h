@@ -53,9 +53,10 @@ void naive_break(struct naive_window *window);
 /* The next interval begins. */
 void naive_begin(struct naive_window *window);
 
-/* What of the statistics is not true of the samples that were closed, or NULL. */
+/* What of the statistics is not true of the samples that were closed, or NULL. The power that is told
+ * beside them, if there is one, is not outside of the least and the most. */
 const char *naive_find_wrong(const struct naive_window *window,
-                             const struct rapl_statistics *statistics);
+                             const struct rapl_statistics *statistics, const uint64_t *power_uw);
 
 /* Whether the samples cover the span from one instant to the other, without a gap. */
 bool naive_covers(const struct naive_window *window, uint64_t begin_ns, uint64_t end_ns);

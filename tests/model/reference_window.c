@@ -162,7 +162,7 @@ void window_judge(const struct account *account, const struct rapl_value *value)
         reference_complain("%s has %s statistics", account->name, expected ? "no" : "some");
     if (!expected)
         return;
-    const char *wrong = naive_find_wrong(&account->window, &value->statistics);
+    const char *wrong = naive_find_wrong(&account->window, &value->statistics, &value->power_uw);
     if (wrong != NULL)
         reference_complain("%s: %s is wrong, of %zu samples", account->name, wrong,
                            account->window.count);

@@ -99,6 +99,20 @@ def cpu_ns(pid):
     return time.clock_gettime_ns((~pid << 3) | 2)
 
 
+def used_seconds(cpu):
+    """Of a CPU's time, by all that ran on it, interrupts included."""
+    with open("/proc/stat", encoding="ascii") as file:
+        ticks = next(line for line in file if line.startswith("cpu%d " % cpu)).split()[1:9]
+    user, nice, system, _idle, _wait, interrupt, soft, steal = map(int, ticks)
+    return (user + nice + system + interrupt + soft + steal) / os.sysconf("SC_CLK_TCK")
+
+
+def find_idlest_cpu(seconds=0.3):
+    before = {cpu: used_seconds(cpu) for cpu in os.sched_getaffinity(0)}
+    time.sleep(seconds)
+    return min(before, key=lambda cpu: used_seconds(cpu) - before[cpu])
+
+
 # --- programs ------------------------------------------------------------------------------------
 
 
@@ -106,11 +120,9 @@ def program(name):
     return os.path.join(execd.BUILD, "tests", "bench", name)
 
 
-def run_apart(pid=0):
-    """On the last CPU alone, which it gives: where the scheduler puts a program is chance."""
-    cpu = max(os.sched_getaffinity(pid))
-    os.sched_setaffinity(pid, {cpu})
-    return cpu
+def run_apart(pid=0, cpu=None):
+    """On one CPU alone, or the last one: where the scheduler puts a program is chance."""
+    os.sched_setaffinity(pid, {max(os.sched_getaffinity(pid)) if cpu is None else cpu})
 
 
 def run_table(name, *words, prepare=lambda: None):

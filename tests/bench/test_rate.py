@@ -3,7 +3,6 @@
 the same files at the same rate: CPU time of both, side by side on one CPU. What else runs there
 leaves neither its caches, and costs the larger one more: seconds without it are waited for."""
 import collections
-import os
 import time
 import unittest
 
@@ -25,14 +24,6 @@ HEALTH = "rapl_health,source=powercap"
 Mark = collections.namedtuple("Mark", "sampler bare cpu")
 
 
-def used_seconds(cpu):
-    """By all that ran on it, interrupts included."""
-    with open("/proc/stat", encoding="ascii") as file:
-        ticks = next(line for line in file if line.startswith("cpu%d " % cpu)).split()[1:9]
-    user, nice, system, _idle, _wait, interrupt, soft, steal = map(int, ticks)
-    return (user + nice + system + interrupt + soft + steal) / os.sysconf("SC_CLK_TCK")
-
-
 def others_share(window):
     return max(0.0, window.cpu - window.sampler - window.bare)
 
@@ -52,16 +43,18 @@ def take_windows(mark):
 
 def measure(milliseconds):
     """The sum of the quietest seconds, and how many samples rapl-execd took in a second."""
+    cpu = bench.find_idlest_cpu()
     with bench.make(ZONES) as machine, \
             execd.Execd("--sample-interval=%dms" % milliseconds, "--health=yes",
                         root=machine.root) as sampler, \
             bench.run_bare(machine, "every", milliseconds) as bare:
-        cpu = bench.run_apart(sampler.pid)
-        bench.run_apart(bare.pid)
+        for process in (sampler, bare):
+            bench.run_apart(process.pid, cpu)
         before, began = sampler.ask()[HEALTH]["samples"], time.monotonic()
         time.sleep(SETTLE_SECONDS)
         windows = take_windows(lambda: Mark(bench.cpu_ns(sampler.pid) / 1e9,
-                                            bench.cpu_ns(bare.pid) / 1e9, used_seconds(cpu)))
+                                            bench.cpu_ns(bare.pid) / 1e9,
+                                            bench.used_seconds(cpu)))
         samples = sampler.ask()[HEALTH]["samples"] - before
         return Mark(*map(sum, zip(*windows))), samples / (time.monotonic() - began)
 

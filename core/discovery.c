@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "handle.h"
+#include "sum.h"
 #include "sysfs.h"
 #include "topology.h"
 
@@ -84,6 +85,7 @@ int discovery_rebind(struct rapl *rapl) {
             continue;
         series->gone = true;
         series->left = series->reads;
+        sum_lose_member(series->sum);
     }
     tell_selection(rapl, any);
     rapl->bound = true;

@@ -160,7 +160,6 @@ int rapl_sample(struct rapl *rapl) {
     rapl->report.health.missed_samples += count_missed(rapl, begin_ns);
     rapl->sampled = true;
     rapl->sampled_ns = begin_ns;
-    rapl->ended_ns = end_ns;
     rapl->observes = false;
     rapl->report.health.samples++;
     rapl->report.health.sleeps += slept_ns > 0;
@@ -183,5 +182,8 @@ int rapl_sample(struct rapl *rapl) {
     for (size_t i = 0; i < rapl->binding.series_count; i++)
         note_gone(rapl, rapl->binding.series[i]);
     problems_end(&rapl->problems, PROBLEM_ENERGY, PROBLEM_UNDECIDED);
+    /* Of thousands of zones, what comes after the reads takes a millisecond, too. */
+    if (rapl->observes)
+        rapl->ended_ns = clock_monotonic_ns();
     return 0;
 }

@@ -88,6 +88,7 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
     if (series->reads && series->gone) {
         series->gone = false;
         series->joined = true;
+        series->follows = false; /* for the sum, which went on without it */
     }
     return step.outcome;
 }

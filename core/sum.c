@@ -18,7 +18,6 @@ void sum_take(struct series *sum, struct series *const *series, size_t count) {
             continue;
         counted.ticks += member->energy_uj - member->sampled_uj;
         member->sampled_uj = member->energy_uj;
-        follows = follows && !member->left;
         if (member->ended || member->gone)
             continue;
         reads = reads && member->reads;
@@ -36,4 +35,11 @@ void sum_take(struct series *sum, struct series *const *series, size_t count) {
         return;
     reading_stamp(&counted, first_ns, last_ns);
     window_take(sum->window, &traits, &counted);
+}
+
+void sum_lose_member(struct series *sum) {
+    if (sum == NULL || sum->window == NULL)
+        return;
+    window_break(sum->window);
+    window_close(sum->window);
 }

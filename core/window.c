@@ -27,7 +27,7 @@ static uint64_t find_middle_uw(unsigned int bucket) {
 /* Where some readings found the counter as it was, its updates come as seldom as the others; where
  * none did, nothing tells that they are seldomer than usual. */
 static uint64_t measure_update_ns(const struct window_sample *sample, uint64_t span_ns) {
-    if (sample->updates == sample->readings || sample->updates == 0)
+    if (sample->updates == sample->readings)
         return WINDOW_UPDATE_NS;
     const uint64_t measured_ns = span_ns / sample->updates;
     return measured_ns > WINDOW_UPDATE_NS ? measured_ns : WINDOW_UPDATE_NS;
@@ -35,6 +35,8 @@ static uint64_t measure_update_ns(const struct window_sample *sample, uint64_t s
 
 static bool is_sharp(const struct window_sample *sample, const struct counter_traits *traits,
                      uint64_t span_ns, uint64_t doubt_ns) {
+    if (sample->updates == 0)
+        return false; /* also where the unit is unknown */
     const uint64_t unknown_ns =
         measure_update_ns(sample, span_ns) + sample->begin_doubt_ns + doubt_ns;
     const rapl_uint128 unknown = (rapl_uint128)traits->unit * span_ns + unknown_ns * sample->ticks;

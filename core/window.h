@@ -13,9 +13,9 @@
  * counter and how long the two reads took: together at most one part in so many. */
 #define WINDOW_SHARPNESS 20
 
-/* Counters move about once a millisecond, with up to a tenth of that as jitter (SDM vol. 3B
- * 16.10.3). */
-#define WINDOW_UPDATE_NS UINT64_C(1100000)
+/* Counters move about once a millisecond (SDM vol. 3B 16.10.3). With up to a tenth of that as
+ * jitter, one update may be early and the next late. */
+#define WINDOW_UPDATE_NS UINT64_C(1200000)
 
 /*
  * Powers fall into buckets of a 64th of their binary order: the middle of one is within 0.8 % of

@@ -2,6 +2,7 @@
 #include "prompt.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
@@ -106,15 +107,25 @@ static void pause_idle(struct prompt *prompt, int error, uint64_t timeout_ns) {
     prompt->error = error;
 }
 
-void prompt_wait(struct prompt *prompt, uint64_t timeout_ns) {
+/* A long wait needs no nanoseconds, and poll(2) costs less than ppoll(2) with them. */
+static int wait_for(struct pollfd *files, nfds_t count, uint64_t timeout_ns) {
+    if (timeout_ns == UINT64_MAX)
+        return poll(files, count, -1);
+    const uint64_t timeout_ms = timeout_ns / (NS_PER_SECOND / 1000) + 1;
+    if (timeout_ns >= NS_PER_SECOND && timeout_ms <= INT_MAX)
+        return poll(files, count, (int)timeout_ms);
     const struct timespec timeout = {.tv_sec = (time_t)(timeout_ns / NS_PER_SECOND),
                                      .tv_nsec = (long)(timeout_ns % NS_PER_SECOND)};
+    return ppoll(files, count, &timeout, NULL);
+}
+
+void prompt_wait(struct prompt *prompt, uint64_t timeout_ns) {
     /* A negative descriptor is passed over. */
     struct pollfd files[] = {{.fd = prompt->listens ? STDIN_FILENO : -1, .events = POLLIN},
                              {.fd = prompt->signals, .events = POLLIN},
                              {.fd = prompt->timer, .events = POLLIN}};
     const uint64_t begin_ns = prompt->idle_count > 0 ? clock_now_ns() : 0;
-    const int ready = ppoll(files, 3, timeout_ns != UINT64_MAX ? &timeout : NULL, NULL);
+    const int ready = wait_for(files, prompt->timer >= 0 ? 3 : 2, timeout_ns);
     const int error = ready < 0 ? -errno : -EAGAIN;
     bool taken = ready == 0;
     if (taken || (prompt->idle_count > 0 && clock_now_ns() - begin_ns >= PAUSE_NS))

@@ -52,6 +52,8 @@ int main(int count, char **words) {
     if (error != 0)
         errx(1, "%s: %s", words[1], strerror(-error));
     struct bare *bare = bare_open(rapl);
+    if (strcmp(words[2], "every") != 0)
+        bare_add_online(bare, rapl);
     rapl_close(rapl);
     if (write(STDOUT_FILENO, "ready\n", 6) != 6)
         err(1, "write");

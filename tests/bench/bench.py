@@ -16,6 +16,7 @@ import tree
 COUNTS = (1, 8, 48, 512)
 PARTS = ("package-%d", "core", "uncore", "dram")
 MEMORY = "/dev/shm"
+ONLINE = "sys/devices/system/cpu/online"
 SECONDS = 100
 TRIES = 3
 
@@ -42,7 +43,7 @@ def make(count):
     machine = tree.Tree.make(zones(count))
     tree.write(machine.root, "proc/cpuinfo",
                "vendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 85\n")
-    tree.write(machine.root, "sys/devices/system/cpu/online", "0-3\n")
+    tree.write(machine.root, ONLINE, "0-3\n")
     return machine
 
 
@@ -61,7 +62,7 @@ CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 0x1000, 0x4000, 1 << 18
 
 def cover(machines):
     """In a mount namespace of its own, the process reads an attribute of the kernel's wherever it
-    reads energy_uj. OSError: that is not permitted."""
+    reads energy_uj, and the kernel's own list of CPUs. OSError: that is not permitted."""
     libc = ctypes.CDLL(None, use_errno=True)
 
     def check(status):
@@ -71,9 +72,9 @@ def cover(machines):
     check(libc.unshare(CLONE_NEWNS))
     check(libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None))
     for machine in machines:
-        for zone in machine.zones():
-            path = machine.path(zone, "energy_uj")
-            check(libc.mount(ATTRIBUTE.encode(), path.encode(), None, MS_BIND, None))
+        paths = [(ATTRIBUTE, machine.path(zone, "energy_uj")) for zone in machine.zones()]
+        for source, path in [*paths, ("/" + ONLINE, os.path.join(machine.root, ONLINE))]:
+            check(libc.mount(source.encode(), path.encode(), None, MS_BIND, None))
 
 
 # --- measures ------------------------------------------------------------------------------------
@@ -92,11 +93,6 @@ def try_measure(measure):
         if not wrong:
             break
     return wrong
-
-
-def cpu_ns(pid):
-    """CPU time that a process has used, all its threads': its CPU clock (clock_getcpuclockid(3))."""
-    return time.clock_gettime_ns((~pid << 3) | 2)
 
 
 def used_seconds(cpu):

@@ -88,6 +88,7 @@ static void measure(FILE *table, const char *root, bool samples) {
     struct turns turns;
     answer_open(&answerer, root, samples);
     struct bare *bare = bare_open(answerer.rapl);
+    bare_add_online(bare, answerer.rapl);
     const size_t count = choose_turns(&answerer);
     turns.report_ns = measure_room(count);
     turns.bare_ns = measure_room(count);

@@ -16,7 +16,6 @@ LINEAR = 1.25
 REPORTS = 1000
 SAMPLES = "--sample-interval=10ms"
 SAMPLE_SECONDS = 1
-ONLINE = "sys/devices/system/cpu/online"
 LOOKS = 3  # that follow when other CPUs are online
 HEAD = "zones  resident KiB  proportional  own  heap KiB  at start  reports  a look"
 
@@ -69,7 +68,7 @@ class Memory(unittest.TestCase):
                     self.assertEqual(resident[3], resident_kib(program.pid)[3])
             with self.counted(machine, *options) as (program, read):
                 allocations, heap = self.check_reports(program, read, REPORTS)
-                tree.write(machine.root, ONLINE, "0-2\n")
+                tree.write(machine.root, bench.ONLINE, "0-2\n")
                 bench.prompt(program, LOOKS + 1)
                 looks = (read()[0] - allocations) / LOOKS
         bench.tell("%5d  %12d  %12d  %3d  %8d  %8d  %7d  %6d" %

@@ -9,6 +9,7 @@ import unittest
 import bench
 import execd
 import tap
+import usage
 
 MOST = 1.3  # times the bare process
 NOISE = 1.15
@@ -52,8 +53,8 @@ def measure(milliseconds):
             bench.run_apart(process.pid, cpu)
         before, began = sampler.ask()[HEALTH]["samples"], time.monotonic()
         time.sleep(SETTLE_SECONDS)
-        windows = take_windows(lambda: Mark(bench.cpu_ns(sampler.pid) / 1e9,
-                                            bench.cpu_ns(bare.pid) / 1e9,
+        windows = take_windows(lambda: Mark(usage.cpu_ns(sampler.pid) / 1e9,
+                                            usage.cpu_ns(bare.pid) / 1e9,
                                             bench.used_seconds(cpu)))
         samples = sampler.ask()[HEALTH]["samples"] - before
         return Mark(*map(sum, zip(*windows))), samples / (time.monotonic() - began)

@@ -8,6 +8,7 @@ import bench
 import daemons
 import execd
 import tap
+import usage
 
 # Times the bare loop, from 8 zones on. A read of a plain file in memory costs as little as two calls
 # of the clock and its division take together; one of a zone's own file many times that.
@@ -78,9 +79,9 @@ def measure_process(count):
     times = 200 if count <= 8 else 10000 // count
 
     def take_us(process):
-        began = bench.cpu_ns(process.pid)
+        began = usage.cpu_ns(process.pid)
         bench.prompt(process, times)
-        return (bench.cpu_ns(process.pid) - began) / times / 1000
+        return (usage.cpu_ns(process.pid) - began) / times / 1000
 
     with bench.make(count) as machine, execd.Execd(root=machine.root) as reporter:
         bench.prompt(reporter, 1)

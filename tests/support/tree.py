@@ -22,10 +22,11 @@ def write(root, path, content):
 
 
 class Tree:
-    """A root folder, removed when its block is left."""
+    """A root folder, removed when its block is left. below: where it is made; a disk takes its
+    time for thousands of zones."""
 
-    def __init__(self):
-        self.root = tempfile.mkdtemp(prefix="rapl-tree-")
+    def __init__(self, below=None):
+        self.root = tempfile.mkdtemp(prefix="rapl-tree-", dir=below)
         os.chmod(self.root, 0o755)
 
     def __enter__(self):
@@ -43,10 +44,10 @@ class Tree:
         return tree
 
     @classmethod
-    def make(cls, names, range_uj=RANGE_UJ):
+    def make(cls, names, range_uj=RANGE_UJ, below=None):
         """Zones by kernel id, parents first: {"intel-rapl:0": "package-0", …}. Each starts at an
         energy of its own. One limit of 100 W makes the ceiling 400 W."""
-        tree = cls()
+        tree = cls(below)
         for count, (zone, name) in enumerate(names.items(), 1):
             tree.add(zone, name, 10**9 + count * 10**8, range_uj)
         return tree

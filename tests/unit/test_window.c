@@ -62,7 +62,7 @@ static void run_until(struct meter *meter, uint64_t time_ns) {
 }
 
 static void read_meter(struct meter *meter) {
-    const uint64_t unit = meter->traits->unit;
+    const uint64_t unit = meter->traits->unit > 0 ? meter->traits->unit : 1;
     const uint64_t shown = (uint64_t)(meter->energy_uj / (double)unit) * unit;
     take(meter->window, meter->traits, meter->time_ns, shown - meter->last);
     meter->last = shown;
@@ -142,6 +142,19 @@ static void slow_updates_are_measured(void **state) {
     assert_within(statistics.min_uw, 45000000, 0.06);
 }
 
+/* Begun as an update that is as late as can be comes after one that was as early, and read again
+ * just after updates: it holds the energy of 1.2 ms more. */
+static void jitter_is_no_peak(void **state) {
+    struct window *window = new_window(state);
+    take(window, &package, 0, 0);
+    take(window, &package, MS, 100 * 2200);
+    for (uint64_t i = 20; i <= 300; i++)
+        take(window, &package, i * MS / 10, (i == 20 ? 10 : 1) * 10000);
+    const struct rapl_statistics statistics = window_close(window);
+    assert_true(statistics.samples > 0);
+    assert_within(statistics.max_uw, 100000000, 0.05);
+}
+
 /* 200 W for 50 ms of each second, 50 W for the rest. */
 static void pulse_shows_in_the_maximum(void **state) {
     struct window *window = new_window(state);
@@ -191,6 +204,45 @@ static void percentiles_are_within_one_percent(void **state) {
     assert_within(statistics.p50_uw, powers_uw[COUNT * 50 / 100], 0.01);
     assert_within(statistics.p95_uw, powers_uw[COUNT * 95 / 100], 0.01);
     assert_within(statistics.p99_uw, powers_uw[COUNT * 99 / 100], 0.01);
+}
+
+/* At the least powers each bucket is one microwatt wide, or the middle of one is what there is. */
+static void least_powers_are_exact(void **state) {
+    struct window *window = new_window(state);
+    for (uint64_t power_uw = 1; power_uw < 128; power_uw++) {
+        /* a million seconds, so that it is no less than 20 units */
+        take(window, &package, 0, 0);
+        take(window, &package, 1000000000 * MS, power_uw * 1000000);
+        window_break(window);
+        const struct rapl_statistics statistics = window_close(window);
+        assert_int_equal(statistics.samples, 1);
+        assert_int_equal(statistics.p50_uw, power_uw);
+    }
+    for (uint64_t power_uw = 1; power_uw < 128; power_uw++) {
+        take(window, &package, 0, 0);
+        take(window, &package, 1000000000 * MS, power_uw * 1000000);
+        window_break(window);
+    }
+    const struct rapl_statistics statistics = window_close(window);
+    assert_int_equal(statistics.min_uw, 1);
+    assert_int_equal(statistics.p50_uw, 64);
+    assert_int_equal(statistics.p95_uw, 121);
+    assert_int_equal(statistics.p99_uw, 126);
+    assert_int_equal(statistics.max_uw, 127);
+}
+
+/* Above 68 kW all that is known is that it is above. */
+static void most_powers_share_a_bucket(void **state) {
+    struct window *window = new_window(state);
+    const uint64_t kilowatt_uj = UINT64_C(1000000000);
+    take(window, &package, 0, 0);
+    for (uint64_t i = 1; i <= 100; i++)
+        take(window, &package, i * 1000 * MS, (i <= 10 ? 60 : 60 + i) * kilowatt_uj);
+    const struct rapl_statistics statistics = window_close(window);
+    assert_int_equal(statistics.samples, 100);
+    assert_int_equal(statistics.max_uw, 160 * kilowatt_uj);
+    assert_in_range(statistics.p50_uw, 68 * kilowatt_uj, 160 * kilowatt_uj);
+    assert_int_equal(statistics.p50_uw, statistics.p99_uw);
 }
 
 /* A long sample weighs as much as the short ones that it took the place of. */
@@ -252,15 +304,37 @@ static void long_reads_take_long_samples(void **state) {
         window_take(window, &package, &reading);
     }
     assert_int_equal(window_close(window).samples, 0);
-    take(window, &package, 123 * MS, 300000);
+    take(window, &package, 125 * MS, 500000);
     assert_int_equal(window_close(window).samples, 1);
 }
 
+/* Also one whose unit nobody knows, as perf's. */
 static void standing_counter_closes_no_sample(void **state) {
     struct window *window = new_window(state);
+    const struct counter_traits unknown = {.goes_on = true, .scale = {1000000, 1ULL << 32}};
     for (uint64_t i = 0; i < 1000; i++)
         take(window, &package, i * 10 * MS, 0);
     assert_int_equal(window_close(window).samples, 0);
+    for (uint64_t i = 1000; i < 2000; i++)
+        take(window, &unknown, i * 10 * MS, 0);
+    assert_int_equal(window_close(window).samples, 0);
+}
+
+/* Where no range is shown, or one of ticks below half a microjoule, no unit is known: a reading
+ * that finds the counter as it was tells of no 0 W all the same. */
+static void counter_without_a_unit_has_to_move_too(void **state) {
+    struct window *window = new_window(state);
+    static const struct counter_traits rangeless = {.scale = {1, 1}, .ceiling_uw = 1000000000};
+    struct meter meter = meter_of(window, &rangeless, 45000000);
+    for (uint64_t i = 0; i < 100; i++)
+        take(window, &rangeless, i * MS / 100, 0);
+    assert_int_equal(window_close(window).samples, 0);
+    window_break(window);
+    sample_for(&meter, 10000 * MS, MS / 4);
+    const struct rapl_statistics statistics = window_close(window);
+    assert_true(statistics.samples > 100);
+    assert_within(statistics.min_uw, 45000000, 0.05);
+    assert_within(statistics.max_uw, 45000000, 0.05);
 }
 
 static void clock_that_stands_begins_anew(void **state) {
@@ -277,14 +351,18 @@ int main(void) {
         cmocka_unit_test_teardown(constant_load_has_no_peak, free_window),
         cmocka_unit_test_teardown(whole_joules_have_no_peak, free_window),
         cmocka_unit_test_teardown(slow_updates_are_measured, free_window),
+        cmocka_unit_test_teardown(jitter_is_no_peak, free_window),
         cmocka_unit_test_teardown(pulse_shows_in_the_maximum, free_window),
         cmocka_unit_test_teardown(percentiles_are_within_one_percent, free_window),
+        cmocka_unit_test_teardown(least_powers_are_exact, free_window),
+        cmocka_unit_test_teardown(most_powers_share_a_bucket, free_window),
         cmocka_unit_test_teardown(samples_weigh_by_their_time, free_window),
         cmocka_unit_test_teardown(small_deviation_of_much_power_is_exact, free_window),
         cmocka_unit_test_teardown(open_sample_goes_on_into_the_next_window, free_window),
         cmocka_unit_test_teardown(break_gives_up_the_open_sample, free_window),
         cmocka_unit_test_teardown(long_reads_take_long_samples, free_window),
         cmocka_unit_test_teardown(standing_counter_closes_no_sample, free_window),
+        cmocka_unit_test_teardown(counter_without_a_unit_has_to_move_too, free_window),
         cmocka_unit_test_teardown(clock_that_stands_begins_anew, free_window),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,7 +70,8 @@ def check(hertz):
         seconds.sampler / WINDOWS * 100, others * 100))
     if rate < 0.5 * hertz:  # a busy machine makes it late; but it samples
         return ["%.0f samples in a second" % rate]
-    return ["%.2f times" % ratio] if ratio > MOST * (NOISE if others < QUIET else NOISE_BUSY) else []
+    noise = NOISE if others < QUIET else NOISE_BUSY
+    return ["%.2f times" % ratio] if ratio > MOST * noise else []
 
 
 class Rate(unittest.TestCase):

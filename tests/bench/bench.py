@@ -16,6 +16,7 @@ import tree
 COUNTS = (1, 8, 48, 512)
 PARTS = ("package-%d", "core", "uncore", "dram")
 MEMORY = "/dev/shm"
+ONLINE = "sys/devices/system/cpu/online"
 SECONDS = 100
 TRIES = 3
 
@@ -42,7 +43,7 @@ def make(count):
     machine = tree.Tree.make(zones(count))
     tree.write(machine.root, "proc/cpuinfo",
                "vendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 85\n")
-    tree.write(machine.root, "sys/devices/system/cpu/online", "0-3\n")
+    tree.write(machine.root, ONLINE, "0-3\n")
     return machine
 
 
@@ -61,7 +62,7 @@ CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 0x1000, 0x4000, 1 << 18
 
 def cover(machines):
     """In a mount namespace of its own, the process reads an attribute of the kernel's wherever it
-    reads energy_uj. OSError: that is not permitted."""
+    reads energy_uj, and the kernel's own list of CPUs. OSError: that is not permitted."""
     libc = ctypes.CDLL(None, use_errno=True)
 
     def check(status):
@@ -71,9 +72,9 @@ def cover(machines):
     check(libc.unshare(CLONE_NEWNS))
     check(libc.mount(None, b"/", None, MS_REC | MS_PRIVATE, None))
     for machine in machines:
-        for zone in machine.zones():
-            path = machine.path(zone, "energy_uj")
-            check(libc.mount(ATTRIBUTE.encode(), path.encode(), None, MS_BIND, None))
+        paths = [(ATTRIBUTE, machine.path(zone, "energy_uj")) for zone in machine.zones()]
+        for source, path in [*paths, ("/" + ONLINE, os.path.join(machine.root, ONLINE))]:
+            check(libc.mount(source.encode(), path.encode(), None, MS_BIND, None))
 
 
 # --- measures ------------------------------------------------------------------------------------
@@ -94,9 +95,18 @@ def try_measure(measure):
     return wrong
 
 
-def cpu_ns(pid):
-    """CPU time that a process has used, all its threads': its CPU clock (clock_getcpuclockid(3))."""
-    return time.clock_gettime_ns((~pid << 3) | 2)
+def used_seconds(cpu):
+    """Of a CPU's time, by all that ran on it, interrupts included."""
+    with open("/proc/stat", encoding="ascii") as file:
+        ticks = next(line for line in file if line.startswith("cpu%d " % cpu)).split()[1:9]
+    user, nice, system, _idle, _wait, interrupt, soft, steal = map(int, ticks)
+    return (user + nice + system + interrupt + soft + steal) / os.sysconf("SC_CLK_TCK")
+
+
+def find_idlest_cpu(seconds=0.3):
+    before = {cpu: used_seconds(cpu) for cpu in os.sched_getaffinity(0)}
+    time.sleep(seconds)
+    return min(before, key=lambda cpu: used_seconds(cpu) - before[cpu])
 
 
 # --- programs ------------------------------------------------------------------------------------
@@ -106,11 +116,9 @@ def program(name):
     return os.path.join(execd.BUILD, "tests", "bench", name)
 
 
-def run_apart(pid=0):
-    """On the last CPU alone, which it gives: where the scheduler puts a program is chance."""
-    cpu = max(os.sched_getaffinity(pid))
-    os.sched_setaffinity(pid, {cpu})
-    return cpu
+def run_apart(pid=0, cpu=None):
+    """On one CPU alone, or the last one: where the scheduler puts a program is chance."""
+    os.sched_setaffinity(pid, {max(os.sched_getaffinity(pid)) if cpu is None else cpu})
 
 
 def run_table(name, *words, prepare=lambda: None):

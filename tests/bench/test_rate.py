@@ -3,13 +3,13 @@
 the same files at the same rate: CPU time of both, side by side on one CPU. What else runs there
 leaves neither its caches, and costs the larger one more: seconds without it are waited for."""
 import collections
-import os
 import time
 import unittest
 
 import bench
 import execd
 import tap
+import usage
 
 MOST = 1.3  # times the bare process
 NOISE = 1.15
@@ -23,14 +23,6 @@ HEALTH = "rapl_health,source=powercap"
 
 # CPU time of both, and of all that runs on the CPU, in seconds.
 Mark = collections.namedtuple("Mark", "sampler bare cpu")
-
-
-def used_seconds(cpu):
-    """By all that ran on it, interrupts included."""
-    with open("/proc/stat", encoding="ascii") as file:
-        ticks = next(line for line in file if line.startswith("cpu%d " % cpu)).split()[1:9]
-    user, nice, system, _idle, _wait, interrupt, soft, steal = map(int, ticks)
-    return (user + nice + system + interrupt + soft + steal) / os.sysconf("SC_CLK_TCK")
 
 
 def others_share(window):
@@ -52,16 +44,18 @@ def take_windows(mark):
 
 def measure(milliseconds):
     """The sum of the quietest seconds, and how many samples rapl-execd took in a second."""
+    cpu = bench.find_idlest_cpu()
     with bench.make(ZONES) as machine, \
             execd.Execd("--sample-interval=%dms" % milliseconds, "--health=yes",
                         root=machine.root) as sampler, \
             bench.run_bare(machine, "every", milliseconds) as bare:
-        cpu = bench.run_apart(sampler.pid)
-        bench.run_apart(bare.pid)
+        for process in (sampler, bare):
+            bench.run_apart(process.pid, cpu)
         before, began = sampler.ask()[HEALTH]["samples"], time.monotonic()
         time.sleep(SETTLE_SECONDS)
-        windows = take_windows(lambda: Mark(bench.cpu_ns(sampler.pid) / 1e9,
-                                            bench.cpu_ns(bare.pid) / 1e9, used_seconds(cpu)))
+        windows = take_windows(lambda: Mark(usage.cpu_ns(sampler.pid) / 1e9,
+                                            usage.cpu_ns(bare.pid) / 1e9,
+                                            bench.used_seconds(cpu)))
         samples = sampler.ask()[HEALTH]["samples"] - before
         return Mark(*map(sum, zip(*windows))), samples / (time.monotonic() - began)
 
@@ -76,7 +70,8 @@ def check(hertz):
         seconds.sampler / WINDOWS * 100, others * 100))
     if rate < 0.5 * hertz:  # a busy machine makes it late; but it samples
         return ["%.0f samples in a second" % rate]
-    return ["%.2f times" % ratio] if ratio > MOST * (NOISE if others < QUIET else NOISE_BUSY) else []
+    noise = NOISE if others < QUIET else NOISE_BUSY
+    return ["%.2f times" % ratio] if ratio > MOST * noise else []
 
 
 class Rate(unittest.TestCase):

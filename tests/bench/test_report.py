@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What one report of rapl-execd costs, from its prompt to its write, against a bare loop of the same
-reads and one write: how many times as much, and that it grows no faster."""
+reads (the counters, and which CPUs are online) and one write: how many times as much, and that it
+grows no faster."""
 import statistics
 import unittest
 
@@ -8,9 +9,10 @@ import bench
 import daemons
 import execd
 import tap
+import usage
 
-# Times the bare loop, from 8 zones on. A read of a plain file in memory costs as little as two calls
-# of the clock and its division take together; one of a zone's own file many times that.
+# Times the bare loop, from 8 zones on. Beside reads that cost next to nothing, as those of plain files
+# in memory do, the rest of a report is large; beside those of the kernel's own files it is not.
 MOST = 1.5
 MOST_PLAIN = 2.0
 MOST_STATISTICS = 3.0  # a line is then three times as long
@@ -78,9 +80,9 @@ def measure_process(count):
     times = 200 if count <= 8 else 10000 // count
 
     def take_us(process):
-        began = bench.cpu_ns(process.pid)
+        began = usage.cpu_ns(process.pid)
         bench.prompt(process, times)
-        return (bench.cpu_ns(process.pid) - began) / times / 1000
+        return (usage.cpu_ns(process.pid) - began) / times / 1000
 
     with bench.make(count) as machine, execd.Execd(root=machine.root) as reporter:
         bench.prompt(reporter, 1)

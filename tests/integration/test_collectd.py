@@ -10,6 +10,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import daemons  # noqa: E402
+import samples  # noqa: E402
 import tap  # noqa: E402
 import tree  # noqa: E402
 
@@ -185,9 +186,11 @@ class Options(daemons.StageTest):
         start = cls.stage.collectd
         cls.wrong_lines = ['Banana 1', 'Source "pigeon"', 'Source 3', 'Root ""',
                            'Zone ""', 'Zone 7', 'IgnoreSelected "perhaps"', 'MaxPower -3',
-                           'MaxPower "much"', 'MaxPower 0', 'SampleInterval 0.1',
-                           'SampleInterval -1', 'ReportEnergy 2', 'ReportTotal "maybe"',
-                           'ReportHealth "x"', 'ReportStatistics 1', 'ReportCores "y"']
+                           'MaxPower "much"', 'MaxPower 0', 'SampleInterval 0.0009',
+                           'SampleInterval -1', 'SampleInterval "10ms"', 'ReportEnergy 2',
+                           'ReportTotal "maybe"', 'ReportHealth "x"', 'ReportStatistics 1',
+                           'ReportStatistics "max" "p90"', 'ReportStatistics "mean"',
+                           'ReportCores "y"']
         cls.collectds = {
             "no-block": start("no-block", **whole),
             "empty-block": start("empty-block", block(), **whole),
@@ -255,14 +258,13 @@ class Options(daemons.StageTest):
     def test_report_health_true(self):
         health = {"rapl/count-zones", "rapl/derive-samples", "rapl/derive-read_errors",
                   "rapl/derive-wraps", "rapl/derive-resets", "rapl/derive-gaps",
-                  "rapl/derive-rediscoveries", "rapl/derive-sleeps",
-                  "rapl/derive-missed_samples"}
+                  "rapl/derive-rediscoveries", "rapl/derive-sleeps", "rapl/derive-missed_samples"}
         rows = self.rows["health"]
         self.assertEqual(sorted(rows), sorted({*names_of("server"), *health}))
         self.assertEqual({value for _, value in rows["rapl/count-zones"]}, {4})
         samples = [value for _, value in rows["rapl/derive-samples"]]
         self.assertEqual(samples, list(range(2, 2 + len(samples))))
-        for name in ("read_errors", "wraps", "resets", "gaps"):
+        for name in ("read_errors", "wraps", "resets", "gaps", "missed_samples"):
             self.assertEqual({value for _, value in rows["rapl/derive-" + name]}, {0}, name)
         for name in health:
             self.assertEqual([ns for ns, _ in rows[name]],
@@ -545,6 +547,139 @@ class Guard(daemons.StageTest):
         for name in ("gaps", "resets"):
             self.assertEqual({0}, {value for _, value in collectd.rows()["rapl/derive-" + name]})
         self.assertEqual([], complaints(collectd))
+
+
+def statistics_of(machine, names=samples.NAMES):
+    """The names of their values in collectd."""
+    found = []
+    for parent, domain in daemons.identities(machine):
+        parent = "rapl%s/" % (parent and "-" + parent)
+        found += ["%spower-%s-%s" % (parent, domain, name) for name in names]
+        found.append("%scount-%s-samples" % (parent, domain))
+    return found
+
+
+class Statistics(daemons.StageTest):
+    """A package that draws 200 W for 50 ms of each second, and 50 W for the rest."""
+
+    missing = staticmethod(missing_collectd)
+
+    @classmethod
+    def prepare(cls):
+        cls.machine = cls.stage.simulate("server", "--load", "pulse", "--load-period", "1s",
+                                         "--power", "package-0=57.5")
+        root, every = root_of(cls.machine), "SampleInterval 0.01"
+        cls.collectds = {name: cls.stage.collectd(name, block(root, *lines)) for name, lines in {
+            "all": [every, "ReportHealth true"],
+            "list": ['ReportStatistics "max" "p99"', every],
+            "none": [every, "ReportStatistics false", "ReportHealth true"],
+            "off": ["SampleInterval 0", "ReportStatistics true", "ReportHealth true"],
+            "too-long": ["SampleInterval 1.5", "ReportHealth true"]}.items()}
+        for collectd in cls.collectds.values():
+            collectd.wait_rows("rapl/power-total", 8)
+        cls.statuses = cls.stage.stop(cls.collectds.values())
+        cls.rows = {name: {series: values for series, values in collectd.rows().items()
+                           if not re.match("rapl/(count-zones|derive-)", series)}
+                    for name, collectd in cls.collectds.items()}
+
+    def values(self, name, collectd="all"):
+        return [value for _, value in self.rows[collectd]["rapl-package-0/" + name]]
+
+    def health(self, collectd, name):
+        return [value for _, value in self.collectds[collectd].rows()["rapl/derive-" + name]]
+
+    def test_all_by_default(self):
+        self.assertEqual(sorted(self.rows["all"]),
+                         sorted(names_of("server") + statistics_of("server")))
+
+    def test_a_list_chooses(self):
+        self.assertEqual(sorted(self.rows["list"]),
+                         sorted(names_of("server") + statistics_of("server", ["max", "p99"])))
+
+    def test_the_maximum_shows_what_the_mean_hides(self):
+        mean = self.values("power-package")
+        self.assertAlmostEqual(sum(mean) / len(mean), 57.5, delta=0.05 * 57.5)
+        # Not every pulse holds a whole sample, of 30 ms.
+        for collectd in ("all", "list"):
+            most = self.values("power-package-max", collectd)
+            self.assertAlmostEqual(max(most), 200, delta=samples.SHARPNESS * 200)
+        for watts in self.values("power-package-min"):
+            self.assertAlmostEqual(watts, 50, delta=samples.SHARPNESS * 50)
+        middle = self.values("power-package-p50")
+        self.assertAlmostEqual(sorted(middle)[len(middle) // 2], 50, delta=samples.PERCENTILE * 50)
+
+    def test_they_come_with_the_power(self):
+        times = [ns for ns, _ in self.rows["all"]["rapl/power-total"]]
+        counts = self.rows["all"]["rapl/count-total-samples"]
+        self.assertEqual([ns for ns, _ in counts], times)
+        for _, count in counts[1:]:
+            self.assertGreater(count, 5)
+            self.assertLess(count, 50)  # of 20 updates, a millisecond each
+
+    def test_the_thread_reads_in_between(self):
+        taken = self.health("all", "samples")
+        missed = self.health("all", "missed_samples")
+        reports = len(taken) - 1
+        times = [ns for ns, _ in self.rows["all"]["rapl/energy-total"]]
+        instants = (times[-1] - times[0]) / 1e7
+        passed = taken[-1] - taken[0] - reports + missed[-1] - missed[0]
+        # The thread starts after the first report; a report's sample may be that of an instant.
+        self.assertAlmostEqual(passed, instants, delta=reports + 2)
+        self.assertGreater(taken[-1] - taken[0], 3 * reports)
+
+    def test_nothing_where_nobody_asks(self):
+        for name in ("none", "off", "too-long"):
+            with self.subTest(collectd=name):
+                self.assertEqual(sorted(self.rows[name]), names_of("server"))
+                taken = self.health(name, "samples")
+                self.assertEqual(taken, list(range(2, 2 + len(taken))))
+
+    def test_longer_than_the_interval_is_an_error(self):
+        self.assertEqual(complaints(self.collectds["too-long"]), [
+            '[error] rapl plugin: option "SampleInterval" is longer than the interval; there will '
+            'be no statistics.'])
+
+    def test_nothing_is_logged_where_all_is_well(self):
+        for name in ("all", "list", "none", "off"):
+            self.assertEqual(complaints(self.collectds[name]), [])
+
+    def test_sigterm_ends_it_with_status_0(self):
+        self.assertEqual(set(self.statuses.values()), {0}, self.statuses)
+
+
+class ManyZones(daemons.StageTest):
+    """More zones than most machines read in a millisecond, read each millisecond: collectd has its
+    turn with the handle, and its end."""
+
+    ZONES = 4096
+    INTERVAL_SECONDS = 0.2
+
+    @classmethod
+    def missing(cls):
+        return missing_collectd()
+
+    def test_reads_come_at_their_time(self):
+        names = {"intel-rapl:%d" % i: "package-%d" % i for i in range(self.ZONES)}
+        memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        with tree.Tree.make(names, below=memory) as machine:
+            collectd = self.stage.collectd(
+                "many", block(root_of(machine), 'Zone "total"', "SampleInterval 0.001",
+                              "ReportHealth true"),
+                load="<LoadPlugin rapl>\n  Interval %g\n</LoadPlugin>" % self.INTERVAL_SECONDS,
+                before=["prlimit", "--nofile=10000:10000"])
+            collectd.wait_rows("rapl/power-total", 20)
+            began = time.monotonic()
+            self.assertEqual({"many": 0}, self.stage.stop([collectd]))
+            self.assertLess(time.monotonic() - began, 5)
+        rows = collectd.rows()
+        times = [ns for ns, _ in rows["rapl/energy-total"]]
+        late = [after - before - self.INTERVAL_SECONDS * 1e9
+                for before, after in zip(times, times[1:])]
+        self.assertLess(sorted(late)[len(late) // 2], 0.1e9)
+        self.assertEqual({self.ZONES}, {value for _, value in rows["rapl/count-zones"]})
+        self.assertGreater(rows["rapl/derive-samples"][-1][1], 5 * len(times))
+        self.assertEqual([], complaints(collectd))
+        self.assertEqual([], collectd.lines("[Rr]ead-function"))
 
 
 class Limits(daemons.StageTest):

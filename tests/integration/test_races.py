@@ -173,6 +173,7 @@ class Scenarios:
         stuck["init"].process.send_signal(signal.SIGSTOP)
         run("beside-others", machine.root, "ReportHealth true", load=load(0.1), outputs=OTHERS)
         run("sampler", sampled.root, *SAMPLER_OPTIONS, load=load(3))
+        run("statistics", machine.root, "SampleInterval 0.001", "ReportHealth true", load=load(0.5))
         run("in-a-read", stuck["read"].root, load=load(0.2))
         run("in-init", stuck["init"].root, load=load(0.2))
         run("in-a-sample", sampled.root, *SAMPLER_OPTIONS, load=load(9),
@@ -182,8 +183,10 @@ class Scenarios:
         cls.trouble(cls.collectds["beside-others"], machine)
         cls.stop_in_a_sample(cls.collectds["in-a-sample"])
         cls.collectds["sampler"].wait_rows("rapl-package-0/energy-package", 3)
-        cls.samples = cls.collectds["sampler"].rows()["rapl/derive-samples"]
-        cls.stage.stop([cls.collectds["sampler"], cls.collectds["beside-others"]])
+        cls.collectds["statistics"].wait_rows("rapl-package-1/power-package-max", 3)
+        cls.samples = {name: cls.collectds[name].rows()["rapl/derive-samples"]
+                       for name in ("sampler", "statistics")}
+        cls.stage.stop([cls.collectds[name] for name in ("sampler", "statistics", "beside-others")])
         # Another configuration, after a restart: there is none without one.
         run("other-options", machine.root, 'Zone "package-1"', "IgnoreSelected true",
             'Source "pigeon"', 'MaxPower "much"',
@@ -248,8 +251,9 @@ class Scenarios:
 
     def test_the_thread_was_there(self):
         # Each report of the plain run lies between two samples of its own.
-        (_, first), *_, (_, last) = self.samples
-        self.assertGreater(last - first, len(self.samples) - 1)
+        for name, values in self.samples.items():
+            (_, first), *_, (_, last) = values
+            self.assertGreater(last - first, len(values) - 1, name)
 
     def test_nothing_is_left_after_shutdown(self):
         for name, collectd in self.collectds.items():

@@ -12,6 +12,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import daemons  # noqa: E402
 import execd  # noqa: E402
+import samples  # noqa: E402
 import tap  # noqa: E402
 
 REPORTS = 11
@@ -226,6 +227,61 @@ class Values(TelegrafTest):
 
     def test_sigterm_ends_it_with_status_0(self):
         self.assertEqual(self.statuses, {"prompted": 0, "signalled": 0})
+
+
+class Statistics(TelegrafTest):
+    """A package that draws 200 W for 50 ms of each second, and 50 W for the rest."""
+
+    FIELDS = {"energy_joules", "power_watts", *samples.FIELDS}
+
+    @classmethod
+    def missing(cls):
+        return super().missing() or daemons.missing_programs(influxd="influxdb")
+
+    @classmethod
+    def prepare(cls):
+        cls.influxdb = cls.stage.influxdb()
+        machine = cls.stage.simulate("server", "--load", "pulse", "--load-period", "1s",
+                                     "--power", "package-0=57.5")
+        cls.sampled = cls.start("sampled", execd_input(machine, "--sample-interval=10ms"),
+                                outputs=influxdb_output(cls.influxdb, "sampled"))
+        cls.sampled.wait_reports(REPORTS)
+        cls.status = cls.sampled.stop()
+
+    def test_they_arrive_in_a_file_with_their_types(self):
+        points = self.sampled.points()
+        self.assertGreaterEqual(len(points), 5 * REPORTS)
+        for point in points:
+            self.assertEqual(point.fields.keys(), self.FIELDS, point)
+            for name, value in point.fields.items():
+                self.assertIs(type(value), int if name == "samples" else float, point)
+
+    def test_influxdb_has_their_types(self):
+        self.assertEqual(set(self.influxdb.write_statuses()), {204})
+        (_, keys), = self.influxdb.query("sampled", "show field keys from rapl")
+        self.assertEqual({key["fieldKey"]: key["fieldType"] for key in keys},
+                         {name: "integer" if name == "samples" else "float"
+                          for name in self.FIELDS})
+        (_, stored), = self.influxdb.query(
+            "sampled", "select * from rapl where domain='package' and package_id='0'")
+        sent = self.sampled.points(domain="package", package_id="0")
+        self.assertEqual([{name: value[name] for name in self.FIELDS} for value in stored],
+                         [point.fields for point in sent])
+
+    def test_the_maximum_shows_what_the_mean_hides(self):
+        points = self.sampled.points(domain="package", package_id="0")[1:]
+        mean = [point.fields["power_watts"] for point in points]
+        self.assertAlmostEqual(sum(mean) / len(mean), 57.5, delta=0.05 * 57.5)
+        # Not every pulse holds a whole sample, of 30 ms.
+        most = max(point.fields[samples.field("max")] for point in points)
+        self.assertAlmostEqual(most, 200, delta=samples.SHARPNESS * 200)
+        for point in points:
+            self.assertAlmostEqual(point.fields[samples.field("min")], 50,
+                                   delta=samples.SHARPNESS * 50)
+
+    def test_nothing_is_logged_where_all_is_well(self):
+        self.assertEqual(errors_of(self.sampled), [])
+        self.assertEqual(self.status, 0)
 
 
 class Life(TelegrafTest):

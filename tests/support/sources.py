@@ -116,6 +116,7 @@ class Sources(unittest.TestCase):
                 samples.check_constant(self, report, self.true_watts(source, report))
                 watch.check_every_instant(self)
                 for identity in self.SERIES[source]:
+                    self.assertIn(identity, report, programs[source].messages())
                     self.assertGreater(report[identity]["samples"], 3, identity)
 
 

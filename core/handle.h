@@ -63,4 +63,11 @@ void discovery_forget_lead_cores(struct rapl *rapl);
 /* Whether the series has been read, and has no zone any more or one that has gone. */
 bool discovery_lost_series(const struct rapl *rapl, const struct series *series);
 
+/* Instants since the last sample at which one was due: all that have passed but one, which is that
+ * of the sample that begins now. */
+uint64_t due_count_missed(const struct rapl *rapl, uint64_t now_ns);
+
+/* How long the counters that read may go unread; UINT64_MAX: for ever. */
+uint64_t due_find_safe_span_ns(const struct rapl *rapl);
+
 #endif

@@ -90,37 +90,28 @@ static void take_reading(struct rapl *rapl, struct series *series, uint64_t slep
         problems_raise(&rapl->problems, PROBLEM_UNDECIDED, 0, series->name);
 }
 
-/* The instants since the last sample that were due and have passed but for one, that of this
- * sample. */
-static uint64_t count_missed(const struct rapl *rapl, uint64_t now_ns) {
-    if (!rapl->observes)
-        return 0;
-    const uint64_t passed = clock_span_ns(rapl->sampled_ns / rapl->sample_interval_ns,
-                                          now_ns / rapl->sample_interval_ns);
-    return passed > 1 ? passed - 1 : 0;
-}
-
-/* More often than this is never needed, but for a ceiling that is set beyond reason. */
-#define SAFE_SPAN_LEAST_NS UINT64_C(1000000000)
-
-/* How long the counters that read may go unread. */
-static uint64_t find_safe_span_ns(const struct rapl *rapl) {
-    uint64_t span_ns = rapl->source->longest_ns != 0 ? rapl->source->longest_ns : UINT64_MAX;
-    for (size_t i = 0; i < rapl->binding.series_count; i++) {
-        const struct series *series = rapl->binding.series[i];
-        const uint64_t series_ns = counter_safe_span_ns(&series->traits);
-        if (series->reads && series_ns < span_ns)
-            span_ns = series_ns;
-    }
-    return span_ns > SAFE_SPAN_LEAST_NS ? span_ns : SAFE_SPAN_LEAST_NS;
-}
-
 static void take_sums(struct rapl *rapl) {
     const struct binding *binding = &rapl->binding;
     for (size_t i = 0; i < binding->sum_count; i++) {
         if (binding->sums[i]->window != NULL)
             sum_take(binding->sums[i], binding->series, binding->series_count);
     }
+}
+
+static void take_readings(struct rapl *rapl, uint64_t slept_ns) {
+    rapl->observes = false;
+    for (size_t i = 0; i < rapl->binding.series_count; i++) {
+        struct series *series = rapl->binding.series[i];
+        const bool read = series->reads;
+        series->reads = false;
+        if (!series->ended && binding_wants(series))
+            take_reading(rapl, series, slept_ns);
+        if (series->reads != read)
+            rapl->safe_span_ns = 0;
+        rapl->observes = rapl->observes || (series->reads && rapl->sample_interval_ns != 0);
+    }
+    if (rapl->safe_span_ns == 0)
+        rapl->safe_span_ns = due_find_safe_span_ns(rapl);
 }
 
 int rapl_sample(struct rapl *rapl) {
@@ -157,24 +148,12 @@ int rapl_sample(struct rapl *rapl) {
             return error;
     }
     rapl->ahead_ns = begin_ahead_ns;
-    rapl->report.health.missed_samples += count_missed(rapl, begin_ns);
+    rapl->report.health.missed_samples += due_count_missed(rapl, begin_ns);
     rapl->sampled = true;
     rapl->sampled_ns = begin_ns;
-    rapl->observes = false;
     rapl->report.health.samples++;
     rapl->report.health.sleeps += slept_ns > 0;
-    for (size_t i = 0; i < rapl->binding.series_count; i++) {
-        struct series *series = rapl->binding.series[i];
-        const bool read = series->reads;
-        series->reads = false;
-        if (!series->ended && binding_wants(series))
-            take_reading(rapl, series, slept_ns);
-        if (series->reads != read)
-            rapl->safe_span_ns = 0;
-        rapl->observes = rapl->observes || (series->reads && rapl->sample_interval_ns != 0);
-    }
-    if (rapl->safe_span_ns == 0)
-        rapl->safe_span_ns = find_safe_span_ns(rapl);
+    take_readings(rapl, slept_ns);
     /* Nobody knows which core was read, the one that led before or the one that leads now. */
     if (moved)
         discovery_forget_lead_cores(rapl);

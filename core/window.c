@@ -67,7 +67,12 @@ static void begin_sample(struct window *window, const struct reading *reading) {
 void window_take(struct window *window, const struct counter_traits *traits,
                  const struct reading *reading) {
     struct window_sample *sample = &window->sample;
-    if (!sample->begun || reading->time_ns <= sample->begin_ns) {
+    if (reading->time_ns < window->latest_ns) {
+        window_break(window);
+        return;
+    }
+    window->latest_ns = reading->time_ns;
+    if (!sample->begun) {
         begin_sample(window, reading);
         return;
     }

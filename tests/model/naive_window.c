@@ -57,12 +57,8 @@ static void begin_sample(struct naive_window *window, const struct naive_reading
     window->moves = window->stands = 0;
 }
 
-void naive_take(struct naive_window *window, const struct naive_scale *scale,
-                const struct naive_reading *reading) {
-    if (!window->is_open || reading->time_ns <= window->begin.time_ns) {
-        begin_sample(window, reading);
-        return;
-    }
+static void go_on(struct naive_window *window, const struct naive_scale *scale,
+                  const struct naive_reading *reading) {
     window->parts += reading->parts;
     if (reading->parts > 0)
         window->moves++;
@@ -77,6 +73,20 @@ void naive_take(struct naive_window *window, const struct naive_scale *scale,
         (uint64_t)((2 * (wide)sample.energy_uj * 1000000000 + span_ns) / (2 * (wide)span_ns));
     add(window, &sample);
     begin_sample(window, reading);
+}
+
+void naive_take(struct naive_window *window, const struct naive_scale *scale,
+                const struct naive_reading *reading) {
+    /* A clock that has gone back tells nothing until it is where it was. */
+    if (reading->time_ns < window->latest_ns) {
+        naive_break(window);
+        return;
+    }
+    window->latest_ns = reading->time_ns;
+    if (window->is_open)
+        go_on(window, scale, reading);
+    else
+        begin_sample(window, reading);
 }
 
 void naive_break(struct naive_window *window) {

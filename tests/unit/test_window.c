@@ -206,23 +206,26 @@ static void percentiles_are_within_one_percent(void **state) {
     assert_within(statistics.p99_uw, powers_uw[COUNT * 99 / 100], 0.01);
 }
 
-/* At the least powers each bucket is one microwatt wide, or the middle of one is what there is. */
+/* A million seconds at that power, so that even that is no less than 20 units. */
+static void sample_alone(struct window *window, uint64_t *time_ns, uint64_t power_uw) {
+    window_break(window);
+    take(window, &package, *time_ns, 0);
+    *time_ns += 1000000000 * MS;
+    take(window, &package, *time_ns, power_uw * 1000000);
+}
+
+/* At the least powers a bucket is one microwatt. */
 static void least_powers_are_exact(void **state) {
     struct window *window = new_window(state);
+    uint64_t time_ns = 0;
     for (uint64_t power_uw = 1; power_uw < 128; power_uw++) {
-        /* a million seconds, so that it is no less than 20 units */
-        take(window, &package, 0, 0);
-        take(window, &package, 1000000000 * MS, power_uw * 1000000);
-        window_break(window);
+        sample_alone(window, &time_ns, power_uw);
         const struct rapl_statistics statistics = window_close(window);
         assert_int_equal(statistics.samples, 1);
         assert_int_equal(statistics.p50_uw, power_uw);
     }
-    for (uint64_t power_uw = 1; power_uw < 128; power_uw++) {
-        take(window, &package, 0, 0);
-        take(window, &package, 1000000000 * MS, power_uw * 1000000);
-        window_break(window);
-    }
+    for (uint64_t power_uw = 1; power_uw < 128; power_uw++)
+        sample_alone(window, &time_ns, power_uw);
     const struct rapl_statistics statistics = window_close(window);
     assert_int_equal(statistics.min_uw, 1);
     assert_int_equal(statistics.p50_uw, 64);
@@ -337,12 +340,32 @@ static void counter_without_a_unit_has_to_move_too(void **state) {
     assert_within(statistics.max_uw, 45000000, 0.05);
 }
 
-static void clock_that_stands_begins_anew(void **state) {
+/* What is counted meanwhile is of the time that follows. */
+static void clock_that_stands_closes_no_sample(void **state) {
     struct window *window = new_window(state);
     take(window, &package, 10 * MS, 0);
     take(window, &package, 10 * MS, 1000000);
-    take(window, &package, 110 * MS, 10000000);
+    assert_int_equal(window_close(window).samples, 0);
+    take(window, &package, 110 * MS, 9000000);
     assert_int_equal(window_close(window).max_uw, 100000000);
+}
+
+/* Not even one in the sample that was open, nor at its begin: until the clock is where it was,
+ * nobody knows how long anything took. */
+static void clock_that_goes_back_breaks(void **state) {
+    struct window *window = new_window(state);
+    take(window, &package, 1000 * MS, 0);
+    take(window, &package, 1010 * MS, 1000000);
+    take(window, &package, 1005 * MS, 9000000);
+    take(window, &package, 1008 * MS, 9000000);
+    take(window, &package, 1110 * MS, 9000000);
+    take(window, &package, 1210 * MS, 10000000);
+    take(window, &package, 0, 10000000);
+    take(window, &package, 1310 * MS, 10000000);
+    const struct rapl_statistics statistics = window_close(window);
+    assert_int_equal(statistics.samples, 1);
+    assert_int_equal(statistics.min_uw, 100000000);
+    assert_int_equal(statistics.max_uw, 100000000);
 }
 
 int main(void) {
@@ -363,7 +386,8 @@ int main(void) {
         cmocka_unit_test_teardown(long_reads_take_long_samples, free_window),
         cmocka_unit_test_teardown(standing_counter_closes_no_sample, free_window),
         cmocka_unit_test_teardown(counter_without_a_unit_has_to_move_too, free_window),
-        cmocka_unit_test_teardown(clock_that_stands_begins_anew, free_window),
+        cmocka_unit_test_teardown(clock_that_stands_closes_no_sample, free_window),
+        cmocka_unit_test_teardown(clock_that_goes_back_breaks, free_window),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -143,7 +143,7 @@ int discovery_run(struct rapl *rapl) {
 /* It has been read, and has no zone any more, or one with an error that tells as much. */
 static bool has_lost(const struct rapl *rapl, const struct series *series, bool (*tells)(int)) {
     const struct source *source = rapl->source;
-    if (source == NULL || !series->has_read || series->ended || series->left_out || series->reads)
+    if (series->reads || source == NULL || !series->has_read || series->ended || series->left_out)
         return false;
     for (size_t i = 0; i < series->zone_count; i++) {
         if (!tells(source->zones[series->zones[i]]->error))

@@ -60,7 +60,8 @@ static size_t choose_zone(const struct source *source, const struct series *seri
         const struct zone *zone = source->zones[series->zones[i]];
         if (source->readings[series->zones[i]].error != 0)
             continue;
-        if (zone->agreed || zone_equal(&zone->identity, &series->feeder))
+        if (zone->agreed || series->zones[i] == series->fed_by ||
+            zone_equal(&zone->identity, &series->feeder))
             return i;
         if (chosen == series->zone_count)
             chosen = i;
@@ -78,7 +79,9 @@ static void take_reading(struct rapl *rapl, struct series *series, uint64_t slep
         const struct zone *zone = source->zones[series->zones[chosen]];
         if (other || zone->epoch != series->epoch)
             series_forget(series);
-        series->feeder = zone->identity;
+        if (series->zones[chosen] != series->fed_by)
+            series->feeder = zone->identity;
+        series->fed_by = series->zones[chosen];
         series->epoch = zone->epoch;
         reading = source->readings[series->zones[chosen]];
     }

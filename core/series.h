@@ -18,25 +18,29 @@ struct mark {
     uint64_t energy_uj;
 };
 
+#define SERIES_FED_BY_NONE SIZE_MAX
+
 struct series {
     struct zone_identity identity;
     char name[ZONE_NAME_SIZE];
     char parent[ZONE_TEXT_SIZE];
     size_t number;
-    bool selected;
-
-    /* Where it gets its readings; set anew by each discovery. */
-    struct counter_traits traits;
-    size_t *zones; /* the first that reads is taken: several only where they mirror each other */
-    size_t zone_count;
     struct zone_identity feeder; /* own identity of the zone that gave the last reading */
     uint32_t control;            /* control type of its zones: another one is another counter */
     bool duplicated;             /* more than one zone has had its name */
     bool present;                /* it has a zone */
     bool left_out;               /* its zones are left out, for there are too many */
     bool lacks;                  /* a sum: one of what it is the sum of is left out */
-    bool ended;                  /* mirrors that parted: it never reads again */
-    uint32_t epoch;              /* of the zone that gave the last reading */
+
+    /* What each sample touches is close together, from here on. */
+    bool selected;
+    bool ended;     /* mirrors that parted: it never reads again */
+    uint32_t epoch; /* of the zone that gave the last reading */
+    /* Where it gets its readings; set anew by each discovery. */
+    size_t *zones; /* the first that reads is taken: several only where they mirror each other */
+    size_t zone_count;
+    size_t fed_by; /* that of the last reading, where it was after that; or SERIES_FED_BY_NONE */
+    struct counter_traits traits;
     /* What it is added to: the total, or all cores of its package; NULL: to nothing. */
     struct series *sum;
 

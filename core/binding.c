@@ -52,6 +52,7 @@ static struct series *add_series(struct binding *binding, const struct zone_iden
     zone_format_name(identity, series->name);
     zone_format_parent(identity, series->parent);
     series->number = binding->numbered++;
+    series->fed_by = SERIES_FED_BY_NONE;
     series->selected = selection_matches(binding->selection, series->name);
     longer[(*count)++] = series;
     return series;
@@ -259,6 +260,7 @@ int binding_update(struct binding *binding, const struct source *source,
     int error = mirror_presume(binding, source);
     for (size_t i = 0; i < binding->series_count; i++) {
         binding->series[i]->zone_count = 0;
+        binding->series[i]->fed_by = SERIES_FED_BY_NONE;
         binding->series[i]->left_out = false;
     }
     for (size_t i = 0; i < source->zone_count; i++) {

@@ -40,14 +40,17 @@ static inline uint64_t clock_realtime_ns(void) {
     return clock_read_ns(CLOCK_REALTIME);
 }
 
-/* Bounds of how far CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC: the true value, which only sleep
- * changes, lies between them however long the calls took. */
-static inline void clock_read_ahead_ns(uint64_t *least_ns, uint64_t *most_ns) {
-    const uint64_t before_ns = clock_monotonic_ns();
-    const uint64_t boot_ns = clock_boottime_ns();
-    const uint64_t after_ns = clock_monotonic_ns();
-    *least_ns = clock_span_ns(after_ns, boot_ns);
-    *most_ns = clock_span_ns(before_ns, boot_ns);
+/* How far CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC, which only sleep changes: at most so much,
+ * where CLOCK_MONOTONIC was read before; at least so much, where it is read afterwards. Both hold
+ * however long the calls take. */
+static inline uint64_t clock_most_ahead_ns(uint64_t before_ns) {
+    return clock_span_ns(before_ns, clock_boottime_ns());
+}
+
+static inline uint64_t clock_least_ahead_ns(uint64_t *after_ns) {
+    const uint64_t boottime_ns = clock_boottime_ns();
+    *after_ns = clock_monotonic_ns();
+    return clock_span_ns(*after_ns, boottime_ns);
 }
 
 #endif

@@ -16,14 +16,19 @@ void reading_stamp(struct reading *reading, uint64_t begin_ns, uint64_t end_ns) 
     reading->time_ns = begin_ns + reading->doubt_ns;
 }
 
+/* Most fit into 64 bits, which are divided much sooner. */
+static rapl_uint128 divide(rapl_uint128 dividend, uint64_t divisor) {
+    return dividend <= UINT64_MAX ? (uint64_t)dividend / divisor : dividend / divisor;
+}
+
 uint64_t counter_to_uj(struct tick_scale scale, rapl_uint128 ticks) {
-    const rapl_uint128 energy_uj = ticks * scale.numerator_uj / scale.denominator;
+    const rapl_uint128 energy_uj = divide(ticks * scale.numerator_uj, scale.denominator);
     return energy_uj < UINT64_MAX ? (uint64_t)energy_uj : UINT64_MAX;
 }
 
 uint64_t counter_mean_uw(uint64_t energy_uj, uint64_t span_ns) {
     /* uJ / ns = 10^9 uW */
-    return (uint64_t)(((rapl_uint128)energy_uj * UINT64_C(1000000000) + span_ns / 2) / span_ns);
+    return (uint64_t)divide((rapl_uint128)energy_uj * UINT64_C(1000000000) + span_ns / 2, span_ns);
 }
 
 uint64_t counter_distance(uint64_t a, uint64_t b, uint64_t modulus) {

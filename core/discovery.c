@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "handle.h"
+#include "sum.h"
 #include "sysfs.h"
 #include "topology.h"
 
@@ -61,6 +62,7 @@ static void tell_selection(struct rapl *rapl, bool any) {
 
 int discovery_rebind(struct rapl *rapl) {
     rapl->bound = false;
+    rapl->safe_span_ns = 0;
     int error = binding_update(&rapl->binding, rapl->source, &rapl->problems);
     if (error != 0)
         return error;
@@ -83,6 +85,7 @@ int discovery_rebind(struct rapl *rapl) {
             continue;
         series->gone = true;
         series->left = series->reads;
+        sum_lose_member(series->sum);
     }
     tell_selection(rapl, any);
     rapl->bound = true;
@@ -140,7 +143,7 @@ int discovery_run(struct rapl *rapl) {
 /* It has been read, and has no zone any more, or one with an error that tells as much. */
 static bool has_lost(const struct rapl *rapl, const struct series *series, bool (*tells)(int)) {
     const struct source *source = rapl->source;
-    if (source == NULL || !series->has_read || series->ended || series->left_out || series->reads)
+    if (series->reads || source == NULL || !series->has_read || series->ended || series->left_out)
         return false;
     for (size_t i = 0; i < series->zone_count; i++) {
         if (!tells(source->zones[series->zones[i]]->error))

@@ -35,8 +35,10 @@ struct rapl {
     uint64_t sampled_ns;         /* CLOCK_MONOTONIC at the last sample's begin */
     uint64_t ended_ns;           /* and when all of it was done */
     uint64_t sample_interval_ns; /* of the grid; 0: nobody asked for statistics */
-    bool observes;               /* at the last sample: something with a window read */
-    bool bound;                  /* the binding fits the zones of the source */
+    /* A sample is due so long after the last one; UINT64_MAX: never; 0: to be found anew. */
+    uint64_t safe_span_ns;
+    bool observes; /* at the last sample: something with a window read */
+    bool bound;    /* the binding fits the zones of the source */
 
     struct rapl_value *values; /* room for one per series, and the total */
     size_t value_room;
@@ -60,5 +62,12 @@ void discovery_forget_lead_cores(struct rapl *rapl);
 
 /* Whether the series has been read, and has no zone any more or one that has gone. */
 bool discovery_lost_series(const struct rapl *rapl, const struct series *series);
+
+/* Instants since the last sample at which one was due: all that have passed but one, which is that
+ * of the sample that begins now. */
+uint64_t due_count_missed(const struct rapl *rapl, uint64_t now_ns);
+
+/* How long the counters that read may go unread; UINT64_MAX: for ever. */
+uint64_t due_find_safe_span_ns(const struct rapl *rapl);
 
 #endif

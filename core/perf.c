@@ -112,10 +112,8 @@ static void read_first(struct perf *perf) {
  * energy, modulo 2^32: a count that spans a sleep says nothing.
  */
 static void part_from_sleep(struct perf *perf, uint64_t begin_ahead_ns) {
-    uint64_t least_ns;
-    uint64_t most_ns;
-    clock_read_ahead_ns(&least_ns, &most_ns);
-    const bool slept = perf->has_ahead && least_ns > perf->ahead_ns;
+    uint64_t now_ns;
+    const bool slept = clock_least_ahead_ns(&now_ns) > perf->ahead_ns && perf->has_ahead;
     perf->has_ahead = true;
     perf->ahead_ns = begin_ahead_ns;
     for (size_t i = 0; slept && i < perf->source.zone_count; i++)
@@ -124,9 +122,7 @@ static void part_from_sleep(struct perf *perf, uint64_t begin_ahead_ns) {
 
 static void perf_sample(struct source *source) {
     struct perf *perf = (struct perf *)source;
-    uint64_t least_ns;
-    uint64_t begin_ahead_ns;
-    clock_read_ahead_ns(&least_ns, &begin_ahead_ns);
+    const uint64_t begin_ahead_ns = clock_most_ahead_ns(clock_monotonic_ns());
     for (size_t i = 0; i < source->zone_count; i++) {
         struct perf_zone *zone = (struct perf_zone *)source->zones[i];
         if (zone->group != NULL && zone->zone.wanted)

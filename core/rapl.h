@@ -107,7 +107,7 @@ struct rapl_options {
  * A sample is closed at the first reading at which one unit of the counter, and one update of it
  * (1.2 ms, or longer where it is seen to be), are together at most a 20th of it: hence not before
  * 24 ms. The one that is open at a report belongs to the next interval, so that the power of the
- * whole interval is no mean of exactly these.
+ * whole interval is not quite the mean of these; it is never outside of min and max.
  */
 struct rapl_statistics {
     uint64_t samples; /* that were closed; 0: the rest says nothing */

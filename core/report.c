@@ -15,10 +15,6 @@ static void describe(const struct series *series, struct rapl_value *value) {
     };
 }
 
-static uint64_t energy_since(const struct series *series, const struct mark *mark) {
-    return series_energy_uj(series) - counter_to_uj(series->traits.scale, mark->ticks);
-}
-
 static uint64_t span_between(const struct mark *begin, const struct mark *end) {
     return end->time_ns > begin->time_ns ? end->time_ns - begin->time_ns : 0;
 }
@@ -27,26 +23,39 @@ static bool speaks(const struct series *series) {
     return series->reads && !series->lost;
 }
 
+/* What was open at the last report, and what is now, make the samples another span than that of
+ * the power: but somewhere it was as much, and somewhere as little. */
+static void tell_statistics(struct series *series, struct rapl_value *value) {
+    struct rapl_statistics *statistics = &value->statistics;
+    series_close_window(series, value);
+    if (statistics->samples == 0)
+        return;
+    if (value->power_uw < statistics->min_uw)
+        statistics->min_uw = value->power_uw;
+    if (value->power_uw > statistics->max_uw)
+        statistics->max_uw = value->power_uw;
+}
+
 static void fill(struct series *series, struct rapl_value *value) {
     const struct mark now = series_now(series);
     describe(series, value);
-    value->energy_uj = series_energy_uj(series);
+    value->energy_uj = now.energy_uj;
     value->start_ns = series->power.time_ns;
     value->end_ns = now.time_ns;
-    value->span_energy_uj = energy_since(series, &series->power);
+    value->span_energy_uj = now.energy_uj - series->power.energy_uj;
     const uint64_t span_ns = span_between(&series->power, &now);
     if (!series->slept && span_ns > 0 && span_ns >= series_power_span_ns(series)) {
         value->has_power = true;
         value->power_uw = counter_mean_uw(value->span_energy_uj, span_ns);
         series->power = now;
-        series_close_window(series, value);
+        tell_statistics(series, value);
     }
 }
 
 static void add_power(const struct series *series, struct rapl_value *value) {
     const struct mark now = series_now(series);
     const uint64_t span_ns = span_between(&series->summed, &now);
-    const uint64_t energy_uj = energy_since(series, &series->summed);
+    const uint64_t energy_uj = now.energy_uj - series->summed.energy_uj;
     if (span_ns == 0 || span_ns < series_power_span_ns(series))
         value->has_power = false;
     else
@@ -74,7 +83,7 @@ static bool fill_sum(struct series *const *series, size_t count, struct series *
         const struct series *member = series[i];
         if (!sum_has_member(sum, member))
             continue;
-        value->energy_uj += series_energy_uj(member);
+        value->energy_uj += member->energy_uj;
         silent = silent || member->left;
         if (member->ended || member->gone)
             continue;
@@ -85,7 +94,7 @@ static bool fill_sum(struct series *const *series, size_t count, struct series *
     }
     value->has_power = value->has_power && !restart;
     if (restart || (value->has_power && !silent))
-        series_close_window(sum, value);
+        tell_statistics(sum, value);
     value->has_statistics = value->has_statistics && value->has_power;
     for (size_t i = 0; i < count; i++) {
         if (series[i]->sum != sum)

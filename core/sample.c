@@ -60,7 +60,8 @@ static size_t choose_zone(const struct source *source, const struct series *seri
         const struct zone *zone = source->zones[series->zones[i]];
         if (source->readings[series->zones[i]].error != 0)
             continue;
-        if (zone->agreed || zone_equal(&zone->identity, &series->feeder))
+        if (zone->agreed || series->zones[i] == series->fed_by ||
+            zone_equal(&zone->identity, &series->feeder))
             return i;
         if (chosen == series->zone_count)
             chosen = i;
@@ -78,7 +79,9 @@ static void take_reading(struct rapl *rapl, struct series *series, uint64_t slep
         const struct zone *zone = source->zones[series->zones[chosen]];
         if (other || zone->epoch != series->epoch)
             series_forget(series);
-        series->feeder = zone->identity;
+        if (series->zones[chosen] != series->fed_by)
+            series->feeder = zone->identity;
+        series->fed_by = series->zones[chosen];
         series->epoch = zone->epoch;
         reading = source->readings[series->zones[chosen]];
     }
@@ -90,16 +93,6 @@ static void take_reading(struct rapl *rapl, struct series *series, uint64_t slep
         problems_raise(&rapl->problems, PROBLEM_UNDECIDED, 0, series->name);
 }
 
-/* The instants since the last sample that were due and have passed but for one, that of this
- * sample. */
-static uint64_t count_missed(const struct rapl *rapl, uint64_t now_ns) {
-    if (!rapl->observes)
-        return 0;
-    const uint64_t passed = clock_span_ns(rapl->sampled_ns / rapl->sample_interval_ns,
-                                          now_ns / rapl->sample_interval_ns);
-    return passed > 1 ? passed - 1 : 0;
-}
-
 static void take_sums(struct rapl *rapl) {
     const struct binding *binding = &rapl->binding;
     for (size_t i = 0; i < binding->sum_count; i++) {
@@ -108,10 +101,24 @@ static void take_sums(struct rapl *rapl) {
     }
 }
 
+static void take_readings(struct rapl *rapl, uint64_t slept_ns) {
+    rapl->observes = false;
+    for (size_t i = 0; i < rapl->binding.series_count; i++) {
+        struct series *series = rapl->binding.series[i];
+        const bool read = series->reads;
+        series->reads = false;
+        if (!series->ended && binding_wants(series))
+            take_reading(rapl, series, slept_ns);
+        if (series->reads != read)
+            rapl->safe_span_ns = 0;
+        rapl->observes = rapl->observes || (series->reads && rapl->sample_interval_ns != 0);
+    }
+    if (rapl->safe_span_ns == 0)
+        rapl->safe_span_ns = due_find_safe_span_ns(rapl);
+}
+
 int rapl_sample(struct rapl *rapl) {
-    uint64_t least_ns;
-    uint64_t most_ns;
-    uint64_t begin_ahead_ns;
+    uint64_t end_ns;
     if (rapl->source == NULL) {
         rapl->report.time_ns = clock_realtime_ns();
         return 0;
@@ -120,17 +127,16 @@ int rapl_sample(struct rapl *rapl) {
     int error = rapl->bound ? 0 : discovery_rebind(rapl);
     if (error != 0)
         return error;
-    clock_read_ahead_ns(&least_ns, &begin_ahead_ns);
     const uint64_t begin_ns = clock_monotonic_ns();
+    const uint64_t begin_ahead_ns = clock_most_ahead_ns(begin_ns);
     rapl->source->operations->sample(rapl->source);
-    const uint64_t end_ns = clock_monotonic_ns();
+    const uint64_t end_ahead_ns = clock_least_ahead_ns(&end_ns);
     const uint64_t span_ns = clock_span_ns(begin_ns, end_ns);
     rapl->report.time_ns = clock_span_ns(span_ns / 2, clock_realtime_ns());
-    clock_read_ahead_ns(&least_ns, &most_ns);
     /* From the begin of one sample to the end of the next: a sleep in the midst of a sample is
      * seen by both. */
     const uint64_t ahead_ns = rapl->sampled ? rapl->ahead_ns : begin_ahead_ns;
-    const uint64_t slept_ns = least_ns > ahead_ns ? least_ns - ahead_ns : 0;
+    const uint64_t slept_ns = clock_span_ns(ahead_ns, end_ahead_ns);
     /* CPUs that went after the look before the sample: they matter to lead cores alone. */
     const bool moved =
         rapl->sampled && rapl->binding.vendor != CPU_VENDOR_INTEL && discovery_watch_online(rapl);
@@ -145,19 +151,12 @@ int rapl_sample(struct rapl *rapl) {
             return error;
     }
     rapl->ahead_ns = begin_ahead_ns;
-    rapl->report.health.missed_samples += count_missed(rapl, begin_ns);
+    rapl->report.health.missed_samples += due_count_missed(rapl, begin_ns);
     rapl->sampled = true;
     rapl->sampled_ns = begin_ns;
-    rapl->observes = false;
     rapl->report.health.samples++;
     rapl->report.health.sleeps += slept_ns > 0;
-    for (size_t i = 0; i < rapl->binding.series_count; i++) {
-        struct series *series = rapl->binding.series[i];
-        series->reads = false;
-        if (!series->ended && binding_wants(series))
-            take_reading(rapl, series, slept_ns);
-        rapl->observes = rapl->observes || (series->reads && rapl->sample_interval_ns != 0);
-    }
+    take_readings(rapl, slept_ns);
     /* Nobody knows which core was read, the one that led before or the one that leads now. */
     if (moved)
         discovery_forget_lead_cores(rapl);

@@ -7,11 +7,7 @@
 #define POWER_SPAN_NS_PER_UJ UINT64_C(500)
 
 struct mark series_now(const struct series *series) {
-    return (struct mark){.time_ns = series->counter.time_ns, .ticks = series->ticks};
-}
-
-uint64_t series_energy_uj(const struct series *series) {
-    return counter_to_uj(series->traits.scale, series->ticks);
+    return (struct mark){.time_ns = series->counter.time_ns, .energy_uj = series->energy_uj};
 }
 
 uint64_t series_power_span_ns(const struct series *series) {
@@ -60,6 +56,7 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
     series->returned = series->reads && was_in_gap;
     series->has_read = series->has_read || series->reads;
     series->ticks += step.ticks;
+    series->energy_uj = counter_to_uj(series->traits.scale, series->ticks);
     series->slept = series->slept || slept_ns > 0;
     take_sample(series, &step, reading, slept_ns > 0);
     switch (step.outcome) {
@@ -91,6 +88,7 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
     if (series->reads && series->gone) {
         series->gone = false;
         series->joined = true;
+        series->follows = false; /* for the sum, which went on without it */
     }
     return step.outcome;
 }

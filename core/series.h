@@ -15,34 +15,39 @@
 /* A point from which energy and time are counted. */
 struct mark {
     uint64_t time_ns;
-    rapl_uint128 ticks;
+    uint64_t energy_uj;
 };
+
+#define SERIES_FED_BY_NONE SIZE_MAX
 
 struct series {
     struct zone_identity identity;
     char name[ZONE_NAME_SIZE];
     char parent[ZONE_TEXT_SIZE];
     size_t number;
-    bool selected;
-
-    /* Where it gets its readings; set anew by each discovery. */
-    struct counter_traits traits;
-    size_t *zones; /* the first that reads is taken: several only where they mirror each other */
-    size_t zone_count;
     struct zone_identity feeder; /* own identity of the zone that gave the last reading */
     uint32_t control;            /* control type of its zones: another one is another counter */
     bool duplicated;             /* more than one zone has had its name */
     bool present;                /* it has a zone */
     bool left_out;               /* its zones are left out, for there are too many */
     bool lacks;                  /* a sum: one of what it is the sum of is left out */
-    bool ended;                  /* mirrors that parted: it never reads again */
-    uint32_t epoch;              /* of the zone that gave the last reading */
+
+    /* What each sample touches is close together, from here on. */
+    bool selected;
+    bool ended;     /* mirrors that parted: it never reads again */
+    uint32_t epoch; /* of the zone that gave the last reading */
+    /* Where it gets its readings; set anew by each discovery. */
+    size_t *zones; /* the first that reads is taken: several only where they mirror each other */
+    size_t zone_count;
+    size_t fed_by; /* that of the last reading, where it was after that; or SERIES_FED_BY_NONE */
+    struct counter_traits traits;
     /* What it is added to: the total, or all cores of its package; NULL: to nothing. */
     struct series *sum;
 
     struct counter counter;
     bool has_read;      /* ever */
     rapl_uint128 ticks; /* counted since the start */
+    uint64_t energy_uj; /* the same as energy */
     struct mark power;
     struct mark summed; /* the same for its part of the sum */
     /* Of the span of its power, where statistics are asked for, or NULL. */
@@ -73,8 +78,6 @@ void series_close_window(struct series *series, struct rapl_value *value);
 
 /* Energy and time now. */
 struct mark series_now(const struct series *series);
-
-uint64_t series_energy_uj(const struct series *series);
 
 /* Shortest span that its power may be told of, in nanoseconds: 50 ms, and unit / 2 W. */
 uint64_t series_power_span_ns(const struct series *series);

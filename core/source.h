@@ -25,23 +25,25 @@ struct zone {
     struct zone_identity identity;
     struct counter_traits traits;
     uint64_t range_uj;
-    uint32_t epoch; /* changes when the source itself has started the count again */
     /* A number for its control type: 0 is intel-rapl itself, others show its counters again. */
     uint32_t control;
-    int error; /* of the last attempt to read it */
-    bool told; /* the problems of discovery hold that error already */
 
     /* Set by the binding. */
     struct zone_identity known; /* that all of this is true of: ids are given anew */
     char name[ZONE_NAME_SIZE];
-    bool bound;                  /* it feeds a series */
-    bool wanted;                 /* sample reads it */
-    bool reported;               /* it feeds a series that is selected */
-    struct mirror *mirror;       /* it may show the same counter as others; NULL: it may not */
+    bool bound;               /* it feeds a series */
+    bool reported;            /* it feeds a series that is selected */
+    bool stood_by;            /* shown has a counter of its own */
+    bool was_bound;           /* before the binding under way */
+    struct mirror *mirror;    /* it may show the same counter as others; NULL: it may not */
+    const struct zone *shown; /* the zone that is reported in its stead, or NULL */
+
+    /* What each sample touches is close together, beside what the source has of its own. */
     const struct series *series; /* that it feeds, or would if it were there; NULL: none */
-    const struct zone *shown;    /* the zone that is reported in its stead, or NULL */
-    bool stood_by;               /* that one has a counter of its own */
-    bool was_bound;              /* before the binding under way */
+    uint32_t epoch;              /* changes when the source itself has started the count again */
+    int error;                   /* of the last attempt to read it */
+    bool told;                   /* the problems of discovery hold that error already */
+    bool wanted;                 /* sample reads it: set by the binding, as the next */
     bool agreed;                 /* it is known to show the same counter as its mirrors */
 };
 

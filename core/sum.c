@@ -16,10 +16,8 @@ void sum_take(struct series *sum, struct series *const *series, size_t count) {
         struct series *member = series[i];
         if (!sum_has_member(sum, member))
             continue;
-        const uint64_t now_uj = series_energy_uj(member);
-        counted.ticks += now_uj - member->sampled_uj;
-        member->sampled_uj = now_uj;
-        follows = follows && !member->left;
+        counted.ticks += member->energy_uj - member->sampled_uj;
+        member->sampled_uj = member->energy_uj;
         if (member->ended || member->gone)
             continue;
         reads = reads && member->reads;
@@ -37,4 +35,11 @@ void sum_take(struct series *sum, struct series *const *series, size_t count) {
         return;
     reading_stamp(&counted, first_ns, last_ns);
     window_take(sum->window, &traits, &counted);
+}
+
+void sum_lose_member(struct series *sum) {
+    if (sum == NULL || sum->window == NULL)
+        return;
+    window_break(sum->window);
+    window_close(sum->window);
 }

@@ -14,4 +14,7 @@ bool sum_has_member(const struct series *sum, const struct series *series);
 /* Takes what the members counted at a sample into the sum's window, where all of them did. */
 void sum_take(struct series *sum, struct series *const *series, size_t count);
 
+/* One of its members has gone; NULL: of none. What it sampled with that one is of another sum. */
+void sum_lose_member(struct series *sum);
+
 #endif

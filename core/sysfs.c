@@ -145,6 +145,9 @@ int sysfs_read(int file, char *text, size_t size) {
     return (int)length;
 }
 
+/* So many fit into 64 bits whatever they are. */
+#define SAFE_DIGITS 19
+
 int sysfs_parse_number(const char *text, size_t length, uint64_t *number) {
     while (length > 0 && text[length - 1] == '\0')
         length--;
@@ -154,10 +157,10 @@ int sysfs_parse_number(const char *text, size_t length, uint64_t *number) {
         return SYSFS_EMPTY;
     uint64_t value = 0;
     for (size_t i = 0; i < length; i++) {
-        if (text[i] < '0' || text[i] > '9')
+        const unsigned int digit = (unsigned char)text[i] - (unsigned int)'0';
+        if (digit > 9)
             return SYSFS_NOT_A_NUMBER;
-        uint64_t digit = (uint64_t)(text[i] - '0');
-        if (value > (UINT64_MAX - digit) / 10)
+        if (i >= SAFE_DIGITS && value > (UINT64_MAX - digit) / 10)
             return SYSFS_OUT_OF_RANGE;
         value = value * 10 + digit;
     }

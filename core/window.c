@@ -27,7 +27,7 @@ static uint64_t find_middle_uw(unsigned int bucket) {
 /* Where some readings found the counter as it was, its updates come as seldom as the others; where
  * none did, nothing tells that they are seldomer than usual. */
 static uint64_t measure_update_ns(const struct window_sample *sample, uint64_t span_ns) {
-    if (sample->updates == sample->readings || sample->updates == 0)
+    if (sample->updates == sample->readings)
         return WINDOW_UPDATE_NS;
     const uint64_t measured_ns = span_ns / sample->updates;
     return measured_ns > WINDOW_UPDATE_NS ? measured_ns : WINDOW_UPDATE_NS;
@@ -35,11 +35,12 @@ static uint64_t measure_update_ns(const struct window_sample *sample, uint64_t s
 
 static bool is_sharp(const struct window_sample *sample, const struct counter_traits *traits,
                      uint64_t span_ns, uint64_t doubt_ns) {
+    if (sample->updates == 0)
+        return false; /* also where the unit is unknown */
     const uint64_t unknown_ns =
         measure_update_ns(sample, span_ns) + sample->begin_doubt_ns + doubt_ns;
     const rapl_uint128 unknown = (rapl_uint128)traits->unit * span_ns + unknown_ns * sample->ticks;
-    /* A counter that stood still tells nothing, also where its unit is unknown. */
-    return sample->ticks > 0 && WINDOW_SHARPNESS * unknown <= sample->ticks * span_ns;
+    return WINDOW_SHARPNESS * unknown <= sample->ticks * span_ns;
 }
 
 static void add_sample(struct window *window, uint64_t power_uw, uint64_t span_ns) {
@@ -66,7 +67,12 @@ static void begin_sample(struct window *window, const struct reading *reading) {
 void window_take(struct window *window, const struct counter_traits *traits,
                  const struct reading *reading) {
     struct window_sample *sample = &window->sample;
-    if (!sample->begun || reading->time_ns <= sample->begin_ns) {
+    if (reading->time_ns < window->latest_ns) {
+        window_break(window);
+        return;
+    }
+    window->latest_ns = reading->time_ns;
+    if (!sample->begun) {
         begin_sample(window, reading);
         return;
     }

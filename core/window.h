@@ -34,6 +34,7 @@ struct window_sample {
 };
 
 struct window {
+    uint64_t latest_ns; /* of all readings */
     struct window_sample sample;
     /* Of the closed ones. */
     uint64_t count;
@@ -46,7 +47,8 @@ struct window {
 };
 
 /* Takes what a counter counted since it was last taken: the reading's ticks are those between the
- * two. After a break a sample begins there, and ticks count for nothing. */
+ * two. After a break a sample begins there, and ticks count for nothing. Of an instant before one
+ * that was taken, it is a break. */
 void window_take(struct window *window, const struct counter_traits *traits,
                  const struct reading *reading);
 

@@ -96,8 +96,6 @@ static const struct rule rules[] = {
     {SCMP_SYS(getegid), false, 0, 0, 0},
     {SCMP_SYS(exit), false, 0, 0, 0},
     {SCMP_SYS(exit_group), false, 0, 0, 0},
-    /* A thread: clone with CLONE_THREAD, set_robust_list, rseq; and clone3, whose flags are behind
-     * a pointer, answered with ENOSYS, for then libc takes clone. */
 };
 
 /* Until it is known which source is read, and more rules are set. */

@@ -212,7 +212,7 @@ static char *put_fraction(char *to, uint64_t number, uint64_t one, int digits) {
 }
 
 static char *put_watts(char *to, uint64_t power_uw) {
-    return put_fraction(to, (power_uw + 500) / 1000, 1000, 3);
+    return put_fraction(to, power_uw / 1000 + (power_uw % 1000 >= 500 ? 1 : 0), 1000, 3);
 }
 
 static char *put_statistics(const struct line_writer *writer, const struct rapl_value *value,
@@ -231,8 +231,7 @@ static char *put_statistics(const struct line_writer *writer, const struct rapl_
     return to;
 }
 
-static char *put_value(struct line_writer *writer, const struct rapl_value *value, char *to,
-                       uint64_t time_ns) {
+static char *put_value(struct line_writer *writer, const struct rapl_value *value, char *to) {
     if (!writer->fields.energy && !value->has_power)
         return to;
     writer->series_count++;
@@ -249,10 +248,7 @@ static char *put_value(struct line_writer *writer, const struct rapl_value *valu
     }
     if (value->has_statistics && writer->fields.statistics != 0)
         to = put_statistics(writer, value, to);
-    *to++ = ' ';
-    to = put_number(to, time_ns, 1);
-    *to++ = '\n';
-    return to;
+    return stpcpy(to, writer->end);
 }
 
 static char *put_health(const struct line_writer *writer, const struct rapl_report *report,
@@ -268,10 +264,7 @@ static char *put_health(const struct line_writer *writer, const struct rapl_repo
         to = put_number(to, counts[i].count, 1);
         *to++ = 'i';
     }
-    *to++ = ' ';
-    to = put_number(to, report->time_ns, 1);
-    *to++ = '\n';
-    return to;
+    return stpcpy(to, writer->end);
 }
 
 int line_writer_format(struct line_writer *writer, const struct rapl_report *report) {
@@ -290,9 +283,11 @@ int line_writer_format(struct line_writer *writer, const struct rapl_report *rep
         }
         writer->health_prefix = prefix;
     }
+    *writer->end = ' ';
+    stpcpy(put_number(writer->end + 1, report->time_ns, 1), "\n");
     char *to = writer->text;
     for (size_t i = 0; i < report->value_count; i++)
-        to = put_value(writer, &report->values[i], to, report->time_ns);
+        to = put_value(writer, &report->values[i], to);
     if (writer->fields.health)
         to = put_health(writer, report, to);
     writer->length = to != NULL ? (size_t)(to - writer->text) : 0;

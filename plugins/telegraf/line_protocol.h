@@ -30,6 +30,7 @@ struct line_writer {
     char **prefixes; /* by series: measurement and tags, made once */
     size_t prefix_count;
     char *health_prefix;
+    char end[24];   /* of every line of the last report: its time */
     size_t longest; /* what one report can take at most */
     char *text;
     size_t text_size;

@@ -18,6 +18,8 @@
 #include "privileges.h"
 #include "prompt.h"
 #include "rapl.h"
+#include "start_memory.h"
+#include "ticks.h"
 
 #define ONCE_INTERVAL_NS UINT64_C(1000000000)
 /* After a sample that found no memory. */
@@ -36,7 +38,7 @@ static void keep_standard_files(void) {
 /* Takes a report and puts it into the writer: the number of series in it, or a negative errno. */
 static int format_report(struct rapl *rapl, struct line_writer *writer, bool debug) {
     const struct rapl_report *report = NULL;
-    const uint64_t begin_ns = clock_now_ns();
+    const uint64_t begin_ns = debug ? clock_now_ns() : 0;
     int error = rapl_report(rapl, &report);
     if (error == 0)
         error = line_writer_format(writer, report);
@@ -121,7 +123,7 @@ static int run(struct rapl *rapl, struct line_writer *writer, struct prompt *pro
         uint64_t timeout_ns = UINT64_MAX;
         if (prompt->asked) {
             const uint64_t ready_ns = put_off_until_ns(rapl, options, first);
-            const uint64_t now = clock_now_ns();
+            const uint64_t now = ready_ns > 0 ? clock_now_ns() : 0;
             timeout_ns = ready_ns > now ? ready_ns - now : 0;
         }
         if (timeout_ns > 0) {
@@ -187,6 +189,7 @@ int main(int count, char **words) {
     const bool once = options.mode == EXECD_ONCE;
     error = prompt_open(&prompt, once ? 0 : options.interval_ns, !once);
     if (error == 0) {
+        ticks_spare(STDOUT_FILENO);
         options.rapl.file_limit = file_limit_raise();
         lock(&options, &privileges, &locked);
         error = rapl_open(&options.rapl, &rapl);
@@ -210,6 +213,7 @@ int main(int count, char **words) {
     options.fields.energy = options.fields.energy && !once;
     line_writer_open(&writer, options.tags, options.tag_count, options.fields);
     lock_in_narrow(&locked, rapl);
+    start_memory_release();
     status = once ? run_once(rapl, &writer, &prompt, &options)
                   : run(rapl, &writer, &prompt, &options, &locked);
     lock_in_log();

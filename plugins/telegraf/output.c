@@ -16,7 +16,7 @@
 int output_write(struct prompt *prompt, const char *text, size_t length) {
     int error = 0;
     uint64_t taken_ns = 0; /* when the reader last took something */
-    ticks_start();         /* stdout may be shared: a write that nobody reads is interrupted */
+    ticks_start(STDOUT_FILENO);
     while (length > 0 && error == 0) {
         ssize_t written = write(STDOUT_FILENO, text, length);
         if (written > 0) {
@@ -40,6 +40,6 @@ int output_write(struct prompt *prompt, const char *text, size_t length) {
         if (prompt->stop && clock_now_ns() - taken_ns >= PATIENCE_NS)
             error = -ECANCELED;
     }
-    ticks_stop();
+    ticks_stop(STDOUT_FILENO);
     return error;
 }

@@ -2,6 +2,7 @@
 #include "prompt.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stddef.h>
@@ -26,6 +27,8 @@ int prompt_open(struct prompt *prompt, uint64_t interval_ns, bool listen) {
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
         sigaddset(&set, numbers[i]);
     signal(SIGPIPE, SIG_IGN);
+    if (listen)
+        ticks_spare(STDIN_FILENO);
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
         return -errno;
     prompt->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -69,14 +72,14 @@ static bool take_timer(struct prompt *prompt) {
     return true;
 }
 
-/* stdin may be shared, so it is not O_NONBLOCK: one read of what is there, which ends by a tick if
- * another process has taken that. A pipe holds 64 KiB. */
+/* One read of what is there; where another process has taken that, and stdin blocks, it ends by a
+ * tick. A pipe holds 64 KiB. */
 static bool take_stdin(struct prompt *prompt) {
     static char text[65536];
-    ticks_start();
+    ticks_start(STDIN_FILENO);
     const ssize_t length = read(STDIN_FILENO, text, sizeof(text));
     const int error = length < 0 ? errno : 0;
-    ticks_stop();
+    ticks_stop(STDIN_FILENO);
     if (error == EINTR || error == EAGAIN)
         return false;
     if (length > 0) {
@@ -104,18 +107,28 @@ static void pause_idle(struct prompt *prompt, int error, uint64_t timeout_ns) {
     prompt->error = error;
 }
 
-void prompt_wait(struct prompt *prompt, uint64_t timeout_ns) {
+/* A long wait needs no nanoseconds, and poll(2) costs less than ppoll(2) with them. */
+static int wait_for(struct pollfd *files, nfds_t count, uint64_t timeout_ns) {
+    if (timeout_ns == UINT64_MAX)
+        return poll(files, count, -1);
+    const uint64_t timeout_ms = timeout_ns / (NS_PER_SECOND / 1000) + 1;
+    if (timeout_ns >= NS_PER_SECOND && timeout_ms <= INT_MAX)
+        return poll(files, count, (int)timeout_ms);
     const struct timespec timeout = {.tv_sec = (time_t)(timeout_ns / NS_PER_SECOND),
                                      .tv_nsec = (long)(timeout_ns % NS_PER_SECOND)};
+    return ppoll(files, count, &timeout, NULL);
+}
+
+void prompt_wait(struct prompt *prompt, uint64_t timeout_ns) {
     /* A negative descriptor is passed over. */
     struct pollfd files[] = {{.fd = prompt->listens ? STDIN_FILENO : -1, .events = POLLIN},
                              {.fd = prompt->signals, .events = POLLIN},
                              {.fd = prompt->timer, .events = POLLIN}};
-    const uint64_t begin_ns = clock_now_ns();
-    const int ready = ppoll(files, 3, timeout_ns != UINT64_MAX ? &timeout : NULL, NULL);
+    const uint64_t begin_ns = prompt->idle_count > 0 ? clock_now_ns() : 0;
+    const int ready = wait_for(files, prompt->timer >= 0 ? 3 : 2, timeout_ns);
     const int error = ready < 0 ? -errno : -EAGAIN;
     bool taken = ready == 0;
-    if (taken || clock_now_ns() - begin_ns >= PAUSE_NS)
+    if (taken || (prompt->idle_count > 0 && clock_now_ns() - begin_ns >= PAUSE_NS))
         prompt->idle_count = 0;
     if (ready > 0 && files[0].revents != 0)
         taken = take_stdin(prompt) || taken;

@@ -1,12 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 #include "ticks.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stddef.h>
+#include <stdio.h>
+#include <sys/stat.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 static unsigned int users;
+static bool spared[STDOUT_FILENO + 1];
+
+/* O_NONBLOCK belongs to the description, which a descriptor may share with other processes. One
+ * that can be read and written counts as both ends of its pipe, and so stays open. */
+void ticks_spare(int file) {
+    const int access = file == STDIN_FILENO ? O_RDONLY : O_WRONLY;
+    struct stat status;
+    char path[32];
+    if (fstat(file, &status) != 0 || !S_ISFIFO(status.st_mode) ||
+        (fcntl(file, F_GETFL) & O_ACCMODE) != access)
+        return;
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+    const int own = open(path, access | O_NONBLOCK | O_CLOEXEC);
+    if (own < 0)
+        return;
+    spared[file] = dup2(own, file) == file;
+    close(own);
+}
 
 static void interrupt(int number) {
     (void)number;
@@ -29,8 +50,10 @@ static void set(bool on) {
     setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-void ticks_start(void) {
+void ticks_start(int file) {
     static bool installed = false;
+    if (spared[file])
+        return;
     if (!installed)
         install();
     installed = true;
@@ -38,7 +61,7 @@ void ticks_start(void) {
         set(true);
 }
 
-void ticks_stop(void) {
-    if (--users == 0)
+void ticks_stop(int file) {
+    if (!spared[file] && --users == 0)
         set(false);
 }

@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A timer that interrupts calls that block (EINTR), every 100 ms while it is on: files of ours may
- * be shared with others, and so stay blocking ones.
+ * Calls on stdin and stdout that do not block for good. A pipe is made our own by opening it once
+ * more; any other file may be shared with others, and so stays a blocking one: there a timer
+ * interrupts the call (EINTR) every 100 ms.
  */
 #ifndef RAPL_EXECD_TICKS_H
 #define RAPL_EXECD_TICKS_H
 
 #define TICK_MS 100
 
-/* From the first start to the last stop. */
-void ticks_start(void);
-void ticks_stop(void);
+/* Puts a description of our own, that does not block, in the place of stdin or stdout, if it is a
+ * pipe that may be opened so. */
+void ticks_spare(int file);
+
+/* From the first start to the last stop, but not for a file that was spared. */
+void ticks_start(int file);
+void ticks_stop(int file);
 
 #endif

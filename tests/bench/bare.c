@@ -103,6 +103,12 @@ struct bare *bare_open(const struct rapl *rapl) {
     return bare;
 }
 
+void bare_add_online(struct bare *bare, const struct rapl *rapl) {
+    if (!bare->reads)
+        *add_call(bare) = (struct call){
+            .file = open_path(rapl_root(rapl), "sys/devices/system/cpu/online"), .length = 4095};
+}
+
 void bare_read(struct bare *bare) {
     char text[4096];
     for (size_t i = 0; i < bare->count; i++) {

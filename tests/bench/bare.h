@@ -14,6 +14,9 @@ struct bare;
  * that fails. */
 struct bare *bare_open(const struct rapl *rapl);
 
+/* A report also reads which CPUs are online, to find zones that come with them. */
+void bare_add_online(struct bare *bare, const struct rapl *rapl);
+
 /* One read of everything: a pread(2) for each zone, or for each group of perf events a read(2). */
 void bare_read(struct bare *bare);
 

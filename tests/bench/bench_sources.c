@@ -6,19 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "bare.h"
+#include "measure.h"
 
 /* The two are measured by turns, so that what disturbs one disturbs the other. */
 #define TURNS 41
 #define TURN_NS UINT64_C(10000000)
-
-static uint64_t now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
 
 static void take_report(struct rapl *rapl) {
     const struct rapl_report *report = NULL;
@@ -27,30 +21,19 @@ static void take_report(struct rapl *rapl) {
         errx(1, "report: %s", strerror(-error));
 }
 
-static int compare(const void *a, const void *b) {
-    const double *first = a;
-    const double *second = b;
-    return (*first > *second) - (*first < *second);
-}
-
-static double take_median(double *values) {
-    qsort(values, TURNS, sizeof(*values), compare);
-    return values[TURNS / 2];
-}
-
 /* Nanoseconds of one of count calls. */
 static double measure_reports(struct rapl *rapl, uint64_t count) {
-    const uint64_t begin_ns = now_ns();
+    const uint64_t begin_ns = measure_now_ns();
     for (uint64_t i = 0; i < count; i++)
         take_report(rapl);
-    return (double)(now_ns() - begin_ns) / (double)count;
+    return (double)(measure_now_ns() - begin_ns) / (double)count;
 }
 
 static double measure_bare(struct bare *bare, uint64_t count) {
-    const uint64_t begin_ns = now_ns();
+    const uint64_t begin_ns = measure_now_ns();
     for (uint64_t i = 0; i < count; i++)
         bare_read(bare);
-    return (double)(now_ns() - begin_ns) / (double)count;
+    return (double)(measure_now_ns() - begin_ns) / (double)count;
 }
 
 static void measure(struct rapl *rapl) {
@@ -63,8 +46,8 @@ static void measure(struct rapl *rapl) {
         reports[i] = measure_reports(rapl, count);
         bares[i] = measure_bare(bare, count);
     }
-    const double report_ns = take_median(reports);
-    const double bare_ns = take_median(bares);
+    const double report_ns = measure_median(reports, TURNS);
+    const double bare_ns = measure_median(bares, TURNS);
     printf("%-8s  %5zu  %5zu  %9.2f  %7.2f  %5.2f\n", rapl_source_name(rapl),
            rapl_readable_count(rapl), bare_call_count(bare), report_ns / 1000, bare_ns / 1000,
            report_ns / bare_ns);

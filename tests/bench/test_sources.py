@@ -1,21 +1,14 @@
 # SPDX-License-Identifier: MIT
 """What a report of each source costs against its bare system calls: bench_sources over trees of
 plain files, where these cost least, and over the software events of the kernel's own perf."""
-import os
 import struct
-import subprocess
-import sys
 import unittest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-
-import execd
+import bench
 import tap
 import tree
 from tree import write
 
-PROGRAM = os.path.join(execd.BUILD, "tests", "bench", "bench_sources")
-SECONDS = 100
 # Above what was measured by more than what a busy machine adds; a report that opens or lists
 # something each time costs many times as much.
 MOST = 3.0
@@ -56,24 +49,17 @@ def add_events(machine):
         write(machine.root, folder + "events/energy-%s.unit" % name, "Joules\n")
 
 
-def run_apart():
-    """On the last CPU: a read of perf's event on the first one costs several times as much from
-    here as from there, and where the scheduler puts a program is chance."""
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-
-
 class Cost(unittest.TestCase):
     def test_report_against_bare_calls(self):
         with tree.Tree.make(ZONES) as machine:
             add_processor(machine)
             add_registers(machine)
             add_events(machine)
-            ended = subprocess.run(
-                [PROGRAM, *("%s=%s" % (source, machine.root) for source in
-                            ("powercap", "perf", "msr"))],
-                stdout=subprocess.PIPE, text=True, check=True, timeout=SECONDS, preexec_fn=run_apart)
-        print("".join("# %s\n" % line for line in ended.stdout.splitlines()), end="")
-        rows = {line.split()[0]: line.split() for line in ended.stdout.splitlines()[1:]}
+            # On the last CPU: a read of perf's event on the first one costs several times as much
+            # from here as from there.
+            rows = bench.run_table("bench_sources", *("%s=%s" % (source, machine.root)
+                                                      for source in ("powercap", "perf", "msr")))
+        rows = {row[0]: row for row in rows}
         self.assertEqual({"powercap", "perf", "msr"}, set(rows))
         self.assertEqual("8", rows["powercap"][1])
         self.assertEqual("1", rows["perf"][2])  # one read for the group

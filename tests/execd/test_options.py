@@ -102,7 +102,7 @@ class Fields(OptionCase):
         report = execd.ask()
         health = report["rapl_health,source=powercap"]
         self.assertEqual(set(health), {"zones", "samples", "read_errors", "wraps", "resets",
-                                       "gaps", "rediscoveries", "sleeps"})
+                                       "gaps", "rediscoveries", "sleeps", "missed_samples"})
         for name, value in health.items():
             self.assertIs(type(value), int, name)
         self.assertEqual(health["zones"], len(ZONES))

@@ -15,6 +15,7 @@
 #include "msr_machine.h"
 #include "rapl.h"
 #include "tree.h"
+#include "values.h"
 
 /* --- the allocator --------------------------------------------------------------------------- */
 
@@ -162,14 +163,6 @@ static const struct machine machines[] = {
 
 /* --- a life ---------------------------------------------------------------------------------- */
 
-static const struct rapl_value *find(const struct rapl_report *report, const char *name) {
-    for (size_t i = 0; i < report->value_count; i++) {
-        if (strcmp(report->values[i].name, name) == 0)
-            return &report->values[i];
-    }
-    return NULL;
-}
-
 /* A report on its way to text, and the messages. NULL: there was no memory for it. */
 static const struct rapl_report *report(struct rapl *rapl, struct line_writer *writer) {
     const struct rapl_report *made = NULL;
@@ -180,10 +173,14 @@ static const struct rapl_report *report(struct rapl *rapl, struct line_writer *w
         error = line_writer_format(writer, made);
     while (rapl_next_problem(rapl, &problem))
         assert_true(problem.reason[0] != '\0');
-    if (error == 0)
-        return made;
-    assert_int_equal(error, -ENOMEM);
-    return NULL;
+    if (error != 0) {
+        assert_int_equal(error, -ENOMEM);
+        return NULL;
+    }
+    /* There is no series without the memory for its samples. */
+    for (size_t i = 0; i < made->value_count; i++)
+        assert_int_equal(made->values[i].has_statistics, made->values[i].has_power);
+    return made;
 }
 
 /* Memory is there for what the test itself does. */
@@ -212,15 +209,15 @@ static void check_well(const struct machine *machine, const struct tree *tree, s
     report(rapl, writer);
     const struct rapl_report *made = report(rapl, writer);
     assert_non_null(made);
-    assert_non_null(find(made, "package-1"));
-    assert_non_null(find(made, "total"));
-    const struct rapl_value *value = find(made, "package-0");
+    assert_non_null(find_value(made, "package-1"));
+    assert_non_null(find_value(made, "total"));
+    const struct rapl_value *value = find_value(made, "package-0");
     assert_non_null(value);
     assert_int_equal(value->energy_uj, before_uj);
     move(machine, tree, 2 * MOVED_J);
     made = report(rapl, writer);
     assert_non_null(made);
-    value = find(made, "package-0");
+    value = find_value(made, "package-0");
     assert_non_null(value);
     assert_int_equal(value->energy_uj, before_uj + MOVED_J * JOULE_UJ);
     assert_true(value->has_power);
@@ -235,7 +232,10 @@ static bool live(const struct machine *machine, const struct tree *tree, unsigne
     struct line_writer writer;
     options.root = tree->path;
     options.source = machine->source;
-    line_writer_open(&writer, NULL, 0, (struct line_fields){.energy = true, .health = true});
+    options.sample_interval_ns = NS_PER_S;
+    line_writer_open(
+        &writer, NULL, 0,
+        (struct line_fields){.energy = true, .health = true, .statistics = RAPL_STATISTICS_ALL});
     arm(index, lasts);
     const int error = rapl_open(&options, &rapl);
     for (int round = 0; error == 0 && round < 3; round++) {

@@ -21,6 +21,7 @@
 #include "line_protocol.h"
 #include "rapl.h"
 #include "tree.h"
+#include "values.h"
 
 #define REPORTS_DEFAULT 1000000
 /* With fewer, memory has not settled after a tenth: every kind of event has not met every zone. */
@@ -33,6 +34,7 @@
 #define MODULUS_UJ (RANGE_61_UJ + UNIT_UJ)
 #define POWER_SPAN_NS (50 * NS_PER_MS)
 #define MOST_UW UINT64_C(200000000)
+#define SAMPLE_INTERVAL_NS (20 * NS_PER_MS)
 /* Events that leave something to say lie so far apart, at least. */
 #define CALM_REPORTS 20
 
@@ -61,6 +63,7 @@ struct soak {
     uint64_t calm; /* reports since the last event */
     uint64_t events;
     uint64_t lines;
+    uint64_t samples; /* of the total */
     uint64_t messages;
     uint64_t bytes;
 };
@@ -154,12 +157,14 @@ static void heal(struct soak *soak) {
 
 /* --- what is told ---------------------------------------------------------------------------- */
 
-static const struct rapl_value *find(const struct rapl_report *report, const char *name) {
-    for (size_t i = 0; i < report->value_count; i++) {
-        if (strcmp(report->values[i].name, name) == 0)
-            return &report->values[i];
-    }
-    return NULL;
+/* However the samples lie, none has more power than its counters. */
+static void check_statistics(const struct rapl_value *value, uint64_t most_uw) {
+    const struct rapl_statistics *told = &value->statistics;
+    assert_int_equal(value->has_statistics, value->has_power);
+    assert_true(told->min_uw <= told->mean_uw && told->mean_uw <= told->max_uw);
+    assert_true(told->min_uw <= told->p50_uw && told->p50_uw <= told->p95_uw);
+    assert_true(told->p95_uw <= told->p99_uw && told->p99_uw <= told->max_uw);
+    assert_true(told->max_uw <= most_uw);
 }
 
 static void check_zone(struct soaked *zone, const struct rapl_value *value) {
@@ -176,6 +181,7 @@ static void check_zone(struct soaked *zone, const struct rapl_value *value) {
     if (value == NULL)
         return;
     assert_int_equal(value->energy_uj, zone->moved_uj);
+    check_statistics(value, MOST_UW);
     const uint64_t span_ns = now_ns - zone->told_ns;
     assert_int_equal(value->has_power, span_ns >= POWER_SPAN_NS);
     if (!value->has_power)
@@ -188,7 +194,7 @@ static void check_zone(struct soaked *zone, const struct rapl_value *value) {
     zone->told_ns = now_ns;
 }
 
-static void check_total(const struct soak *soak, const struct rapl_value *total) {
+static void check_total(struct soak *soak, const struct rapl_value *total) {
     uint64_t energy_uj = 0;
     bool known = true;
     for (size_t i = 0; i < COUNT_OF(soak->zones); i++) {
@@ -200,8 +206,11 @@ static void check_total(const struct soak *soak, const struct rapl_value *total)
     }
     if (total != NULL && known)
         assert_int_equal(total->energy_uj, energy_uj);
-    if (total != NULL)
+    if (total != NULL) {
         assert_true(total->energy_uj <= energy_uj);
+        check_statistics(total, 3 * MOST_UW);
+        soak->samples += total->statistics.samples;
+    }
     if (soak->calm > 10)
         assert_non_null(total);
 }
@@ -234,24 +243,34 @@ static void report(struct soak *soak) {
     assert_int_equal(line_writer_format(&soak->writer, made), 0);
     count_messages(soak);
     for (size_t i = 0; i < COUNT_OF(soak->zones); i++)
-        check_zone(&soak->zones[i], find(made, soak->zones[i].name));
-    check_total(soak, find(made, "total"));
+        check_zone(&soak->zones[i], find_value(made, soak->zones[i].name));
+    check_total(soak, find_value(made, "total"));
     check_text(soak, made);
     heal(soak);
     soak->calm++;
 }
 
-/* Most intervals are a second, some ten, and some prompts come in bursts. */
+static void pass(struct soak *soak, uint64_t span_ns) {
+    fake_clocks_pass(span_ns);
+    for (size_t i = 0; i < COUNT_OF(soak->zones); i++) {
+        /* What is used after a new start, and before it is read, is not known. */
+        if (!soak->zones[i].reset && draw(soak, 4) != 0)
+            move(soak, &soak->zones[i], span_ns);
+    }
+}
+
+/* Most intervals are a second, some ten, and some prompts come in bursts; some have samples in
+ * them, far fewer than are due. */
 static void pass_interval(struct soak *soak) {
     static const uint64_t spans_ns[] = {NS_PER_S,      NS_PER_S,        NS_PER_S, NS_PER_S,
                                         10 * NS_PER_S, 100 * NS_PER_MS, NS_PER_S, 7 * NS_PER_MS};
     const uint64_t span_ns = spans_ns[draw(soak, COUNT_OF(spans_ns))];
-    fake_clocks_pass(span_ns);
-    for (size_t i = 0; i < COUNT_OF(soak->zones); i++) {
-        /* What is used after a new start, and before it is read, is not known. */
-        if (!soak->zones[i].reset && draw(soak, 4) == 0)
-            move(soak, &soak->zones[i], span_ns);
+    const uint64_t parts = draw(soak, 4) == 0 ? 1 + draw(soak, 6) : 1;
+    for (uint64_t i = 1; i < parts; i++) {
+        pass(soak, span_ns / parts);
+        assert_int_equal(rapl_sample(soak->rapl), 0);
     }
+    pass(soak, span_ns / parts);
 }
 
 /* --- what is held ---------------------------------------------------------------------------- */
@@ -286,9 +305,11 @@ static struct holding look(void) {
 static void tell(const struct soak *soak, uint64_t reports, time_t began) {
     const struct holding now = look();
     printf("# %" PRIu64 " reports, %ld s: %zu descriptors, %zu bytes of heap, %ld KiB resident; "
-           "%" PRIu64 " events, %" PRIu64 " messages, %" PRIu64 " lines\n",
+           "%" PRIu64 " events, %" PRIu64 " messages, %" PRIu64 " lines, %" PRIu64
+           " samples of the "
+           "total\n",
            reports, (long)(time(NULL) - began), now.descriptors, now.heap, now.resident_kib,
-           soak->events, soak->messages, soak->lines);
+           soak->events, soak->messages, soak->lines, soak->samples);
     fflush(stdout);
 }
 
@@ -321,8 +342,11 @@ static void open_soak(struct soak *soak, const struct tree *tree, uint64_t seed)
         add_zone(soak, zone);
     }
     options.root = tree->path;
+    options.sample_interval_ns = SAMPLE_INTERVAL_NS;
     assert_int_equal(rapl_open(&options, &soak->rapl), 0);
-    line_writer_open(&soak->writer, NULL, 0, (struct line_fields){.energy = true, .health = true});
+    line_writer_open(
+        &soak->writer, NULL, 0,
+        (struct line_fields){.energy = true, .health = true, .statistics = RAPL_STATISTICS_ALL});
 }
 
 static void close_soak(struct soak *soak) {
@@ -356,14 +380,13 @@ static void test_memory_and_descriptors_stay(void **state) {
         if (soak.calm > 2 * CALM_REPORTS && i < reports && draw(&soak, CALM_REPORTS) == 0)
             strike(&soak);
         pass_interval(&soak);
-        if (draw(&soak, 64) == 0)
-            assert_int_equal(rapl_sample(soak.rapl), 0);
         report(&soak);
     }
     const struct holding late = look();
     tell(&soak, reports, began);
     assert_int_equal(late.descriptors, early.descriptors);
     assert_true(soak.messages <= 4 * soak.events + 1);
+    assert_true(soak.samples > reports / 2);
     if (reports >= REPORTS_COMPARED) {
         assert_true(soak.events > reports / 1000);
         assert_true(late.heap <= early.heap + HEAP_MORE);

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #include "cmocka_all.h"
 #include "fakes.h"
@@ -37,7 +38,10 @@ static struct {
     unsigned int dispatched;
     unsigned int created;
     unsigned int errors; /* messages of LOG_ERR */
+    double sample_seconds;
     double package_joules;
+    double package_samples; /* since the last that was told */
+    double package_max_watts;
 } host;
 
 /* --- the daemon ------------------------------------------------------------------------------ */
@@ -75,6 +79,10 @@ int plugin_dispatch_values(value_list_t const *list) {
     host.dispatched++;
     if (strcmp(list->type, "energy") == 0 && strcmp(list->type_instance, "package") == 0)
         host.package_joules = list->values[0].gauge;
+    if (strcmp(list->type, "count") == 0 && strcmp(list->type_instance, "package-samples") == 0)
+        host.package_samples = list->values[0].gauge;
+    if (strcmp(list->type, "power") == 0 && strcmp(list->type_instance, "package-max") == 0)
+        host.package_max_watts = list->values[0].gauge;
     return host.dispatch_answer;
 }
 
@@ -101,8 +109,8 @@ int cf_util_get_boolean(const oconfig_item_t *item, bool *yes) {
 
 int cf_util_get_double(const oconfig_item_t *item, double *number) {
     (void)item;
-    (void)number;
-    return -1;
+    *number = host.sample_seconds;
+    return 0;
 }
 
 char *sstrncpy(char *to, const char *from, size_t size) {
@@ -124,8 +132,9 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
 
 /* --- tests ----------------------------------------------------------------------------------- */
 
-static int start(void **state) {
-    static char key[] = "Root";
+static int start_with(void **state, double sample_seconds) {
+    static char root_key[] = "Root";
+    static char sample_key[] = "SampleInterval";
     if (tree_setup(state) != 0)
         return -1;
     const struct tree *tree = *state;
@@ -134,10 +143,19 @@ static int start(void **state) {
     memset(&host, 0, sizeof(host));
     host.root = tree->path;
     host.interval = TIME_T_TO_CDTIME_T(10);
+    host.sample_seconds = sample_seconds;
     module_register();
-    oconfig_item_t root = {.key = key};
-    oconfig_item_t block = {.children = &root, .children_num = 1};
+    oconfig_item_t items[] = {{.key = root_key}, {.key = sample_key}};
+    oconfig_item_t block = {.children = items, .children_num = COUNT_OF(items)};
     return host.config(&block);
+}
+
+static int start(void **state) {
+    return start_with(state, 0);
+}
+
+static int start_sampling(void **state) {
+    return start_with(state, 0.002);
 }
 
 static int stop(void **state) {
@@ -185,6 +203,7 @@ static void test_thread_that_cannot_be_made(void **state) {
 static void test_read_without_memory(void **state) {
     const struct tree *tree = *state;
     bool failed = true;
+    host.create_error = EAGAIN; /* a thread would have some of the memory */
     assert_int_equal(host.init(), 0);
     for (int i = 0; i < 500 && failed; i++) {
         /* a zone goes, and the next time returns */
@@ -204,6 +223,41 @@ static void test_read_without_memory(void **state) {
     assert_int_equal(host.shutdown(), 0);
 }
 
+/* The counter moves each few milliseconds, as the thread's clock and this one's have it. */
+static void run_for(const struct tree *tree, uint64_t *energy_uj, unsigned int milliseconds) {
+    for (unsigned int i = 0; i < milliseconds / 4; i++) {
+        *energy_uj += 400000; /* 100 W */
+        tree_set_energy(tree, "intel-rapl:0", *energy_uj);
+        usleep(4000);
+    }
+    assert_int_equal(host.read(NULL), 0);
+}
+
+/* Reads alone are samples, too; with the thread there are more, and all of one load. */
+static void test_samples_between_reads(void **state) {
+    const struct tree *tree = *state;
+    const size_t before = tree_count_descriptors();
+    uint64_t energy_uj = 0;
+    host.create_error = EAGAIN;
+    assert_int_equal(host.init(), 0);
+    for (unsigned int i = 0; i < 3; i++) {
+        host.package_samples = -1;
+        run_for(tree, &energy_uj, 100);
+        assert_in_range((uint64_t)(host.package_samples + 1), 0, 2);
+    }
+    assert_int_equal(host.errors, 1);
+    assert_int_equal(host.created, 3);
+    host.create_error = 0;
+    run_for(tree, &energy_uj, 100);
+    run_for(tree, &energy_uj, 2000);
+    assert_int_equal(host.created, 4);
+    assert_true(host.package_samples >= 4);
+    assert_true(host.package_max_watts > 0 && host.package_max_watts < 110);
+    assert_int_equal(host.errors, 1);
+    assert_int_equal(host.shutdown(), 0);
+    assert_int_equal(tree_count_descriptors(), before);
+}
+
 static void test_start_that_fails(void **state) {
     (void)state;
     const size_t before = tree_count_descriptors();
@@ -219,13 +273,13 @@ static void test_start_that_fails(void **state) {
 }
 
 #define ON(test) cmocka_unit_test_setup_teardown(test, start, stop)
+#define SAMPLING(test) cmocka_unit_test_setup_teardown(test, start_sampling, stop)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        ON(test_values_that_nobody_takes),
-        ON(test_thread_that_cannot_be_made),
-        ON(test_read_without_memory),
-        ON(test_start_that_fails),
+        ON(test_values_that_nobody_takes),    ON(test_thread_that_cannot_be_made),
+        SAMPLING(test_samples_between_reads), ON(test_read_without_memory),
+        SAMPLING(test_read_without_memory),   ON(test_start_that_fails),
     };
     return cmocka_run_group_tests_name("plugin", tests, NULL, NULL);
 }

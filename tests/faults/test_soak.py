@@ -14,6 +14,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "support")]
 import machines
 import tap
 from execd import Execd, parse_reports
+from usage import resident_kib
 
 SLOW = bool(os.environ.get("RAPL_SLOW"))
 PROMPTS = 200000 if SLOW else 40000
@@ -23,11 +24,6 @@ VALGRIND_PROMPTS = 400
 # A build that valgrind can run: it knows none of the calls of a lock-in.
 VALGRIND_PROGRAM = os.path.join(os.environ.get("RAPL_VALGRIND_BUILD", ""), "plugins", "telegraf",
                                 "rapl-execd")
-
-
-def resident_kib(pid):
-    with open("/proc/%d/smaps_rollup" % pid, encoding="ascii") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("Rss:"))
 
 
 def count_descriptors(pid):

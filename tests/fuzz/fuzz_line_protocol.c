@@ -95,10 +95,48 @@ static void check_user_tags(const struct line *line, const struct tag *tags, siz
     }
 }
 
+static void check_watts(const char *text, uint64_t power_uw) {
+    static const char pattern[] = "(0|[1-9][0-9]*)\\.[0-9]{3}";
+    HOLDS(text != NULL && matches(text, pattern));
+    /* of at most 2^63 uW */
+    const uint64_t read_uw =
+        strtoull(text, NULL, 10) * 1000000 + strtoull(strchr(text, '.') + 1, NULL, 10) * 1000;
+    HOLDS(read_uw <= power_uw + 500 && power_uw <= read_uw + 500);
+}
+
+/* How many fields they are. */
+static size_t check_statistics(const struct line *line, unsigned int chosen,
+                               const struct rapl_value *value) {
+    const struct rapl_statistics *given = &value->statistics;
+    const struct {
+        enum rapl_statistic bit;
+        const char *key;
+        uint64_t power_uw;
+    } known[] = {{RAPL_STATISTIC_MIN, "power_min_watts", given->min_uw},
+                 {RAPL_STATISTIC_MAX, "power_max_watts", given->max_uw},
+                 {RAPL_STATISTIC_STDDEV, "power_stddev_watts", given->stddev_uw},
+                 {RAPL_STATISTIC_P50, "power_p50_watts", given->p50_uw},
+                 {RAPL_STATISTIC_P95, "power_p95_watts", given->p95_uw},
+                 {RAPL_STATISTIC_P99, "power_p99_watts", given->p99_uw}};
+    char text[32];
+    size_t told = 0;
+    if (!value->has_statistics || chosen == 0)
+        return 0;
+    for (size_t i = 0; i < COUNT_OF(known); i++) {
+        if ((chosen & known[i].bit) == 0 || given->samples == 0)
+            continue;
+        check_watts(find(line->fields, line->field_count, known[i].key), known[i].power_uw);
+        told++;
+    }
+    const char *samples = find(line->fields, line->field_count, "samples");
+    snprintf(text, sizeof(text), "%" PRIu64 "i", given->samples);
+    HOLDS(samples != NULL && strcmp(samples, text) == 0);
+    return told + 1;
+}
+
 static void check_value(const struct line *line, const struct line_writer *writer,
                         const struct rapl_value *value, uint64_t time_ns) {
     static const char joules_pattern[] = "(0|[1-9][0-9]*)\\.[0-9]{6}";
-    static const char watts_pattern[] = "(0|[1-9][0-9]*)\\.[0-9]{3}";
     char text[64];
     HOLDS(strcmp(line->measurement, "rapl") == 0 && line->time_ns == time_ns);
     const char *domain = find(line->tags, line->tag_count, "domain");
@@ -110,19 +148,16 @@ static void check_value(const struct line *line, const struct line_writer *write
                                  (value->die_id != RAPL_NO_ID) + (value->core_id != RAPL_NO_ID));
     const char *joules = find(line->fields, line->field_count, "energy_joules");
     const char *watts = find(line->fields, line->field_count, "power_watts");
-    HOLDS((joules != NULL) == writer->energy && (watts != NULL) == value->has_power);
-    HOLDS(line->field_count == (joules != NULL ? 1U : 0U) + (watts != NULL ? 1U : 0U));
+    HOLDS((joules != NULL) == writer->fields.energy && (watts != NULL) == value->has_power);
+    HOLDS(line->field_count == (joules != NULL ? 1U : 0U) + (watts != NULL ? 1U : 0U) +
+                                   check_statistics(line, writer->fields.statistics, value));
     if (joules != NULL) {
         snprintf(text, sizeof(text), "%" PRIu64 ".%06" PRIu64, value->energy_uj / 1000000,
                  value->energy_uj % 1000000);
         HOLDS(matches(joules, joules_pattern) && strcmp(joules, text) == 0);
     }
-    if (watts != NULL) {
-        const long double read = strtold(watts, NULL);
-        const long double given = (long double)value->power_uw / 1e6L;
-        HOLDS(matches(watts, watts_pattern));
-        HOLDS(read - given <= 0.00050001L && given - read <= 0.00050001L);
-    }
+    if (watts != NULL)
+        check_watts(watts, value->power_uw);
 }
 
 static void check_health(const struct line *line, const struct rapl_report *report) {
@@ -145,7 +180,7 @@ static void check_text(const struct line_writer *writer, const struct rapl_repor
     const char *at = text;
     size_t lines = 0;
     for (size_t i = 0; i < report->value_count; i++) {
-        if (!writer->energy && !report->values[i].has_power)
+        if (!writer->fields.energy && !report->values[i].has_power)
             continue;
         at = read_line(at, &line);
         check_value(&line, writer, &report->values[i], report->time_ns);
@@ -153,7 +188,7 @@ static void check_text(const struct line_writer *writer, const struct rapl_repor
         lines++;
     }
     HOLDS(writer->series_count == lines);
-    if (writer->health) {
+    if (writer->fields.health) {
         at = read_line(at, &line);
         check_health(&line, report);
         check_user_tags(&line, writer->tags, writer->tag_count);
@@ -206,11 +241,25 @@ static void take_series(struct input *input, struct rapl_value *value, size_t se
                                  .core_id = take_id(input)};
 }
 
+static uint64_t take_power(struct input *input, uint8_t kind) {
+    return take_number(input) >> (1 + kind % 63);
+}
+
 static void take_numbers(struct input *input, struct rapl_value *value) {
     const uint8_t kind = take_byte(input);
     value->has_power = kind % 2 != 0;
     value->energy_uj = take_number(input) >> kind % 64;
-    value->power_uw = take_number(input) >> (1 + kind % 63);
+    value->power_uw = take_power(input, kind);
+    value->has_statistics = kind % 4 == 3;
+    if (!value->has_statistics)
+        return;
+    value->statistics = (struct rapl_statistics){.samples = take_number(input) >> kind % 64,
+                                                 .min_uw = take_power(input, kind),
+                                                 .max_uw = take_power(input, kind),
+                                                 .stddev_uw = take_power(input, kind),
+                                                 .p50_uw = take_power(input, kind),
+                                                 .p95_uw = take_power(input, kind),
+                                                 .p99_uw = take_power(input, kind)};
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
@@ -225,15 +274,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     for (size_t i = 0; i < count; i++)
         take_series(&input, &known[i], i, &identities[i]);
     line_writer_open(&writer, tags, tag_count,
-                     (struct line_fields){.energy = kind % 2 != 0,
-                                          .health = kind % 4 >= 2,
-                                          .statistics = RAPL_STATISTICS_ALL});
+                     (struct line_fields){
+                         .energy = kind % 2 != 0, .health = kind % 4 >= 2, .statistics = kind / 4});
     /* Each series is in some of the reports. */
     for (int i = 0; i < 3; i++) {
         struct rapl_value values[VALUES];
         struct rapl_report report = {.time_ns = take_number(&input) >> 1, .values = values};
         report.health =
-            (struct rapl_health){"powercap", take_number(&input) >> 1, 1, 2, 3, 4, 5, 6, 7};
+            (struct rapl_health){"powercap", take_number(&input) >> 1, 1, 2, 3, 4, 5, 6, 7, 8};
         const uint8_t silent = take_byte(&input);
         for (size_t j = 0; j < count; j++) {
             take_numbers(&input, &known[j]);

@@ -39,6 +39,11 @@ static void check_values(const struct execd_options *options) {
           options->interval_ns >= 50000000);
     HOLDS(options->rapl.max_power_uw == 0 ||
           (options->rapl.max_power_uw >= 1000 && options->rapl.max_power_uw <= 1000000000000000));
+    HOLDS(options->rapl.sample_interval_ns <= day_ns &&
+          options->rapl.sample_interval_ns % 1000000 == 0);
+    HOLDS(options->interval_ns == 0 || options->rapl.sample_interval_ns <= options->interval_ns);
+    HOLDS((options->rapl.statistics & ~(unsigned int)RAPL_STATISTICS_ALL) == 0);
+    HOLDS(options->fields.statistics == options->rapl.statistics);
     HOLDS(options->rapl.root == NULL || options->rapl.root[0] != '\0');
     for (size_t i = 0; i < options->rapl.include_count; i++)
         HOLDS(options->rapl.include[i][0] != '\0');
@@ -50,6 +55,18 @@ static void check_values(const struct execd_options *options) {
         for (size_t j = 0; j < i; j++)
             HOLDS(strcmp(options->tags[i].key, options->tags[j].key) != 0);
     }
+}
+
+static void print_statistics(unsigned int chosen, struct words *words) {
+    static const char *const names[] = {"min", "max", "stddev", "p50", "p95", "p99"};
+    char list[64] = "";
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        if ((chosen & 1U << i) == 0)
+            continue;
+        strcat(list, list[0] != '\0' ? "," : "");
+        strcat(list, names[i]);
+    }
+    add_word(words, "--statistics=%s", chosen != 0 ? list : "no");
 }
 
 /* The same options, in the words that name them all. */
@@ -70,10 +87,15 @@ static void print(const struct execd_options *options, struct words *words) {
     if (core->root != NULL)
         add_word(words, "--root=%s", core->root);
     add_word(words, "--source=%s", sources[core->source]);
-    add_word(words, "--energy=%s", no_yes[options->energy]);
+    add_word(words, "--energy=%s", no_yes[options->fields.energy]);
     add_word(words, "--total=%s", no_yes[core->total]);
-    add_word(words, "--health=%s", no_yes[options->health]);
+    add_word(words, "--health=%s", no_yes[options->fields.health]);
     add_word(words, "--cores=%s", no_yes[core->cores]);
+    if (core->sample_interval_ns != 0)
+        add_word(words, "--sample-interval=%" PRIu64 "ms", core->sample_interval_ns / 1000000);
+    else
+        add_word(words, "--sample-interval=off");
+    print_statistics(core->statistics, words);
     for (size_t i = 0; i < core->include_count; i++)
         add_word(words, "--include=%s", core->include[i]);
     for (size_t i = 0; i < core->exclude_count; i++)
@@ -92,7 +114,10 @@ static bool equal_lists(const char *const *a, size_t a_count, const char *const 
 
 static void check_same(const struct execd_options *a, const struct execd_options *b) {
     HOLDS(a->mode == b->mode && a->debug == b->debug && a->interval_ns == b->interval_ns);
-    HOLDS(a->energy == b->energy && a->health == b->health);
+    HOLDS(a->fields.energy == b->fields.energy && a->fields.health == b->fields.health);
+    HOLDS(a->fields.statistics == b->fields.statistics);
+    HOLDS(a->rapl.sample_interval_ns == b->rapl.sample_interval_ns);
+    HOLDS(a->rapl.statistics == b->rapl.statistics);
     HOLDS(a->rapl.source == b->rapl.source && a->rapl.max_power_uw == b->rapl.max_power_uw);
     HOLDS(a->rapl.total == b->rapl.total && a->rapl.cores == b->rapl.cores);
     HOLDS((a->rapl.root == NULL) == (b->rapl.root == NULL));
@@ -113,21 +138,27 @@ static void check_duration(const char *text) {
         const char *pattern;
         long double milliseconds;
     } units[] = {{"[0-9]+ms", 1}, {"[0-9]+s", 1000}, {"[0-9]+m", 60000}, {"[0-9]+h", 3600000}};
-    struct words words = {.count = 0};
-    struct execd_options options;
-    char problem[512] = "";
+    static const char *const names[] = {"--interval", "--sample-interval"};
     long double expected = 0;
     for (size_t i = 0; i < COUNT_OF(units); i++) {
         if (matches(text, units[i].pattern))
             expected = strtold(text, NULL) * units[i].milliseconds;
     }
-    add_word(&words, "rapl-execd");
-    add_word(&words, "--interval=%s", text);
-    const int error = options_parse(words.count, words.list, &options, problem, sizeof(problem));
-    HOLDS((error == 0) == (expected > 0 && expected <= 86400000));
-    HOLDS(error != 0 || (long double)options.interval_ns == expected * 1000000);
-    options_free(&options);
-    free_words(&words);
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        struct words words = {.count = 0};
+        struct execd_options options;
+        char problem[512] = "";
+        const bool off = i == 1 && strcmp(text, "off") == 0;
+        add_word(&words, "rapl-execd");
+        add_word(&words, "%s=%s", names[i], text);
+        const int error =
+            options_parse(words.count, words.list, &options, problem, sizeof(problem));
+        const uint64_t read_ns = i == 0 ? options.interval_ns : options.rapl.sample_interval_ns;
+        HOLDS((error == 0) == (off || (expected > 0 && expected <= 86400000)));
+        HOLDS(error != 0 || (long double)read_ns == expected * 1000000);
+        options_free(&options);
+        free_words(&words);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {

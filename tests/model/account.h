@@ -13,6 +13,20 @@ void account_forget(struct account *account);
 /* What the zone is presumed to mirror; NULL: nothing. */
 struct presumption *presumption_of(const struct fake_zone *zone);
 
+/* Its window takes what it has read at this sample, or has not; and those of the sums. */
+void window_sample(struct account *account, bool slept);
+void window_sample_sums(void);
+
+/* One of what it is the sum of has gone; NULL: nothing does. */
+void window_lose_member(struct account *sum);
+
+/* Holds the statistics against the window; and where that covers the span, against its power. */
+void window_judge(const struct account *account, const struct rapl_value *value);
+void window_judge_mean(const struct account *account, const struct rapl_value *value);
+
+/* A sample has been taken: those that were due before it and were not are missed. */
+void grid_sampled(void);
+
 /* Whether its zones are read at all. */
 static inline bool account_is_wanted(const struct account *account) {
     return account->selected || (account->sum != NULL && account->sum->selected);

@@ -54,16 +54,12 @@ static void describe(const struct place *place, struct zone *zone) {
                                            .unit = counter_unit(zone->range_uj),
                                            .scale = {.numerator_uj = 1, .denominator = 1},
                                            .ceiling_uw = place->ceiling_uw};
-    const uint64_t parts = machine->range_unit_nj == 61035 ? 1 << 14 : 1 << 16;
-    if (machine->style == STYLE_MSR) {
-        zone->traits.modulus = UINT64_C(1) << 32;
-        zone->traits.unit = 1;
-        zone->traits.scale = (struct tick_scale){1000000, parts};
-    } else if (machine->style == STYLE_PERF) {
-        zone->traits.goes_on = true;
-        zone->traits.unit = (UINT64_C(1) << 32) / parts;
-        zone->traits.scale = (struct tick_scale){1000000, UINT64_C(1) << 32};
-    }
+    if (machine->style == STYLE_POWERCAP)
+        return;
+    zone->traits.scale = (struct tick_scale){1000000, machine_parts(machine)};
+    zone->traits.unit = machine_unit_parts(machine);
+    zone->traits.goes_on = machine->style == STYLE_PERF;
+    zone->traits.modulus = machine->style == STYLE_MSR ? UINT64_C(1) << 32 : 0;
 }
 
 static void free_zone(struct fake_zone *zone) {
@@ -238,20 +234,32 @@ int fake_read(struct fake_zone *zone, bool sampling, uint64_t *shown) {
     return 0;
 }
 
+static uint64_t choose_half_read_ns(struct machine *machine) {
+    if (random_once_in(&machine->random, machine->habits.slow_read))
+        return random_scaled(&machine->random, 100 * NS_PER_MS);
+    return 250 + random_below(&machine->random, 2000);
+}
+
+/* The counter is read in the middle of what a read takes. */
 static void read_zone(struct fake_zone *zone, struct reading *reading) {
+    struct machine *machine = world.machine;
     struct glimpse *glimpse = &zone->glimpse;
+    const uint64_t half_ns = choose_half_read_ns(machine);
+    machine_pass(machine, half_ns);
     world.readings++;
     glimpse->tried = true;
     if (zone->open)
         zone->zone.error = is_stale(zone) ? -ENODEV : fake_read(zone, true, &reading->ticks);
     if (source_lost_zone(zone->zone.error))
         zone->open = false;
+    machine_pass(machine, half_ns);
     reading->error = glimpse->error = zone->zone.error;
     if (reading->error != 0)
         return;
     zone->served = true;
     zone->zone.epoch = zone->place->epoch;
     reading->time_ns = glimpse->time_ns;
+    reading->doubt_ns = glimpse->doubt_ns = half_ns;
 }
 
 void fake_begin_sample(const struct source *source) {
@@ -276,7 +284,6 @@ void fake_end_sample(void) {
 }
 
 static void sample(struct source *source) {
-    struct machine *machine = world.machine;
     fake_begin_sample(source);
     for (size_t i = 0; i < source->zone_count; i++) {
         struct fake_zone *zone = fake_zone_at(source, i);
@@ -286,7 +293,6 @@ static void sample(struct source *source) {
             continue;
         fake_live_inside();
         read_zone(zone, &source->readings[i]);
-        machine_pass(machine, 500 + random_below(&machine->random, 4000));
     }
     fake_end_sample();
 }

@@ -19,6 +19,7 @@ struct glimpse {
     int error;
     uint64_t shown;
     uint64_t time_ns;
+    uint64_t doubt_ns;
     uint64_t count;
     unsigned int restarts;
     size_t counter;

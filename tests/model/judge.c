@@ -149,11 +149,15 @@ static void judge_series(struct account *account, const struct rapl_report *repo
         reference_complain("%s has %s power", account->name, has_power ? "no" : "a");
     if (has_power)
         judge_power(account, value, account->place->ceiling_uw, 1);
+    window_judge(account, value);
+    window_judge_mean(account, value);
     judge_gap(account, has_power, account->told && is_long && !has_power, explains);
     account->told = true;
     tally->intervals++;
-    if (has_power)
-        account->power = account->now;
+    if (!has_power)
+        return;
+    account->power = account->now;
+    naive_begin(&account->window);
 }
 
 /* --- sums
@@ -206,6 +210,8 @@ static void judge_sum(struct account *sum, const struct rapl_report *report, boo
         judge_energy(sum, value, energy_aj, slack_uj);
         if (value->has_power != has_power)
             reference_complain("%s has %s power", sum->name, has_power ? "no" : "a");
+        window_judge(sum, value);
+        tally->sum_windows += value->has_statistics;
         if (has_power) {
             if (value->start_ns != begin_ns || value->end_ns != end_ns)
                 reference_complain("%s: span %llu to %llu instead of %llu to %llu", sum->name,
@@ -222,6 +228,7 @@ static void judge_sum(struct account *sum, const struct rapl_report *report, boo
     if (!has_power && !broken)
         return;
     sum->spans++;
+    naive_begin(&sum->window);
     for (size_t i = 0; i < reference.account_count; i++) {
         struct account *member = &reference.accounts[i];
         if (member->sum != sum || !member->reads)
@@ -273,8 +280,11 @@ static void judge_values(const struct rapl_report *report) {
 static void begin_interval(void) {
     for (size_t i = 0; i < reference.account_count; i++) {
         struct account *account = &reference.accounts[i];
-        if (account->lost || account->slept)
+        if (account->lost || account->slept) {
             account->power = account->now;
+            tally->left_windows += account->window.count > 0;
+            naive_begin(&account->window);
+        }
         account->lost = account->joined = account->left = false;
         account->slept = account->slept && !account->reads;
     }

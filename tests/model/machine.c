@@ -38,14 +38,24 @@ void machine_settle(struct machine *machine, struct hardware *hardware) {
     hardware->as_of_ns = now_ns;
 }
 
-static unsigned int perf_shift(const struct machine *machine) {
-    return machine->range_unit_nj == 61035 ? 18 : 16;
+static uint64_t register_parts(const struct machine *machine) {
+    return machine->range_unit_nj == 61035 ? 1 << 14 : 1 << 16;
+}
+
+uint64_t machine_parts(const struct machine *machine) {
+    if (machine->style == STYLE_PERF)
+        return TURN;
+    return machine->style == STYLE_MSR ? register_parts(machine) : 1000000;
+}
+
+uint64_t machine_unit_parts(const struct machine *machine) {
+    return machine->style == STYLE_PERF ? TURN / register_parts(machine) : 1;
 }
 
 uint64_t machine_show(const struct machine *machine, const struct place *place) {
     const struct hardware *hardware = &machine->hardware[place->counter];
     if (machine->style == STYLE_PERF)
-        return place->base + ((hardware->count - place->base_count) << perf_shift(machine));
+        return place->base + (hardware->count - place->base_count) * machine_unit_parts(machine);
     const uint64_t raw = (hardware->count + hardware->offset) % TURN;
     if (machine->style == STYLE_MSR)
         return raw;

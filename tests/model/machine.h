@@ -12,9 +12,8 @@
 
 #include "random.h"
 #include "topology.h"
+#include "wide.h"
 #include "zone.h"
-
-__extension__ typedef unsigned __int128 wide;
 
 #define NS_PER_MS UINT64_C(1000000)
 #define NS_PER_S UINT64_C(1000000000)
@@ -73,7 +72,7 @@ struct place {
 /* How often things happen: once in so many samples, 0: never. */
 struct habits {
     uint64_t power, failure, long_failure, reset, sleep, wall_jump, slow_read, offline, reload;
-    uint64_t epoch, online, memory, outlier, lazy, inside;
+    uint64_t epoch, online, memory, outlier, lazy, late, inside;
 };
 
 struct machine {
@@ -121,6 +120,10 @@ void machine_settle(struct machine *machine, struct hardware *hardware);
 
 /* What the zone shows of its counter. */
 uint64_t machine_show(const struct machine *machine, const struct place *place);
+
+/* Of a joule, in what zones show; and of a unit, where it is not that of a range. */
+uint64_t machine_parts(const struct machine *machine);
+uint64_t machine_unit_parts(const struct machine *machine);
 
 /* The largest value that powercap shows; 0 where it shows none. */
 uint64_t machine_range_uj(const struct machine *machine, const struct place *place);

@@ -271,6 +271,7 @@ static void choose_habits(struct machine *machine) {
         .online = choose_rate(machine, rarity),
         .outlier = choose_rate(machine, rarity),
         .lazy = choose_rate(machine, rarity * 4),
+        .late = choose_rate(machine, rarity),
         .inside = 2 + random_below(random, 20),
     };
     /* A sample for which there was no memory is one that nobody took; whether a reset in it can be

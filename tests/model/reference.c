@@ -33,6 +33,10 @@ void reference_complain(const char *format, ...) {
 
 void reference_begin(struct machine *machine, const struct rapl_options *options) {
     const struct tally tally = reference.tally;
+    for (size_t i = 0; i < reference.account_count; i++)
+        naive_free(&reference.accounts[i].window);
+    for (size_t i = 0; i < reference.sum_count; i++)
+        naive_free(&reference.sums[i].window);
     memset(&reference, 0, sizeof(reference));
     reference.tally = tally;
     reference.machine = machine;
@@ -40,6 +44,8 @@ void reference_begin(struct machine *machine, const struct rapl_options *options
     reference.include_count = options->include_count;
     reference.total = options->total;
     reference.cores = options->cores;
+    if (options->statistics != 0)
+        reference.sample_interval_ns = options->sample_interval_ns;
     reference.online_mark = machine->online_mark;
     reference.sum_count = 1;
     reference.sums[0] =
@@ -335,6 +341,7 @@ void reference_bind(const struct source *source) {
             continue;
         account->gone = true;
         account->left = account->reads;
+        window_lose_member(account->sum);
     }
     reference.bound = true;
 }

@@ -12,6 +12,7 @@
 
 #include "fake_source.h"
 #include "machine.h"
+#include "naive_window.h"
 #include "rapl.h"
 
 #define ACCOUNTS_MAX 320
@@ -39,7 +40,10 @@ enum verdict { COUNTED, WRAPPED, NEW_START, JUMP, UNDECIDED };
 /* energy_uj: of COUNTED and WRAPPED, as the counter shows it. */
 enum verdict step_judge(const struct step *step, uint64_t *energy_uj);
 
-/* Energy of so many turns and the difference, or UINT64_MAX where it would be less than none. */
+/* What so many turns and the difference are, as the counter shows it: not less than none. */
+uint64_t step_shown(const struct step *step, unsigned int turns);
+
+/* Its energy, or UINT64_MAX where it would be less than none. */
 uint64_t step_energy_uj(const struct step *step, unsigned int turns);
 
 /* --- accounts ----------------------------------------------------------------------------------
@@ -82,8 +86,14 @@ struct account {
     bool unseen;       /* its counter has started again while another series read it */
     struct moment now; /* at its last reading */
     struct moment power;
-    bool reads; /* at the last sample */
-    bool slept; /* since it was last reported */
+    bool reads;   /* at the last sample; and so the next two */
+    bool follows; /* what it has read is energy since the sample before */
+    bool returns; /* it had gone */
+    bool slept;   /* since it was last reported */
+
+    wide shown;    /* counted since the start, as it is shown; of a sum, in microjoules */
+    wide observed; /* of that, what its window has */
+    struct naive_window window;
 
     /* In this interval. */
     bool lost;
@@ -115,7 +125,8 @@ struct presumption {
 struct tally {
     uint64_t reports, intervals, samples, wraps, resets, jumps, undecided, gaps, handovers,
         partings, mirrored, totals, core_sums, powers, left_out, no_memory, errors, machines,
-        mistaken, slept, offlines, reloads, returns, online, epochs, wall_jumps;
+        mistaken, slept, offlines, reloads, returns, online, epochs, wall_jumps, windows,
+        window_samples, empty_windows, sum_windows, covered, left_windows, missed;
 };
 
 struct reference {
@@ -124,6 +135,7 @@ struct reference {
     size_t include_count;
     bool total;
     bool cores;
+    uint64_t sample_interval_ns; /* 0: nobody asks for statistics */
     struct account accounts[ACCOUNTS_MAX];
     size_t account_count;
     struct account sums[32];
@@ -132,6 +144,7 @@ struct reference {
     size_t presumption_count;
     bool bound;
     bool sampled;
+    uint64_t sampled_ns;
     uint64_t ahead_ns;
     uint64_t looked_ns; /* CLOCK_BOOTTIME; 0: the look failed */
     unsigned int looks_left;
@@ -151,7 +164,7 @@ void reference_watch(void);
 /* Whether the core has to look for zones now. */
 bool reference_look_is_due(void);
 
-/* When the counters are to be read at the latest (rule 7); 0: whenever. */
+/* When the counters are to be read next (rule 7, and for statistics); 0: whenever. */
 uint64_t reference_due_ns(void);
 
 /* The source has been asked to look. */

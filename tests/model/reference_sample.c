@@ -73,30 +73,6 @@ void reference_looked(const struct source *source, bool changed) {
     (void)source;
 }
 
-uint64_t reference_due_ns(void) {
-    wide soonest_ns = UINT64_MAX;
-    for (size_t i = 0; i < reference.account_count; i++) {
-        const struct account *account = &reference.accounts[i];
-        const struct step turn = {.style = reference.machine->style,
-                                  .range = account->range,
-                                  .parts = reference.machine->range_unit_nj == 61035 ? 1 << 14
-                                                                                     : 1 << 16};
-        uint64_t most_uw = account->place != NULL ? account->place->ceiling_uw : 0;
-        if (most_uw > UINT64_C(4000000000))
-            most_uw = UINT64_C(4000000000);
-        if (!account->reads || account->range == 0)
-            continue;
-        const wide half_ns = (wide)step_energy_uj(&turn, 1) * 1000000000 / most_uw / 2;
-        if (half_ns < soonest_ns)
-            soonest_ns = half_ns;
-    }
-    if (reference.machine->style == STYLE_PERF && soonest_ns > 60 * NS_PER_S)
-        soonest_ns = 60 * NS_PER_S;
-    if (soonest_ns == UINT64_MAX)
-        return 0;
-    return world.begin_ns + (uint64_t)(soonest_ns > NS_PER_S ? soonest_ns : NS_PER_S);
-}
-
 void reference_look_failed(void) {
     reference.looked_ns = 0;
     reference.bound = false;
@@ -107,19 +83,15 @@ void reference_look_failed(void) {
 
 static struct step make_step(const struct account *account, uint64_t shown, uint64_t time_ns,
                              uint64_t slept_ns) {
-    const struct machine *machine = reference.machine;
-    struct step step = {.before = account->last.shown,
-                        .after = shown,
-                        .span_ns = time_ns - account->last.time_ns,
-                        .slept_ns = account->silent_slept_ns + slept_ns,
-                        .gap = account->silent,
-                        .style = machine->style,
-                        .range = account->range,
-                        .parts = UINT64_C(1) << 32,
-                        .ceiling_uw = account->place->ceiling_uw};
-    if (machine->style == STYLE_MSR)
-        step.parts = machine->range_unit_nj == 61035 ? 1 << 14 : 1 << 16;
-    return step;
+    return (struct step){.before = account->last.shown,
+                         .after = shown,
+                         .span_ns = time_ns - account->last.time_ns,
+                         .slept_ns = account->silent_slept_ns + slept_ns,
+                         .gap = account->silent,
+                         .style = reference.machine->style,
+                         .range = account->range,
+                         .parts = machine_parts(reference.machine),
+                         .ceiling_uw = account->place->ceiling_uw};
 }
 
 /* Longer than any sample takes: a mirror may show it that much later. */
@@ -171,8 +143,9 @@ static bool is_wrong(uint64_t energy_uj, wide true_aj, uint64_t slack_uj) {
     return apart_uj > slack_uj;
 }
 
-/* What the rules take for energy is energy, and what they take for a new start is one. */
-static void count_step(struct account *account, const struct fake_zone *zone, uint64_t slept_ns) {
+/* What the rules take for energy is energy, and what they take for a new start is one. Whether it
+ * is energy. */
+static bool count_step(struct account *account, const struct fake_zone *zone, uint64_t slept_ns) {
     const struct glimpse *glimpse = &zone->glimpse;
     const struct step step = make_step(account, glimpse->shown, glimpse->time_ns, slept_ns);
     const bool started_again =
@@ -204,9 +177,10 @@ static void count_step(struct account *account, const struct fake_zone *zone, ui
                                (unsigned long long)energy_uj,
                                (unsigned long long)(energy_aj / AJ_PER_UJ));
         account->now.energy_aj += energy_aj;
+        account->shown += step_shown(&step, verdict == WRAPPED);
         tally->wraps += verdict == WRAPPED;
         reference.health.wraps += verdict == WRAPPED;
-        return;
+        return true;
     case NEW_START:
     case JUMP:
         if (!started_again && !slept && step.range != 0)
@@ -222,6 +196,7 @@ static void count_step(struct account *account, const struct fake_zone *zone, ui
     }
     account->now.slack_uj++;
     account->lost = true;
+    return false;
 }
 
 /* It gave the last reading, or is the zone of that name that has returned (rule 5). */
@@ -264,6 +239,7 @@ static void take_sample(struct account *account, uint64_t slept_ns) {
     bool other = false;
     struct fake_zone *zone = choose_zone(account, &other);
     account->slept = account->slept || slept_ns > 0;
+    account->follows = account->returns = false;
     if (zone == NULL) {
         fail(account, slept_ns);
         return;
@@ -275,7 +251,7 @@ static void take_sample(struct account *account, uint64_t slept_ns) {
     account->epoch = zone->zone.epoch;
     const struct glimpse *glimpse = &zone->glimpse;
     if (account->has_baseline) {
-        count_step(account, zone, slept_ns);
+        account->follows = count_step(account, zone, slept_ns) && slept_ns == 0;
         account->now.time_ns = glimpse->time_ns;
     } else {
         account->now.slack_uj++;
@@ -289,6 +265,7 @@ static void take_sample(struct account *account, uint64_t slept_ns) {
             tally->handovers++;
         }
     }
+    account->returns = account->gone;
     account->joined = account->joined || account->gone;
     account->gone = false;
     account->last = *glimpse;
@@ -305,13 +282,11 @@ static uint64_t apart_uj(const struct fake_zone *a, const struct fake_zone *b) {
                             .after = b->glimpse.shown,
                             .style = reference.machine->style,
                             .range = a->zone.range_uj,
-                            .parts = reference.machine->range_unit_nj == 61035 ? 1 << 14 : 1 << 16};
+                            .parts = machine_parts(reference.machine)};
     const uint64_t least = on.before < on.after ? on.before : on.after;
     struct step up = on;
     struct step round = on;
-    if (reference.machine->style == STYLE_PERF)
-        up.parts = UINT64_C(1) << 32;
-    else if (reference.machine->style == STYLE_MSR)
+    if (reference.machine->style == STYLE_MSR)
         up.range = round.range = UINT32_MAX;
     up.before = least;
     up.after = on.before + on.after - least;
@@ -388,6 +363,7 @@ void reference_sampled(const struct source *source, bool taken) {
     if (!taken)
         return;
     reference.ahead_ns = world.begin_ahead_ns;
+    grid_sampled();
     reference.sampled = true;
     reference.health.samples++;
     tally->samples++;
@@ -399,8 +375,10 @@ void reference_sampled(const struct source *source, bool taken) {
         if (account->ended || !account_is_wanted(account))
             continue;
         take_sample(account, slept_ns);
+        window_sample(account, slept_ns > 0);
         /* Which core it was that was read, nobody knows. */
         if (moved && is_lead_core(account))
             account_forget(account);
     }
+    window_sample_sums();
 }

@@ -17,7 +17,7 @@ static wide turn_of(const struct step *step) {
 }
 
 static uint64_t to_uj(const struct step *step, wide shown) {
-    return (uint64_t)(step->style == STYLE_POWERCAP ? shown : shown * 1000000 / step->parts);
+    return (uint64_t)(shown * 1000000 / step->parts);
 }
 
 /* perf's sum is 64 bits wide, goes on past its end, and never goes back by half of that. */
@@ -27,11 +27,18 @@ static bool goes_back(const struct step *step) {
     return step->after < step->before;
 }
 
+static wide reach(const struct step *step, unsigned int turns) {
+    return step->after + turns * turn_of(step);
+}
+
+uint64_t step_shown(const struct step *step, unsigned int turns) {
+    return (uint64_t)reach(step, turns) - step->before;
+}
+
 uint64_t step_energy_uj(const struct step *step, unsigned int turns) {
-    if (step->style == STYLE_PERF)
-        return goes_back(step) ? UINT64_MAX : to_uj(step, step->after - step->before);
-    const wide reached = step->after + turns * turn_of(step);
-    return reached < step->before ? UINT64_MAX : to_uj(step, reached - step->before);
+    const bool lacks =
+        step->style == STYLE_PERF ? goes_back(step) : reach(step, turns) < step->before;
+    return lacks ? UINT64_MAX : to_uj(step, step_shown(step, turns));
 }
 
 static bool is_possible(const struct step *step, unsigned int turns) {

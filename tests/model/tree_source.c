@@ -306,6 +306,7 @@ static void sample(struct source *source) {
         zone->glimpse.error = source->readings[i].error;
         zone->glimpse.shown = source->readings[i].ticks;
         zone->glimpse.time_ns = source->readings[i].time_ns;
+        zone->glimpse.doubt_ns = source->readings[i].doubt_ns;
     }
     fake_end_sample();
 }

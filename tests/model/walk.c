@@ -27,6 +27,21 @@ static struct {
 /* --- one machine ---------------------------------------------------------------------------------
  */
 
+/* Half of the machines tell statistics: from a handful of samples an interval, or so many that most
+ * are missed. */
+static void choose_samples(struct rapl_options *options) {
+    struct random *random = &walk.machine.random;
+    uint64_t every_ns = walk.machine.interval_ns / (1 + random_below(random, 60));
+    if (random_once_in(random, 4))
+        every_ns = (1 + random_below(random, 50)) * NS_PER_MS;
+    if (random_once_in(random, 2))
+        every_ns -= every_ns % NS_PER_MS;
+    if (random_once_in(random, 2))
+        options->sample_interval_ns = every_ns > NS_PER_MS ? every_ns : NS_PER_MS;
+    if (random_once_in(random, 16))
+        options->statistics = 0;
+}
+
 static void choose_options(struct rapl_options *options) {
     static const char *const packages[] = {"package-*"};
     static const char *const drams[] = {"*/dram", "psys*"};
@@ -45,6 +60,7 @@ static void choose_options(struct rapl_options *options) {
     options->total = !random_once_in(random, 8);
     options->cores = random_once_in(random, 2);
     options->max_power_uw = walk.machine.max_power_uw;
+    choose_samples(options);
     const uint64_t which = random_below(random, 12);
     if (which >= sizeof(selections) / sizeof(selections[0]))
         return;
@@ -111,6 +127,8 @@ static void pass_interval(void) {
             break;
         if (due_ns > machine->monotonic_ns)
             machine_pass(machine, due_ns - machine->monotonic_ns);
+        if (random_once_in(&machine->random, machine->habits.late))
+            machine_pass(machine, random_scaled(&machine->random, 3 * machine->interval_ns));
         take_guard_sample();
         machine_live(machine);
     }
@@ -210,6 +228,13 @@ static void print_tally(void) {
         {"zones that returned", tally->returns},
         {"changes of online CPUs", tally->online},
         {"jumps of the wall clock", tally->wall_jumps},
+        {"samples that were missed", tally->missed},
+        {"windows told", tally->windows},
+        {"windows of sums told", tally->sum_windows},
+        {"samples in windows told", tally->window_samples},
+        {"windows without a sample", tally->empty_windows},
+        {"windows that cover power", tally->covered},
+        {"windows left out", tally->left_windows},
     };
     /* They take another source than powercap, or a memory that runs out. */
     const struct count untreed[] = {

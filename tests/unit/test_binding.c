@@ -448,7 +448,7 @@ static void test_mirrors_that_part_later_tell_so_once(void **state) {
         take_all(bench);
     }
     struct series *merged = series(bench, "package-0");
-    assert_int_equal(series_energy_uj(merged), 2000);
+    assert_int_equal(merged->energy_uj, 2000);
     set(bench, first, 4000, 4 * NS_PER_S);
     set(bench, second, 900000, 4 * NS_PER_S);
     set(bench, third, 990000, 4 * NS_PER_S);
@@ -458,12 +458,12 @@ static void test_mirrors_that_part_later_tell_so_once(void **state) {
     assert_true(merged->ended);
     assert_false(merged->present);
     assert_true(merged->lost);
-    assert_int_equal(series_energy_uj(merged), 2000);
+    assert_int_equal(merged->energy_uj, 2000);
     expect_fed(bench, "package-0-die-0", first);
     expect_fed(bench, "package-0-die-1", second);
     expect_fed(bench, "package-0-die-2", third);
     take_all(bench);
-    assert_int_equal(series_energy_uj(series(bench, "package-0-die-1")), 0);
+    assert_int_equal(series(bench, "package-0-die-1")->energy_uj, 0);
     assert_int_equal(told(bench, "package-0"), 1);
     /* for good */
     set(bench, second, 4000, 4 * NS_PER_S);

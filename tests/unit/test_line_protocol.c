@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "line_protocol.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cmocka_all.h"
@@ -39,15 +41,20 @@ static void expect_lines(const struct rapl_value *values, size_t count, const st
     line_writer_close(&writer);
 }
 
-static void expect_fields(bool energy, const struct rapl_value *value, const char *expected) {
+static void expect_line(struct line_fields fields, const struct rapl_value *value,
+                        const char *expected) {
     struct line_writer writer;
     const struct rapl_report report = {.time_ns = TIME_NS, .values = value, .value_count = 1};
-    line_writer_open(&writer, NULL, 0, (struct line_fields){.energy = energy});
+    line_writer_open(&writer, NULL, 0, fields);
     assert_int_equal(line_writer_format(&writer, &report), 0);
     assert_int_equal(writer.length, strlen(expected));
     if (writer.length > 0)
         assert_memory_equal(writer.text, expected, writer.length);
     line_writer_close(&writer);
+}
+
+static void expect_fields(bool energy, const struct rapl_value *value, const char *expected) {
+    expect_line((struct line_fields){.energy = energy}, value, expected);
 }
 
 static void test_one_line_per_series(void **state) {
@@ -124,6 +131,7 @@ static void test_floats_have_a_point_and_no_exponent(void **state) {
         /* the most that there can be: 1 GW is the highest ceiling */
         {UINT64_MAX, UINT64_C(1000000000000000),
          "energy_joules=18446744073709.551615,power_watts=1000000000.000"},
+        {0, UINT64_MAX, "energy_joules=0.000000,power_watts=18446744073709.552"},
     };
     for (size_t i = 0; i < COUNT_OF(floats); i++) {
         char expected[256];
@@ -165,6 +173,83 @@ static void test_tags_are_escaped(void **state) {
                  "n=\xc3\xa4/:;',package_id=0 "
                  "energy_joules=233.415715,power_watts=23.341 " TIME_TEXT "\n");
 }
+
+/* --- statistics ------------------------------------------------------------------------------- */
+
+#define LINE_BEGIN "rapl,domain=package,package_id=0 "
+
+static struct rapl_value with_statistics(void) {
+    struct rapl_value value = package;
+    value.has_statistics = true;
+    value.statistics = (struct rapl_statistics){.samples = 33,
+                                                .mean_uw = 23341000,
+                                                .min_uw = 499,
+                                                .max_uw = 212000500,
+                                                .stddev_uw = 3999999,
+                                                .p50_uw = 23000000,
+                                                .p95_uw = 190000000,
+                                                .p99_uw = 201012345};
+    return value;
+}
+
+static void test_statistics_follow_power(void **state) {
+    (void)state;
+    const struct rapl_value value = with_statistics();
+    const struct line_fields all = {.energy = true, .statistics = RAPL_STATISTICS_ALL};
+    const struct line_fields some = {.statistics = RAPL_STATISTIC_P99 | RAPL_STATISTIC_MIN};
+    const struct line_fields none = {.energy = true};
+    expect_line(all, &value,
+                LINE_BEGIN "energy_joules=233.415715,power_watts=23.341,power_min_watts=0.000,"
+                           "power_max_watts=212.001,power_stddev_watts=4.000,"
+                           "power_p50_watts=23.000,power_p95_watts=190.000,"
+                           "power_p99_watts=201.012,samples=33i " TIME_TEXT "\n");
+    expect_line(some, &value,
+                LINE_BEGIN "power_watts=23.341,power_min_watts=0.000,power_p99_watts=201.012,"
+                           "samples=33i " TIME_TEXT "\n");
+    expect_line(none, &value,
+                LINE_BEGIN "energy_joules=233.415715,power_watts=23.341 " TIME_TEXT "\n");
+}
+
+/* Where no sample was closed, that is all that is known of them. */
+static void test_no_sample_is_told_as_none(void **state) {
+    (void)state;
+    const struct line_fields all = {.statistics = RAPL_STATISTICS_ALL};
+    struct rapl_value value = with_statistics();
+    value.statistics = (struct rapl_statistics){.samples = 0};
+    expect_line(all, &value, LINE_BEGIN "power_watts=23.341,samples=0i " TIME_TEXT "\n");
+    value.has_statistics = false;
+    expect_line(all, &value, LINE_BEGIN "power_watts=23.341 " TIME_TEXT "\n");
+}
+
+static void test_statistics_by_their_names(void **state) {
+    (void)state;
+    static const char *const names[] = {"min", "max", "stddev", "p50", "p95", "p99"};
+    const struct rapl_value value = with_statistics();
+    const uint64_t powers_uw[] = {499, 212000500, 3999999, 23000000, 190000000, 201012345};
+    struct rapl_power powers[RAPL_STATISTICS];
+    unsigned int chosen = 0;
+    assert_int_equal(rapl_statistics_list(&value, RAPL_STATISTICS_ALL, powers), RAPL_STATISTICS);
+    for (size_t i = 0; i < RAPL_STATISTICS; i++) {
+        unsigned int one = 0;
+        assert_string_equal(powers[i].name, names[i]);
+        assert_int_equal(powers[i].power_uw, powers_uw[i]);
+        assert_int_equal(rapl_statistics_add(names[i], &one), 0);
+        assert_int_equal(rapl_statistics_add(names[i], &chosen), 0);
+        assert_int_equal(chosen, (2U << i) - 1);
+        struct rapl_power alone[RAPL_STATISTICS];
+        assert_int_equal(rapl_statistics_list(&value, one, alone), 1);
+        assert_string_equal(alone[0].name, names[i]);
+        assert_int_equal(alone[0].power_uw, powers_uw[i]);
+    }
+    assert_int_equal(rapl_statistics_list(&value, 0, powers), 0);
+    assert_int_equal(rapl_statistics_list(&package, RAPL_STATISTICS_ALL, powers), 0);
+    static const char *const unknown[] = {"", "MIN", "p9", "p990", "mean", "samples"};
+    for (size_t i = 0; i < COUNT_OF(unknown); i++)
+        assert_int_equal(rapl_statistics_add(unknown[i], &chosen), -EINVAL);
+    assert_int_equal(chosen, RAPL_STATISTICS_ALL);
+}
+
+/* --- health ----------------------------------------------------------------------------------- */
 
 static const char health_line[] =
     "rapl_health,source=powercap zones=5i,samples=7i,read_errors=1i,wraps=2i,resets=3i,gaps=4i,"
@@ -252,6 +337,7 @@ static void test_series_come_and_go(void **state) {
 
 static void test_the_longest_lines_fit(void **state) {
     (void)state;
+    const uint64_t most = UINT64_MAX - 500;
     struct line_writer writer;
     struct rapl_value values[8];
     struct rapl_report report = {.time_ns = UINT64_MAX,
@@ -259,14 +345,19 @@ static void test_the_longest_lines_fit(void **state) {
                                  .value_count = COUNT_OF(values),
                                  .health = {"powercap", UINT64_MAX, UINT64_MAX, UINT64_MAX,
                                             UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX,
-                                            UINT64_MAX}};
+                                            UINT64_MAX, UINT64_MAX}};
     for (size_t i = 0; i < COUNT_OF(values); i++) {
         values[i] = with_domain(i, "a", 2147483647);
         values[i].die_id = values[i].core_id = 2147483647;
         values[i].energy_uj = UINT64_MAX;
-        values[i].power_uw = UINT64_MAX - 500;
+        values[i].power_uw = most;
+        values[i].has_statistics = true;
+        values[i].statistics =
+            (struct rapl_statistics){UINT64_MAX, most, most, most, most, most, most, most};
     }
-    line_writer_open(&writer, NULL, 0, (struct line_fields){.energy = true, .health = true});
+    line_writer_open(
+        &writer, NULL, 0,
+        (struct line_fields){.energy = true, .health = true, .statistics = RAPL_STATISTICS_ALL});
     assert_int_equal(line_writer_format(&writer, &report), 0);
     assert_true(writer.length <= writer.text_size);
     line_writer_close(&writer);
@@ -319,32 +410,21 @@ static void test_tags_that_line_protocol_cannot_hold(void **state) {
 static void test_keys_of_the_plugin_are_refused(void **state) {
     (void)state;
     static const char *const taken[] = {
-        "domain",
-        "package_id",
-        "die_id",
-        "core_id",
-        "source",
-        "host",
-        "energy_joules",
-        "power_watts",
-        "power_min_watts",
-        "power_max_watts",
-        "power_stddev_watts",
-        "power_p50_watts",
-        "power_p95_watts",
-        "power_p99_watts",
-        "samples",
-        "zones",
-        "read_errors",
-        "wraps",
-        "resets",
-        "gaps",
-        "rediscoveries",
-        "sleeps",
-        "time",
+        "domain",        "package_id",  "die_id",        "core_id", "source",      "host",
+        "energy_joules", "power_watts", "samples",       "zones",   "read_errors", "wraps",
+        "resets",        "gaps",        "rediscoveries", "sleeps",  "time",
     };
     for (size_t i = 0; i < COUNT_OF(taken); i++)
         assert_non_null(line_check_tag(taken[i], "x"));
+    /* and whatever statistics there are */
+    const struct rapl_value value = with_statistics();
+    struct rapl_power powers[RAPL_STATISTICS];
+    rapl_statistics_list(&value, RAPL_STATISTICS_ALL, powers);
+    for (size_t i = 0; i < RAPL_STATISTICS; i++) {
+        char key[64];
+        snprintf(key, sizeof(key), "power_%s_watts", powers[i].name);
+        assert_non_null(line_check_tag(key, "x"));
+    }
 }
 
 int main(void) {
@@ -357,6 +437,9 @@ int main(void) {
         cmocka_unit_test(test_floats_have_a_point_and_no_exponent),
         cmocka_unit_test(test_tags_are_in_byte_order),
         cmocka_unit_test(test_tags_are_escaped),
+        cmocka_unit_test(test_statistics_follow_power),
+        cmocka_unit_test(test_no_sample_is_told_as_none),
+        cmocka_unit_test(test_statistics_by_their_names),
         cmocka_unit_test(test_health_is_integers),
         cmocka_unit_test(test_health_carries_the_tags),
         cmocka_unit_test(test_health_follows_the_values),

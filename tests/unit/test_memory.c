@@ -9,6 +9,7 @@
 #include "options.h"
 #include "rapl.h"
 #include "tree.h"
+#include "values.h"
 
 /* More allocations than any of the calls below makes. */
 #define ALLOCATIONS_MAX 2000
@@ -28,6 +29,7 @@ static struct rapl_options options_of(const struct tree *tree) {
     options.root = tree->path;
     options.include = patterns;
     options.include_count = COUNT_OF(patterns);
+    options.sample_interval_ns = NS_PER_S;
     return options;
 }
 
@@ -53,14 +55,6 @@ static void test_open_without_memory(void **state) {
         }
     }
     fail_msg("it never ends");
-}
-
-static const struct rapl_value *find(const struct rapl_report *report, const char *name) {
-    for (size_t i = 0; i < report->value_count; i++) {
-        if (strcmp(report->values[i].name, name) == 0)
-            return &report->values[i];
-    }
-    return NULL;
 }
 
 /* An interval with rediscovery, zones that come and go, and mirrors that part. */
@@ -93,13 +87,13 @@ static void test_report_without_memory(void **state) {
             fake_clocks_pass(NS_PER_S);
             assert_int_equal(rapl_report(rapl, &report), 0);
         }
-        const struct rapl_value *psys = find(report, "psys");
+        const struct rapl_value *psys = find_value(report, "psys");
         assert_non_null(psys);
         assert_int_equal(psys->energy_uj, 7);
         fake_clocks_pass(60 * NS_PER_S);
         assert_int_equal(rapl_report(rapl, &report), 0);
-        assert_non_null(find(report, "package-2"));
-        assert_non_null(find(report, "package-2/dram"));
+        assert_non_null(find_value(report, "package-2"));
+        assert_non_null(find_value(report, "package-2/dram"));
         rapl_close(rapl);
         tree_drop_zone(tree, "intel-rapl:4:0");
         tree_drop_zone(tree, "intel-rapl:4");
@@ -135,9 +129,9 @@ static void test_look_at_what_lacks_without_memory(void **state) {
             fake_clocks_pass(NS_PER_S);
             assert_int_equal(rapl_report(rapl, &report), 0);
         }
-        assert_int_equal(find(report, "package-0")->energy_uj, 0);
-        assert_int_equal(find(report, "package-0/dram")->energy_uj, 0);
-        assert_int_equal(find(report, "package-1")->energy_uj, 0);
+        assert_int_equal(find_value(report, "package-0")->energy_uj, 0);
+        assert_int_equal(find_value(report, "package-0/dram")->energy_uj, 0);
+        assert_int_equal(find_value(report, "package-1")->energy_uj, 0);
         assert_int_equal(report->health.resets, 0);
         rapl_close(rapl);
         tree_drop_zone(tree, "intel-rapl:0:0");

@@ -12,6 +12,7 @@
 #include "rapl.h"
 #include "source.h"
 #include "tree.h"
+#include "values.h"
 
 #define DEVICES "sys/bus/event_source/devices"
 #define EVENTS DEVICES "/power/events"
@@ -1068,14 +1069,6 @@ static void test_every_allocation_fails_once(void **state) {
 
 /* --- the core over it ------------------------------------------------------------------------ */
 
-static const struct rapl_value *find(const struct rapl_report *report, const char *name) {
-    for (size_t i = 0; i < report->value_count; i++) {
-        if (strcmp(report->values[i].name, name) == 0)
-            return &report->values[i];
-    }
-    return NULL;
-}
-
 static struct rapl *open_core(void) {
     struct rapl_options options = RAPL_OPTIONS_DEFAULT;
     struct rapl *rapl = NULL;
@@ -1088,7 +1081,7 @@ static struct rapl *open_core(void) {
 }
 
 static void expect_power(const struct rapl_report *report, const char *name, uint64_t power_uw) {
-    const struct rapl_value *value = find(report, name);
+    const struct rapl_value *value = find_value(report, name);
     if (value == NULL || !value->has_power)
         fail_msg("no power of %s", name);
     assert_int_equal(value->power_uw, power_uw);
@@ -1106,7 +1099,7 @@ static void test_report_through_a_hotplug(void **state) {
     expect_power(report, "package-0", 30000000);
     expect_power(report, "package-1", 40000000);
     expect_power(report, "total", 70000000);
-    const uint64_t energy_uj = find(report, "package-1")->energy_uj;
+    const uint64_t energy_uj = find_value(report, "package-1")->energy_uj;
     /* it dies half way through an interval, with half of its energy counted */
     fake_perf_add(PKG, 0, 30 * JOULE);
     fake_perf_add(PKG, 2, 20 * JOULE);
@@ -1115,15 +1108,15 @@ static void test_report_through_a_hotplug(void **state) {
     fake_clocks_pass(NS_PER_S / 2);
     assert_int_equal(rapl_report(rapl, &report), 0);
     expect_power(report, "package-0", 30000000);
-    assert_null(find(report, "package-1"));
-    assert_null(find(report, "total"));
+    assert_null(find_value(report, "package-1"));
+    assert_null(find_value(report, "total"));
     /* the next look opens it anew: its count begins far below, or far above, the last */
     fake_perf_start((uint64_t)(5000 * JOULE));
     fake_perf_add(PKG, 0, 30 * JOULE);
     fake_clocks_pass(NS_PER_S);
     assert_int_equal(rapl_report(rapl, &report), 0);
     expect_power(report, "package-0", 30000000);
-    const struct rapl_value *returned = find(report, "package-1");
+    const struct rapl_value *returned = find_value(report, "package-1");
     if (returned != NULL) {
         assert_false(returned->has_power);
         assert_int_equal(returned->energy_uj, energy_uj);
@@ -1132,7 +1125,7 @@ static void test_report_through_a_hotplug(void **state) {
     pass(PKG, 2, 45);
     assert_int_equal(rapl_report(rapl, &report), 0);
     expect_power(report, "package-1", 45000000);
-    assert_int_equal(find(report, "package-1")->energy_uj, energy_uj + 45000000);
+    assert_int_equal(find_value(report, "package-1")->energy_uj, energy_uj + 45000000);
     rapl_close(rapl);
 }
 
@@ -1157,7 +1150,7 @@ static void test_packages_keep_their_counters_when_the_first_cpu_goes(void **sta
         assert_int_equal(rapl_report(rapl, &report), 0);
         expect_power(report, "package-0", 30000000);
         expect_power(report, "package-1", 400000000);
-        assert_int_equal(find(report, "package-0")->energy_uj, i * INT64_C(30000000));
+        assert_int_equal(find_value(report, "package-0")->energy_uj, i * INT64_C(30000000));
     }
     rapl_close(rapl);
 }
@@ -1177,8 +1170,8 @@ static void test_energy_grows_beyond_64_bits_of_ticks(void **state) {
         pass(PKG, 0, 900000000);
         assert_int_equal(rapl_report(rapl, &report), 0);
         expect_power(report, "package-0", UINT64_C(900000000000000));
-        assert_int_equal(find(report, "package-0")->energy_uj, i * UINT64_C(900000000000000));
-        assert_int_equal(find(report, "total")->energy_uj, i * UINT64_C(900000000000000));
+        assert_int_equal(find_value(report, "package-0")->energy_uj, i * UINT64_C(900000000000000));
+        assert_int_equal(find_value(report, "total")->energy_uj, i * UINT64_C(900000000000000));
     }
     assert_int_equal(report->health.resets, 0);
     rapl_close(rapl);
@@ -1214,7 +1207,7 @@ static void test_memory_that_fails_while_no_source_reads(void **state) {
             tree_set_energy(bench.tree, "intel-rapl:1", j * 40000000);
             fake_clocks_pass(NS_PER_S);
             assert_int_equal(rapl_report(rapl, &report), 0);
-            assert_null(find(report, "package-0"));
+            assert_null(find_value(report, "package-0"));
         }
         expect_power(report, "package-1", 40000000);
         rapl_close(rapl);
@@ -1240,7 +1233,7 @@ static void test_source_that_has_been_reported_stays(void **state) {
         assert_int_equal(rapl_report(rapl, &report), 0);
     }
     expect_power(report, "package-0", 40000000);
-    assert_int_equal(find(report, "package-0")->energy_uj, 80000000);
+    assert_int_equal(find_value(report, "package-0")->energy_uj, 80000000);
     tree_set(bench.tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, EIO);
     fake_perf_fails(0, 0);
     fake_clocks_pass(60 * NS_PER_S);
@@ -1250,7 +1243,7 @@ static void test_source_that_has_been_reported_stays(void **state) {
     tree_set_energy(bench.tree, "intel-rapl:0", 200000000);
     fake_clocks_pass(NS_PER_S);
     assert_int_equal(rapl_report(rapl, &report), 0);
-    assert_int_equal(find(report, "package-0")->energy_uj, 200000000);
+    assert_int_equal(find_value(report, "package-0")->energy_uj, 200000000);
     rapl_close(rapl);
 }
 
@@ -1275,7 +1268,7 @@ static void test_cores_that_cannot_all_be_opened_have_no_sum(void **state) {
     fake_perf_add(CORE, 2, 5 * JOULE);
     pass(CORE, 3, 6);
     assert_int_equal(rapl_report(rapl, &report), 0);
-    assert_null(find(report, "package-0/core"));
+    assert_null(find_value(report, "package-0/core"));
     expect_power(report, "package-1/core", 11000000);
     fake_perf_fails_on(0, 0);
     fake_clocks_pass(60 * NS_PER_S);
@@ -1307,12 +1300,12 @@ static void test_cores_that_sleep_use_nothing(void **state) {
         assert_int_equal(rapl_report(rapl, &report), 0);
     }
     expect_power(report, "package-0/core", 6000000);
-    const uint64_t energy_uj = find(report, "package-0/core")->energy_uj;
+    const uint64_t energy_uj = find_value(report, "package-0/core")->energy_uj;
     fake_perf_add(CORE, 1, 4 * JOULE);
     pass(CORE, 0, 6);
     assert_int_equal(rapl_report(rapl, &report), 0);
     expect_power(report, "package-0/core", 10000000);
-    assert_int_equal(find(report, "package-0/core")->energy_uj, energy_uj + 10000000);
+    assert_int_equal(find_value(report, "package-0/core")->energy_uj, energy_uj + 10000000);
     expect_power(report, "package-1/core", 0);
     rapl_close(rapl);
 }
@@ -1352,12 +1345,12 @@ static void test_report_after_sleep_has_none_of_it(void **state) {
     struct rapl *rapl = open_core();
     pass(PKG, 0, 30);
     assert_int_equal(rapl_report(rapl, &report), 0);
-    const uint64_t energy_uj = find(report, "package-0")->energy_uj;
+    const uint64_t energy_uj = find_value(report, "package-0")->energy_uj;
     /* a register that began anew: 79 kJ too many in an hour would pass any ceiling */
     fake_clocks_sleep(3600 * NS_PER_S);
     pass(PKG, 0, 79000);
     assert_int_equal(rapl_report(rapl, &report), 0);
-    const struct rapl_value *woken = find(report, "package-0");
+    const struct rapl_value *woken = find_value(report, "package-0");
     if (woken != NULL) {
         assert_false(woken->has_power);
         assert_int_equal(woken->energy_uj, energy_uj);
@@ -1365,7 +1358,7 @@ static void test_report_after_sleep_has_none_of_it(void **state) {
     pass(PKG, 0, 31);
     assert_int_equal(rapl_report(rapl, &report), 0);
     expect_power(report, "package-0", 31000000);
-    assert_int_equal(find(report, "package-0")->energy_uj, energy_uj + 31000000);
+    assert_int_equal(find_value(report, "package-0")->energy_uj, energy_uj + 31000000);
     rapl_close(rapl);
 }
 

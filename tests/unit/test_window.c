@@ -62,7 +62,7 @@ static void run_until(struct meter *meter, uint64_t time_ns) {
 }
 
 static void read_meter(struct meter *meter) {
-    const uint64_t unit = meter->traits->unit;
+    const uint64_t unit = meter->traits->unit > 0 ? meter->traits->unit : 1;
     const uint64_t shown = (uint64_t)(meter->energy_uj / (double)unit) * unit;
     take(meter->window, meter->traits, meter->time_ns, shown - meter->last);
     meter->last = shown;
@@ -206,6 +206,48 @@ static void percentiles_are_within_one_percent(void **state) {
     assert_within(statistics.p99_uw, powers_uw[COUNT * 99 / 100], 0.01);
 }
 
+/* A million seconds at that power, so that even that is no less than 20 units. */
+static void sample_alone(struct window *window, uint64_t *time_ns, uint64_t power_uw) {
+    window_break(window);
+    take(window, &package, *time_ns, 0);
+    *time_ns += 1000000000 * MS;
+    take(window, &package, *time_ns, power_uw * 1000000);
+}
+
+/* At the least powers a bucket is one microwatt. */
+static void least_powers_are_exact(void **state) {
+    struct window *window = new_window(state);
+    uint64_t time_ns = 0;
+    for (uint64_t power_uw = 1; power_uw < 128; power_uw++) {
+        sample_alone(window, &time_ns, power_uw);
+        const struct rapl_statistics statistics = window_close(window);
+        assert_int_equal(statistics.samples, 1);
+        assert_int_equal(statistics.p50_uw, power_uw);
+    }
+    for (uint64_t power_uw = 1; power_uw < 128; power_uw++)
+        sample_alone(window, &time_ns, power_uw);
+    const struct rapl_statistics statistics = window_close(window);
+    assert_int_equal(statistics.min_uw, 1);
+    assert_int_equal(statistics.p50_uw, 64);
+    assert_int_equal(statistics.p95_uw, 121);
+    assert_int_equal(statistics.p99_uw, 126);
+    assert_int_equal(statistics.max_uw, 127);
+}
+
+/* Above 68 kW all that is known is that it is above. */
+static void most_powers_share_a_bucket(void **state) {
+    struct window *window = new_window(state);
+    const uint64_t kilowatt_uj = UINT64_C(1000000000);
+    take(window, &package, 0, 0);
+    for (uint64_t i = 1; i <= 100; i++)
+        take(window, &package, i * 1000 * MS, (i <= 10 ? 60 : 60 + i) * kilowatt_uj);
+    const struct rapl_statistics statistics = window_close(window);
+    assert_int_equal(statistics.samples, 100);
+    assert_int_equal(statistics.max_uw, 160 * kilowatt_uj);
+    assert_in_range(statistics.p50_uw, 68 * kilowatt_uj, 160 * kilowatt_uj);
+    assert_int_equal(statistics.p50_uw, statistics.p99_uw);
+}
+
 /* A long sample weighs as much as the short ones that it took the place of. */
 static void samples_weigh_by_their_time(void **state) {
     struct window *window = new_window(state);
@@ -281,12 +323,49 @@ static void standing_counter_closes_no_sample(void **state) {
     assert_int_equal(window_close(window).samples, 0);
 }
 
-static void clock_that_stands_begins_anew(void **state) {
+/* Where no range is shown, or one of ticks below half a microjoule, no unit is known: a reading
+ * that finds the counter as it was tells of no 0 W all the same. */
+static void counter_without_a_unit_has_to_move_too(void **state) {
+    struct window *window = new_window(state);
+    static const struct counter_traits rangeless = {.scale = {1, 1}, .ceiling_uw = 1000000000};
+    struct meter meter = meter_of(window, &rangeless, 45000000);
+    for (uint64_t i = 0; i < 100; i++)
+        take(window, &rangeless, i * MS / 100, 0);
+    assert_int_equal(window_close(window).samples, 0);
+    window_break(window);
+    sample_for(&meter, 10000 * MS, MS / 4);
+    const struct rapl_statistics statistics = window_close(window);
+    assert_true(statistics.samples > 100);
+    assert_within(statistics.min_uw, 45000000, 0.05);
+    assert_within(statistics.max_uw, 45000000, 0.05);
+}
+
+/* What is counted meanwhile is of the time that follows. */
+static void clock_that_stands_closes_no_sample(void **state) {
     struct window *window = new_window(state);
     take(window, &package, 10 * MS, 0);
     take(window, &package, 10 * MS, 1000000);
-    take(window, &package, 110 * MS, 10000000);
+    assert_int_equal(window_close(window).samples, 0);
+    take(window, &package, 110 * MS, 9000000);
     assert_int_equal(window_close(window).max_uw, 100000000);
+}
+
+/* Not even one in the sample that was open, nor at its begin: until the clock is where it was,
+ * nobody knows how long anything took. */
+static void clock_that_goes_back_breaks(void **state) {
+    struct window *window = new_window(state);
+    take(window, &package, 1000 * MS, 0);
+    take(window, &package, 1010 * MS, 1000000);
+    take(window, &package, 1005 * MS, 9000000);
+    take(window, &package, 1008 * MS, 9000000);
+    take(window, &package, 1110 * MS, 9000000);
+    take(window, &package, 1210 * MS, 10000000);
+    take(window, &package, 0, 10000000);
+    take(window, &package, 1310 * MS, 10000000);
+    const struct rapl_statistics statistics = window_close(window);
+    assert_int_equal(statistics.samples, 1);
+    assert_int_equal(statistics.min_uw, 100000000);
+    assert_int_equal(statistics.max_uw, 100000000);
 }
 
 int main(void) {
@@ -298,13 +377,17 @@ int main(void) {
         cmocka_unit_test_teardown(jitter_is_no_peak, free_window),
         cmocka_unit_test_teardown(pulse_shows_in_the_maximum, free_window),
         cmocka_unit_test_teardown(percentiles_are_within_one_percent, free_window),
+        cmocka_unit_test_teardown(least_powers_are_exact, free_window),
+        cmocka_unit_test_teardown(most_powers_share_a_bucket, free_window),
         cmocka_unit_test_teardown(samples_weigh_by_their_time, free_window),
         cmocka_unit_test_teardown(small_deviation_of_much_power_is_exact, free_window),
         cmocka_unit_test_teardown(open_sample_goes_on_into_the_next_window, free_window),
         cmocka_unit_test_teardown(break_gives_up_the_open_sample, free_window),
         cmocka_unit_test_teardown(long_reads_take_long_samples, free_window),
         cmocka_unit_test_teardown(standing_counter_closes_no_sample, free_window),
-        cmocka_unit_test_teardown(clock_that_stands_begins_anew, free_window),
+        cmocka_unit_test_teardown(counter_without_a_unit_has_to_move_too, free_window),
+        cmocka_unit_test_teardown(clock_that_stands_closes_no_sample, free_window),
+        cmocka_unit_test_teardown(clock_that_goes_back_breaks, free_window),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* When the next sample is due, and when power can be told. */
+#include "clock.h"
+#include "handle.h"
+
+uint64_t due_count_missed(const struct rapl *rapl, uint64_t now_ns) {
+    if (!rapl->observes)
+        return 0;
+    const uint64_t passed = clock_span_ns(rapl->sampled_ns / rapl->sample_interval_ns,
+                                          now_ns / rapl->sample_interval_ns);
+    return passed > 1 ? passed - 1 : 0;
+}
+
+/* More often than this is never needed, but for a ceiling that is set beyond reason. */
+#define SAFE_SPAN_LEAST_NS UINT64_C(1000000000)
+
+uint64_t due_find_safe_span_ns(const struct rapl *rapl) {
+    uint64_t span_ns = rapl->source->longest_ns != 0 ? rapl->source->longest_ns : UINT64_MAX;
+    for (size_t i = 0; i < rapl->binding.series_count; i++) {
+        const struct series *series = rapl->binding.series[i];
+        const uint64_t series_ns = counter_safe_span_ns(&series->traits);
+        if (series->reads && series_ns < span_ns)
+            span_ns = series_ns;
+    }
+    return span_ns > SAFE_SPAN_LEAST_NS ? span_ns : SAFE_SPAN_LEAST_NS;
+}
+
+/* When power of a sum can be told: once it can be of all its members. 0: of none. */
+static uint64_t sum_ready_ns(const struct rapl *rapl, const struct series *sum) {
+    uint64_t ready_ns = 0;
+    for (size_t i = 0; i < rapl->binding.series_count; i++) {
+        const struct series *series = rapl->binding.series[i];
+        const uint64_t series_ns = series->summed.time_ns + series_power_span_ns(series);
+        if (series->sum == sum && series->reads && series_ns > ready_ns)
+            ready_ns = series_ns;
+    }
+    return ready_ns;
+}
+
+static uint64_t earlier_ns(uint64_t a_ns, uint64_t b_ns) {
+    return a_ns == 0 || (b_ns != 0 && b_ns < a_ns) ? b_ns : a_ns;
+}
+
+uint64_t rapl_power_ready_ns(const struct rapl *rapl) {
+    const struct binding *binding = &rapl->binding;
+    uint64_t ready_ns = 0;
+    for (size_t i = 0; i < binding->sum_count; i++) {
+        if (binding->sums[i]->selected)
+            ready_ns = earlier_ns(ready_ns, sum_ready_ns(rapl, binding->sums[i]));
+    }
+    for (size_t i = 0; i < binding->series_count; i++) {
+        const struct series *series = binding->series[i];
+        if (series->selected && series->reads)
+            ready_ns = earlier_ns(ready_ns, series->power.time_ns + series_power_span_ns(series));
+    }
+    return ready_ns;
+}
+
+/* After a sample that took longer than the grid is wide, too, it lies in the future: whoever wants
+ * the handle gets it in between. */
+static uint64_t grid_due_ns(const struct rapl *rapl) {
+    if (!rapl->observes)
+        return 0;
+    return (rapl->ended_ns / rapl->sample_interval_ns + 1) * rapl->sample_interval_ns;
+}
+
+uint64_t rapl_sample_due_ns(const struct rapl *rapl) {
+    const bool guards = rapl->sampled && rapl->safe_span_ns != UINT64_MAX;
+    return earlier_ns(guards ? rapl->sampled_ns + rapl->safe_span_ns : 0, grid_due_ns(rapl));
+}
+
+bool rapl_needs_sampler(const struct rapl *rapl, uint64_t interval_ns) {
+    const uint64_t due_ns = rapl_sample_due_ns(rapl);
+    return due_ns != 0 && due_ns - rapl->sampled_ns < interval_ns;
+}

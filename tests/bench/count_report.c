@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reports for callgrind to count the instructions of: 100, each from prompt to write, 60 ms apart
+ * by clocks that are the same in every run; a bare read of the same files with each, and a sample.
+ * Prints what the numbers depend on, beside the code.
+ */
+#include <err.h>
+#include <gnu/libc-version.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "answer.h"
+#include "bare.h"
+#include "clocks.h"
+
+#define REPORTS 100
+
+#ifdef __clang__
+#define COMPILER "clang " __clang_version__
+#else
+#define COMPILER "gcc " __VERSION__
+#endif
+
+/* libc's functions have one variant or another by it. */
+static const char *name_vectors(void) {
+#ifdef __x86_64__
+    return __builtin_cpu_supports("avx2") ? "AVX2" : "no AVX2";
+#else
+    return "one variant of libc's functions";
+#endif
+}
+
+int main(int count, char **words) {
+    struct answerer answerer;
+    if (count != 3)
+        errx(2, "usage: count_report samples|plain ROOT");
+    const int before = answer_take_pipes();
+    clocks_stop();
+    answer_open(&answerer, words[2], strcmp(words[1], "samples") == 0);
+    struct bare *bare = bare_open(answerer.rapl);
+    for (int i = 0; i < REPORTS; i++) {
+        answer_prepare(&answerer);
+        answer_prompt(&answerer, NULL);
+        answer_drain();
+        bare_read(bare);
+        if (rapl_sample(answerer.rapl) != 0)
+            errx(1, "sample");
+    }
+    bare_close(bare);
+    answer_close(&answerer);
+    dprintf(before, "%s, glibc %s, %s, %s, %s\n", COMPILER, gnu_get_libc_version(), RAPL_BENCH_CPU,
+            RAPL_BENCH_BUILD, name_vectors());
+    return EXIT_SUCCESS;
+}

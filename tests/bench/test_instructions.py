@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: MIT
+"""Instructions and system calls of one report, which are the same in every run, against those of
+instructions.txt. With RAPL_BENCH_RENEW=1 that file is written anew."""
+import os
+import re
+import shutil
+import subprocess
+import unittest
+
+import bench
+import execd
+import tap
+
+FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "instructions.txt")
+# Made with the same tools they differ by what was changed; otherwise by what those make of it, too.
+SAME, OTHER = 0.02, 0.25
+LINEAR = 1.1
+REPORTS = 100  # of count_report
+# What callgrind counts: by its caller, so that what is done at the start is not among it.
+COUNTED = {"answer": ("main", "answer_prompt"), "prompt": ("answer_prompt", "prompt_wait"),
+           "report": ("answer_prompt", "rapl_report"),
+           "format": ("answer_prompt", "line_writer_format"),
+           "write": ("answer_prompt", "output_write"), "sample": ("main", "rapl_sample"),
+           "bare": ("main", "bare_read")}
+COLUMNS = ("zones", "calls", *COUNTED)
+HELD = ("calls", "answer", "sample")  # the parts tell where a change lies
+KINDS = ("plain", "samples")
+HEAD = """\
+# Instructions of a report in user space, from prompt to write, and of its parts; of a sample between
+# two reports; of the bare reads. calls: system calls of a report. samples: with statistics.
+# Renewed by: RAPL_BENCH_RENEW=1 ./tests/run bench"""
+# On a machine whose clock has to be asked of the kernel.
+CLOCK = "clock_gettime"
+VALGRIND = shutil.which("valgrind")
+STRACE = shutil.which("strace")
+
+
+def sum_calls(text):
+    """Instructions within one function by another, of callgrind's output."""
+    names, sums = {}, {}
+    caller = callee = None
+    lines = iter(text.splitlines())
+    for line in lines:
+        match = re.fullmatch(r"(c?fn)=\((\d+)\)(?: (.*))?", line)
+        if match:
+            name = names.setdefault(match[2], match[3])
+            if match[1] == "fn":
+                caller = name
+            else:
+                callee = name
+        elif line.startswith("calls="):
+            instructions = int(next(lines).split()[-1])
+            sums[caller, callee] = sums.get((caller, callee), 0) + instructions
+    return sums
+
+
+def count_instructions(machine, kind):
+    """Of one report by part, and what the numbers depend on."""
+    out = os.path.join(machine.root, "callgrind.out")
+    ended = subprocess.run([VALGRIND, "--tool=callgrind", "--callgrind-out-file=" + out,
+                            bench.program("count_report"), kind, machine.root], env={"LC_ALL": "C"},
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                           timeout=bench.SECONDS, check=False)
+    if ended.returncode != 0:
+        raise AssertionError("count_report: " + ended.stderr)
+    with open(out, encoding="utf-8") as file:
+        text = file.read()
+    sums = sum_calls(text)
+    made = "%s, %s" % (ended.stdout.strip(), re.search("^creator: (.*)", text, re.M)[1])
+    return {column: round(sums[pair] / REPORTS) for column, pair in COUNTED.items()}, made
+
+
+def count_calls(machine):
+    """System calls of rapl-execd from one write of a report to the next."""
+    log = os.path.join(machine.root, "strace.out")
+    with execd.Execd(root=machine.root, before=(STRACE, "-o", log)) as program:
+        for _ in range(3):
+            program.ask()
+        program.stop()
+    with open(log, encoding="utf-8", errors="replace") as file:
+        names = [line.split("(")[0] for line in file
+                 if re.match("[a-z]", line) and not line.startswith(CLOCK)]
+    ends = [place for place, name in enumerate(names) if name == "write"]
+    return ends[-1] - ends[-2]
+
+
+def measure():
+    """Rows by kind and count of zones, and what they were made with."""
+    rows = {}
+    for count in bench.COUNTS:
+        with bench.make(count) as machine:
+            calls = count_calls(machine)
+            for kind in KINDS:
+                instructions, made = count_instructions(machine, kind)
+                rows[kind, count] = {"zones": count, "calls": calls, **instructions}
+    return {(kind, count): rows[kind, count] for kind in KINDS for count in bench.COUNTS}, made
+
+
+def read_file():
+    """The same, of the file."""
+    with open(FILE, encoding="utf-8") as file:
+        made, names, *rows = [line for line in file.read().splitlines() if line[0] != "#"]
+    rows = {tuple(row.split()[:2]): row.split() for row in rows}
+    return {(kind, int(count)): dict(zip(names.split()[1:], map(int, row[1:])))
+            for (kind, count), row in rows.items()}, made
+
+
+def format_rows(rows):
+    return ["%-7s" % "kind" + "".join("%8s" % name for name in COLUMNS),
+            *("%-7s" % kind + "".join("%8d" % row[name] for name in COLUMNS)
+              for (kind, _), row in rows.items())]
+
+
+def write_file(rows, made):
+    with open(FILE, "w", encoding="utf-8") as file:
+        file.writelines(line + "\n" for line in (HEAD, made, *format_rows(rows)))
+
+
+@unittest.skipUnless(VALGRIND and STRACE, "valgrind or strace is not installed")
+class Instructions(unittest.TestCase):
+    def test_against_file(self):
+        rows, made = measure()
+        bench.tell("made with " + made, *format_rows(rows))
+        for kind in KINDS:
+            one, few, many = (rows[kind, count]["answer"] for count in bench.COUNTS[1:])
+            with self.subTest("it grows in a line", kind=kind):
+                self.assertLess((many - few) / (512 - 48), LINEAR * (few - one) / (48 - 8))
+        if os.environ.get("RAPL_BENCH_RENEW"):
+            write_file(rows, made)
+            return
+        before, made_before = read_file()
+        tolerance = SAME if made == made_before else OTHER
+        if made != made_before:
+            bench.tell("but instructions.txt with %s: held to %d %%" % (made_before, OTHER * 100))
+        self.assertEqual([], [
+            "%s, %d zones: %s is %d, and was %d" % (*place, name, rows[place][name], row[name])
+            for place, row in before.items() for name in HELD
+            if abs(rows[place][name] - row[name]) > (0 if name == "calls" else tolerance * row[name])
+        ], "RAPL_BENCH_RENEW=1 renews the file")
+
+
+if __name__ == "__main__":
+    tap.main()

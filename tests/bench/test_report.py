@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: MIT
+"""What one report of rapl-execd costs, from its prompt to its write, against a bare loop of the same
+reads (the counters, and which CPUs are online) and one write: how many times as much, and that it
+grows no faster."""
+import statistics
+import unittest
+
+import bench
+import daemons
+import execd
+import tap
+import usage
+
+# Times the bare loop, from 8 zones on. Beside reads that cost next to nothing, as those of plain files
+# in memory do, the rest of a report is large; beside those of the kernel's own files it is not.
+MOST = 1.5
+MOST_PLAIN = 2.0
+MOST_STATISTICS = 3.0  # a line is then three times as long
+NOISE = 1.1
+TURNS = 15
+
+
+def judge(ratios, most):
+    """By count of zones. Of a few, what each report does but once is the most of it."""
+    return ["%d zones: %.2f times" % (count, ratio) for count, ratio in ratios.items()
+            if count >= 8 and ratio > most * NOISE]
+
+
+class Report(unittest.TestCase):
+    def check_parts(self, most, kind="plain", prepare=lambda machines: None):
+        def measure():
+            with bench.make_all() as machines:
+                rows = bench.run_table("bench_report", kind,
+                                       *(machine.root for machine in machines),
+                                       prepare=lambda: prepare(machines))
+            ratios = {int(row[0]): float(row[4]) for row in rows}
+            self.assertEqual(list(bench.COUNTS), list(ratios))
+            return judge(ratios, most) + [
+                "grows faster than the bare loop from %d to %d zones" % (fewer, more)
+                for fewer, more in zip(bench.COUNTS, bench.COUNTS[1:])
+                if ratios[more] > ratios[fewer] * NOISE]
+
+        self.assertEqual([], bench.try_measure(measure))
+
+    def test_plain_files(self):
+        bench.tell("rapl-execd's parts in one process, over plain files in memory: where reads cost "
+                   "least")
+        self.check_parts(MOST_PLAIN)
+
+    def test_statistics(self):
+        bench.tell("the same, each line with the statistics of samples every 10 ms (which are not "
+                   "timed)")
+        self.check_parts(MOST_STATISTICS, "samples")
+
+    def test_kernel_attributes(self):
+        if daemons.missing_namespace():
+            self.skipTest(daemons.missing_namespace())
+        bench.tell("rapl-execd's parts in one process, over an attribute of the kernel's "
+                   "(%s);" % bench.ATTRIBUTE,
+                   "a real energy_uj costs more: it also reads a register, on another CPU")
+        self.check_parts(MOST, prepare=bench.cover)
+
+    def test_process(self):
+        def measure():
+            bench.tell("zones   bytes  report us   bare us  ratio")
+            ratios = {}
+            for count in bench.COUNTS:
+                ratios[count], *row = measure_process(count)
+                bench.tell("%5d  %6d  %9.2f  %8.2f  %5.2f" % (count, *row, ratios[count]))
+            return judge(ratios, MOST)
+
+        bench.tell("CPU time of rapl-execd as it runs, locked in, and of a process that reads a "
+                   "newline, the same", "plain files, and writes once")
+        self.assertEqual([], bench.try_measure(measure))
+
+
+def measure_process(count):
+    """Median of the ratio, bytes of a report, and microseconds of both. All on one CPU, so that
+    neither has to be woken on another."""
+    times = 200 if count <= 8 else 10000 // count
+
+    def take_us(process):
+        began = usage.cpu_ns(process.pid)
+        bench.prompt(process, times)
+        return (usage.cpu_ns(process.pid) - began) / times / 1000
+
+    with bench.make(count) as machine, execd.Execd(root=machine.root) as reporter:
+        bench.prompt(reporter, 1)
+        length = len(bench.prompt(reporter, 1))  # too soon for power, as all that follow
+        with bench.run_bare(machine, "prompted", length) as bare:
+            for pid in (0, reporter.pid, bare.pid):
+                bench.run_apart(pid)
+            turns = [(take_us(reporter), take_us(bare)) for _ in range(TURNS)]
+    ratio = statistics.median(report / bare for report, bare in turns)
+    return (ratio, length, *(statistics.median(us) for us in zip(*turns)))
+
+
+if __name__ == "__main__":
+    tap.main()

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+#include "naive_window.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Rule 12: at least 20 units and 20 updates, which come once a millisecond, give or take a tenth
+ * (SDM vol. 3B 16.10.3). */
+#define SHARPNESS 20
+#define UPDATE_NS UINT64_C(1200000)
+/* "Within 1 %": half of a 64th. */
+#define PERCENTILE_PART (1.0L / 128)
+
+/* --- samples ---------------------------------------------------------------------------------- */
+
+static void add(struct naive_window *window, const struct naive_sample *sample) {
+    if (window->count == window->room) {
+        const size_t room = 2 * window->room + 16;
+        struct naive_sample *samples = malloc(room * sizeof(*samples));
+        if (samples == NULL)
+            abort();
+        if (window->count > 0)
+            memcpy(samples, window->samples, window->count * sizeof(*samples));
+        free(window->samples);
+        window->samples = samples;
+        window->room = room;
+    }
+    window->samples[window->count++] = *sample;
+}
+
+/* A counter that some readings found as it was moves as seldom as the others saw it move. */
+static uint64_t find_update_ns(const struct naive_window *window, uint64_t span_ns) {
+    const uint64_t seen_ns = window->stands > 0 ? span_ns / window->moves : 0;
+    return seen_ns > UPDATE_NS ? seen_ns : UPDATE_NS;
+}
+
+/* The part of its energy that one unit is, and the part of its time that one update and both reads
+ * are, make a twentieth at most. One that has not moved says nothing. */
+static bool is_sharp(const struct naive_window *window, const struct naive_scale *scale,
+                     const struct naive_reading *end) {
+    if (window->parts == 0)
+        return false;
+    const uint64_t span_ns = end->time_ns - window->begin.time_ns;
+    const uint64_t unknown_ns =
+        find_update_ns(window, span_ns) + window->begin.doubt_ns + end->doubt_ns;
+    const wide whole = window->parts * span_ns;
+    const wide by_unit = (wide)scale->unit * span_ns;
+    const wide by_time = window->parts * unknown_ns;
+    return by_unit + by_time <= whole / SHARPNESS;
+}
+
+static void begin_sample(struct naive_window *window, const struct naive_reading *reading) {
+    window->is_open = true;
+    window->begin = *reading;
+    window->parts = 0;
+    window->moves = window->stands = 0;
+}
+
+static void go_on(struct naive_window *window, const struct naive_scale *scale,
+                  const struct naive_reading *reading) {
+    window->parts += reading->parts;
+    if (reading->parts > 0)
+        window->moves++;
+    else
+        window->stands++;
+    if (!is_sharp(window, scale, reading))
+        return;
+    const uint64_t span_ns = reading->time_ns - window->begin.time_ns;
+    struct naive_sample sample = {.begin_ns = window->begin.time_ns, .end_ns = reading->time_ns};
+    sample.energy_uj = (uint64_t)(window->parts * 1000000 / scale->parts);
+    sample.power_uw =
+        (uint64_t)((2 * (wide)sample.energy_uj * 1000000000 + span_ns) / (2 * (wide)span_ns));
+    add(window, &sample);
+    begin_sample(window, reading);
+}
+
+void naive_take(struct naive_window *window, const struct naive_scale *scale,
+                const struct naive_reading *reading) {
+    /* A clock that has gone back tells nothing until it is where it was. */
+    if (reading->time_ns < window->latest_ns) {
+        naive_break(window);
+        return;
+    }
+    window->latest_ns = reading->time_ns;
+    if (window->is_open)
+        go_on(window, scale, reading);
+    else
+        begin_sample(window, reading);
+}
+
+void naive_break(struct naive_window *window) {
+    window->is_open = false;
+}
+
+void naive_begin(struct naive_window *window) {
+    window->count = 0;
+}
+
+void naive_free(struct naive_window *window) {
+    free(window->samples);
+    *window = (struct naive_window){.samples = NULL};
+}
+
+bool naive_covers(const struct naive_window *window, uint64_t begin_ns, uint64_t end_ns) {
+    for (size_t i = 0; i < window->count; i++) {
+        if (window->samples[i].begin_ns != begin_ns)
+            return false;
+        begin_ns = window->samples[i].end_ns;
+    }
+    return begin_ns == end_ns;
+}
+
+/* --- statistics ------------------------------------------------------------------------------- */
+
+static uint64_t span_of(const struct naive_sample *sample) {
+    return sample->end_ns - sample->begin_ns;
+}
+
+static int compare(const void *a, const void *b) {
+    const struct naive_sample *left = a;
+    const struct naive_sample *right = b;
+    return (left->power_uw > right->power_uw) - (left->power_uw < right->power_uw);
+}
+
+/* The least power that so many hundredths of the time were at most at. */
+static uint64_t find_percentile_uw(const struct naive_sample *sorted, size_t count, wide span_ns,
+                                   unsigned int percent) {
+    wide passed_ns = 0;
+    for (size_t i = 0; i < count; i++) {
+        passed_ns += span_of(&sorted[i]);
+        if (100 * passed_ns >= percent * span_ns)
+            return sorted[i].power_uw;
+    }
+    abort();
+}
+
+static bool is_near(uint64_t value, long double truth, long double slack) {
+    return fabsl((long double)value - truth) <= slack;
+}
+
+static bool is_percentile(uint64_t value, uint64_t truth) {
+    return is_near(value, (long double)truth, (long double)truth * PERCENTILE_PART);
+}
+
+/* Microjoules and their time as microwatts. */
+static long double find_mean_uw(const struct naive_window *window, wide *span_ns) {
+    wide energy_uj = 0;
+    *span_ns = 0;
+    for (size_t i = 0; i < window->count; i++) {
+        energy_uj += window->samples[i].energy_uj;
+        *span_ns += span_of(&window->samples[i]);
+    }
+    return (long double)energy_uj * 1e9L / (long double)*span_ns;
+}
+
+static long double find_deviation_uw(const struct naive_window *window, long double mean_uw,
+                                     wide span_ns) {
+    long double square = 0;
+    for (size_t i = 0; i < window->count; i++) {
+        const long double apart_uw = (long double)window->samples[i].power_uw - mean_uw;
+        square += apart_uw * apart_uw * (long double)span_of(&window->samples[i]);
+    }
+    return sqrtl(square / (long double)span_ns);
+}
+
+static const char *find_wrong_order(const struct rapl_statistics *told) {
+    if (told->min_uw > told->mean_uw || told->mean_uw > told->max_uw)
+        return "the mean is not between the least and the most";
+    if (told->min_uw > told->p50_uw || told->p50_uw > told->p95_uw || told->p95_uw > told->p99_uw ||
+        told->p99_uw > told->max_uw)
+        return "the percentiles are not in order";
+    return NULL;
+}
+
+const char *naive_find_wrong(const struct naive_window *window, const struct rapl_statistics *told,
+                             const uint64_t *power_uw) {
+    wide span_ns;
+    if (told->samples != window->count)
+        return "the number of samples";
+    if (window->count == 0)
+        return NULL;
+    const long double mean_uw = find_mean_uw(window, &span_ns);
+    const long double deviation_uw = find_deviation_uw(window, mean_uw, span_ns);
+    struct naive_sample *sorted = malloc(window->count * sizeof(*sorted));
+    if (sorted == NULL)
+        abort();
+    memcpy(sorted, window->samples, window->count * sizeof(*sorted));
+    qsort(sorted, window->count, sizeof(*sorted), compare);
+    uint64_t least_uw = sorted[0].power_uw;
+    uint64_t most_uw = sorted[window->count - 1].power_uw;
+    if (power_uw != NULL && *power_uw < least_uw)
+        least_uw = *power_uw;
+    if (power_uw != NULL && *power_uw > most_uw)
+        most_uw = *power_uw;
+    const char *wrong = NULL;
+    if (told->min_uw != least_uw)
+        wrong = "the least";
+    else if (told->max_uw != most_uw)
+        wrong = "the most";
+    else if (!is_near(told->mean_uw, mean_uw, 1))
+        wrong = "the mean times the span is not the energy of the samples";
+    else if (!is_near(told->stddev_uw, deviation_uw, 2 + deviation_uw * 1e-9L))
+        wrong = "the standard deviation";
+    else if (!is_percentile(told->p50_uw, find_percentile_uw(sorted, window->count, span_ns, 50)))
+        wrong = "the median";
+    else if (!is_percentile(told->p95_uw, find_percentile_uw(sorted, window->count, span_ns, 95)))
+        wrong = "the 95th percentile";
+    else if (!is_percentile(told->p99_uw, find_percentile_uw(sorted, window->count, span_ns, 99)))
+        wrong = "the 99th percentile";
+    else
+        wrong = find_wrong_order(told);
+    free(sorted);
+    return wrong;
+}

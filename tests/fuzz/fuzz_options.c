@@ -57,14 +57,15 @@ static void check_values(const struct execd_options *options) {
     }
 }
 
+static const char *const statistics[] = {"min", "max", "stddev", "p50", "p95", "p99"};
+
 static void print_statistics(unsigned int chosen, struct words *words) {
-    static const char *const names[] = {"min", "max", "stddev", "p50", "p95", "p99"};
     char list[64] = "";
-    for (size_t i = 0; i < COUNT_OF(names); i++) {
+    for (size_t i = 0; i < COUNT_OF(statistics); i++) {
         if ((chosen & 1U << i) == 0)
             continue;
         strcat(list, list[0] != '\0' ? "," : "");
-        strcat(list, names[i]);
+        strcat(list, statistics[i]);
     }
     add_word(words, "--statistics=%s", chosen != 0 ? list : "no");
 }
@@ -161,6 +162,31 @@ static void check_duration(const char *text) {
     }
 }
 
+/* Statistics by themselves: yes, no, or names, each as often as anybody likes. */
+static void check_statistics(const char *text) {
+    static const char list[] = "(min|max|stddev|p50|p95|p99)(,(min|max|stddev|p50|p95|p99))*";
+    struct words words = {.count = 0};
+    struct execd_options options;
+    char problem[512] = "";
+    char *padded = NULL;
+    unsigned int expected = strcmp(text, "yes") == 0 ? RAPL_STATISTICS_ALL : 0;
+    HOLDS(asprintf(&padded, ",%s,", text) >= 0);
+    const bool is_list = matches(text, list);
+    for (size_t i = 0; is_list && i < COUNT_OF(statistics); i++) {
+        char name[16];
+        snprintf(name, sizeof(name), ",%s,", statistics[i]);
+        expected |= strstr(padded, name) != NULL ? 1U << i : 0;
+    }
+    add_word(&words, "rapl-execd");
+    add_word(&words, "--statistics=%s", text);
+    const int error = options_parse(words.count, words.list, &options, problem, sizeof(problem));
+    HOLDS((error == 0) == (is_list || strcmp(text, "yes") == 0 || strcmp(text, "no") == 0));
+    HOLDS(error != 0 || options.rapl.statistics == expected);
+    options_free(&options);
+    free(padded);
+    free_words(&words);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     struct input input = {bytes, size};
     struct words words = {.count = 0};
@@ -168,9 +194,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     struct execd_options options;
     struct execd_options again;
     char problem[512] = "";
-    char *duration = take_text(&input);
-    check_duration(duration);
-    free(duration);
+    char *value = take_text(&input);
+    check_duration(value);
+    check_statistics(value);
+    free(value);
     add_word(&words, "rapl-execd");
     while (input.left > 0 && words.count < 24)
         words.list[words.count++] = take_text(&input);

@@ -710,6 +710,29 @@ static void test_single_cores_are_reported_when_asked_for(void **state) {
 
 #define BOUND(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+/* Memory for samples of a series that nobody sees would be memory for nothing. */
+static void test_what_is_selected_has_a_window(void **state) {
+    struct bench *bench = *state;
+    static const char *const include[] = {"package-0", "package-1/core"};
+    assert_int_equal(selection_open(&bench->selection, include, COUNT_OF(include), NULL, 0), 0);
+    add(bench, "package-0", -1);
+    add(bench, "dram", 0);
+    bind(bench);
+    assert_null(series(bench, "package-0")->window);
+    bench->binding.windows = true;
+    bind(bench);
+    const struct window *window = series(bench, "package-0")->window;
+    assert_non_null(window);
+    assert_null(series(bench, "package-0/dram")->window);
+    const struct zone *package = add(bench, "package-1", -1);
+    add_core(bench, (int)(package - bench->zones), 0);
+    bind(bench);
+    assert_ptr_equal(series(bench, "package-0")->window, window);
+    assert_null(series(bench, "package-1-core-0/core")->window);
+    assert_int_equal(bench->binding.sum_count, 2);
+    assert_non_null(bench->binding.sums[1]->window);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         BOUND(test_each_zone_feeds_a_series),
@@ -742,6 +765,7 @@ int main(void) {
         BOUND(test_dies_of_two_control_types_are_not_presumed_one),
         BOUND(test_cores_are_added_up_by_package),
         BOUND(test_single_cores_are_reported_when_asked_for),
+        BOUND(test_what_is_selected_has_a_window),
     };
     return cmocka_run_group_tests_name("binding", tests, NULL, NULL);
 }

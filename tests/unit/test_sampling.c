@@ -70,9 +70,15 @@ static int teardown(void **state) {
     return tree_teardown(state);
 }
 
-static void open_every(uint64_t sample_interval_ns, unsigned int statistics) {
+static struct rapl_options default_options(void) {
     struct rapl_options options = RAPL_OPTIONS_DEFAULT;
     options.root = bench.tree->path;
+    options.sample_interval_ns = EVERY_NS;
+    return options;
+}
+
+static void open_every(uint64_t sample_interval_ns, unsigned int statistics) {
+    struct rapl_options options = default_options();
     options.sample_interval_ns = sample_interval_ns;
     options.statistics = statistics;
     assert_int_equal(rapl_open(&options, &bench.rapl), 0);
@@ -157,8 +163,7 @@ static void expect_watts(const char *name, uint64_t watts) {
 
 static void test_less_than_a_millisecond_is_refused(void **state) {
     (void)state;
-    struct rapl_options options = RAPL_OPTIONS_DEFAULT;
-    options.root = bench.tree->path;
+    struct rapl_options options = default_options();
     options.sample_interval_ns = NS_PER_MS - 1;
     assert_int_equal(rapl_open(&options, &bench.rapl), -EINVAL);
     assert_null(bench.rapl);
@@ -343,9 +348,7 @@ static void test_sleep_and_new_start_leave_the_samples_out(void **state) {
 static void test_only_what_is_selected_has_samples(void **state) {
     (void)state;
     static const char *const include[] = {"package-1", "total"};
-    struct rapl_options options = RAPL_OPTIONS_DEFAULT;
-    options.root = bench.tree->path;
-    options.sample_interval_ns = EVERY_NS;
+    struct rapl_options options = default_options();
     options.include = include;
     options.include_count = 1;
     options.total = false;
@@ -496,6 +499,25 @@ static void test_total_of_members_that_have_all_gone(void **state) {
     assert_int_equal(rapl_sample_due_ns(bench.rapl), 0);
 }
 
+/* As long as it lacks a counter that is there, it says nothing, and samples nothing. */
+static void test_total_that_lacks_a_member_takes_no_sample(void **state) {
+    (void)state;
+    struct rapl_options options = default_options();
+    options.file_limit = 7; /* two counters */
+    assert_int_equal(rapl_open(&options, &bench.rapl), 0);
+    report_after(NS_PER_S);
+    expect_watts("package-0", 50);
+    assert_null(find_value(bench.report, "total"));
+    const bool has_dram = find_value(bench.report, "package-0/dram") != NULL;
+    hide(has_dram ? 2 : 1, true);
+    tree_write(bench.tree, ONLINE, "0\n");
+    report_after(NS_PER_S);
+    assert_true(find("total")->has_power);
+    assert_int_equal(find("total")->statistics.samples, 0);
+    report_after(NS_PER_S);
+    expect_watts("total", has_dram ? 54 : 90);
+}
+
 #define IN_TREE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void) {
@@ -518,6 +540,7 @@ int main(void) {
         IN_TREE(test_member_that_returns_begins_the_samples_anew),
         IN_TREE(test_members_that_part_begin_the_samples_anew),
         IN_TREE(test_total_of_members_that_have_all_gone),
+        IN_TREE(test_total_that_lacks_a_member_takes_no_sample),
     };
     return cmocka_run_group_tests_name("sampling", tests, NULL, NULL);
 }

@@ -261,6 +261,19 @@ static void samples_weigh_by_their_time(void **state) {
     assert_int_equal(statistics.stddev_uw, 27000000);
 }
 
+/* Of two that are equally long, the lesser is what half of the time was at most at; if it is
+ * shorter by a nanosecond, it is not. */
+static void percentile_is_the_least_that_suffices(void **state) {
+    struct window *window = new_window(state);
+    take(window, &package, 0, 0);
+    take(window, &package, 1000 * MS, 10000000);
+    take(window, &package, 2000 * MS, 90000000);
+    assert_within(window_close(window).p50_uw, 10000000, 0.008);
+    take(window, &package, 3000 * MS, 10000000);
+    take(window, &package, 4000 * MS + 1, 90000000);
+    assert_within(window_close(window).p50_uw, 90000000, 0.008);
+}
+
 static void small_deviation_of_much_power_is_exact(void **state) {
     struct window *window = new_window(state);
     take(window, &package, 0, 0);
@@ -380,6 +393,7 @@ int main(void) {
         cmocka_unit_test_teardown(least_powers_are_exact, free_window),
         cmocka_unit_test_teardown(most_powers_share_a_bucket, free_window),
         cmocka_unit_test_teardown(samples_weigh_by_their_time, free_window),
+        cmocka_unit_test_teardown(percentile_is_the_least_that_suffices, free_window),
         cmocka_unit_test_teardown(small_deviation_of_much_power_is_exact, free_window),
         cmocka_unit_test_teardown(open_sample_goes_on_into_the_next_window, free_window),
         cmocka_unit_test_teardown(break_gives_up_the_open_sample, free_window),

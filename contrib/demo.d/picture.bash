@@ -7,7 +7,7 @@
 list_drawn() {
     cd "$work/rrd/demo" || return
     if [[ $pulse ]]; then
-        printf 'rapl-package-0/power-package%s\n' $'.rrd\tpackage-0, mean' $'-max.rrd\tpackage-0, maximum'
+        printf 'rapl-package-0/power-package%s\n' $'.rrd\tpackage-0, mean' $'-max.rrd\tpackage-0, maximum of 5 s'
         return
     fi
     find . -path './rapl*' \( -name power-package.rrd -o -name power-dram.rrd -o \
@@ -25,7 +25,7 @@ list_drawn() {
 
 draw() {
     local colours=(1f77b4 2ca02c 17becf 9467bd 8c564b e377c2 bcbd22 7f7f7f)
-    local arguments=() file label colour width lines=0 begin end grid
+    local arguments=() file label colour width reduce lines=0 begin end grid
     while IFS=$'\t' read -r file label; do
         colour=${colours[lines % ${#colours[@]}]}
         width=2
@@ -33,8 +33,12 @@ draw() {
             colour=d62728
             width=3
         fi
-        arguments+=("DEF:v$lines=$file:value:AVERAGE"
-            "LINE$width:v$lines#$colour:$(printf '%-20s' "$label")"
+        reduce=
+        if [[ $label = *maximum* ]]; then
+            reduce=:step=5:reduce=MAX
+        fi
+        arguments+=("DEF:v$lines=$file:value:AVERAGE$reduce"
+            "LINE$width:v$lines#$colour:$(printf '%-24s' "$label")"
             "GPRINT:v$lines:AVERAGE:%8.1lf W"
             "GPRINT:v$lines:MAX:%8.1lf W\\l")
         lines=$((lines + 1))
@@ -63,7 +67,7 @@ draw() {
             --font 'DEFAULT:10:DejaVu Sans Mono' --font 'TITLE:13:DejaVu Sans' \
             --color BACK#ffffff --color CANVAS#ffffff --color ARROW#ffffff --color AXIS#666666 \
             --color FONT#222222 --color GRID#eeeeee --color MGRID#d8d8d8 --color FRAME#ffffff \
-            "COMMENT:$(printf '%-22s  %9s  %10s' '' average maximum)\\l" "${arguments[@]}"
+            "COMMENT:$(printf '%-26s  %9s  %10s' '' average maximum)\\l" "${arguments[@]}"
     ) >"$work/draw.log" 2>&1 || fail "rrdtool cannot draw: $(tail -n 1 "$work/draw.log")"
     cp "$work/demo.png" "$picture" || fail "cannot write $PWD/$picture"
     say "The picture of what collectd stored: $PWD/$picture"

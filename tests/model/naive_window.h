@@ -38,7 +38,8 @@ struct naive_window {
     struct naive_reading begin;
     wide parts; /* since then */
     uint64_t moves;
-    uint64_t stands;
+    uint64_t moved_ns;            /* at the last of them, or the begin */
+    bool stands;                  /* it did for longer than one update takes */
     struct naive_sample *samples; /* that were closed */
     size_t count;
     size_t room;
@@ -54,8 +55,8 @@ void naive_break(struct naive_window *window);
 /* The next interval begins. */
 void naive_begin(struct naive_window *window);
 
-/* What of the statistics is not true of the samples that were closed, or NULL. The power that is told
- * beside them, if there is one, is not outside of the least and the most. */
+/* What of the statistics is not true of the samples that were closed, or NULL. The power that is
+ * told beside them, if there is one, is not outside of the least and the most. */
 const char *naive_find_wrong(const struct naive_window *window,
                              const struct rapl_statistics *statistics, const uint64_t *power_uw);
 

@@ -24,10 +24,10 @@ static uint64_t find_middle_uw(unsigned int bucket) {
 
 /* --- samples --------------------------------------------------------------------------------- */
 
-/* Where some readings found the counter as it was, its updates come as seldom as the others; where
- * none did, nothing tells that they are seldomer than usual. */
+/* Where a counter was found as it had been before, though an update was due in between, its updates
+ * come as seldom as readings found it otherwise. Soon after another, a reading tells nothing. */
 static uint64_t measure_update_ns(const struct window_sample *sample, uint64_t span_ns) {
-    if (sample->updates == sample->readings)
+    if (!sample->stood)
         return WINDOW_UPDATE_NS;
     const uint64_t measured_ns = span_ns / sample->updates;
     return measured_ns > WINDOW_UPDATE_NS ? measured_ns : WINDOW_UPDATE_NS;
@@ -60,8 +60,19 @@ void window_break(struct window *window) {
 }
 
 static void begin_sample(struct window *window, const struct reading *reading) {
-    window->sample = (struct window_sample){
-        .begun = true, .begin_ns = reading->time_ns, .begin_doubt_ns = reading->doubt_ns};
+    window->sample = (struct window_sample){.begun = true,
+                                            .begin_ns = reading->time_ns,
+                                            .begin_doubt_ns = reading->doubt_ns,
+                                            .moved_ns = reading->time_ns};
+}
+
+static void note_update(struct window_sample *sample, const struct reading *reading) {
+    if (reading->ticks > 0) {
+        sample->updates++;
+        sample->moved_ns = reading->time_ns;
+    } else if (reading->time_ns - sample->moved_ns > WINDOW_UPDATE_NS) {
+        sample->stood = true;
+    }
 }
 
 void window_take(struct window *window, const struct counter_traits *traits,
@@ -78,8 +89,7 @@ void window_take(struct window *window, const struct counter_traits *traits,
     }
     const uint64_t span_ns = reading->time_ns - sample->begin_ns;
     sample->ticks += reading->ticks;
-    sample->readings++;
-    sample->updates += reading->ticks > 0;
+    note_update(sample, reading);
     if (!is_sharp(sample, traits, span_ns, reading->doubt_ns))
         return;
     add_sample(window, counter_mean_uw(counter_to_uj(traits->scale, sample->ticks), span_ns),

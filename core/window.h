@@ -29,8 +29,9 @@ struct window_sample {
     uint64_t begin_ns;
     uint64_t begin_doubt_ns;
     rapl_uint128 ticks;
-    uint64_t readings;
-    uint64_t updates; /* readings that differed from the one before */
+    uint64_t updates;  /* readings that differed from the one before */
+    uint64_t moved_ns; /* of the last of them, or the begin */
+    bool stood;        /* the counter, for longer than its updates usually take */
 };
 
 struct window {

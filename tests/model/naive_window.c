@@ -29,9 +29,10 @@ static void add(struct naive_window *window, const struct naive_sample *sample) 
     window->samples[window->count++] = *sample;
 }
 
-/* A counter that some readings found as it was moves as seldom as the others saw it move. */
+/* A counter that was found as it was where it should have moved moves as seldom as it was seen to.
+ */
 static uint64_t find_update_ns(const struct naive_window *window, uint64_t span_ns) {
-    const uint64_t seen_ns = window->stands > 0 ? span_ns / window->moves : 0;
+    const uint64_t seen_ns = window->stands ? span_ns / window->moves : 0;
     return seen_ns > UPDATE_NS ? seen_ns : UPDATE_NS;
 }
 
@@ -54,16 +55,20 @@ static void begin_sample(struct naive_window *window, const struct naive_reading
     window->is_open = true;
     window->begin = *reading;
     window->parts = 0;
-    window->moves = window->stands = 0;
+    window->moves = 0;
+    window->moved_ns = reading->time_ns;
+    window->stands = false;
 }
 
 static void go_on(struct naive_window *window, const struct naive_scale *scale,
                   const struct naive_reading *reading) {
     window->parts += reading->parts;
-    if (reading->parts > 0)
+    const uint64_t rest_ns = reading->time_ns - window->moved_ns;
+    window->stands = window->stands || (reading->parts == 0 && rest_ns > UPDATE_NS);
+    if (reading->parts > 0) {
         window->moves++;
-    else
-        window->stands++;
+        window->moved_ns = reading->time_ns;
+    }
     if (!is_sharp(window, scale, reading))
         return;
     const uint64_t span_ns = reading->time_ns - window->begin.time_ns;

@@ -38,7 +38,8 @@ struct naive_window {
     struct naive_reading begin;
     wide parts; /* since then */
     uint64_t moves;
-    uint64_t stands;
+    uint64_t moved_ns;            /* at the last of them, or the begin */
+    bool stands;                  /* it did for longer than one update takes */
     struct naive_sample *samples; /* that were closed */
     size_t count;
     size_t room;

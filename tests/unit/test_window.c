@@ -155,6 +155,19 @@ static void jitter_is_no_peak(void **state) {
     assert_within(statistics.max_uw, 100000000, 0.05);
 }
 
+/* A report reads the counter soon after the grid has: that it has not moved by then says nothing,
+ * and makes no sample longer. */
+static void readings_in_quick_succession_tell_nothing(void **state) {
+    struct window *window = new_window(state);
+    struct meter meter = meter_of(window, &package, 50000000);
+    for (int i = 0; i < 1000; i++) {
+        sample_for(&meter, 98 * MS / 10, 98 * MS / 10);
+        sample_for(&meter, 2 * MS / 10, 2 * MS / 10);
+    }
+    /* of 30 ms each */
+    assert_in_range(window_close(window).samples, 330, 400);
+}
+
 /* 200 W for 50 ms of each second, 50 W for the rest. */
 static void pulse_shows_in_the_maximum(void **state) {
     struct window *window = new_window(state);
@@ -388,6 +401,7 @@ int main(void) {
         cmocka_unit_test_teardown(whole_joules_have_no_peak, free_window),
         cmocka_unit_test_teardown(slow_updates_are_measured, free_window),
         cmocka_unit_test_teardown(jitter_is_no_peak, free_window),
+        cmocka_unit_test_teardown(readings_in_quick_succession_tell_nothing, free_window),
         cmocka_unit_test_teardown(pulse_shows_in_the_maximum, free_window),
         cmocka_unit_test_teardown(percentiles_are_within_one_percent, free_window),
         cmocka_unit_test_teardown(least_powers_are_exact, free_window),

@@ -136,9 +136,15 @@ class TwoPackages(Sources):
             time.sleep(0.2)
 
     def test_a_package_goes_and_returns(self):
+        self.go_and_return()
+
+    def test_a_package_goes_and_returns_between_samples(self):
+        self.go_and_return("--sample-interval=1ms")
+
+    def go_and_return(self, *options):
         """Without powercap, whose reads could hang while the last CPU goes: tests/vm/README.md."""
         self.addCleanup(kernel.set_online, True, 2, 3)
-        with self.start(sources=("perf", "msr")) as programs:
+        with self.start(*options, sources=("perf", "msr")) as programs:
             before = {source: program.ask() for source, program in programs.items()}
             kernel.set_online(False, 2, 3)
             for program in programs.values():

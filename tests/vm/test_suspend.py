@@ -17,6 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import execd  # noqa: E402
 import guest  # noqa: E402
 import kernel  # noqa: E402
+import samples  # noqa: E402
 
 MACHINE = guest.Machine()
 
@@ -137,6 +138,31 @@ class Suspend(unittest.TestCase):
         for identity, true in watts.items():
             with self.subTest(identity):
                 watch.check_energy(identity, true)
+
+    def test_statistics_know_nothing_of_the_sleep(self):
+        """Neither where the counters went on meanwhile, nor where they started again."""
+        for restarts in (0, 1):
+            kernel.load_registers(restart_on_resume=restarts)
+            self.addCleanup(kernel.load_registers)
+            with self.subTest(restarts=restarts), \
+                    execd.Execd("--health=yes", "--sample-interval=10ms") as program:
+                watch = samples.Watch(program, 10 * samples.MS)
+                watch.ask()
+                time.sleep(0.5)
+                watch.ask()
+                self.assertGreater(sleep(), 1)
+                for _ in range(8):
+                    watch.ask()
+                    time.sleep(0.2)
+                watts = kernel.true_watts(watch.reports[0])
+                self.assertEqual(FIRST | SECOND | {TOTAL, HEALTH}, set(watch.reports[-1]))
+                for report in watch.reports:
+                    told = {identity: fields for identity, fields in report.items()
+                            if samples.field("max") in fields}
+                    samples.check_constant(self, told, watts)
+                self.assertEqual(FIRST | SECOND | {TOTAL}, set(told))
+                watch.check_every_instant(self)
+                self.assertGreaterEqual(watch.grown("sleeps"), 1)
 
 
 if __name__ == "__main__":

@@ -155,8 +155,9 @@ static const char *read_sample_interval(const char *text, uint64_t *interval_ns)
     *interval_ns = 0;
     if (strcmp(text, "off") == 0)
         return NULL;
-    return read_duration(text, interval_ns) == NULL ? NULL
-                                                    : "is neither off nor a duration such as 10ms";
+    return read_duration(text, interval_ns) == NULL
+               ? NULL
+               : "is neither off nor a duration of 1ms or more";
 }
 
 static const char *read_statistics(const char *text, unsigned int *chosen) {

@@ -5,6 +5,7 @@ import fcntl
 import os
 import signal
 import sys
+import termios
 import time
 import unittest
 
@@ -18,6 +19,7 @@ from samples import FIELDS, MS, PERCENTILE, SHARPNESS, Watch, check_constant, fi
 
 PACKAGE_0 = "domain=package,package_id=0"
 HEALTH = "rapl_health,source=powercap"
+PAGE = 4096
 
 
 @sim.needed
@@ -203,11 +205,11 @@ class Away(Simulated):
     def test_nobody_reads_what_it_writes(self):
         """A pipe of one page, and a report that does not fit into it."""
         watch = self.watch("16-packages")
-        fcntl.fcntl(watch.program.stdout, fcntl.F_SETPIPE_SZ, 4096)
+        fcntl.fcntl(watch.program.stdout, fcntl.F_SETPIPE_SZ, PAGE)
         watch.ask()
         time.sleep(0.2)
         watch.program.prompt()
-        self.wait_blocked(watch.program)
+        self.wait_full(watch.program.stdout)
         began = time.monotonic_ns()
         time.sleep(0.5)
         away_ns = time.monotonic_ns() - began
@@ -215,14 +217,14 @@ class Away(Simulated):
         self.check_no_peak(watch, away_ns)
 
     @staticmethod
-    def wait_blocked(program):
+    def wait_full(pipe):
         end = time.monotonic() + execd.PATIENCE_SECONDS
         while time.monotonic() < end:
-            with open("/proc/%d/wchan" % program.pid, encoding="ascii") as file:
-                if "pipe" in file.read():
-                    return
+            held = fcntl.ioctl(pipe, termios.FIONREAD, bytes(4))
+            if int.from_bytes(held, sys.byteorder) == PAGE:
+                return
             time.sleep(0.001)
-        raise AssertionError("it is not blocked")
+        raise AssertionError("the pipe is not full")
 
     def prompt_often(self, interval):
         """A hundred prompts a second, each soon after an instant of the grid."""

@@ -78,11 +78,11 @@ static void note_update(struct window_sample *sample, const struct reading *read
 void window_take(struct window *window, const struct counter_traits *traits,
                  const struct reading *reading) {
     struct window_sample *sample = &window->sample;
-    if (reading->time_ns < window->latest_ns) {
+    if (reading->time_ns < window->latest.time_ns) {
         window_break(window);
         return;
     }
-    window->latest_ns = reading->time_ns;
+    window->latest = *reading;
     if (!sample->begun) {
         begin_sample(window, reading);
         return;
@@ -137,6 +137,8 @@ static uint64_t find_percentile_uw(const struct window *window, unsigned int per
 
 struct rapl_statistics window_close(struct window *window) {
     struct rapl_statistics statistics = {.samples = window->count};
+    if (window->sample.begun && window->sample.updates == 0)
+        begin_sample(window, &window->latest);
     if (window->count == 0)
         return statistics;
     const rapl_uint128 span_ns = window->span_ns;

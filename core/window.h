@@ -35,7 +35,7 @@ struct window_sample {
 };
 
 struct window {
-    uint64_t latest_ns; /* of all readings */
+    struct reading latest; /* of all; its ticks say nothing */
     struct window_sample sample;
     /* Of the closed ones. */
     uint64_t count;
@@ -57,7 +57,8 @@ void window_take(struct window *window, const struct counter_traits *traits,
 void window_break(struct window *window);
 
 /* The statistics of the samples that were closed since the last time. The open one goes on into the
- * next window. */
+ * next window, but for the time in which the counter stood: else the hour in which nothing ran
+ * would be in the first sample after it. */
 struct rapl_statistics window_close(struct window *window);
 
 #endif

@@ -19,7 +19,7 @@ from samples import FIELDS, MS, PERCENTILE, SHARPNESS, Watch, check_constant, fi
 
 PACKAGE_0 = "domain=package,package_id=0"
 HEALTH = "rapl_health,source=powercap"
-PAGE = 4096  # the least pipe
+PAGE = 4096
 
 
 @sim.needed
@@ -217,11 +217,10 @@ class Away(Simulated):
         self.check_no_peak(watch, away_ns)
 
     @staticmethod
-    def wait_full(file):
-        """Until that pipe holds all that it can."""
+    def wait_full(pipe):
         end = time.monotonic() + execd.PATIENCE_SECONDS
         while time.monotonic() < end:
-            held = fcntl.ioctl(file, termios.FIONREAD, bytes(4))
+            held = fcntl.ioctl(pipe, termios.FIONREAD, bytes(4))
             if int.from_bytes(held, sys.byteorder) == PAGE:
                 return
             time.sleep(0.001)

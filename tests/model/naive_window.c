@@ -83,11 +83,11 @@ static void go_on(struct naive_window *window, const struct naive_scale *scale,
 void naive_take(struct naive_window *window, const struct naive_scale *scale,
                 const struct naive_reading *reading) {
     /* A clock that has gone back tells nothing until it is where it was. */
-    if (reading->time_ns < window->latest_ns) {
+    if (reading->time_ns < window->latest.time_ns) {
         naive_break(window);
         return;
     }
-    window->latest_ns = reading->time_ns;
+    window->latest = *reading;
     if (window->is_open)
         go_on(window, scale, reading);
     else
@@ -98,8 +98,11 @@ void naive_break(struct naive_window *window) {
     window->is_open = false;
 }
 
+/* Time in which the counter stood is of no sample to come. */
 void naive_begin(struct naive_window *window) {
     window->count = 0;
+    if (window->is_open && window->parts == 0)
+        begin_sample(window, &window->latest);
 }
 
 void naive_free(struct naive_window *window) {

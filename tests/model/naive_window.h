@@ -34,7 +34,7 @@ struct naive_sample {
 
 struct naive_window {
     bool is_open;
-    uint64_t latest_ns; /* of all readings */
+    struct naive_reading latest; /* of all */
     struct naive_reading begin;
     wide parts; /* since then */
     uint64_t moves;

@@ -367,6 +367,22 @@ static void counter_without_a_unit_has_to_move_too(void **state) {
 }
 
 /* What is counted meanwhile is of the time that follows. */
+/* An hour of nothing is not in the sample of the first load after it. */
+static void idle_time_is_of_no_sample_to_come(void **state) {
+    struct window *window = new_window(state);
+    for (uint64_t second = 0; second <= 3600; second++) {
+        take(window, &package, second * 1000 * MS, 0);
+        if (second % 10 == 0)
+            assert_int_equal(window_close(window).samples, 0);
+    }
+    for (uint64_t i = 1; i <= 100; i++)
+        take(window, &package, (3600 * 1000 + i * 100) * MS, 500000);
+    const struct rapl_statistics statistics = window_close(window);
+    assert_int_equal(statistics.min_uw, 5000000);
+    assert_int_equal(statistics.p50_uw, 5000000);
+    assert_int_equal(statistics.mean_uw, 5000000);
+}
+
 static void clock_that_stands_closes_no_sample(void **state) {
     struct window *window = new_window(state);
     take(window, &package, 10 * MS, 0);
@@ -414,6 +430,7 @@ int main(void) {
         cmocka_unit_test_teardown(long_reads_take_long_samples, free_window),
         cmocka_unit_test_teardown(standing_counter_closes_no_sample, free_window),
         cmocka_unit_test_teardown(counter_without_a_unit_has_to_move_too, free_window),
+        cmocka_unit_test_teardown(idle_time_is_of_no_sample_to_come, free_window),
         cmocka_unit_test_teardown(clock_that_stands_closes_no_sample, free_window),
         cmocka_unit_test_teardown(clock_that_goes_back_breaks, free_window),
     };

@@ -366,7 +366,6 @@ static void counter_without_a_unit_has_to_move_too(void **state) {
     assert_within(statistics.max_uw, 45000000, 0.05);
 }
 
-/* What is counted meanwhile is of the time that follows. */
 /* An hour of nothing is not in the sample of the first load after it. */
 static void idle_time_is_of_no_sample_to_come(void **state) {
     struct window *window = new_window(state);
@@ -383,6 +382,7 @@ static void idle_time_is_of_no_sample_to_come(void **state) {
     assert_int_equal(statistics.mean_uw, 5000000);
 }
 
+/* What is counted meanwhile is of the time that follows. */
 static void clock_that_stands_closes_no_sample(void **state) {
     struct window *window = new_window(state);
     take(window, &package, 10 * MS, 0);

@@ -21,10 +21,6 @@ static inline uint64_t clock_span_ns(uint64_t begin_ns, uint64_t end_ns) {
     return end_ns > begin_ns ? end_ns - begin_ns : 0;
 }
 
-static inline uint64_t clock_middle_ns(uint64_t begin_ns, uint64_t end_ns) {
-    return begin_ns + clock_span_ns(begin_ns, end_ns) / 2;
-}
-
 /* Does not count sleep: the denominator of power. */
 static inline uint64_t clock_monotonic_ns(void) {
     return clock_read_ns(CLOCK_MONOTONIC);

@@ -27,7 +27,10 @@ static bool speaks(const struct series *series) {
  * the power: but somewhere it was as much, and somewhere as little. */
 static void tell_statistics(struct series *series, struct rapl_value *value) {
     struct rapl_statistics *statistics = &value->statistics;
-    series_close_window(series, value);
+    if (series->window == NULL)
+        return;
+    value->has_statistics = true;
+    *statistics = window_close(series->window);
     if (statistics->samples == 0)
         return;
     if (value->power_uw < statistics->min_uw)
@@ -119,9 +122,9 @@ size_t report_build(struct series *const *series, size_t count, struct series *c
     }
     for (size_t i = 0; i < count; i++) {
         if (series[i]->lost || series[i]->slept) {
-            struct rapl_value dropped;
             series[i]->power = series_now(series[i]);
-            series_close_window(series[i], &dropped);
+            if (series[i]->window != NULL)
+                window_close(series[i]->window);
         }
         series[i]->lost = false;
         series[i]->slept = series[i]->slept && !series[i]->reads;

@@ -23,13 +23,6 @@ void series_forget(struct series *series) {
     series->lost = true;
 }
 
-void series_close_window(struct series *series, struct rapl_value *value) {
-    if (series->window == NULL)
-        return;
-    value->has_statistics = true;
-    value->statistics = window_close(series->window);
-}
-
 /* What comes before a sleep, or a reading that is no continuation, is no part of a sample. */
 static void take_sample(struct series *series, const struct counter_step *step,
                         const struct reading *reading, bool slept) {

@@ -73,9 +73,6 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
 /* Its next reading is that of another counter: what that one shows is no energy of this one. */
 void series_forget(struct series *series);
 
-/* Closes its window: the statistics of what was in it, which is then empty. */
-void series_close_window(struct series *series, struct rapl_value *value);
-
 /* Energy and time now. */
 struct mark series_now(const struct series *series);
 

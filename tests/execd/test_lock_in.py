@@ -13,6 +13,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import execd  # noqa: E402
+import extent  # noqa: E402
 import lock  # noqa: E402
 import tap  # noqa: E402
 from tree import Tree  # noqa: E402
@@ -303,7 +304,7 @@ if not lock.is_built_in():
             self.assertRegex(text, "not no new privileges, files and system calls: built without")
 
 
-@unittest.skipUnless(os.environ.get("RAPL_SLOW") == "1", "waits 61 s: set RAPL_SLOW=1")
+@extent.waits_a_minute
 class Late(Simulated):
     """What is not there at the start can be read when it comes."""
 

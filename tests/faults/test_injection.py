@@ -12,6 +12,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "support"), os.path.join(HERE, "..", "execd")]
 
 import calls
+import extent
 import machines
 import tap
 import walk
@@ -20,7 +21,7 @@ from test_perf import missing_perf
 # Most of a run is waiting.
 AT_ONCE = 10
 # Every third, where not all are asked for.
-EACH = 1 if os.environ.get("RAPL_SLOW") else 3
+EACH = 1 if extent.ALL else 3
 SOME = os.environ.get("RAPL_FAULTS")  # words of a fault's name, to run some alone
 
 

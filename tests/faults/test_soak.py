@@ -11,13 +11,13 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "support")]
 
+import extent
 import machines
 import tap
 from execd import Execd, parse_reports
 from usage import resident_kib
 
-SLOW = bool(os.environ.get("RAPL_SLOW"))
-PROMPTS = 200000 if SLOW else 40000
+PROMPTS = 200000 if extent.LONG else 40000
 BURST = 250  # a pipe of 64 KiB holds their answers
 VALGRIND = shutil.which("valgrind")
 VALGRIND_PROMPTS = 400

@@ -88,7 +88,7 @@ def complaints(log_path):
 def boot(machine, path, words):
     """Runs the module at path in a guest; its exit status: 0 if all went well there."""
     name = os.path.splitext(os.path.basename(path))[0]
-    passed_on = {key: os.environ[key] for key in ("RAPL_BUILD", "RAPL_SLOW", "RAPL_TELEGRAF", "CI")
+    passed_on = {key: os.environ[key] for key in ("RAPL_BUILD", "RAPL_LONG", "RAPL_TELEGRAF", "CI")
                  if key in os.environ}
     environment = {MARK: "1", "PYTHONDONTWRITEBYTECODE": "1",
                    "RAPL_PATIENCE_SECONDS": PATIENCE_SECONDS, **passed_on}

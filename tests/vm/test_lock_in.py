@@ -11,6 +11,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import execd  # noqa: E402
+import extent  # noqa: E402
 import guest  # noqa: E402
 import kernel  # noqa: E402
 import lock  # noqa: E402
@@ -150,7 +151,7 @@ class Outside(unittest.TestCase):
         there.add("intel-rapl:1", "package-0", 1)
         kernel.write(os.path.join(folder, "sys/devices/system/cpu/online"), "0-1\n")
 
-    @unittest.skipUnless(os.environ.get("RAPL_SLOW") == "1", "waits 61 s: set RAPL_SLOW=1")
+    @extent.waits_a_minute
     def test_drivers_that_are_loaded_late(self):
         """Folders that are not there yet, of which dev/cpu is one, can be read when they come."""
         kernel.unload(*NO_MODULES)

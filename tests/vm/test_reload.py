@@ -7,6 +7,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import execd  # noqa: E402
+import extent  # noqa: E402
 import guest  # noqa: E402
 import kernel  # noqa: E402
 
@@ -131,7 +132,7 @@ class Reload(unittest.TestCase):
         self.assertEqual(1, len(jumped), messages)
         self.assertRegex(jumped[0], r"^W! package-0 \(and 7 more\) stepped .*max-power")
 
-    @unittest.skipUnless(os.environ.get("RAPL_SLOW") == "1", "waits 61 s: set RAPL_SLOW=1")
+    @extent.waits_a_minute
     def test_a_driver_that_is_loaded_late_is_found_within_a_minute(self):
         kernel.unload(DRIVER)
         with execd.Execd("--source=powercap") as program:

@@ -291,8 +291,11 @@ StandardOutput=file:/run/{name}.out
                 self.assertEqual(told, found, text)
 
 
+def prepare():
+    """It cannot be built in the guest."""
+    built = daemons.build_telegraf()
+    return {TELEGRAF_VARIABLE: built.path or built.missing}
+
+
 if __name__ == "__main__":
-    if guest.MARK not in os.environ:  # it cannot be built in there
-        built = daemons.build_telegraf()
-        os.environ[TELEGRAF_VARIABLE] = built.path or built.missing
-    guest.main(MACHINE)
+    guest.main(MACHINE, prepare)

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 import tap
 
@@ -34,7 +35,7 @@ COMPLAINTS = ("BUG:", "WARNING: CPU", "Oops", "Call Trace", "general protection 
               "blocked for more than", "soft lockup")
 
 # Runs in the guest the scripts that arrive one after the other, until an empty one does. Without the
-# process that sends them it ends, too.
+# process that sends them it ends, too. The kernel's log says where it was when one ended.
 SERVE = r"""
 while :; do
     for ((i = 0; i < 1200; i++)); do
@@ -43,9 +44,12 @@ while :; do
     done
     mv /run/out/next /run/out/now && [[ -s /run/out/now ]] || exit 0
     bash /run/out/now
-    printf '\n# ended with status %d\n' $?
+    status=$?
+    echo '<4>a module has ended' >/dev/kmsg
+    printf '\n# ended with status %d\n' $status
 done
 """
+KERNEL_ENDED = "a module has ended"
 ENDED = re.compile(r"# ended with status (\d+)")
 
 
@@ -200,16 +204,26 @@ class Guest:
         outcome.end(self.process.wait() if status is None else status)
         return not self.complain(outcome) and status is not None
 
-    def complain(self, outcome):
-        """Fails the module for what the kernel said since the last one."""
+    def kernel_lines(self):
         try:
             with open(os.path.join(self.folder.name, "console.log"), encoding="utf-8",
                       errors="replace") as log:
-                lines = log.readlines()
+                return log.readlines()[self.seen:]
         except FileNotFoundError:
-            lines = [COMPLAINTS[0] + " there is no console.log"]
-        said = [line.strip() for line in lines[self.seen:] if any(word in line for word in COMPLAINTS)]
-        self.seen = len(lines)
+            return [COMPLAINTS[0] + " there is no console.log"]
+
+    def complain(self, outcome):
+        """Fails the module for what the kernel said since the last one: some of it may come after
+        the module's own last words."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            lines = self.kernel_lines()
+            if self.process.poll() is not None or time.monotonic() > end or \
+                    any(KERNEL_ENDED in line for line in lines):
+                break
+            time.sleep(0.05)
+        said = [line.strip() for line in lines if any(word in line for word in COMPLAINTS)]
+        self.seen += len(lines)
         if said:
             outcome.say(*["# " + line for line in said])
             outcome.fail("the guest's kernel complained")

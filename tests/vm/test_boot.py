@@ -17,6 +17,7 @@ import boots  # noqa: E402
 import tap  # noqa: E402
 
 tap.LONGEST_SECONDS = 2 * boots.SECONDS
+seconds = 900
 
 
 def setUpModule():

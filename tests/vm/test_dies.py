@@ -8,7 +8,7 @@ import guest  # noqa: E402
 import kernel  # noqa: E402
 import sources  # noqa: E402
 
-MACHINE = guest.Machine(smp="4,sockets=1,dies=2,cores=2,threads=1")
+MACHINE = guest.Machine(smp="4,sockets=1,dies=2,cores=2,threads=1", seconds=500)
 
 
 def series(*domains):

@@ -10,7 +10,7 @@ import guest  # noqa: E402
 import kernel  # noqa: E402
 import sources  # noqa: E402
 
-MACHINE = guest.Machine(cpu="EPYC")
+MACHINE = guest.Machine(cpu="EPYC", seconds=900)
 
 PACKAGES = {"domain=package,package_id=0", "domain=package,package_id=1"}
 CORE = "domain=core,package_id=%d"

@@ -16,7 +16,7 @@ import kernel  # noqa: E402
 import lock  # noqa: E402
 from tree import Tree  # noqa: E402
 
-MACHINE = guest.Machine()
+MACHINE = guest.Machine(seconds=400)
 
 PACKAGE = "domain=package,package_id=1"
 PERF = dict.fromkeys(("count_event", "move_to_cpu"), "EPERM")

@@ -11,7 +11,7 @@ import extent  # noqa: E402
 import guest  # noqa: E402
 import kernel  # noqa: E402
 
-MACHINE = guest.Machine()
+MACHINE = guest.Machine(seconds=900)
 
 ZONES = {"domain=psys", "domain=psys,package_id=1",
          *("domain=%s,package_id=%d" % (domain, package)

@@ -9,7 +9,7 @@ import guest  # noqa: E402
 import kernel  # noqa: E402
 import sources  # noqa: E402
 
-MACHINE = guest.Machine(cpu="Skylake-Server,model=143",
+MACHINE = guest.Machine(cpu="Skylake-Server,model=143", seconds=800,
                         settings=["rapl_registers.domains=package,dram,psys",
                                   # a joule is 0.04 % of 6 s of it
                                   "rapl_registers.psys_mw=400000"])

@@ -19,7 +19,7 @@ import guest  # noqa: E402
 import kernel  # noqa: E402
 import samples  # noqa: E402
 
-MACHINE = guest.Machine()
+MACHINE = guest.Machine(seconds=400)
 
 FIRST, SECOND = (
     {"domain=psys" if package == 0 else "domain=psys,package_id=1",

@@ -12,7 +12,7 @@ import guest  # noqa: E402
 import kernel  # noqa: E402
 import sources  # noqa: E402
 
-MACHINE = guest.Machine()
+MACHINE = guest.Machine(seconds=700)
 
 DOMAINS = {
     "powercap": ("package", "core", "uncore", "dram"),

@@ -21,7 +21,9 @@ seconds = 900
 
 
 def setUpModule():
-    """What it takes to make the image is none of the times below."""
+    """Under nohup, SIGHUP would be ignored by all that is started here, and no shell can trap it then.
+    What it takes to make the image is none of the times below."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     subprocess.run([os.path.join(HERE, "image")], check=True, stdout=subprocess.DEVNULL)
 
 

@@ -27,7 +27,10 @@ class Meter:
 
     def ask(self):
         before = time.monotonic()
-        report = self.execd.ask()
+        return self.take(before, self.execd.ask())
+
+    def take(self, before, report):
+        """Holds a report that is here now; its sample was taken since that instant."""
         after = time.monotonic()
         self.asked.append(Asked(before, report, after))
         # The first sample was before the first report was here.

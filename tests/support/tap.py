@@ -91,8 +91,9 @@ def tries(count):
             for _ in range(count - 1):
                 try:
                     return test(self, *arguments)
-                except AssertionError:
-                    pass
+                except AssertionError as error:
+                    print("# %s is tried again: %s" % (test.__name__, str(error).splitlines()[:1]),
+                          flush=True)
             return test(self, *arguments)
         return try_again
     return decorate

@@ -116,6 +116,7 @@ def build_telegraf():
 
 wait_until = functools.partial(execd.wait_until, pause=0.05)
 
+
 class Program:
     """A process in a session of its own, its stdout and stderr in FOLDER/NAME.log."""
 

@@ -217,7 +217,7 @@ class Files(TreeCase):
     def test_every_energy_unreadable(self):
         with Tree.make(ZONES) as tree:
             for zone in ZONES:
-                os.chmod(tree.path(zone, "energy_uj"), 0o400)
+                os.chmod(tree.path(zone, "energy_uj"), 0)
             execd = self.start(tree.root, user="nobody")
             execd.prompt()
             line = execd.wait_message("energy_uj")

@@ -206,11 +206,12 @@ class Cpus(InMemory):
         self.assertIn("domain=package,package_id=2147483647", series)
 
     def test_registers_that_are_no_devices(self):
-        for how, make in (("a folder", os.mkdir), ("a FIFO", os.mkfifo),
-                          ("a link to itself", lambda path: os.symlink("msr", path)),
-                          ("zero", lambda path: os.mknod(path, 0o20666, os.makedev(1, 5))),
-                          ("nothing", lambda path: None),
-                          ("short", lambda path: write("/", path, b"1234"))):
+        kinds = {"a folder": os.mkdir, "a FIFO": os.mkfifo,
+                 "a link to itself": lambda path: os.symlink("msr", path),
+                 "nothing": lambda path: None, "short": lambda path: write("/", path, b"1234")}
+        if os.geteuid() == 0:  # only root makes devices
+            kinds["zero"] = lambda path: os.mknod(path, 0o20666, os.makedev(1, 5))
+        for how, make in kinds.items():
             with self.subTest(how=how):
                 tree = self.machine()
                 for cpu in range(2, 4):

@@ -163,6 +163,8 @@ class Execd:
 
     def _start(self, program, options, root, stdin, stdout, environment, user, before):
         os.chmod(self.folder, 0o755)
+        if os.geteuid() != 0:
+            user = None  # who is not root has no other's rights to give, and few of his own
         if user is not None:  # who may not come to where the build is
             program = shutil.copy(program, self.folder)
         root_option = ["--root=" + root] if root is not None else []

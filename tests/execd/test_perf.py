@@ -97,6 +97,10 @@ class Watts(unittest.TestCase):
         time.sleep(seconds)
         return meter.ask()
 
+    def begin(self, meter):
+        """The first report, when there is power to tell of: it need not wait for that."""
+        return self.step(meter, 0.1)
+
     def expect(self, meter, watts, first=0, kept=None):
         """The last report has these series, and their energy since the first is that of these
         watts. Meter holds each power against the energy."""
@@ -111,7 +115,7 @@ class Watts(unittest.TestCase):
         machine.add_pmu("power", "0-1", {"energy-pkg": 45, "energy-ram": 5, "energy-cores": 20,
                                          "energy-gpu": 2.5, "energy-psys": 120})
         meter = self.start(machine, "--health=yes")
-        meter.ask()
+        self.begin(meter)
         health = self.step(meter).pop("rapl_health,source=perf")
         self.assertEqual((health["zones"], health["read_errors"], health["resets"]), (10, 0, 0))
         expected = {"domain=psys": 120, "domain=psys,package_id=1": 120, "domain=total": 100}
@@ -126,7 +130,7 @@ class Watts(unittest.TestCase):
         machine = Machine({0: (0, 0, 0), 1: (0, 1, 0)})
         machine.add_pmu("power", "0-1", {"energy-pkg": 45})
         meter = self.start(machine)
-        meter.ask()
+        self.begin(meter)
         self.step(meter)
         self.expect(meter, {"die_id=0,domain=package,package_id=0": 45,
                             "die_id=1,domain=package,package_id=0": 45, "domain=total": 90})
@@ -136,7 +140,7 @@ class Watts(unittest.TestCase):
         machine.add_pmu("power", "0", {"energy-pkg": 45})
         machine.add_pmu("power_core", "0-1", {"energy-core": 6})
         meter = self.start(machine)
-        meter.ask()
+        self.begin(meter)
         self.step(meter)
         self.expect(meter, {"domain=package,package_id=0": 45, "domain=core,package_id=0": 12,
                             "domain=total": 45})
@@ -145,7 +149,7 @@ class Watts(unittest.TestCase):
         machine = server()
         machine.add_pmu("power", "0,1", {"energy-pkg": 200})
         meter = self.start(machine)
-        meter.ask()
+        self.begin(meter)
         package = "domain=package,package_id=%d"
         for last in range(10):
             self.step(meter, 0.2)
@@ -155,7 +159,7 @@ class Watts(unittest.TestCase):
         machine = server()
         machine.add_pmu("power", "0-1", {"energy-pkg": 45})
         meter = self.start(machine, "--health=yes")
-        meter.ask()
+        self.begin(meter)
         self.step(meter)
         folder = os.path.join(DEVICES, "power")
         machine.put(os.path.join(folder, "type.new"), SOFTWARE)

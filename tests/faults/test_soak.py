@@ -123,4 +123,5 @@ class Soak(unittest.TestCase):
 
 
 if __name__ == "__main__":
+    tap.LONGEST_SECONDS = 600  # of two hundred thousand prompts, on a busy machine
     tap.main()

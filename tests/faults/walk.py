@@ -13,6 +13,7 @@ import time
 
 import calls
 import machines
+import usage
 from execd import PROGRAM, parse_reports
 from meter import Mark
 
@@ -21,7 +22,7 @@ STRACE = "/usr/bin/strace"
 # pauses are of 0.1 s, and on a busy machine it waits for a processor, which is no sleep.
 SILENT_SECONDS = 0.3
 LOOK_SECONDS = 0.1
-# A program that neither sleeps nor answers hangs after so long.
+# A program that neither sleeps nor answers hangs after so long, or after CPU_SECONDS.
 HANGS_SECONDS = 20.0
 # Of the call that fails, and of all calls in time of the processor.
 CALLS_FACTOR, CALLS_MORE = 10, 600
@@ -50,6 +51,13 @@ def number_sleep(pid):
     return int(status["voluntary_ctxt_switches"])
 
 
+def spins(pid):
+    try:
+        return usage.cpu_ns(pid) > CPU_SECONDS * 1e9
+    except ProcessLookupError:
+        return False
+
+
 class Watch:
     """Tells when a program will not do any more what it is waited for."""
 
@@ -63,7 +71,7 @@ class Watch:
         if sleep is None or sleep != self.sleep:
             self.sleep, self.slept_from = sleep, now
         return (sleep is not None and now - self.slept_from >= SILENT_SECONDS
-                or now - self.began >= HANGS_SECONDS)
+                or now - self.began >= HANGS_SECONDS or spins(self.pid))
 
 
 class Walk:
@@ -80,8 +88,11 @@ class Walk:
         self.unanswered = 0
         self.steps = 0
         self.environment = environment or {}
+        self.process = None
 
     def close(self):
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
         for name in os.listdir(self.folder):
             os.unlink(os.path.join(self.folder, name))
         os.rmdir(self.folder)
@@ -99,7 +110,7 @@ class Walk:
     def run(self):
         self.began = time.monotonic()
         with open(self.errors, "wb") as errors:
-            process = subprocess.Popen(
+            process = self.process = subprocess.Popen(
                 self.command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
                 bufsize=0, env={**os.environ, "HOST_MOUNT_PREFIX": "", **self.environment})
         for number in range(machines.STEPS):
@@ -161,14 +172,14 @@ class Walk:
 
     def has_ended(self, process):
         if process.returncode is None:
-            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+            pid, status, used = os.wait4(process.pid, os.WNOHANG)
             if pid:
-                self.note_end(process, status, usage)
+                self.note_end(process, status, used)
         return process.returncode is not None
 
-    def note_end(self, process, status, usage):
+    def note_end(self, process, status, used):
         process.returncode = os.waitstatus_to_exitcode(status)
-        self.cpu_seconds = usage.ru_utime + usage.ru_stime
+        self.cpu_seconds = used.ru_utime + used.ru_stime
 
     def wait_end(self, process):
         """False: it goes on."""
@@ -199,7 +210,8 @@ class Walk:
         if lasts and self.wait_end(process):
             return None
         self.send(process, signal.SIGKILL)
-        self.wait_end(process)
+        while not self.has_ended(process):
+            time.sleep(0.005)
         return "goes on after the end of stdin" + (" and SIGTERM" if lasts else "")
 
     def send(self, process, number):

@@ -117,8 +117,11 @@ def program(name):
 
 
 def run_apart(pid=0, cpu=None):
-    """On one CPU alone, or the last one: where the scheduler puts a program is chance."""
+    """On one CPU alone, or the last one, for where the scheduler puts a program is chance; and, where
+    that is permitted, before all else that runs there: a busy machine does not make it wait."""
     os.sched_setaffinity(pid, {max(os.sched_getaffinity(pid)) if cpu is None else cpu})
+    with contextlib.suppress(PermissionError):
+        os.sched_setscheduler(pid, os.SCHED_FIFO, os.sched_param(1))
 
 
 def run_table(name, *words, prepare=lambda: None):

@@ -22,7 +22,7 @@ import usage
 # Between two reports caches go cold, as they do in 10 s; below 50 ms there would be no power.
 PACE_NS = 10**8
 # Each has a turn in a round, with as many reports as Telegraf writes at a time.
-ROUNDS = 5
+ROUNDS = 3
 WARM_UP_SECONDS = 0.2
 SECONDS = 1
 

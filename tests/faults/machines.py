@@ -234,14 +234,19 @@ class Events:
         return False  # of a PMU that is registered anew, nobody knows
 
     def check_power(self, identity, watts, joules, mark, before, after):
-        """The counter ticks as time does; a reader that has to wait within 53 ms is that much off.
-        The total may be that of some: of those that have been read."""
+        """The counter ticks as time does. A reader that has to wait between the clock and the counter
+        is off by so much: by no more than the wait for its report. The total may be that of some:
+        of those that have been read."""
+        least, most = 0.8, 1.25
+        if before > mark.after:
+            stretch = (after - mark.before) / (before - mark.after)
+            least, most = min(least, 1 / stretch), max(most, stretch)
         true = [self.watts[identity]]
         if identity == TOTAL:
             single = [power for other, power in self.watts.items() if other != identity]
             true = [sum(some) for count in range(1, len(single) + 1)
                     for some in itertools.combinations(single, count)]
-        if not any(0.8 * power <= watts <= 1.25 * power for power in true):
+        if not any(least * power <= watts <= most * power for power in true):
             raise AssertionError("%s: %s W, of %s" % (identity, watts, true))
         if joules > self.watts[identity] * (after - mark.before) * 1.01 + 0.001:
             raise AssertionError("%s: %s J, at %s W" % (identity, joules, true))

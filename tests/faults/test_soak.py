@@ -19,6 +19,7 @@ from usage import resident_kib
 
 PROMPTS = 200000 if extent.LONG else 40000
 BURST = 250  # a pipe of 64 KiB holds their answers
+HANGS_SECONDS = 30
 VALGRIND = shutil.which("valgrind")
 VALGRIND_PROMPTS = 400
 # A build that valgrind can run: it knows none of the calls of a lock-in.
@@ -45,14 +46,14 @@ class Soak(unittest.TestCase):
             self.machine.tree.set_energy(zone, self.machine.tree.energy_uj(zone) + uj)
 
     def read_bytes(self, execd):
-        self.assertTrue(select.select([execd.stdout], [], [], 5)[0], "no report")
+        self.assertTrue(select.select([execd.stdout], [], [], HANGS_SECONDS)[0], "no report")
         return os.read(execd.stdout.fileno(), 1 << 20)
 
     def test_prompts_in_bursts(self):
         """One prompt is one byte, and is asked before the answer to the last is read."""
         execd = self.start()
         moved = 0
-        execd.ask()
+        execd.ask(HANGS_SECONDS)
         early, began = None, time.monotonic()
         answered = 0
         while answered < PROMPTS:
@@ -73,13 +74,13 @@ class Soak(unittest.TestCase):
               % (answered, time.monotonic() - began, *late, *early), flush=True)
         self.assertEqual(late[1], early[1])
         self.assertLessEqual(late[0], early[0] + 32)
-        self.assertEqual(execd.stop(), 0)
+        self.assertEqual(execd.stop(HANGS_SECONDS), 0)
         self.assertEqual(execd.messages(), [])
 
     def test_signals_in_bursts(self):
         """However many come before an answer, there is one, and nothing is left of them."""
         execd = self.start()
-        execd.ask()
+        execd.ask(HANGS_SECONDS)
         before = resident_kib(execd.pid), count_descriptors(execd.pid)
         for _ in range(PROMPTS // BURST):
             for number in (signal.SIGUSR1, signal.SIGHUP, signal.SIGUSR2):
@@ -90,7 +91,7 @@ class Soak(unittest.TestCase):
             os.read(execd.stdout.fileno(), 1 << 20)
         self.assertLessEqual(resident_kib(execd.pid), before[0] + 128)
         self.assertEqual(count_descriptors(execd.pid), before[1])
-        self.assertEqual(execd.stop(), 0)
+        self.assertEqual(execd.stop(HANGS_SECONDS), 0)
 
     @unittest.skipUnless(VALGRIND and os.path.exists(VALGRIND_PROGRAM), "no valgrind, or no build")
     def test_under_valgrind(self):
@@ -112,8 +113,8 @@ class Soak(unittest.TestCase):
             if step in (3, 4):
                 self.machine.tree.write("intel-rapl:0", "energy_uj",
                                         "junk\n" if step == 3 else "%d\n" % (10**9 + number))
-            answered += execd.ask(20) is not None
-        status = execd.stop(20)
+            answered += execd.ask(HANGS_SECONDS) is not None
+        status = execd.stop(HANGS_SECONDS)
         with open(os.path.join(self.machine.root, "valgrind"), encoding="utf-8") as file:
             complaints = [line for line in file.read().splitlines()
                           if "WARNING: unhandled amd64-linux syscall" not in line]
@@ -122,4 +123,5 @@ class Soak(unittest.TestCase):
 
 
 if __name__ == "__main__":
+    tap.LONGEST_SECONDS = 600  # of two hundred thousand prompts, on a busy machine
     tap.main()

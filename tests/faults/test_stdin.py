@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A stdin that is shared: another process takes what poll(2) told us of, just before we read."""
 import os
+import select
 import shutil
 import sys
 import time
@@ -15,7 +16,25 @@ import walk
 from execd import Execd
 
 DELAY_SECONDS = 0.3
-ENDS_SECONDS = 2
+TRIES = 5
+
+
+def is_kept(pid):
+    """Whether strace, which stops it at reads alone, holds it at the begin of one of stdin."""
+    with open("/proc/%d/stat" % pid, encoding="ascii") as file:
+        state = file.read().rpartition(")")[2].split()[0]
+    with open("/proc/%d/syscall" % pid, encoding="ascii") as file:
+        return state == "t" and file.read().split()[1:2] == ["0x0"]
+
+
+def wait_until(is_so):
+    """Whether it has become so, within some times the delay."""
+    end = time.monotonic() + 10 * DELAY_SECONDS
+    while not is_so():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
 
 
 @unittest.skipUnless(shutil.which("strace"), "strace is not installed")
@@ -29,8 +48,18 @@ class Shared(unittest.TestCase):
                     if call.name == "read" and call.detail.startswith("pipe"))
 
     def start(self, *options):
-        """It reads stdin only some time after it was told that there is something; and we hold the
-        pipe's end that it reads from, too."""
+        """It is told that there is something in stdin, and we, who hold the pipe's end that it reads
+        from, too, take that while strace keeps it from reading."""
+        for _ in range(TRIES):
+            execd, ours, theirs = self.start_reader(*options)
+            os.write(theirs, b"\n")
+            if wait_until(lambda: is_kept(execd.pid)) and select.select([ours], [], [], 0)[0]:
+                os.read(ours, 1)
+                self.assertTrue(wait_until(lambda: not is_kept(execd.pid)))
+                return execd, theirs
+        self.fail("it has read its prompt before we could, each time")
+
+    def start_reader(self, *options):
         machine = machines.Powercap()
         self.addCleanup(machine.close)
         ours, theirs = os.pipe()
@@ -41,27 +70,23 @@ class Shared(unittest.TestCase):
             walk.STRACE, "-D", "-f", "--seccomp-bpf", "-o", "/dev/null", "-e", "trace=read", "-e",
             delay, "--"])
         self.addCleanup(execd.kill)
-        execd.wait_line("source powercap")
-        os.write(theirs, b"\n")
-        time.sleep(DELAY_SECONDS / 2)
-        self.assertEqual(os.read(ours, 1), b"\n")  # before it does
-        time.sleep(DELAY_SECONDS)
-        return execd, theirs
+        execd.wait_line("source powercap", walk.HANGS_SECONDS)
+        return execd, ours, theirs
 
     def test_next_prompt_is_answered(self):
         execd, theirs = self.start()
         os.write(theirs, b"\n")
-        self.assertIsNotNone(execd.read_report())
+        self.assertIsNotNone(execd.read_report(walk.HANGS_SECONDS))
 
     def test_ends_by_signal(self):
         execd, _ = self.start()
-        self.assertEqual(execd.terminate(ENDS_SECONDS), 0)
+        self.assertEqual(execd.terminate(walk.HANGS_SECONDS), 0)
 
     def test_goes_on_by_its_clock(self):
         execd, _ = self.start("--interval=100ms")
         for _ in range(5):
-            self.assertIsNotNone(execd.read_report())
-        self.assertEqual(execd.terminate(ENDS_SECONDS), 0)
+            self.assertIsNotNone(execd.read_report(walk.HANGS_SECONDS))
+        self.assertEqual(execd.terminate(walk.HANGS_SECONDS), 0)
 
 
 if __name__ == "__main__":

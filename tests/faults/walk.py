@@ -13,24 +13,65 @@ import time
 
 import calls
 import machines
+import usage
 from execd import PROGRAM, parse_reports
 from meter import Mark
 
 STRACE = "/usr/bin/strace"
-# A prompt is answered, and an end comes, within so long on a busy machine.
-ANSWER_SECONDS = 2.0
-SILENT_SECONDS = 0.3  # for one that was not answered once
-END_SECONDS = 4.0
+# A program that is in one sleep for so long does not answer its prompt, or does not end: its own
+# pauses are of 0.1 s, and on a busy machine it waits for a processor, which is no sleep.
+SILENT_SECONDS = 0.3
+LOOK_SECONDS = 0.1
+# A program that neither sleeps nor answers hangs after so long, or after CPU_SECONDS.
+HANGS_SECONDS = 20.0
 # Of the call that fails, and of all calls in time of the processor.
 CALLS_FACTOR, CALLS_MORE = 10, 600
 CPU_SECONDS = 0.6
-LAST_REPORTS = 3  # with a clock of its own and signals, one may come too soon for power
+# With a clock of its own and signals, a report may come too soon for power. Of the last reports, over
+# so long at least, one has power.
+LAST_REPORTS, LAST_NS = 3, 120_000_000
 HEALTH = "rapl_health"
 TOTAL = "domain=total"
 
 Told = collections.namedtuple("Told", "before after report steps")
 Outcome = collections.namedtuple(
     "Outcome", "status messages told unanswered descriptors traced cpu_seconds killed early")
+
+
+def number_sleep(pid):
+    """The number of the sleep that the program is in; None: it does not sleep, has ended, or strace
+    has not started it yet."""
+    try:
+        with open("/proc/%d/status" % pid, encoding="ascii") as file:
+            status = dict(line.rstrip("\n").split(":\t", 1) for line in file)
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    if status["Name"] != os.path.basename(PROGRAM) or status["State"][0] != "S":
+        return None
+    return int(status["voluntary_ctxt_switches"])
+
+
+def spins(pid):
+    try:
+        return usage.cpu_ns(pid) > CPU_SECONDS * 1e9
+    except ProcessLookupError:
+        return False
+
+
+class Watch:
+    """Tells when a program will not do any more what it is waited for."""
+
+    def __init__(self, pid):
+        self.pid = pid
+        self.began = self.slept_from = time.monotonic()
+        self.sleep = None
+
+    def is_over(self):
+        now, sleep = time.monotonic(), number_sleep(self.pid)
+        if sleep is None or sleep != self.sleep:
+            self.sleep, self.slept_from = sleep, now
+        return (sleep is not None and now - self.slept_from >= SILENT_SECONDS
+                or now - self.began >= HANGS_SECONDS or spins(self.pid))
 
 
 class Walk:
@@ -47,8 +88,11 @@ class Walk:
         self.unanswered = 0
         self.steps = 0
         self.environment = environment or {}
+        self.process = None
 
     def close(self):
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
         for name in os.listdir(self.folder):
             os.unlink(os.path.join(self.folder, name))
         os.rmdir(self.folder)
@@ -66,17 +110,18 @@ class Walk:
     def run(self):
         self.began = time.monotonic()
         with open(self.errors, "wb") as errors:
-            process = subprocess.Popen(
+            process = self.process = subprocess.Popen(
                 self.command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
                 bufsize=0, env={**os.environ, "HOST_MOUNT_PREFIX": "", **self.environment})
         for number in range(machines.STEPS):
             self.machine.step(number)
             self.steps = number + 1
             if not self.ask(process):
-                self.wait_end(process, ANSWER_SECONDS)
+                self.wait_end(process)
                 break
             self.count_descriptors(process)
-            time.sleep(machines.STEP_SECONDS)
+            if self.steps < machines.STEPS:
+                time.sleep(machines.STEP_SECONDS)
         early = self.has_ended(process)
         killed = self.end(process)
         rest = process.stdout.read()
@@ -98,10 +143,11 @@ class Walk:
                 self.send(process, signal.SIGUSR1)
         except BrokenPipeError:
             return False
-        patience = SILENT_SECONDS if self.unanswered else ANSWER_SECONDS
+        watch = Watch(process.pid)
         while True:
-            left = before + patience - time.monotonic()
-            if left < 0 or not select.select([process.stdout], [], [], left)[0]:
+            if not select.select([process.stdout], [], [], LOOK_SECONDS)[0]:
+                if not watch.is_over():
+                    continue
                 self.unanswered += 1
                 return not self.has_ended(process)
             part = os.read(process.stdout.fileno(), 1 << 20)
@@ -126,17 +172,18 @@ class Walk:
 
     def has_ended(self, process):
         if process.returncode is None:
-            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+            pid, status, used = os.wait4(process.pid, os.WNOHANG)
             if pid:
-                self.note_end(process, status, usage)
+                self.note_end(process, status, used)
         return process.returncode is not None
 
-    def note_end(self, process, status, usage):
+    def note_end(self, process, status, used):
         process.returncode = os.waitstatus_to_exitcode(status)
-        self.cpu_seconds = usage.ru_utime + usage.ru_stime
+        self.cpu_seconds = used.ru_utime + used.ru_stime
 
-    def wait_end(self, process, seconds):
-        end = time.monotonic() + seconds
+    def wait_end(self, process):
+        """False: it goes on."""
+        watch = Watch(process.pid)
         while not self.has_ended(process):
             # What it still tells is to be read, or it waits for us.
             if select.select([process.stdout], [], [], 0.005)[0]:
@@ -145,7 +192,7 @@ class Walk:
                     self.take(part, self.last_before(), time.monotonic())
                 else:
                     time.sleep(0.005)
-            if time.monotonic() > end:
+            if watch.is_over():
                 return False
         return True
 
@@ -157,13 +204,14 @@ class Walk:
         been killed."""
         process.stdin.close()
         lasts = self.fault is not None and self.fault.lasts
-        if self.wait_end(process, SILENT_SECONDS if lasts else END_SECONDS):
+        if self.wait_end(process):
             return None
         self.send(process, signal.SIGTERM)
-        if lasts and self.wait_end(process, END_SECONDS):
+        if lasts and self.wait_end(process):
             return None
         self.send(process, signal.SIGKILL)
-        self.wait_end(process, END_SECONDS)
+        while not self.has_ended(process):
+            time.sleep(0.005)
         return "goes on after the end of stdin" + (" and SIGTERM" if lasts else "")
 
     def send(self, process, number):
@@ -294,7 +342,10 @@ def ends_rightly(fault, outcome):
 
 def missing_after(machine, outcome):
     """Once is over: the last report holds every series, and the last ones have power of it."""
-    last = [rapl_lines(one.report) for one in outcome.told[-LAST_REPORTS:]]
+    ended_ns = outcome.told[-1].report.timestamp
+    last = [rapl_lines(one.report) for place, one in enumerate(outcome.told, 1)
+            if place > len(outcome.told) - LAST_REPORTS
+            or one.report.timestamp > ended_ns - LAST_NS]
     missing = machine.expected() - set(last[-1])
     if missing:
         return ["not well again: without %s" % sorted(missing)]

@@ -256,10 +256,11 @@ run_demo() {
 
 # --- guests, cost --------------------------------------------------------------------------------
 
-# run_guests LAYER: its modules, in guests.
+# run_guests LAYER: its modules, those of equal machines in one guest, two guests at a time.
 run_guests() {
     must "make the guest's image for $1" "$top/tests/vm/image"
-    RAPL_BUILD=$builds/gcc tap_each 2 "$1" "$top/tests/$1"/test_*.py
+    RAPL_BUILD=$builds/gcc tap "$1" /usr/bin/python3 "$top/tests/vm/guests.py" \
+        "$top/tests/$1"/test_*.py
 }
 
 run_vm() { run_guests vm; }

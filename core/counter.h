@@ -13,7 +13,7 @@ __extension__ typedef unsigned __int128 rapl_uint128;
 /* One reading of a counter. */
 struct reading {
     uint64_t ticks;
-    uint64_t time_ns;  /* CLOCK_MONOTONIC in the middle of the read */
+    uint64_t time_ns;  /* CLOCK_MONOTONIC_RAW in the middle of the read */
     uint64_t doubt_ns; /* so much earlier or later the counter may have stood so */
     int error;         /* negative errno, and then the rest says nothing */
 };

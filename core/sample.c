@@ -143,7 +143,7 @@ int rapl_sample(struct rapl *rapl) {
 
     problems_begin(&rapl->problems, PROBLEM_ENERGY, PROBLEM_UNDECIDED);
     note_errors(rapl);
-    if (slept_ns == 0 && binding_part(&rapl->binding, rapl->source, span_ns, &rapl->problems)) {
+    if (slept_ns == 0 && binding_part(&rapl->binding, rapl->source, &rapl->problems)) {
         /* At the first sample nobody has seen them as one. */
         rapl->report.health.rediscoveries += rapl->sampled;
         error = discovery_rebind(rapl);

@@ -224,9 +224,9 @@ int fake_read(struct fake_zone *zone, bool sampling, uint64_t *shown) {
         return 0;
     /* Mirrors of one counter show it alike. */
     if (hardware->restart != RESTART_NONE && hardware->read_in != world.number)
-        start_again(zone, machine->monotonic_ns);
+        start_again(zone, machine->raw_ns);
     hardware->read_in = world.number;
-    glimpse->time_ns = machine->monotonic_ns;
+    glimpse->time_ns = machine->raw_ns;
     *shown = glimpse->shown = machine_show(machine, place);
     glimpse->count = hardware->count;
     glimpse->restarts = hardware->restarts;

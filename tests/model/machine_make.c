@@ -24,7 +24,7 @@ static uint64_t choose_unit_aj(struct machine *machine, enum zone_kind kind) {
 static size_t add_counter(struct machine *machine, enum zone_kind kind) {
     struct hardware *hardware = &machine->hardware[machine->counter_count];
     *hardware = (struct hardware){.unit_aj = choose_unit_aj(machine, kind),
-                                  .as_of_ns = machine->monotonic_ns + machine->ahead_ns,
+                                  .as_of_ns = machine_true_ns(machine),
                                   .most_uw = UINT64_MAX,
                                   .offset = random_next(&machine->random)};
     return machine->counter_count++;
@@ -264,6 +264,7 @@ static void choose_habits(struct machine *machine) {
         .reset = choose_rate(machine, rarity * 4),
         .sleep = choose_rate(machine, rarity * 2),
         .wall_jump = choose_rate(machine, 256),
+        .slew = choose_rate(machine, 256),
         .slow_read = choose_rate(machine, rarity * 16),
         .offline = choose_rate(machine, rarity * 4),
         .reload = choose_rate(machine, rarity * 8),
@@ -302,6 +303,7 @@ void machine_make(struct machine *machine, uint64_t seed, bool powercap) {
         machine->max_power_uw = (20 + random_scaled(random, 3900)) * WATT;
     machine->updates_late = random_once_in(random, 2);
     machine->monotonic_ns = 1000 * NS_PER_S + random_below(random, 1000000 * NS_PER_S);
+    machine->raw_ns = random_below(random, 1000000 * NS_PER_S);
     machine->ahead_ns = random_once_in(random, 2) ? 0 : random_below(random, 1000000 * NS_PER_S);
     machine->wall_ns = UINT64_C(1600000000) * NS_PER_S;
     machine->online_mark = random_next(random);

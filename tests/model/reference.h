@@ -126,7 +126,7 @@ struct tally {
     uint64_t reports, intervals, samples, wraps, resets, jumps, undecided, gaps, handovers,
         partings, mirrored, totals, core_sums, powers, left_out, no_memory, errors, machines,
         mistaken, slept, offlines, reloads, returns, online, epochs, wall_jumps, windows,
-        window_samples, empty_windows, sum_windows, covered, left_windows, missed;
+        window_samples, empty_windows, sum_windows, covered, left_windows, missed, slews;
 };
 
 struct reference {

@@ -298,8 +298,15 @@ static uint64_t apart_uj(const struct fake_zone *a, const struct fake_zone *b) {
     return direct_uj < round_uj ? direct_uj : round_uj;
 }
 
-/* The reads of a sample lie at most its whole time apart, and a counter's updates 2 ms. */
-static bool part_mirrors(const struct source *source, uint64_t span_ns) {
+/* How long before or after the one counter the other can have been read. */
+static uint64_t most_apart_ns(const struct glimpse *a, const struct glimpse *b) {
+    const uint64_t from_ns = a->time_ns < b->time_ns ? a->time_ns : b->time_ns;
+    const uint64_t to_ns = a->time_ns + b->time_ns - from_ns;
+    return to_ns + a->doubt_ns + b->doubt_ns - from_ns;
+}
+
+/* A counter's updates lie 2 ms apart. */
+static bool part_mirrors(const struct source *source) {
     bool any = false;
     for (size_t i = 0; i < source->zone_count; i++) {
         struct fake_zone *zone = fake_zone_at(source, i);
@@ -312,7 +319,8 @@ static bool part_mirrors(const struct source *source, uint64_t span_ns) {
                 other->glimpse.error != 0 || other->place->is_mmio != zone->place->is_mmio)
                 continue;
             const bool same = (wide)apart_uj(other, zone) * 1000000000 <=
-                              (wide)zone->place->ceiling_uw * (span_ns + 2 * NS_PER_MS);
+                              (wide)zone->place->ceiling_uw *
+                                  (most_apart_ns(&zone->glimpse, &other->glimpse) + 2 * NS_PER_MS);
             zone->is_same = zone->is_same || same;
             other->is_same = other->is_same || same;
             if (same)
@@ -353,7 +361,7 @@ void reference_sampled(const struct source *source, bool taken) {
     if (reference.sampled && reference.machine->vendor != CPU_VENDOR_INTEL)
         moved = notice_online();
     count_zones(source);
-    if (slept_ns == 0 && part_mirrors(source, world.end_ns - world.begin_ns)) {
+    if (slept_ns == 0 && part_mirrors(source)) {
         /* At the first sample nobody has seen them as one. */
         reference.health.rediscoveries += reference.sampled;
         reference.bound = false;

@@ -125,15 +125,13 @@ static void pass_interval(void) {
                                (unsigned long long)due_ns, (unsigned long long)reference_due_ns());
         if (due_ns == 0 || due_ns >= end_ns || reference_has_complained())
             break;
-        if (due_ns > machine->monotonic_ns)
-            machine_pass(machine, due_ns - machine->monotonic_ns);
+        machine_pass_until(machine, due_ns);
         if (random_once_in(&machine->random, machine->habits.late))
             machine_pass(machine, random_scaled(&machine->random, 3 * machine->interval_ns));
         take_guard_sample();
         machine_live(machine);
     }
-    if (end_ns > machine->monotonic_ns)
-        machine_pass(machine, end_ns - machine->monotonic_ns);
+    machine_pass_until(machine, end_ns);
 }
 
 static void drain_problems(void) {
@@ -228,6 +226,7 @@ static void print_tally(void) {
         {"zones that returned", tally->returns},
         {"changes of online CPUs", tally->online},
         {"jumps of the wall clock", tally->wall_jumps},
+        {"slews of the clocks", tally->slews},
         {"samples that were missed", tally->missed},
         {"windows told", tally->windows},
         {"windows of sums told", tally->sum_windows},
@@ -259,6 +258,7 @@ static void add_seen(void) {
     tally->online += walk.machine.seen.online;
     tally->epochs += walk.machine.seen.epochs;
     tally->wall_jumps += walk.machine.seen.wall_jumps;
+    tally->slews += walk.machine.seen.slews;
 }
 
 static bool walk_steps(uint64_t seed, uint64_t steps) {

@@ -356,19 +356,24 @@ static void test_power_is_energy_over_time(void **state) {
     expect_power("total", 150, 0);
 }
 
+/* And an eighth, for CLOCK_MONOTONIC may run ahead of the clock that power is measured by. */
+static void expect_ready_after(uint64_t ns) {
+    assert_int_equal(rapl_power_ready_ns(run.rapl), fake_clocks_monotonic_ns() + ns + ns / 8);
+}
+
 static void test_power_is_ready_after_50_ms(void **state) {
     (void)state;
     open_machine();
-    assert_int_equal(rapl_power_ready_ns(run.rapl), fake_clocks_monotonic_ns() + 50 * NS_PER_MS);
+    expect_ready_after(50 * NS_PER_MS);
     report_after(1);
-    assert_int_equal(rapl_power_ready_ns(run.rapl), fake_clocks_monotonic_ns() + 50 * NS_PER_MS);
+    expect_ready_after(50 * NS_PER_MS);
 }
 
 static void test_whole_joules_take_half_a_second(void **state) {
     const struct tree *tree = *state;
     tree_add_zone(tree, "intel-rapl:0", "psys", 5 * JOULE, RANGE_1_J);
     open_default();
-    assert_int_equal(rapl_power_ready_ns(run.rapl), fake_clocks_monotonic_ns() + 500 * NS_PER_MS);
+    expect_ready_after(500 * NS_PER_MS);
     set_joules("intel-rapl:0", 55);
     fake_clocks_pass(400 * NS_PER_MS);
     report();

@@ -22,13 +22,14 @@ static inline uint64_t clock_span_ns(uint64_t begin_ns, uint64_t end_ns) {
 }
 
 /* Spans of power are measured by this clock: it does not count sleep, and no time daemon slews it
- * (chrony slews the others by up to 8.3 %: maxslewrate in chrony.conf(5)). Its readings are compared
- * with each other alone. */
+ * (chrony slews the others by up to 8.3 %: maxslewrate in chrony.conf(5)). Its readings are
+ * compared with each other alone. */
 static inline uint64_t clock_raw_ns(void) {
     return clock_read_ns(CLOCK_MONOTONIC_RAW);
 }
 
-/* Waiting and due times are of this clock, for the kernel can wait for it. It does not count sleep. */
+/* Waiting and due times are of this clock, for the kernel can wait for it. It does not count sleep.
+ */
 static inline uint64_t clock_monotonic_ns(void) {
     return clock_read_ns(CLOCK_MONOTONIC);
 }

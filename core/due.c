@@ -76,7 +76,9 @@ static uint64_t grid_due_ns(const struct rapl *rapl) {
 
 uint64_t rapl_sample_due_ns(const struct rapl *rapl) {
     const bool guards = rapl->sampled && rapl->safe_span_ns != UINT64_MAX;
-    return earlier_ns(guards ? rapl->sampled_ns + rapl->safe_span_ns : 0, grid_due_ns(rapl));
+    /* From its end: after a sample that took longer than that, other users of the handle come in.
+     */
+    return earlier_ns(guards ? rapl->ended_ns + rapl->safe_span_ns : 0, grid_due_ns(rapl));
 }
 
 bool rapl_needs_sampler(const struct rapl *rapl, uint64_t interval_ns) {

@@ -359,7 +359,7 @@ static void msr_sample(struct source *source) {
             continue;
         reading->error = msr_zone_read(zone, &reading->ticks);
         const uint64_t after_ns = clock_raw_ns();
-        reading_stamp(reading, before_ns, after_ns);
+        source_stamp(&zone->zone, reading, before_ns, after_ns);
         before_ns = after_ns > before_ns ? after_ns : before_ns;
     }
 }

@@ -360,9 +360,7 @@ static void powercap_sample(struct source *source) {
         reading->error = powercap_zone_read(zone, &reading->ticks);
         zone->served = zone->served || reading->error == 0;
         uint64_t after_ns = clock_raw_ns();
-        reading_stamp(reading, before_ns, after_ns);
-        if (reading->error == 0 && clock_span_ns(before_ns, after_ns) > SOURCE_READ_LONGEST_NS)
-            reading->error = zone->zone.error = SOURCE_READ_TOO_LONG;
+        source_stamp(&zone->zone, reading, before_ns, after_ns);
         before_ns = after_ns > before_ns ? after_ns : before_ns;
         if (source_lost_zone(reading->error))
             powercap_zone_close(zone);

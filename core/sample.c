@@ -165,7 +165,6 @@ int rapl_sample(struct rapl *rapl) {
         note_gone(rapl, rapl->binding.series[i]);
     problems_end(&rapl->problems, PROBLEM_ENERGY, PROBLEM_UNDECIDED);
     /* Of thousands of zones, what comes after the reads takes a millisecond, too. */
-    if (rapl->observes)
-        rapl->ended_ns = clock_monotonic_ns();
+    rapl->ended_ns = rapl->observes ? clock_monotonic_ns() : end_ns;
     return 0;
 }

@@ -56,6 +56,14 @@ static inline bool source_lost_zone(int error) {
 #define SOURCE_READ_LONGEST_NS UINT64_C(1000000000)
 #define SOURCE_READ_TOO_LONG (-ETIMEDOUT)
 
+/* The reading of the zone was taken between these instants of CLOCK_MONOTONIC_RAW. */
+static inline void source_stamp(struct zone *zone, struct reading *reading, uint64_t begin_ns,
+                                uint64_t end_ns) {
+    reading_stamp(reading, begin_ns, end_ns);
+    if (reading->error == 0 && end_ns > begin_ns && end_ns - begin_ns > SOURCE_READ_LONGEST_NS)
+        reading->error = zone->error = SOURCE_READ_TOO_LONG;
+}
+
 struct source {
     const struct source_operations *operations;
     struct zone **zones; /* in the order of their ids */

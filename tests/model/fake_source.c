@@ -334,7 +334,7 @@ struct source *fake_source_open(enum style style) {
     const bool serves = world.machine->style == style;
     source->operations = serves ? &serving[style] : &idle[style];
     if (style == STYLE_PERF)
-        source->longest_ns = 60 * NS_PER_S;
+        source->longest_ns = 30 * NS_PER_S;
     if (serves)
         world.source = source;
     return source;

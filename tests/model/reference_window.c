@@ -23,11 +23,11 @@ static uint64_t guard_due_ns(void) {
         if (half_ns < soonest_ns)
             soonest_ns = half_ns;
     }
-    if (reference.machine->style == STYLE_PERF && soonest_ns > 60 * NS_PER_S)
-        soonest_ns = 60 * NS_PER_S;
+    if (reference.machine->style == STYLE_PERF && soonest_ns > 30 * NS_PER_S)
+        soonest_ns = 30 * NS_PER_S;
     if (soonest_ns == UINT64_MAX)
         return 0;
-    return world.begin_ns + (uint64_t)(soonest_ns > NS_PER_S ? soonest_ns : NS_PER_S);
+    return world.end_ns + (uint64_t)(soonest_ns > NS_PER_S ? soonest_ns : NS_PER_S);
 }
 
 static bool any_reads(void) {

@@ -278,10 +278,10 @@ static ssize_t read_register(unsigned int cpu, void *value, size_t size, uint32_
 ssize_t __wrap_pread(int file, void *text, size_t size, off_t offset) {
     static const char mark[] = "errno ";
     const int cpu = fakes.register_count > 0 ? msr_cpu(file) : -1;
-    if (cpu >= 0)
-        return read_register((unsigned int)cpu, text, size, (uint32_t)offset);
     if (fakes.read_ns > 0)
         fake_clocks_pass(fakes.read_ns);
+    if (cpu >= 0)
+        return read_register((unsigned int)cpu, text, size, (uint32_t)offset);
     ssize_t length = __real_pread(file, text, size, offset);
     if (length > (ssize_t)strlen(mark) && memcmp(text, mark, strlen(mark)) == 0) {
         errno = (int)strtol((const char *)text + strlen(mark), NULL, 10);
@@ -526,6 +526,8 @@ static ssize_t read_event(const struct fake_event *leader, uint64_t *values, siz
 
 ssize_t __wrap_read(int file, void *buffer, size_t size) {
     const struct fake_event *event = fakes.has_perf ? find_event(file) : NULL;
+    if (event != NULL && fakes.read_ns > 0)
+        fake_clocks_pass(fakes.read_ns);
     return event != NULL ? read_event(event, buffer, size) : __real_read(file, buffer, size);
 }
 

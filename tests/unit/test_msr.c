@@ -643,6 +643,23 @@ static void test_core_whose_topology_comes_late(void **state) {
 
 /* --- what stands in the way ------------------------------------------------------------------ */
 
+static void test_a_read_that_takes_long_says_nothing(void **state) {
+    (void)state;
+    (void)make_amd(1, 1, 2, 2);
+    open_source(&zen4, 0);
+    fake_clocks_stop();
+    assert_int_equal(discover(), 1);
+    fake_reads_take(NS_PER_S);
+    sample();
+    assert_int_equal(reading("package-0")->error, 0);
+    fake_reads_take(NS_PER_S + 1);
+    sample();
+    assert_int_equal(reading("package-0")->error, SOURCE_READ_TOO_LONG);
+    fake_reads_take(0);
+    sample();
+    assert_int_equal(reading("package-0")->error, 0);
+}
+
 static void test_module_that_is_not_loaded(void **state) {
     (void)state;
     (void)make_laptop();
@@ -1034,6 +1051,7 @@ int main(void) {
         IN_TREE(test_names_with_dies_stay),
         IN_TREE(test_topology_that_cannot_be_read_takes_nothing_away),
         IN_TREE(test_core_whose_topology_comes_late),
+        IN_TREE(test_a_read_that_takes_long_says_nothing),
         IN_TREE(test_module_that_is_not_loaded),
         IN_TREE(test_file_that_may_not_be_opened),
         IN_TREE(test_neither_device_nor_file),

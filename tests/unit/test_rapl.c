@@ -1422,6 +1422,18 @@ static void test_sample_is_due_before_a_wrap_can_hide(void **state) {
     assert_int_equal(rapl_sample_due_ns(run.rapl), due_ns + 30 * NS_PER_S);
 }
 
+/* Else the thread that samples would never let go of the handle. */
+static void test_no_sample_is_due_right_after_one_that_took_long(void **state) {
+    (void)state;
+    tree_add_zone(run.tree, "intel-rapl:0", "package-0", 0, 2 * JOULE); /* wraps within 2 ms */
+    tree_add_zone(run.tree, "intel-rapl:1", "package-1", 0, 2 * JOULE);
+    open_default();
+    assert_int_equal(rapl_sample_due_ns(run.rapl), fake_clocks_monotonic_ns() + NS_PER_S);
+    fake_reads_take(9 * NS_PER_S / 10);
+    assert_int_equal(rapl_sample(run.rapl), 0);
+    assert_int_equal(rapl_sample_due_ns(run.rapl), fake_clocks_monotonic_ns() + NS_PER_S);
+}
+
 static void test_no_sample_is_due_where_nothing_reads(void **state) {
     (void)state;
     open_default();
@@ -1580,6 +1592,7 @@ int main(void) {
         cmocka_unit_test(test_sources_have_names),
         cmocka_unit_test(test_watts_from_a_milliwatt_to_a_gigawatt),
         IN_TREE(test_sample_is_due_before_a_wrap_can_hide),
+        IN_TREE(test_no_sample_is_due_right_after_one_that_took_long),
         IN_TREE(test_no_sample_is_due_where_nothing_reads),
         IN_TREE(test_sample_is_due_after_a_second_at_the_earliest),
         IN_TREE(test_sampler_reads_when_it_is_due),

@@ -15,10 +15,11 @@ uint64_t due_count_missed(const struct rapl *rapl, uint64_t now_ns) {
 #define SAFE_SPAN_LEAST_NS UINT64_C(1000000000)
 
 uint64_t due_find_safe_span_ns(const struct rapl *rapl) {
-    uint64_t span_ns = rapl->source->longest_ns != 0 ? rapl->source->longest_ns : UINT64_MAX;
+    const uint64_t unread_uj = rapl->source->unread_uj;
+    uint64_t span_ns = UINT64_MAX;
     for (size_t i = 0; i < rapl->binding.series_count; i++) {
         const struct series *series = rapl->binding.series[i];
-        const uint64_t series_ns = counter_safe_span_ns(&series->traits);
+        const uint64_t series_ns = counter_safe_span_ns(&series->traits, unread_uj);
         if (series->reads && series_ns < span_ns)
             span_ns = series_ns;
     }

@@ -59,7 +59,8 @@ static int fill_zone(const struct source_options *options, const char *pmu_name,
     base->traits.goes_on = true;
     base->traits.scale = event->scale;
     base->traits.unit = find_unit(&options->model, base);
-    base->traits.ceiling_uw = ceiling_decide_uw(base->identity.kind, options->max_power_uw, 0);
+    ceiling_decide(&base->traits, base->identity.kind, options->max_power_uw,
+                   &(struct power_limits){.tdp_uw = 0});
     return 0;
 }
 

@@ -86,9 +86,14 @@ static void take_reading(struct rapl *rapl, struct series *series, uint64_t slep
         reading = source->readings[series->zones[chosen]];
     }
     const bool was_in_gap = series->counter.in_gap;
+    const bool was_raised = series->raised;
     enum counter_outcome outcome = series_take(series, &reading, slept_ns, &rapl->report.health);
-    if (outcome == COUNTER_RESET_FORWARD)
+    if (series->raised && !was_raised) {
+        problems_raise(&rapl->problems, PROBLEM_RAISED, 0, series->name);
+        rapl->safe_span_ns = 0;
+    } else if (outcome == COUNTER_RESET_FORWARD) {
         problems_raise(&rapl->problems, PROBLEM_JUMPED, 0, series->name);
+    }
     if (outcome == COUNTER_UNDECIDED && !was_in_gap)
         problems_raise(&rapl->problems, PROBLEM_UNDECIDED, 0, series->name);
 }

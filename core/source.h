@@ -73,8 +73,8 @@ struct source {
     size_t file_count;  /* that they hold */
     /* Counters that the total needs are left out, and are no zones. */
     bool lacks_members;
-    /* How long it may go unread, whatever its counters' ranges are; 0: as long as those allow. */
-    uint64_t longest_ns;
+    /* Energy after which each counter has to be read, whatever its range is; 0: as that allows. */
+    uint64_t unread_uj;
 };
 
 /* How many zones read when they were last tried. */

@@ -53,7 +53,8 @@ static void describe(const struct place *place, struct zone *zone) {
     zone->traits = (struct counter_traits){.modulus = counter_modulus(zone->range_uj),
                                            .unit = counter_unit(zone->range_uj),
                                            .scale = {.numerator_uj = 1, .denominator = 1},
-                                           .ceiling_uw = place->ceiling_uw};
+                                           .ceiling_uw = place->ceiling_uw,
+                                           .most_uw = place->raised_uw};
     if (machine->style == STYLE_POWERCAP)
         return;
     zone->traits.scale = (struct tick_scale){1000000, machine_parts(machine)};
@@ -334,7 +335,7 @@ struct source *fake_source_open(enum style style) {
     const bool serves = world.machine->style == style;
     source->operations = serves ? &serving[style] : &idle[style];
     if (style == STYLE_PERF)
-        source->longest_ns = 30 * NS_PER_S;
+        source->unread_uj = FAKE_UNREAD_UJ;
     if (serves)
         world.source = source;
     return source;

@@ -56,6 +56,7 @@ struct place {
     size_t counter; /* of the hardware */
     unsigned int index;
     uint64_t ceiling_uw;
+    uint64_t raised_uw; /* what steps in a row above it raise it to; 0: nothing does */
     bool shows_range;
     bool nameless;
     bool there;
@@ -80,6 +81,7 @@ struct machine {
     enum style style;
     enum cpu_vendor vendor;
     uint64_t max_power_uw;
+    bool is_hot; /* counters may use more than their ceilings allow */
     uint64_t range_unit_nj;
     bool updates_late; /* counters move once a millisecond */
     struct hardware hardware[COUNTERS_MAX];

@@ -435,8 +435,10 @@ static void test_ceiling_is_four_times_the_largest_limit(void **state) {
     } cases[] = {
         {0, 0, 1000},
         {0, 800, 400},                                      /* TDP 100 W */
-        {0, UINT64_C(1600) << 32 | 800, 800},               /* 200 W at most */
-        {UINT64_C(2400) << 32 | 800, 800, 1200},            /* PL2 300 W */
+        {0, UINT64_C(1600) << 32 | 800, 400},               /* and 200 W at most */
+        {0, UINT64_C(1600) << 32, 800},                     /* 200 W at most, and no TDP */
+        {UINT64_C(2400) << 32 | 800, 0, 1200},              /* PL2 300 W */
+        {UINT64_C(2400) << 32 | 800, 800, 400},             /* and a TDP of 100 W */
         {UINT64_C(0x80FF8000800080A0), 0, 250},             /* PL1 20 W, and all flags */
         {UINT64_C(0x7FFF) << 32 | 1640, 0, 820},            /* no PL2; PL1 205 W */
         {UINT64_C(0x7FFF00007FFF), UINT64_C(0x7FFF), 1000}, /* nothing but "no limit" */

@@ -1405,6 +1405,33 @@ static void test_watts_from_a_milliwatt_to_a_gigawatt(void **state) {
     assert_int_equal(power_uw, 290000);
 }
 
+/* --- ceiling ---------------------------------------------------------------------------------- */
+
+/* 1.2 kW where 1 kW is taken for plausible: nothing is dropped in silence, and after ten steps it
+ * is believed. */
+static void test_a_package_of_more_than_a_kilowatt(void **state) {
+    (void)state;
+    struct rapl_problem problem;
+    tree_add_zone(run.tree, "intel-rapl:0", "package-0", 0, RANGE_61_UJ);
+    open_default();
+    for (uint64_t i = 1; i <= 20; i++) {
+        set_joules("intel-rapl:0", i * 12000);
+        report_after(10);
+        if (i <= 10)
+            expect_silence("package-0");
+        else
+            expect_power("package-0", (i - 10) * 12000, 1200);
+        assert_int_equal(take_problem(&problem), i == 1 || i == 10);
+        if (i == 10)
+            assert_non_null(strstr(problem.reason, "package-0 stepped further than its ceiling "
+                                                   "allows 10 times in a row"));
+    }
+    assert_int_equal(run.report->health.resets, 10);
+    /* The counter still goes unread no longer than it takes to go half round at 4 kW. */
+    assert_in_range(rapl_sample_due_ns(run.rapl) - fake_clocks_monotonic_ns(), 32 * NS_PER_S,
+                    33 * NS_PER_S);
+}
+
 /* --- guard ----------------------------------------------------------------------------------- */
 
 static void test_sample_is_due_before_a_wrap_can_hide(void **state) {
@@ -1591,6 +1618,7 @@ int main(void) {
         IN_TREE(test_dies_that_differ_from_the_start_were_never_one),
         cmocka_unit_test(test_sources_have_names),
         cmocka_unit_test(test_watts_from_a_milliwatt_to_a_gigawatt),
+        IN_TREE(test_a_package_of_more_than_a_kilowatt),
         IN_TREE(test_sample_is_due_before_a_wrap_can_hide),
         IN_TREE(test_no_sample_is_due_right_after_one_that_took_long),
         IN_TREE(test_no_sample_is_due_where_nothing_reads),

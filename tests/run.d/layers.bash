@@ -94,6 +94,9 @@ is_hardened() {
     readelf -h "$builds/gcc/plugins/telegraf/rapl-execd" | grep -q 'Type: *DYN'
 }
 
+# Before every layer.
+run_prepare() { must "build with gcc" build gcc gcc; }
+
 run_build() {
     must "build with clang" build clang clang
     must "build without optimization" build debug gcc -DCMAKE_BUILD_TYPE=Debug

@@ -230,7 +230,7 @@ run_fuzz() {
 # --- the daemons ---------------------------------------------------------------------------------
 
 run_collectd() {
-    RAPL_BUILD=$builds/gcc tap_each 1 collectd "$top"/tests/integration/test_collectd.py
+    RAPL_BUILD=$builds/gcc tap_each 3 collectd "$top"/tests/integration/test_collectd_*.py
 }
 
 run_races() {

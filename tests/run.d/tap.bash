@@ -45,16 +45,22 @@ tap_each() {
     shift 2
     for program in "$@"; do
         while (($(jobs -pr | wc -l) >= count)); do wait -n; done
-        tap_block "$name/$(basename "$program" .py)" /usr/bin/python3 "$program" &
+        tap_block "$name" "$program" &
     done
     wait
+    for program in "$@"; do
+        [[ -e $(block_of "$name" "$program").printed ]] || fail "$name: ${program##*/} was cut short"
+    done
 }
 
+block_of() { log_of "$1 ${2##*/} block"; }
+
 tap_block() {
-    local block
-    block=$(log_of "$1 block")
-    tap "$@" >"$block"
-    flock "$logs/printing" cat "$block"
+    local name=$1 program=$2 block
+    block=$(block_of "$name" "$program")
+    rm -f "$block.printed"
+    tap "$name/$(basename "$program" .py)" /usr/bin/python3 "$program" >"$block"
+    flock "$logs/printing" cat "$block" && : >"$block.printed"
 }
 
 # count_tap FILE: passed, failed and skipped tests. cmocka prints "not ok" for a test that it skipped.

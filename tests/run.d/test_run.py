@@ -87,6 +87,12 @@ class Tap(unittest.TestCase):
              for name in "abcd"], sorted(blocks))
 
 
+    def test_a_program_that_is_cut_short_is_a_failure(self):
+        path = self.program("ok 1 - test_a")
+        lines = self.bash("tap() { printf 'ok - first\\n'; exit 1; }; tap_each 2 vm %s" % path)
+        self.assertEqual("not ok - vm: test_program.py was cut short\n", lines)
+
+
 class Options(unittest.TestCase):
     def check(self, word, message):
         ended = subprocess.run([RUN, word], stdin=subprocess.DEVNULL, text=True, check=False,

@@ -68,10 +68,10 @@ extern struct world world;
 
 void world_begin(struct machine *machine);
 
-/* One that finds the machine's zones, or none if the machine is read in another way. */
 /* Of perf: tests/unit/test_perf.c holds the real source to it. */
 #define FAKE_UNREAD_UJ UINT64_C(30000000000)
 
+/* One that finds the machine's zones, or none if the machine is read in another way. */
 struct source *fake_source_open(enum style style);
 
 /* Parts of it that serve the tree of files, too. */

@@ -143,8 +143,6 @@ static bool is_wrong(uint64_t energy_uj, wide true_aj, uint64_t slack_uj) {
     return apart_uj > slack_uj;
 }
 
-/* What the rules take for energy is energy, and what they take for a new start is one. Whether it
- * is energy. */
 /* Ten steps in a row above the ceiling, and below four times as much, raise it. */
 static void judge_ceiling(struct account *account, struct step step) {
     uint64_t energy_uj;
@@ -160,6 +158,8 @@ static void judge_ceiling(struct account *account, struct step step) {
     tally->raised++;
 }
 
+/* What the rules take for energy is energy, and what they take for a new start is one. Whether it
+ * is energy. */
 static bool count_step(struct account *account, const struct fake_zone *zone, uint64_t slept_ns) {
     const struct glimpse *glimpse = &zone->glimpse;
     const struct step step = make_step(account, glimpse->shown, glimpse->time_ns, slept_ns);

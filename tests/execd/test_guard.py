@@ -29,7 +29,8 @@ class Guard(unittest.TestCase):
             before_uj = pump.written_uj
             first = meter.ask()
             after_uj = pump.begun_uj
-            wait_until(lambda: pump.written_uj > after_uj + TURNS * RANGE_UJ, "the turns")
+            wait_until(lambda: pump.written_uj > after_uj + TURNS * RANGE_UJ, "the turns",
+                       pause=0.2)
             least = pump.written_uj - after_uj
             last = meter.ask()
             most = pump.begun_uj - before_uj

@@ -125,7 +125,7 @@ class Reader(ShutdownCase):
 
     @staticmethod
     def read_slowly(execd):
-        """Longer than a second in all, and never nearly a second for the page that the pipe holds."""
+        """Longer than a second in all, and never nearly a second for the page in the pipe."""
         return execd.read_rest(2048, 0.15)
 
     def test_nobody_reads_and_stdin_ends(self):

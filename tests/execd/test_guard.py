@@ -35,6 +35,7 @@ class Guard(unittest.TestCase):
             last = meter.ask()
             most = pump.begun_uj - before_uj
             self.assertEqual([], execd.messages())
+        self.assertTrue(PACKAGE in first and PACKAGE in last)
         used_uj = last.energy_uj(PACKAGE) - first.energy_uj(PACKAGE)
         self.assertTrue(least <= used_uj <= most, "%d uJ of %d to %d" % (used_uj, least, most))
         self.assertIsNotNone(last.power(PACKAGE))

@@ -61,7 +61,7 @@ class ConstantLoad(sim.Simulated):
                 machine.control(command)
             time.sleep(0.005)  # more often than not, the sample in which it happened is still open
             watch.ask()
-            check_constant(self, ask_sampled(watch.ask, 0.4))
+            watch.check_constant(self, ask_sampled(watch.ask, 0.4))
         self.assertEqual(watch.grown("resets"), 6)
         self.assertGreaterEqual(watch.grown("gaps"), 1)
         watch.check_every_instant(self)

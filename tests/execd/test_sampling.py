@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""When samples inside an interval are taken: instants that nobody was there for are counted, not made
-up; who asks meanwhile has his turn; and nothing runs where nothing asks for it."""
+"""When samples inside an interval are taken: instants at which none could be are counted, and no value
+is made up for them; prompts in between are answered; nothing runs where nothing asks for it."""
 import os
 import signal
 import sys

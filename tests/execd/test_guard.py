@@ -13,26 +13,29 @@ from meter import Meter
 from tree import Pump, Tree
 
 PACKAGE = "domain=package,package_id=0"
-WATTS = 200
-RANGE_UJ = 599999999  # a turn takes 3 s, and at 300 W 2 s
-TURNS = 2.5
+WATTS = 300
+RANGE_UJ = 1199999999  # a turn takes 4 s, and at 800 W 1.5 s
+TURNS = 2.2
 
 
 class Guard(unittest.TestCase):
+    @tap.tries(3)  # a pump that is held up steps further than 800 W do
     def test_no_turn_is_missed(self):
         began = time.monotonic()
         with Tree.make({"intel-rapl:0": "package-0"}, RANGE_UJ) as tree, \
                 Pump(tree, "intel-rapl:0", WATTS, RANGE_UJ) as pump, \
-                Execd("--health=yes", "--max-power=300", root=tree.root) as execd:
+                Execd("--health=yes", "--max-power=800", root=tree.root) as execd:
             meter = Meter(execd, began)  # which holds the power against the energy
             before_uj = pump.written_uj
             first = meter.ask()
             after_uj = pump.begun_uj
-            wait_until(lambda: pump.written_uj > after_uj + TURNS * RANGE_UJ, "the turns")
+            wait_until(lambda: pump.written_uj > after_uj + TURNS * RANGE_UJ, "the turns",
+                       pause=0.2)
             least = pump.written_uj - after_uj
             last = meter.ask()
             most = pump.begun_uj - before_uj
             self.assertEqual([], execd.messages())
+        self.assertTrue(PACKAGE in first and PACKAGE in last)
         used_uj = last.energy_uj(PACKAGE) - first.energy_uj(PACKAGE)
         self.assertTrue(least <= used_uj <= most, "%d uJ of %d to %d" % (used_uj, least, most))
         self.assertIsNotNone(last.power(PACKAGE))

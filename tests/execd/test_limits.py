@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 import tap
 from execd import run
-from hostile import HostileCase, open_files
+from hostile import HostileCase, InMemory, open_files
 from tree import Tree
 
 PACKAGES = 8
@@ -215,7 +215,7 @@ class Limits(HostileCase):
         self.assertRegex(self.check_messages(execd, 1)[0], "Too many open files. To mend: ")
 
 
-class Many(HostileCase):
+class Many(InMemory):
     def test_five_thousand_zones(self):
         packages = 1000
         with make_machine(packages) as tree:

@@ -122,8 +122,8 @@ class Prompts(unittest.TestCase):
         powers = [report.timestamp for report in reports
                   if PACKAGE in report and report.power(PACKAGE) is not None]
         self.assertGreater(len(powers), 2)
-        # 50 ms of one clock, in the stamps of another: and a stamp is that of the whole sample, so
-        # that a read which was held up makes one span longer and the other one shorter.
+        # 50 ms of one clock, in the stamps of another. A stamp belongs to the whole sample: a read
+        # that was held up makes one span longer and the next one shorter.
         self.assertGreater(powers[-1] - powers[0], (len(powers) - 1) * 45 * 10**6)
         self.assertEqual(execd.messages(), [])
 

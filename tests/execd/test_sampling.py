@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""When samples inside an interval are taken: instants that nobody was there for are counted, not made
-up; who asks meanwhile has his turn; and nothing runs where nothing asks for it."""
+"""When samples inside an interval are taken: instants at which none could be are counted, and no value
+is made up for them; prompts in between are answered; nothing runs where nothing asks for it."""
 import os
 import signal
 import sys
@@ -13,7 +13,7 @@ import execd
 import sim
 import tap
 import tree
-from samples import MS, Watch, ask_sampled, check_constant
+from samples import MS, Watch, ask_sampled
 
 PACKAGE_0 = "domain=package,package_id=0"
 HEALTH = "rapl_health,source=powercap"
@@ -41,7 +41,7 @@ class Away(sim.Simulated):
         return Watch(program, self.INTERVAL_NS)
 
     def check_no_peak(self, watch, away_ns):
-        check_constant(self, ask_sampled(watch.ask, 0.3))
+        watch.check_constant(self, ask_sampled(watch.ask, 0.3))
         watch.check_every_instant(self, away_ns)
 
     def test_stopped(self):
@@ -90,7 +90,7 @@ class Away(sim.Simulated):
         watch = self.prompt_often(machine, 1, lambda: others.append(time_ns(other.ask)))
         late = middle([after - before for before, after in watch.stamps])
         self.assertLess(late, 10 * MS + 3 * middle(others))
-        check_constant(self, ask_sampled(watch.ask, 0.2))
+        watch.check_constant(self, ask_sampled(watch.ask, 0.2))
 
     def test_prompts_make_no_sample_longer(self):
         """Than those of a program that is not prompted meanwhile."""
@@ -100,7 +100,7 @@ class Away(sim.Simulated):
         watch = self.prompt_often(machine, 10)
         count = sum(report[PACKAGE_0].get("samples", 0) for report in watch.reports)
         self.assertGreater(count, 0.6 * other.ask()[PACKAGE_0]["samples"])
-        check_constant(self, ask_sampled(watch.ask, 0.2))
+        watch.check_constant(self, ask_sampled(watch.ask, 0.2))
 
 
 @sim.needed
@@ -156,8 +156,9 @@ class Quiet(sim.Simulated):
         self.check_sleep(program)
         for zone in ("package-0", "package-1"):
             machine.control("add " + zone)
-        program.ask()
-        check_constant(self, ask_sampled(program.ask, 0.3))
+        watch = Watch(program, MS)
+        watch.ask()
+        watch.check_constant(self, ask_sampled(watch.ask, 0.3))
 
 
 class ManyZones(unittest.TestCase):

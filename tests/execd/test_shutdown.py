@@ -115,13 +115,18 @@ class Ends(ShutdownCase):
 class Reader(ShutdownCase):
     """A reader that is slow or stops; a pipe of one page, and reports longer than that."""
 
-    packages = 40
+    packages = 80
 
     def start_stuck(self, *options):
         """A report is under way, and the pipe is full."""
         execd = self.start(*options)
         execd.fill_pipe()
         return execd
+
+    @staticmethod
+    def read_slowly(execd):
+        """Longer than a second in all, and never nearly a second for the page in the pipe."""
+        return execd.read_rest(2048, 0.15)
 
     def test_nobody_reads_and_stdin_ends(self):
         for number in (None, signal.SIGTERM):
@@ -148,8 +153,7 @@ class Reader(ShutdownCase):
     def test_slow_reader_gets_the_whole_report_after_stdin_ended(self):
         execd = self.start_stuck()
         execd.stdin.close()
-        # 300 bytes each 50 ms: longer than a second in all, and never a second without any.
-        text = execd.read_rest(300, 0.05)
+        text = self.read_slowly(execd)
         self.assertEqual(execd.wait(), 0)
         reports = parse_reports(text)
         self.assertEqual(len(reports), 1)
@@ -158,7 +162,7 @@ class Reader(ShutdownCase):
     def test_slow_reader_gets_the_whole_report_after_sigterm(self):
         execd = self.start_stuck()
         execd.signal(signal.SIGTERM)
-        reports = parse_reports(execd.read_rest(300, 0.05))
+        reports = parse_reports(self.read_slowly(execd))
         self.assertEqual(execd.wait(), 0)
         self.assertEqual([len(report) for report in reports], [2 * self.packages + 1])
 

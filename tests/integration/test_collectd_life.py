@@ -53,12 +53,13 @@ class Guard(daemons.StageTest):
     def missing(cls):
         return missing_collectd()
 
+    @tap.tries(3)  # a pump that is held up steps further than 800 W do
     def test_no_turn_is_missed(self):
-        watts, range_uj = 200, 599999999  # a turn takes 3 s, and at 300 W 2 s
+        watts, range_uj = 300, 1199999999  # a turn takes 4 s, and at 800 W 1.5 s
         with tree.Tree.make({"intel-rapl:0": "package-0"}, range_uj) as machine:
             with tree.Pump(machine, "intel-rapl:0", watts, range_uj):
                 collectd = self.stage.collectd(
-                    "guard", block(root_of(machine), "MaxPower 300", "ReportHealth true"),
+                    "guard", block(root_of(machine), "MaxPower 800", "ReportHealth true"),
                     load="<LoadPlugin rapl>\n  Interval 5\n</LoadPlugin>")
                 collectd.wait_rows("rapl-package-0/energy-package", 3)
             self.assertEqual({"guard": 0}, self.stage.stop([collectd]))

@@ -27,6 +27,9 @@ OTHERS = "".join("<LoadPlugin %s>\nInterval 0.1\n</LoadPlugin>\n" % name
 # newfstatat, openat2. Not read: valgrind's threads wait for each other so.
 FILE_CALLS = {"17", "89", "217", "257", "262", "437"}
 
+# What libc calls it with its symbols, and without.
+SIGNAL_RETURNS = [("libc.so.6", "__restore_rt"), ("libc.so.6", "?")]
+
 SAMPLER_RANGE_UJ = 1199999999  # at 300 W half a turn takes 2 s
 SAMPLER_OPTIONS = ("MaxPower 300", "ReportHealth true")
 
@@ -116,6 +119,17 @@ class ThreadSanitizer(Tool):
         return [part for part in text.split("==================\n") if "rapl.so" in part]
 
 
+def frames_of(stack):
+    """Object and function of each, the innermost first. What a signal has interrupted does not do
+    what collectd's handler does; the kernel returns from that to a function of libc."""
+    frames = [(os.path.basename(frame.findtext("obj", "")), frame.findtext("fn", "?"))
+              for frame in stack.iter("frame")]
+    for i in range(1, len(frames)):
+        if frames[i - 1][0] == "collectd" and frames[i] in SIGNAL_RETURNS:
+            return frames[:i]
+    return frames
+
+
 class Valgrind(Tool):
     """of: words of the command, besides those that every tool of it takes."""
 
@@ -133,14 +147,12 @@ class Valgrind(Tool):
         path = os.path.join(collectd.folder, "valgrind.xml")
         found = []
         for error in xml.etree.ElementTree.parse(path).getroot().iter("error"):
-            frames = [(os.path.basename(frame.findtext("obj", "")), frame.findtext("fn", "?"))
-                      for frame in error.iter("frame")]
+            frames = [frame for stack in error.iter("stack") for frame in frames_of(stack)]
             ours = any(file == "rapl.so" for file, _ in frames)
             kind, names = error.findtext("kind"), {name for _, name in frames}
-            # What collectd keeps of a plugin that registers itself is collectd's; so is what its
-            # handler of SIGTERM writes, whichever thread the signal interrupts; and a waiter that
+            # What collectd keeps of a plugin that registers itself is collectd's; and a waiter that
             # took another's signal signals itself, without the lock (glibc, pthread_cond_wait.c).
-            others = "module_register" in names or frames[0][1] == "stop_collectd" or (
+            others = "module_register" in names or (
                 kind == "Misc" and "__pthread_cond_wait_common" in names)
             if ours and not others:
                 found.append("%s:\n  %s" % (kind, "\n  ".join(

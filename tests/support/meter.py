@@ -49,7 +49,7 @@ class Meter:
         self.marks[identity] = Mark(self.asked[-1].before, self.asked[-1].after, joules)
 
     def check_energy(self, identity, watts, first=0, last=-1, lag=0.0, tolerance=0.0, kept=None):
-        """The energy between two of the reports is that of the watts. lag: how far a counter may be
+        """The energy between two of the reports fits the watts. lag: how far a counter may be
         behind its instant; kept: the report that says how much it was at the first, where that
         one left it out."""
         began, ended = self.asked[first], self.asked[last]

@@ -16,8 +16,8 @@ NOISE = 1.15
 NOISE_BUSY = 1.6  # where there is no quiet second
 ZONES = 8
 SETTLE_SECONDS = 0.3
-WINDOWS = 3  # of a second each: the quietest of those below
-WINDOWS_MOST = 6
+WINDOWS = 5  # of a second each: the quietest of those below
+WINDOWS_MOST = 9
 QUIET = 0.05  # of the CPU's time that others use
 HEALTH = "rapl_health,source=powercap"
 

@@ -29,8 +29,8 @@ HANGS_SECONDS = 20.0
 # Of the call that fails, and of all calls in time of the processor.
 CALLS_FACTOR, CALLS_MORE = 10, 600
 CPU_SECONDS = 0.6
-# With a clock of its own and signals, a report may come too soon for power. Of the last reports, over
-# so long at least, one has power.
+# With a clock of its own and signals, a report may come too soon for power. Of the last reports,
+# over so long at least, one has power.
 LAST_REPORTS, LAST_NS = 3, 120_000_000
 HEALTH = "rapl_health"
 TOTAL = "domain=total"

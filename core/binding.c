@@ -211,7 +211,7 @@ static int bind_zone(struct binding *binding, const struct source *source, size_
             series->control != zone->control)
             series_forget(series);
         series->control = zone->control;
-        series->traits = zone->traits;
+        series_set_traits(series, &zone->traits);
     }
     zone->agreed = zone->agreed || counts_package(binding, &zone->identity);
     zone->shown = first;

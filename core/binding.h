@@ -54,10 +54,9 @@ bool binding_wants(const struct series *series);
  * binding is as it was or unfinished: call again before the next sample. */
 int binding_update(struct binding *binding, const struct source *source, struct problems *problems);
 
-/* Whether readings, all taken within span_ns, show that presumed mirrors are not: they have parted
- * then, and binding_update is due. */
-bool binding_part(struct binding *binding, const struct source *source, uint64_t span_ns,
-                  struct problems *problems);
+/* Whether the readings show that presumed mirrors are not one counter: they have parted then, and
+ * binding_update is due. */
+bool binding_part(struct binding *binding, const struct source *source, struct problems *problems);
 
 void binding_free(struct binding *binding);
 

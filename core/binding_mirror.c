@@ -112,15 +112,17 @@ bool mirror_has_ended(const struct binding *binding, const struct series *series
 
 /* --- mirrors that part ----------------------------------------------------------------------- */
 
-/* Whether two readings that lie at most span_ns apart can be of one counter. */
-static bool agree(const struct zone *zone, const struct reading *a, const struct reading *b,
-                  uint64_t span_ns) {
+/* Whether two readings can be of one counter. */
+static bool agree(const struct zone *zone, const struct reading *a, const struct reading *b) {
     const uint64_t distance = counter_distance(a->ticks, b->ticks, zone->traits.modulus);
-    return !counter_exceeds(&zone->traits, distance, span_ns + UPDATE_NS);
+    const uint64_t apart_ns =
+        a->time_ns > b->time_ns ? a->time_ns - b->time_ns : b->time_ns - a->time_ns;
+    return !counter_exceeds(&zone->traits, distance,
+                            apart_ns + a->doubt_ns + b->doubt_ns + UPDATE_NS);
 }
 
 /* Whether the zone tells another counter's value than the first of its mirror that reads. */
-static bool differs(const struct source *source, size_t index, uint64_t span_ns) {
+static bool differs(const struct source *source, size_t index) {
     struct zone *zone = source->zones[index];
     struct mirror *mirror = mirror_of(zone);
     if (mirror == NULL || source->readings[index].error != 0)
@@ -131,20 +133,18 @@ static bool differs(const struct source *source, size_t index, uint64_t span_ns)
     /* What another control type shows is not read beside it. */
     if (first == zone || first->control != zone->control)
         return false;
-    const bool same =
-        agree(zone, &source->readings[mirror->first], &source->readings[index], span_ns);
+    const bool same = agree(zone, &source->readings[mirror->first], &source->readings[index]);
     first->agreed = first->agreed || same;
     zone->agreed = zone->agreed || same;
     return !same;
 }
 
-bool binding_part(struct binding *binding, const struct source *source, uint64_t span_ns,
-                  struct problems *problems) {
+bool binding_part(struct binding *binding, const struct source *source, struct problems *problems) {
     bool parted = false;
     for (size_t i = 0; i < binding->mirror_count; i++)
         binding->mirrors[i]->first = SIZE_MAX;
     for (size_t i = 0; binding->mirror_count > 0 && i < source->zone_count; i++) {
-        if (!differs(source, i, span_ns))
+        if (!differs(source, i))
             continue;
         struct mirror *mirror = source->zones[i]->mirror;
         struct series *series = zone_map_find(&binding->series_map, &mirror->identity);

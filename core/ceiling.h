@@ -5,15 +5,25 @@
 
 #include <stdint.h>
 
+#include "counter.h"
 #include "zone.h"
 
-/* Limits of 3 kW and more are "no limit programmed" (a laptop of 2015 shows 3.4 and 4.1 kW). */
-#define CEILING_LIMIT_BELOW_UW UINT64_C(3000000000)
+/* What a zone's registers or files say of its power, in microwatts; 0: nothing. */
+struct power_limits {
+    uint64_t tdp_uw;
+    uint64_t largest_uw; /* of the limits that are none of the values for "no limit" */
+};
+
+/* 3 kW and more are "no limit" (a laptop of 2015 shows 3.4 and 4.1 kW), and so is 1023.875 W, the
+ * largest that the field of PL4 holds (SDM vol. 4, MSR 601H: 13 bits of 1/8 W). */
+void power_limits_add(struct power_limits *limits, uint64_t limit_uw);
 
 /*
- * In microwatts. max_power_uw: what the user has set, 0 if nothing. largest_limit_uw: the largest
- * of the zone's power limits that is below CEILING_LIMIT_BELOW_UW, 0 where none is known.
+ * Sets the ceiling of a zone, and what ten steps in a row above it may raise it to. max_power_uw is
+ * the one that the user has set, 0 if none. A limit says little beside a TDP: firmware may set it
+ * to seven times as much.
  */
-uint64_t ceiling_decide_uw(enum zone_kind kind, uint64_t max_power_uw, uint64_t largest_limit_uw);
+void ceiling_decide(struct counter_traits *traits, enum zone_kind kind, uint64_t max_power_uw,
+                    const struct power_limits *limits);
 
 #endif

@@ -21,7 +21,15 @@ static inline uint64_t clock_span_ns(uint64_t begin_ns, uint64_t end_ns) {
     return end_ns > begin_ns ? end_ns - begin_ns : 0;
 }
 
-/* Does not count sleep: the denominator of power. */
+/* Spans of power are measured by this clock: it does not count sleep, and no time daemon slews it
+ * (chrony slews the others by up to 8.3 %: maxslewrate in chrony.conf(5)). Its readings are
+ * compared with each other alone. */
+static inline uint64_t clock_raw_ns(void) {
+    return clock_read_ns(CLOCK_MONOTONIC_RAW);
+}
+
+/* Waiting and due times are of this clock, for the kernel can wait for it. It does not count sleep.
+ */
 static inline uint64_t clock_monotonic_ns(void) {
     return clock_read_ns(CLOCK_MONOTONIC);
 }
@@ -36,7 +44,8 @@ static inline uint64_t clock_realtime_ns(void) {
     return clock_read_ns(CLOCK_REALTIME);
 }
 
-/* How far CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC, which only sleep changes: at most so much,
+/* How far CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC, which only sleep changes, for both are slewed
+ * alike: at most so much,
  * where CLOCK_MONOTONIC was read before; at least so much, where it is read afterwards. Both hold
  * however long the calls take. */
 static inline uint64_t clock_most_ahead_ns(uint64_t before_ns) {

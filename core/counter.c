@@ -36,6 +36,13 @@ uint64_t counter_distance(uint64_t a, uint64_t b, uint64_t modulus) {
     return direct < modulus && modulus - direct < direct ? modulus - direct : direct;
 }
 
+struct counter_traits counter_raise(const struct counter_traits *traits) {
+    struct counter_traits raised = *traits;
+    if (traits->most_uw > traits->ceiling_uw)
+        raised.ceiling_uw = traits->most_uw;
+    return raised;
+}
+
 bool counter_exceeds(const struct counter_traits *traits, uint64_t ticks, uint64_t span_ns) {
     /* uJ / ns = kW = 10^9 uW */
     return (rapl_uint128)counter_to_uj(traits->scale, ticks) * UINT64_C(1000000000) >
@@ -57,11 +64,16 @@ bool counter_exceeds_sustained(const struct counter_traits *traits, uint64_t tic
     return counter_exceeds(&sustained, ticks, span_ns);
 }
 
-uint64_t counter_safe_span_ns(const struct counter_traits *traits) {
-    if (traits->modulus == 0 || traits->ceiling_uw == 0)
+uint64_t counter_safe_span_ns(const struct counter_traits *traits, uint64_t unread_uj) {
+    /* Twice the energy, for half of an odd range is none. */
+    rapl_uint128 twice_uj = 2 * (rapl_uint128)unread_uj;
+    if (traits->modulus != 0) {
+        const uint64_t range_uj = counter_to_uj(traits->scale, traits->modulus);
+        twice_uj = twice_uj == 0 || range_uj < twice_uj ? range_uj : twice_uj;
+    }
+    if (twice_uj == 0 || traits->ceiling_uw == 0)
         return UINT64_MAX;
-    const rapl_uint128 range_uj = counter_to_uj(traits->scale, traits->modulus);
-    const rapl_uint128 span_ns = range_uj * UINT64_C(1000000000) / sustained_uw(traits) / 2;
+    const rapl_uint128 span_ns = twice_uj * UINT64_C(1000000000) / sustained_uw(traits) / 2;
     return span_ns < UINT64_MAX ? (uint64_t)span_ns : UINT64_MAX;
 }
 
@@ -100,6 +112,11 @@ static struct counter_step step_forward(const struct counter_traits *traits, uin
     return (struct counter_step){.outcome = COUNTER_COUNTED, .ticks = ticks};
 }
 
+static bool may_be_too_low(const struct counter_traits *traits, uint64_t ticks, uint64_t span_ns) {
+    const struct counter_traits raised = counter_raise(traits);
+    return counter_exceeds(traits, ticks, span_ns) && !counter_exceeds(&raised, ticks, span_ns);
+}
+
 struct counter_step counter_advance(struct counter *counter, const struct counter_traits *traits,
                                     const struct reading *reading, uint64_t slept_ns) {
     const struct counter before = *counter;
@@ -123,7 +140,10 @@ struct counter_step counter_advance(struct counter *counter, const struct counte
     const bool passed_end = traits->goes_on && before.ticks - reading->ticks > INT64_MAX;
     if (reading->ticks < before.ticks && !passed_end)
         return step_back(traits, before.ticks - reading->ticks, span_ns, gap, slept_ns > 0);
-    return step_forward(traits, reading->ticks - before.ticks, span_ns, gap, slept_ns > 0);
+    const uint64_t ticks = reading->ticks - before.ticks;
+    if (may_be_too_low(traits, ticks, span_ns))
+        counter->above = before.above + 1;
+    return step_forward(traits, ticks, span_ns, gap, slept_ns > 0);
 }
 
 void counter_forget(struct counter *counter) {

@@ -13,7 +13,7 @@ __extension__ typedef unsigned __int128 rapl_uint128;
 /* One reading of a counter. */
 struct reading {
     uint64_t ticks;
-    uint64_t time_ns;  /* CLOCK_MONOTONIC in the middle of the read */
+    uint64_t time_ns;  /* CLOCK_MONOTONIC_RAW in the middle of the read */
     uint64_t doubt_ns; /* so much earlier or later the counter may have stood so */
     int error;         /* negative errno, and then the rest says nothing */
 };
@@ -35,6 +35,7 @@ struct counter_traits {
         unit; /* ticks that it moves by at least, those of one tick of the hardware; 0: unknown */
     struct tick_scale scale;
     uint64_t ceiling_uw; /* above it, a step cannot have been energy */
+    uint64_t most_uw;    /* what steps in a row above it raise it to; 0: nothing does */
 };
 
 struct counter {
@@ -43,7 +44,11 @@ struct counter {
     uint64_t slept_ns; /* in that gap */
     uint64_t ticks;
     uint64_t time_ns;
+    unsigned int above; /* steps in a row between the ceiling and the most it can be */
 };
+
+/* So many of them say that the ceiling is too low: processors of more than 1 kW, many DIMMs. */
+#define COUNTER_BELIEVED_STEPS 10
 
 enum counter_outcome {
     COUNTER_BASELINE,      /* the first reading */
@@ -90,6 +95,9 @@ uint64_t counter_mean_uw(uint64_t energy_uj, uint64_t span_ns);
 /* The difference of two counters that go round at modulus (0: that do not). */
 uint64_t counter_distance(uint64_t a, uint64_t b, uint64_t modulus);
 
+/* The same with the ceiling that steps in a row above it may raise it to. */
+struct counter_traits counter_raise(const struct counter_traits *traits);
+
 /* Whether ticks in span_ns would be more than the ceiling. */
 bool counter_exceeds(const struct counter_traits *traits, uint64_t ticks, uint64_t span_ns);
 
@@ -102,9 +110,9 @@ bool counter_exceeds_sustained(const struct counter_traits *traits, uint64_t tic
 bool counter_may_hide_turn(const struct counter_traits *traits, uint64_t turn, uint64_t ticks,
                            uint64_t span_ns);
 
-/* Half of the time in which it can go round once at its ceiling: how long it may go unread.
- * UINT64_MAX where no range is known. */
-uint64_t counter_safe_span_ns(const struct counter_traits *traits);
+/* How long it may go unread at its ceiling: until it can have gone half round, or counted the
+ * energy (0: any). UINT64_MAX where neither limits it. */
+uint64_t counter_safe_span_ns(const struct counter_traits *traits, uint64_t unread_uj);
 
 /* Shorter spans are judged as if they were this long: counters move about once a millisecond, so
  * two reads microseconds apart can lie a whole update apart. */

@@ -15,26 +15,37 @@ uint64_t due_count_missed(const struct rapl *rapl, uint64_t now_ns) {
 #define SAFE_SPAN_LEAST_NS UINT64_C(1000000000)
 
 uint64_t due_find_safe_span_ns(const struct rapl *rapl) {
-    uint64_t span_ns = rapl->source->longest_ns != 0 ? rapl->source->longest_ns : UINT64_MAX;
+    const uint64_t unread_uj = rapl->source->unread_uj;
+    uint64_t span_ns = UINT64_MAX;
     for (size_t i = 0; i < rapl->binding.series_count; i++) {
         const struct series *series = rapl->binding.series[i];
-        const uint64_t series_ns = counter_safe_span_ns(&series->traits);
+        const uint64_t series_ns = counter_safe_span_ns(&series->traits, unread_uj);
         if (series->reads && series_ns < span_ns)
             span_ns = series_ns;
     }
     return span_ns > SAFE_SPAN_LEAST_NS ? span_ns : SAFE_SPAN_LEAST_NS;
 }
 
+/* CLOCK_MONOTONIC when the power since the mark spans enough. That clock may run ahead of the
+ * readings' by 8.3 % (clock_raw_ns): an eighth more is waited for. */
+static uint64_t ready_ns(const struct rapl *rapl, const struct series *series,
+                         const struct mark *mark) {
+    const uint64_t left_ns =
+        clock_span_ns(series->counter.time_ns, mark->time_ns + series_power_span_ns(series));
+    return rapl->sampled_ns + left_ns + left_ns / 8;
+}
+
 /* When power of a sum can be told: once it can be of all its members. 0: of none. */
 static uint64_t sum_ready_ns(const struct rapl *rapl, const struct series *sum) {
-    uint64_t ready_ns = 0;
+    uint64_t last_ns = 0;
     for (size_t i = 0; i < rapl->binding.series_count; i++) {
         const struct series *series = rapl->binding.series[i];
-        const uint64_t series_ns = series->summed.time_ns + series_power_span_ns(series);
-        if (series->sum == sum && series->reads && series_ns > ready_ns)
-            ready_ns = series_ns;
+        if (series->sum != sum || !series->reads)
+            continue;
+        const uint64_t series_ns = ready_ns(rapl, series, &series->summed);
+        last_ns = series_ns > last_ns ? series_ns : last_ns;
     }
-    return ready_ns;
+    return last_ns;
 }
 
 static uint64_t earlier_ns(uint64_t a_ns, uint64_t b_ns) {
@@ -43,17 +54,17 @@ static uint64_t earlier_ns(uint64_t a_ns, uint64_t b_ns) {
 
 uint64_t rapl_power_ready_ns(const struct rapl *rapl) {
     const struct binding *binding = &rapl->binding;
-    uint64_t ready_ns = 0;
+    uint64_t first_ns = 0;
     for (size_t i = 0; i < binding->sum_count; i++) {
         if (binding->sums[i]->selected)
-            ready_ns = earlier_ns(ready_ns, sum_ready_ns(rapl, binding->sums[i]));
+            first_ns = earlier_ns(first_ns, sum_ready_ns(rapl, binding->sums[i]));
     }
     for (size_t i = 0; i < binding->series_count; i++) {
         const struct series *series = binding->series[i];
         if (series->selected && series->reads)
-            ready_ns = earlier_ns(ready_ns, series->power.time_ns + series_power_span_ns(series));
+            first_ns = earlier_ns(first_ns, ready_ns(rapl, series, &series->power));
     }
-    return ready_ns;
+    return first_ns;
 }
 
 /* After a sample that took longer than the grid is wide, too, it lies in the future: whoever wants
@@ -66,7 +77,9 @@ static uint64_t grid_due_ns(const struct rapl *rapl) {
 
 uint64_t rapl_sample_due_ns(const struct rapl *rapl) {
     const bool guards = rapl->sampled && rapl->safe_span_ns != UINT64_MAX;
-    return earlier_ns(guards ? rapl->sampled_ns + rapl->safe_span_ns : 0, grid_due_ns(rapl));
+    /* From its end: after a sample that took longer than that, other users of the handle come in.
+     */
+    return earlier_ns(guards ? rapl->ended_ns + rapl->safe_span_ns : 0, grid_due_ns(rapl));
 }
 
 bool rapl_needs_sampler(const struct rapl *rapl, uint64_t interval_ns) {

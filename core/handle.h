@@ -33,7 +33,7 @@ struct rapl {
     uint64_t ahead_ns; /* of CLOCK_BOOTTIME before CLOCK_MONOTONIC, at the last sample's begin */
     bool sampled;
     uint64_t sampled_ns;         /* CLOCK_MONOTONIC at the last sample's begin */
-    uint64_t ended_ns;           /* and when all of it was done */
+    uint64_t ended_ns;           /* and at its end */
     uint64_t sample_interval_ns; /* of the grid; 0: nobody asked for statistics */
     /* A sample is due so long after the last one; UINT64_MAX: never; 0: to be found anew. */
     uint64_t safe_span_ns;

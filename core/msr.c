@@ -350,7 +350,7 @@ static int msr_discover(struct source *source, struct problems *problems) {
 }
 
 static void msr_sample(struct source *source) {
-    uint64_t before_ns = clock_monotonic_ns();
+    uint64_t before_ns = clock_raw_ns();
     for (size_t i = 0; i < source->zone_count; i++) {
         struct msr_zone *zone = (struct msr_zone *)source->zones[i];
         struct reading *reading = &source->readings[i];
@@ -358,8 +358,8 @@ static void msr_sample(struct source *source) {
         if (!zone->zone.wanted)
             continue;
         reading->error = msr_zone_read(zone, &reading->ticks);
-        const uint64_t after_ns = clock_monotonic_ns();
-        reading_stamp(reading, before_ns, after_ns);
+        const uint64_t after_ns = clock_raw_ns();
+        source_stamp(&zone->zone, reading, before_ns, after_ns);
         before_ns = after_ns > before_ns ? after_ns : before_ns;
     }
 }

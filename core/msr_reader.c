@@ -122,14 +122,6 @@ static int label(struct msr_zone *zone) {
     return 0;
 }
 
-/* Core and uncore are part of their package, and have its ceiling. */
-static uint64_t decide_ceiling_uw(const struct msr_reader *reader, enum zone_kind kind,
-                                  uint64_t max_power_uw) {
-    const bool is_dram = kind == ZONE_DRAM;
-    return ceiling_decide_uw(kind, max_power_uw,
-                             is_dram ? reader->dram_limit_uw : reader->package_limit_uw);
-}
-
 int msr_reader_add_zone(struct msr_reader *reader, const struct cpu_counters *counters,
                         unsigned int index, const struct zone_identity *identity,
                         uint64_t max_power_uw) {
@@ -146,11 +138,13 @@ int msr_reader_add_zone(struct msr_reader *reader, const struct cpu_counters *co
     zone->zone.identified = true;
     zone->zone.wanted = true;
     zone->zone.identity = *identity;
-    zone->zone.traits = (struct counter_traits){
-        .modulus = COUNTER_MODULUS,
-        .unit = 1,
-        .scale = cpu_model_scale(counters, domain, reader->unit_register),
-        .ceiling_uw = decide_ceiling_uw(reader, identity->kind, max_power_uw)};
+    zone->zone.traits =
+        (struct counter_traits){.modulus = COUNTER_MODULUS,
+                                .unit = 1,
+                                .scale = cpu_model_scale(counters, domain, reader->unit_register)};
+    /* Core and uncore are part of their package, and have its ceiling. */
+    ceiling_decide(&zone->zone.traits, identity->kind, max_power_uw,
+                   identity->kind == ZONE_DRAM ? &reader->dram_limits : &reader->package_limits);
     zone->zone.range_uj = counter_to_uj(zone->zone.traits.scale, COUNTER_MASK);
     reader->zones[index] = zone;
     return 0;
@@ -214,19 +208,25 @@ int msr_reader_open(struct msr_reader *reader, const struct source_options *opti
     return reader->error;
 }
 
-/* The largest of two fields of a register, below what means "no limit". */
-static uint64_t read_limit_uw(const struct msr_reader *reader, const struct cpu_counters *counters,
-                              uint32_t address, uint64_t largest_uw) {
-    uint64_t value = 0;
-    if (msr_device_read(&reader->device, address, &value) != 0)
-        return largest_uw;
-    for (unsigned int shift = 0; shift <= 32; shift += 32) {
-        const uint64_t limit_uw = cpu_model_power_uw(counters, reader->unit_register,
-                                                     (uint32_t)(value >> shift) & 0x7FFF);
-        if (limit_uw < CEILING_LIMIT_BELOW_UW && limit_uw > largest_uw)
-            largest_uw = limit_uw;
+/* Bits 14:0 and 46:32 are PL1 and PL2 of a register of limits, TDP and the maximum of one of info
+ * (SDM vol. 4, MSR 610H and 614H). */
+static struct power_limits read_limits(const struct msr_reader *reader,
+                                       const struct cpu_counters *counters, uint32_t limit_address,
+                                       uint32_t info_address) {
+    const uint32_t addresses[] = {info_address, limit_address};
+    struct power_limits limits = {.tdp_uw = 0};
+    for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+        uint64_t value = 0;
+        if (msr_device_read(&reader->device, addresses[i], &value) != 0)
+            continue;
+        for (unsigned int shift = 0; shift <= 32; shift += 32) {
+            power_limits_add(&limits, cpu_model_power_uw(counters, reader->unit_register,
+                                                         (uint32_t)(value >> shift) & 0x7FFF));
+            if (addresses[i] == info_address && shift == 0)
+                limits.tdp_uw = limits.largest_uw;
+        }
     }
-    return largest_uw;
+    return limits;
 }
 
 int msr_reader_load_unit(struct msr_reader *reader, const struct cpu_counters *counters) {
@@ -236,15 +236,9 @@ int msr_reader_load_unit(struct msr_reader *reader, const struct cpu_counters *c
         reader->unit_register = 0;
     if (reader->unit_register == 0 || counters->vendor != CPU_VENDOR_INTEL)
         return error;
-    /* Bits 14:0 and 46:32 are PL1 and PL2 of the limits, TDP and the maximum of the info. */
-    reader->package_limit_uw = read_limit_uw(reader, counters, PKG_POWER_LIMIT, 0);
-    reader->package_limit_uw =
-        read_limit_uw(reader, counters, PKG_POWER_INFO, reader->package_limit_uw);
-    if ((counters->domains & CPU_DRAM) != 0) {
-        reader->dram_limit_uw = read_limit_uw(reader, counters, DRAM_POWER_LIMIT, 0);
-        reader->dram_limit_uw =
-            read_limit_uw(reader, counters, DRAM_POWER_INFO, reader->dram_limit_uw);
-    }
+    reader->package_limits = read_limits(reader, counters, PKG_POWER_LIMIT, PKG_POWER_INFO);
+    if ((counters->domains & CPU_DRAM) != 0)
+        reader->dram_limits = read_limits(reader, counters, DRAM_POWER_LIMIT, DRAM_POWER_INFO);
     return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "ceiling.h"
 #include "cpu_model.h"
 #include "msr_device.h"
 #include "source.h"
@@ -28,11 +29,11 @@ struct msr_reader {
     int die_id; /* RAPL_NO_ID: all of the package's, as for the next */
     int core_id;
     struct msr_device device;
-    int error;                 /* why the device is not open, or 0 */
-    unsigned int misses;       /* discoveries in a row that could not open it */
-    uint64_t unit_register;    /* 0: not read yet */
-    uint64_t package_limit_uw; /* the largest that the registers speak of; 0: none */
-    uint64_t dram_limit_uw;
+    int error;              /* why the device is not open, or 0 */
+    unsigned int misses;    /* discoveries in a row that could not open it */
+    uint64_t unit_register; /* 0: not read yet */
+    struct power_limits package_limits;
+    struct power_limits dram_limits;
     int left_out; /* the error that it has because of it, or 0 */
     bool probed;
     bool stale;                          /* its CPUs have gone, or are others' by now */

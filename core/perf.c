@@ -414,17 +414,9 @@ static void perf_close(struct source *source) {
     free(perf);
 }
 
-/* The registers of 15 uJ go round after 65.5 kJ: 65 s at 1 kW, which is the ceiling where none is
- * set; above 4 kW none is taken to (perf_count.c). */
-static uint64_t find_longest_ns(uint64_t max_power_uw) {
-    const uint64_t kilowatt = UINT64_C(1000000000);
-    const uint64_t longest_ns = UINT64_C(60000000000);
-    if (max_power_uw <= kilowatt)
-        return longest_ns;
-    return max_power_uw < 4 * kilowatt
-               ? (uint64_t)((rapl_uint128)longest_ns * kilowatt / max_power_uw)
-               : longest_ns / 4;
-}
+/* The kernel takes 2^31 ticks and more for a fall (perf_count.h). Of the smallest ticks, 15.26 uJ,
+ * these are 32.7 kJ. */
+#define UNREAD_UJ UINT64_C(30000000000)
 
 struct source *perf_open(const struct source_options *options) {
     static const struct source_operations operations = {.name = "perf",
@@ -437,7 +429,7 @@ struct source *perf_open(const struct source_options *options) {
         return NULL;
     perf->source.operations = &operations;
     perf->source.limit.files = SIZE_MAX;
-    perf->source.longest_ns = find_longest_ns(options->max_power_uw);
+    perf->source.unread_uj = UNREAD_UJ;
     perf->options = *options;
     return &perf->source;
 }

@@ -60,8 +60,9 @@ int perf_count_take(struct perf_count *count, const struct counter_traits *trait
     if (span_ns < COUNTER_JUDGED_SPAN_NS)
         span_ns = COUNTER_JUDGED_SPAN_NS;
     if (falls) {
+        const struct counter_traits raised = counter_raise(traits);
         if (count->steps < STEPS_TO_TRUST || back >= turn ||
-            counter_exceeds_sustained(traits, turn - back, span_ns)) {
+            counter_exceeds_sustained(&raised, turn - back, span_ns)) {
             count->ticks -= back < count->ticks ? back : count->ticks;
             return 0;
         }

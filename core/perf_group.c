@@ -10,8 +10,9 @@
 #include "clock.h"
 
 /*
- * perf's clock runs at another rate than CLOCK_MONOTONIC, which is slewed, and where the TSC is not
- * stable it is right to a tick alone (kernel/sched/clock.c). Without a TSC it is that of jiffies.
+ * Nothing slews perf's clock, nor CLOCK_MONOTONIC_RAW, but the two are calibrated apart. Where the
+ * TSC is not stable, perf's is right to a tick alone (kernel/sched/clock.c). Without a TSC it
+ * counts jiffies.
  */
 #define CLOCK_STEP_NS UINT64_C(5000000)
 #define CLOCK_RATE 200
@@ -68,11 +69,11 @@ static int read_once(const struct perf_group *group, struct timed_contents *now)
     const size_t size = sizeof(uint64_t) * (3 + group->count);
     ssize_t length;
     int tries = 0;
-    now->begin_ns = clock_monotonic_ns();
+    now->begin_ns = clock_raw_ns();
     do
         length = read(group->files[0], &now->contents, sizeof(now->contents));
     while (length < 0 && errno == EINTR && ++tries < READ_TRIES);
-    now->end_ns = clock_monotonic_ns();
+    now->end_ns = clock_raw_ns();
     if (length < 0)
         return -errno;
     /* End of file: it was not possible to schedule it, or its PMU has gone. Fewer members: they

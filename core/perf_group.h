@@ -27,7 +27,7 @@ struct perf_group {
     /* Of the last one that went well. */
     bool has_read;
     uint64_t running_ns;
-    uint64_t begin_ns; /* CLOCK_MONOTONIC before and after it */
+    uint64_t begin_ns; /* CLOCK_MONOTONIC_RAW before and after it */
     uint64_t end_ns;
 };
 

@@ -59,7 +59,8 @@ static int fill_zone(const struct source_options *options, const char *pmu_name,
     base->traits.goes_on = true;
     base->traits.scale = event->scale;
     base->traits.unit = find_unit(&options->model, base);
-    base->traits.ceiling_uw = ceiling_decide_uw(base->identity.kind, options->max_power_uw, 0);
+    ceiling_decide(&base->traits, base->identity.kind, options->max_power_uw,
+                   &(struct power_limits){.tdp_uw = 0});
     return 0;
 }
 
@@ -193,7 +194,7 @@ int perf_reader_open(struct perf_reader *reader, const struct pmu *pmu,
             continue;
         }
         zone->zone.epoch = ++*epoch;
-        zone->count = (struct perf_count){.has_baseline = false};
+        perf_count_forget(&zone->count); /* what is known of its register stays */
         zone->counts = false;
         opened = 1;
     }
@@ -225,7 +226,9 @@ int perf_zone_take(struct perf_zone *zone, struct reading *reading) {
     reading->error = group->error;
     if (group->error != 0)
         return reading->error;
-    reading_stamp(reading, group->begin_ns, group->end_ns);
+    source_stamp(&zone->zone, reading, group->begin_ns, group->end_ns);
+    if (reading->error != 0)
+        return reading->error;
     const uint64_t raw = group->counts[zone->member];
     /* A counter that the processor has not, or a virtual machine, stands at 0: that is no 0 W. */
     zone->counts = zone->counts || raw != 0;

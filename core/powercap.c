@@ -350,7 +350,7 @@ static int powercap_discover(struct source *source, struct problems *problems) {
 }
 
 static void powercap_sample(struct source *source) {
-    uint64_t before_ns = clock_monotonic_ns();
+    uint64_t before_ns = clock_raw_ns();
     for (size_t i = 0; i < source->zone_count; i++) {
         struct powercap_zone *zone = zone_at(source, i);
         struct reading *reading = &source->readings[i];
@@ -359,10 +359,8 @@ static void powercap_sample(struct source *source) {
             continue;
         reading->error = powercap_zone_read(zone, &reading->ticks);
         zone->served = zone->served || reading->error == 0;
-        uint64_t after_ns = clock_monotonic_ns();
-        reading_stamp(reading, before_ns, after_ns);
-        if (reading->error == 0 && clock_span_ns(before_ns, after_ns) > SOURCE_READ_LONGEST_NS)
-            reading->error = zone->zone.error = SOURCE_READ_TOO_LONG;
+        uint64_t after_ns = clock_raw_ns();
+        source_stamp(&zone->zone, reading, before_ns, after_ns);
         before_ns = after_ns > before_ns ? after_ns : before_ns;
         if (source_lost_zone(reading->error))
             powercap_zone_close(zone);

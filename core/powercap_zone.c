@@ -50,12 +50,13 @@ static int open_folder(const struct source_options *options, const struct zone *
     return sysfs_open_folder(options->root, path);
 }
 
-/* The largest power that the zone's limits speak of; 0 where they tell nothing. */
-static uint64_t read_largest_limit_uw(int folder, const struct zone *zone, bool *lacks,
-                                      struct problems *problems) {
+/* What the zone's limits say. The first constraint is the long-term one, whose largest value is the
+ * TDP (intel_rapl_common.c, get_max_power and rapl_primitives: THERMAL_SPEC_POWER). */
+static struct power_limits read_limits(int folder, const struct zone *zone, bool *lacks,
+                                       struct problems *problems) {
     static const char *const attributes[] = {"constraint_%d_max_power_uw",
                                              "constraint_%d_power_limit_uw"};
-    uint64_t largest_uw = 0;
+    struct power_limits limits = {.tdp_uw = 0};
     for (int i = 0; i < 2 * CONSTRAINT_MAX; i++) {
         char attribute[64];
         uint64_t limit_uw = 0;
@@ -67,38 +68,43 @@ static uint64_t read_largest_limit_uw(int folder, const struct zone *zone, bool 
             raise_file(problems, PROBLEM_LIMIT, error, zone, attribute);
             *lacks = true;
         }
-        if (error == 0 && limit_uw < CEILING_LIMIT_BELOW_UW && limit_uw > largest_uw)
-            largest_uw = limit_uw;
+        if (error == 0)
+            power_limits_add(&limits, limit_uw);
+        if (i == 0)
+            limits.tdp_uw = limits.largest_uw;
     }
-    return largest_uw;
+    return limits;
 }
 
-/* That of a package which was not opened itself. */
-static uint64_t decide_parents_uw(const struct source_options *options, const struct zone *parent,
-                                  bool *lacks, struct problems *problems) {
+/* The limits of a package that was not opened itself. */
+static struct power_limits read_parents_limits(const struct source_options *options,
+                                               const struct zone *parent, bool *lacks,
+                                               struct problems *problems) {
+    struct power_limits limits = {.tdp_uw = 0};
     const int folder = open_folder(options, parent);
-    const uint64_t largest_uw =
-        folder >= 0 ? read_largest_limit_uw(folder, parent, lacks, problems) : 0;
-    if (folder >= 0)
-        close(folder);
-    return ceiling_decide_uw(parent->identity.kind, 0, largest_uw);
+    if (folder < 0)
+        return limits;
+    limits = read_limits(folder, parent, lacks, problems);
+    close(folder);
+    return limits;
 }
 
-/* Core and uncore have that of their package. */
-static uint64_t decide_ceiling_uw(const struct source_options *options, int folder,
-                                  struct powercap_zone *zone, struct problems *problems) {
+/* Core and uncore have the ceiling of their package. */
+static void decide_ceiling(const struct source_options *options, int folder,
+                           struct powercap_zone *zone, struct problems *problems) {
     const enum zone_kind kind = zone->zone.identity.kind;
-    const uint64_t max_power_uw = options->max_power_uw;
-    if (kind == ZONE_PSYS || max_power_uw != 0)
-        return ceiling_decide_uw(kind, max_power_uw, 0);
-    if ((kind == ZONE_CORE || kind == ZONE_UNCORE) && zone->parent != NULL) {
-        const struct zone *parent = &zone->parent->zone;
-        return parent->traits.ceiling_uw != 0
-                   ? parent->traits.ceiling_uw
-                   : decide_parents_uw(options, parent, &zone->lacks, problems);
+    const struct zone *parent = zone->parent != NULL ? &zone->parent->zone : NULL;
+    const bool is_part = (kind == ZONE_CORE || kind == ZONE_UNCORE) && parent != NULL;
+    struct power_limits limits = {.tdp_uw = 0};
+    if (is_part && parent->traits.ceiling_uw != 0) {
+        zone->zone.traits.ceiling_uw = parent->traits.ceiling_uw;
+        zone->zone.traits.most_uw = parent->traits.most_uw;
+        return;
     }
-    return ceiling_decide_uw(kind, 0,
-                             read_largest_limit_uw(folder, &zone->zone, &zone->lacks, problems));
+    if (kind != ZONE_PSYS && options->max_power_uw == 0)
+        limits = is_part ? read_parents_limits(options, parent, &zone->lacks, problems)
+                         : read_limits(folder, &zone->zone, &zone->lacks, problems);
+    ceiling_decide(&zone->zone.traits, kind, options->max_power_uw, &limits);
 }
 
 /* Whether the class still has the entry, wherever it leads. */
@@ -198,11 +204,10 @@ static int open_counter(struct powercap_zone *zone, const struct source_options 
         return error;
     base->range_uj = 0;
     const int range_error = sysfs_load_number(folder, range_file, &base->range_uj);
-    base->traits =
-        (struct counter_traits){.modulus = counter_modulus(base->range_uj),
-                                .unit = counter_unit(base->range_uj),
-                                .scale = microjoules,
-                                .ceiling_uw = decide_ceiling_uw(options, folder, zone, problems)};
+    base->traits = (struct counter_traits){.modulus = counter_modulus(base->range_uj),
+                                           .unit = counter_unit(base->range_uj),
+                                           .scale = microjoules};
+    decide_ceiling(options, folder, zone, problems);
     zone->file = sysfs_open_privileged(folder, "energy_uj", &options->privilege);
     if (zone->file < 0)
         return zone->file;

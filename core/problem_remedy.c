@@ -334,6 +334,9 @@ void problem_word_remedy(struct problems *problems, const struct problem *proble
     case PROBLEM_JUMPED:
         snprintf(text, size, "if the machine can draw that much, set %s", power_options);
         break;
+    case PROBLEM_RAISED:
+        snprintf(text, size, "set %s to what the machine can draw", power_options);
+        break;
     case PROBLEM_UNDECIDED:
         snprintf(text, size, "report more often, or set %s to what the machine can draw",
                  power_options);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "counter.h"
 #include "perf_count.h"
 #include "perf_pmu.h"
 #include "problem.h"
@@ -147,6 +148,13 @@ void problem_word_reason(struct problems *problems, const struct problem *proble
         snprintf(text, size,
                  "%s%s stepped further than its ceiling allows; the interval is left out", what,
                  others);
+        break;
+    case PROBLEM_RAISED:
+        snprintf(
+            text, size,
+            "%s%s stepped further than its ceiling allows %d times in a row; from now on up to "
+            "four times as much is counted",
+            what, others, COUNTER_BELIEVED_STEPS);
         break;
     case PROBLEM_UNDECIDED:
         snprintf(text, size,

@@ -136,7 +136,7 @@ struct rapl_value {
     int core_id;
     /* Energy since the handle was opened, in microjoules. Unwrapped: it only grows. */
     uint64_t energy_uj;
-    /* The span that power is the mean of, CLOCK_MONOTONIC, and the energy in it. */
+    /* The span that power is the mean of, CLOCK_MONOTONIC_RAW, and the energy in it. */
     uint64_t start_ns;
     uint64_t end_ns;
     uint64_t span_energy_uj;

@@ -86,9 +86,14 @@ static void take_reading(struct rapl *rapl, struct series *series, uint64_t slep
         reading = source->readings[series->zones[chosen]];
     }
     const bool was_in_gap = series->counter.in_gap;
+    const bool was_raised = series->raised;
     enum counter_outcome outcome = series_take(series, &reading, slept_ns, &rapl->report.health);
-    if (outcome == COUNTER_RESET_FORWARD)
+    if (series->raised && !was_raised) {
+        problems_raise(&rapl->problems, PROBLEM_RAISED, 0, series->name);
+        rapl->safe_span_ns = 0;
+    } else if (outcome == COUNTER_RESET_FORWARD) {
         problems_raise(&rapl->problems, PROBLEM_JUMPED, 0, series->name);
+    }
     if (outcome == COUNTER_UNDECIDED && !was_in_gap)
         problems_raise(&rapl->problems, PROBLEM_UNDECIDED, 0, series->name);
 }
@@ -143,7 +148,7 @@ int rapl_sample(struct rapl *rapl) {
 
     problems_begin(&rapl->problems, PROBLEM_ENERGY, PROBLEM_UNDECIDED);
     note_errors(rapl);
-    if (slept_ns == 0 && binding_part(&rapl->binding, rapl->source, span_ns, &rapl->problems)) {
+    if (slept_ns == 0 && binding_part(&rapl->binding, rapl->source, &rapl->problems)) {
         /* At the first sample nobody has seen them as one. */
         rapl->report.health.rediscoveries += rapl->sampled;
         error = discovery_rebind(rapl);
@@ -165,7 +170,6 @@ int rapl_sample(struct rapl *rapl) {
         note_gone(rapl, rapl->binding.series[i]);
     problems_end(&rapl->problems, PROBLEM_ENERGY, PROBLEM_UNDECIDED);
     /* Of thousands of zones, what comes after the reads takes a millisecond, too. */
-    if (rapl->observes)
-        rapl->ended_ns = clock_monotonic_ns();
+    rapl->ended_ns = rapl->observes ? clock_monotonic_ns() : end_ns;
     return 0;
 }

@@ -23,6 +23,17 @@ void series_forget(struct series *series) {
     series->lost = true;
 }
 
+void series_set_traits(struct series *series, const struct counter_traits *traits) {
+    series->traits = series->raised ? counter_raise(traits) : *traits;
+}
+
+static void judge_ceiling(struct series *series) {
+    if (series->raised || series->counter.above < COUNTER_BELIEVED_STEPS)
+        return;
+    series->raised = true;
+    series_set_traits(series, &series->traits);
+}
+
 /* What comes before a sleep, or a reading that is no continuation, is no part of a sample. */
 static void take_sample(struct series *series, const struct counter_step *step,
                         const struct reading *reading, bool slept) {
@@ -69,6 +80,7 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
     case COUNTER_RESET_FORWARD:
         health->resets++;
         series->lost = true;
+        judge_ceiling(series);
         break;
     case COUNTER_UNDECIDED:
         health->gaps += was_in_gap ? 0 : 1;

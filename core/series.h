@@ -27,6 +27,7 @@ struct series {
     size_t number;
     struct zone_identity feeder; /* own identity of the zone that gave the last reading */
     uint32_t control;            /* control type of its zones: another one is another counter */
+    bool raised;                 /* its ceiling was too low, and is the most that it can be now */
     bool duplicated;             /* more than one zone has had its name */
     bool present;                /* it has a zone */
     bool left_out;               /* its zones are left out, for there are too many */
@@ -69,6 +70,9 @@ struct series {
 /* Takes its part of a sample. Counts what happened in health; returns the outcome. */
 enum counter_outcome series_take(struct series *series, const struct reading *reading,
                                  uint64_t slept_ns, struct rapl_health *health);
+
+/* What its zone says of its counter, but for a ceiling that was raised. */
+void series_set_traits(struct series *series, const struct counter_traits *traits);
 
 /* Its next reading is that of another counter: what that one shows is no energy of this one. */
 void series_forget(struct series *series);

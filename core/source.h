@@ -56,6 +56,14 @@ static inline bool source_lost_zone(int error) {
 #define SOURCE_READ_LONGEST_NS UINT64_C(1000000000)
 #define SOURCE_READ_TOO_LONG (-ETIMEDOUT)
 
+/* The reading of the zone was taken between these instants of CLOCK_MONOTONIC_RAW. */
+static inline void source_stamp(struct zone *zone, struct reading *reading, uint64_t begin_ns,
+                                uint64_t end_ns) {
+    reading_stamp(reading, begin_ns, end_ns);
+    if (reading->error == 0 && end_ns > begin_ns && end_ns - begin_ns > SOURCE_READ_LONGEST_NS)
+        reading->error = zone->error = SOURCE_READ_TOO_LONG;
+}
+
 struct source {
     const struct source_operations *operations;
     struct zone **zones; /* in the order of their ids */
@@ -65,8 +73,8 @@ struct source {
     size_t file_count;  /* that they hold */
     /* Counters that the total needs are left out, and are no zones. */
     bool lacks_members;
-    /* How long it may go unread, whatever its counters' ranges are; 0: as long as those allow. */
-    uint64_t longest_ns;
+    /* Energy after which each counter has to be read, whatever its range is; 0: as that allows. */
+    uint64_t unread_uj;
 };
 
 /* How many zones read when they were last tried. */

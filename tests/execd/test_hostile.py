@@ -15,7 +15,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
 import tap
-from execd import run
+from execd import PATIENCE_SECONDS, run
 from hostile import (BAD, SOUND, HostileCase, class_path, replace_with_link, write)
 from tree import CLASS, RANGE_UJ, Tree
 
@@ -138,7 +138,7 @@ class Attributes(HostileCase):
         self.check_sound(tree, messages=1)
         self.assertFalse(opened.is_set())
         os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
-        writer.join(5)
+        writer.join(PATIENCE_SECONDS)
         self.assertTrue(opened.is_set())
 
 
@@ -200,7 +200,7 @@ class Links(HostileCase):
                 replace_with_link(os.path.realpath(tree.path(zone, attribute)), way)
             trace = os.path.join(tree.root, "trace")
             ended = run("--once", "--interval=60ms", root=tree.root,
-                        environment={"ASAN_OPTIONS": "detect_leaks=0"}, seconds=20,
+                        environment={"ASAN_OPTIONS": "detect_leaks=0"},
                         before=[STRACE, "-f", "-y", "-o", trace, "-e", "trace=file,pread64,read"])
             with self.subTest(attribute=attribute):
                 self.assertEqual(ended.status, 0)

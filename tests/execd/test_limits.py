@@ -110,8 +110,7 @@ class Limits(HostileCase):
     def test_nothing_fits(self):
         execd = self.start(self.tree.root, before=under(0))
         execd.prompt()
-        self.assertIsNone(execd.read_report(0.3))
-        self.assertEqual(execd.stop(), 0)
+        self.assertEqual(execd.finish(), (0, ""))
         self.assertRegex("\n".join(execd.messages()), "41 counters are left out")
 
     # --- hotplug ---------------------------------------------------------------------------------
@@ -221,7 +220,7 @@ class Many(HostileCase):
         packages = 1000
         with make_machine(packages) as tree:
             execd = self.start(tree.root)
-            report = execd.ask(20)
+            report = execd.ask()
             self.check_memory(execd)
             self.assertEqual(execd.stop(), 0)
         wanted = all_of(PACKAGE, DRAM, CORE, packages=packages) | {PSYS, TOTAL}

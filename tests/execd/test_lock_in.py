@@ -7,13 +7,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import execd  # noqa: E402
-import extent  # noqa: E402
 import lock  # noqa: E402
 import tap  # noqa: E402
 from tree import Tree  # noqa: E402
@@ -34,9 +32,7 @@ NO_LANDLOCK = "this kernel has no Landlock (the guest of tests/vm has)"
 
 def wait_for_lock(pid):
     """Of a program that may have nothing to say."""
-    end = time.monotonic() + execd.PATIENCE_SECONDS
-    while lock.read_status(pid)["Seccomp"] != "2" and time.monotonic() < end:
-        time.sleep(0.01)
+    execd.wait_until(lambda: lock.read_status(pid)["Seccomp"] == "2", "it is locked in")
 
 
 class Simulated(lock.Tries):
@@ -174,8 +170,7 @@ class Nothing(Simulated):
 
     def trace(self, *options):
         log = os.path.join(self.folder, "trace")
-        ended = execd.run(*options, root=self.root, before=("strace", "-f", "-o", log), text=b"\n",
-                          seconds=execd.PATIENCE_SECONDS * 2)
+        ended = execd.run(*options, root=self.root, before=("strace", "-f", "-o", log), text=b"\n")
         with open(log, encoding="utf-8", errors="replace") as file:
             return ended, file.read()
 
@@ -302,29 +297,6 @@ if not lock.is_built_in():
         def test_check_says_so(self):
             text = execd.run("--check", root="/").text
             self.assertRegex(text, "not no new privileges, files and system calls: built without")
-
-
-@extent.waits_a_minute
-class Late(Simulated):
-    """What is not there at the start can be read when it comes."""
-
-    def test_folders_that_come_later(self):
-        self.addCleanup(shutil.rmtree, self.root + "-away", True)
-        empty = tempfile.mkdtemp(prefix="rapl-tree-")
-        self.addCleanup(shutil.rmtree, empty)
-        shutil.copytree(self.root, empty, symlinks=True, dirs_exist_ok=True)
-        shutil.rmtree(os.path.join(empty, "sys", "class"))
-        os.rename(self.root, self.root + "-away")
-        with execd.Execd(root=self.root) as nowhere, execd.Execd(root=empty) as bare:
-            for program in (nowhere, bare):
-                program.prompt()
-                program.wait_message(".")
-            os.rename(self.root + "-away", self.root)
-            shutil.copytree(os.path.join(self.root, "sys", "class"),
-                            os.path.join(empty, "sys", "class"), symlinks=True)
-            time.sleep(60.5)
-            for program in (nowhere, bare):
-                self.assertIn("domain=package,package_id=0", program.ask())
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ class Selection(OptionCase):
         execd = self.start("--include=package-7")
         execd.wait_message("^[EW]! .*package-7.*--check")
         execd.prompt()
-        self.assertIsNone(execd.read_report(0.1))
+        self.assertEqual(execd.finish(), (0, ""))
         self.assertEqual(len(execd.messages()), 1, execd.messages())
 
 
@@ -129,7 +129,7 @@ class Fields(OptionCase):
         # 2 J in what counts as 50 ms are 40 W.
         execd = self.start("--max-power=20")
         execd.ask()
-        for _ in range(5):
+        for _ in range(50):
             self.tree.move({"intel-rapl:0": 2 * 10**6, "intel-rapl:1": 100, "intel-rapl:2": 10**8})
             report = execd.ask()
             if PACKAGE_0 not in report:
@@ -263,23 +263,26 @@ class Informing(OptionCase):
 
 class Once(OptionCase):
     def test_power_without_energy_after_the_interval(self):
-        for interval, least in (("--interval=60ms", 0.06), ("--interval=300ms", 0.3)):
-            with self.subTest(interval=interval):
-                began = time.monotonic()
-                ended = run("--once", interval, root=self.tree.root)
-                took = time.monotonic() - began
-                self.assertEqual((ended.status, ended.messages), (0, []))
-                (report,) = parse_reports(ended.text)
-                self.assertEqual(set(report), {*SERIES.values(), TOTAL})
-                for fields in report.values():
-                    self.assertEqual(list(fields), ["power_watts"])
-                self.assertGreaterEqual(took, least)
-                self.assertLess(took, least + 0.7)
+        self.check_power(0.06)
+        self.check_power(0.3)
+
+    @tap.tries(5)
+    def check_power(self, least):
+        began = time.monotonic()
+        ended = run("--once", "--interval=%dms" % (least * 1000), root=self.tree.root)
+        took = time.monotonic() - began
+        self.assertEqual((ended.status, ended.messages), (0, []))
+        (report,) = parse_reports(ended.text)
+        self.assertEqual(set(report), {*SERIES.values(), TOTAL})
+        for fields in report.values():
+            self.assertEqual(list(fields), ["power_watts"])
+        self.assertGreaterEqual(took, least)
+        self.assertLess(took, least + 0.7)
 
     def test_a_second_by_default_and_power_of_that_time(self):
         began = time.monotonic()
         execd = self.start("--once")
-        time.sleep(0.3)
+        execd.wait_asleep()
         self.tree.move({"intel-rapl:0": 50 * 10**6})
         report = execd.read_report()
         after = time.monotonic()

@@ -12,12 +12,15 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 import tap
 from execd import Execd, run
+from meter import Meter
 from tree import Tree
 
 DEVICES = os.path.join("sys", "bus", "event_source", "devices")
 CPUS = os.path.join("sys", "devices", "system", "cpu")
 SOFTWARE = 1  # PERF_TYPE_SOFTWARE, of the ABI
 PARANOID = "/proc/sys/kernel/perf_event_paranoid"
+STEP_SECONDS = 0.5
+CLOCKS = 0.003  # how far the kernel's clock of a CPU may be from the one that is asked here
 
 
 class Machine(Tree):
@@ -84,85 +87,93 @@ class Watts(unittest.TestCase):
 
     def start(self, machine, *options):
         self.addCleanup(machine.__exit__)
+        began = time.monotonic()
         execd = Execd("--source=perf", *options, root=machine.root)
         self.addCleanup(execd.kill)
-        return execd
+        return Meter(execd, began)
 
-    def second(self, execd):
-        time.sleep(1)
-        return execd.ask()
+    @staticmethod
+    def step(meter, seconds=STEP_SECONDS):
+        time.sleep(seconds)
+        return meter.ask()
 
-    def expect(self, report, watts):
+    def begin(self, meter):
+        """The first report, when there is power to tell of: it need not wait for that."""
+        return self.step(meter, 0.1)
+
+    def expect(self, meter, watts, first=0, kept=None):
+        """The last report has these series, and their energy since the first is that of these
+        watts. Meter holds each power against the energy."""
+        report = meter.asked[-1].report
         self.assertEqual(set(report), set(watts))
         for name, power in watts.items():
-            self.assertAlmostEqual(report.power(name), power, delta=power * 0.003, msg=name)
+            self.assertIsNotNone(report.power(name), name)
+            meter.check_energy(name, power, first, tolerance=CLOCKS, kept=kept)
 
     def test_server(self):
         machine = server()
         machine.add_pmu("power", "0-1", {"energy-pkg": 45, "energy-ram": 5, "energy-cores": 20,
                                          "energy-gpu": 2.5, "energy-psys": 120})
-        execd = self.start(machine, "--health=yes")
-        execd.ask()
-        report = self.second(execd)
-        health = report.pop("rapl_health,source=perf")
+        meter = self.start(machine, "--health=yes")
+        self.begin(meter)
+        health = self.step(meter).pop("rapl_health,source=perf")
         self.assertEqual((health["zones"], health["read_errors"], health["resets"]), (10, 0, 0))
         expected = {"domain=psys": 120, "domain=psys,package_id=1": 120, "domain=total": 100}
         for package in "01":
             expected.update({"domain=%s,package_id=%s" % (domain, package): power
                              for domain, power in (("package", 45), ("dram", 5), ("core", 20),
                                                    ("uncore", 2.5))})
-        self.expect(report, expected)
-        self.assertEqual([m for m in execd.messages() if m[0] in "EW"], [])
+        self.expect(meter, expected)
+        self.assertEqual([m for m in meter.execd.messages() if m[0] in "EW"], [])
 
     def test_dies(self):
         machine = Machine({0: (0, 0, 0), 1: (0, 1, 0)})
         machine.add_pmu("power", "0-1", {"energy-pkg": 45})
-        execd = self.start(machine)
-        execd.ask()
-        self.expect(self.second(execd), {"die_id=0,domain=package,package_id=0": 45,
-                                         "die_id=1,domain=package,package_id=0": 45,
-                                         "domain=total": 90})
+        meter = self.start(machine)
+        self.begin(meter)
+        self.step(meter)
+        self.expect(meter, {"die_id=0,domain=package,package_id=0": 45,
+                            "die_id=1,domain=package,package_id=0": 45, "domain=total": 90})
 
     def test_cores_of_amd_are_summed(self):
         machine = Machine({0: (0, 0, 0), 1: (0, 0, 1)}, "AuthenticAMD")
         machine.add_pmu("power", "0", {"energy-pkg": 45})
         machine.add_pmu("power_core", "0-1", {"energy-core": 6})
-        execd = self.start(machine)
-        execd.ask()
-        self.expect(self.second(execd), {"domain=package,package_id=0": 45,
-                                         "domain=core,package_id=0": 12, "domain=total": 45})
+        meter = self.start(machine)
+        self.begin(meter)
+        self.step(meter)
+        self.expect(meter, {"domain=package,package_id=0": 45, "domain=core,package_id=0": 12,
+                            "domain=total": 45})
 
     def test_every_report(self):
         machine = server()
         machine.add_pmu("power", "0,1", {"energy-pkg": 200})
-        execd = self.start(machine)
-        execd.ask()
-        energy = None
-        for _ in range(10):
-            time.sleep(0.2)
-            report = execd.ask()
-            self.assertAlmostEqual(report.power("domain=total"), 400, delta=2)
-            now = report["domain=total"]["energy_joules"]
-            self.assertTrue(energy is None or now > energy)
-            energy = now
+        meter = self.start(machine)
+        self.begin(meter)
+        package = "domain=package,package_id=%d"
+        for last in range(10):
+            self.step(meter, 0.2)
+            self.expect(meter, {package % 0: 200, package % 1: 200, "domain=total": 400}, last)
 
-    def test_pmu_that_is_registered_anew(self):
+    def test_pmu_that_is_registered_again(self):
         machine = server()
         machine.add_pmu("power", "0-1", {"energy-pkg": 45})
-        execd = self.start(machine, "--health=yes")
-        execd.ask()
-        energy = self.second(execd)["domain=total"]["energy_joules"]
+        meter = self.start(machine, "--health=yes")
+        self.begin(meter)
+        self.step(meter)
         folder = os.path.join(DEVICES, "power")
         machine.put(os.path.join(folder, "type.new"), SOFTWARE)
         os.rename(os.path.join(machine.root, folder, "type.new"),
                   os.path.join(machine.root, folder, "type"))
         machine.put(os.path.join(CPUS, "online"), "0-1")  # so that it looks
-        report = self.second(execd)
-        self.assertEqual(set(report), {"rapl_health,source=perf"})  # nobody knows what went by
-        report = self.second(execd)
-        for name, power in (("domain=package,package_id=0", 45), ("domain=total", 90)):
-            self.assertAlmostEqual(report.power(name), power, delta=power * 0.003)
-        self.assertAlmostEqual(report["domain=total"]["energy_joules"], energy + 90, delta=5)
+        report = self.step(meter)
+        self.assertEqual(set(report), {"rapl_health,source=perf"})  # what went by is not known
+        kept = meter.asked[1].report
+        for name in kept.keys() - report.keys():
+            meter.forget(name, kept[name]["energy_joules"])
+        self.step(meter).pop("rapl_health,source=perf")
+        self.expect(meter, {"domain=package,package_id=0": 45, "domain=package,package_id=1": 45,
+                            "domain=total": 90}, first=2, kept=1)
 
     def test_check_lists_the_events(self):
         machine = server()

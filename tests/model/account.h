@@ -27,6 +27,12 @@ void window_judge_mean(const struct account *account, const struct rapl_value *v
 /* A sample has been taken: those that were due before it and were not are missed. */
 void grid_sampled(void);
 
+/* The power above which its steps are no energy. */
+static inline uint64_t account_ceiling_uw(const struct account *account) {
+    const bool is_raised = account->raised && account->place->raised_uw != 0;
+    return is_raised ? account->place->raised_uw : account->place->ceiling_uw;
+}
+
 /* Whether its zones are read at all. */
 static inline bool account_is_wanted(const struct account *account) {
     return account->selected || (account->sum != NULL && account->sum->selected);

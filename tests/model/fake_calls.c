@@ -38,8 +38,8 @@ void *__wrap_realloc(void *memory, size_t size);
 
 int __wrap_clock_gettime(clockid_t id, struct timespec *now) {
     const struct machine *machine = world.machine;
-    uint64_t ns = machine->monotonic_ns;
-    if (id != CLOCK_MONOTONIC)
+    uint64_t ns = id == CLOCK_MONOTONIC_RAW ? machine->raw_ns : machine->monotonic_ns;
+    if (id == CLOCK_BOOTTIME || id == CLOCK_REALTIME)
         ns += machine->ahead_ns;
     if (id == CLOCK_REALTIME)
         ns += machine->wall_ns;

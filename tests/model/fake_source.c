@@ -53,7 +53,8 @@ static void describe(const struct place *place, struct zone *zone) {
     zone->traits = (struct counter_traits){.modulus = counter_modulus(zone->range_uj),
                                            .unit = counter_unit(zone->range_uj),
                                            .scale = {.numerator_uj = 1, .denominator = 1},
-                                           .ceiling_uw = place->ceiling_uw};
+                                           .ceiling_uw = place->ceiling_uw,
+                                           .most_uw = place->raised_uw};
     if (machine->style == STYLE_POWERCAP)
         return;
     zone->traits.scale = (struct tick_scale){1000000, machine_parts(machine)};
@@ -224,9 +225,9 @@ int fake_read(struct fake_zone *zone, bool sampling, uint64_t *shown) {
         return 0;
     /* Mirrors of one counter show it alike. */
     if (hardware->restart != RESTART_NONE && hardware->read_in != world.number)
-        start_again(zone, machine->monotonic_ns);
+        start_again(zone, machine->raw_ns);
     hardware->read_in = world.number;
-    glimpse->time_ns = machine->monotonic_ns;
+    glimpse->time_ns = machine->raw_ns;
     *shown = glimpse->shown = machine_show(machine, place);
     glimpse->count = hardware->count;
     glimpse->restarts = hardware->restarts;
@@ -334,7 +335,7 @@ struct source *fake_source_open(enum style style) {
     const bool serves = world.machine->style == style;
     source->operations = serves ? &serving[style] : &idle[style];
     if (style == STYLE_PERF)
-        source->longest_ns = 60 * NS_PER_S;
+        source->unread_uj = FAKE_UNREAD_UJ;
     if (serves)
         world.source = source;
     return source;

@@ -68,6 +68,9 @@ extern struct world world;
 
 void world_begin(struct machine *machine);
 
+/* Of perf: tests/unit/test_perf.c holds the real source to it. */
+#define FAKE_UNREAD_UJ UINT64_C(30000000000)
+
 /* One that finds the machine's zones, or none if the machine is read in another way. */
 struct source *fake_source_open(enum style style);
 

@@ -11,10 +11,6 @@
 
 /* --- counters -------------------------------------------------------------------------------- */
 
-static uint64_t boot_ns(const struct machine *machine) {
-    return machine->monotonic_ns + machine->ahead_ns;
-}
-
 static void use_energy(struct hardware *hardware, uint64_t power_uw, uint64_t ns) {
     hardware->rest_aj += (wide)power_uw * ns * 1000; /* uW x ns = fJ */
     if (hardware->rest_aj < hardware->unit_aj)
@@ -29,7 +25,7 @@ static void use_energy(struct hardware *hardware, uint64_t power_uw, uint64_t ns
 }
 
 void machine_settle(struct machine *machine, struct hardware *hardware) {
-    uint64_t now_ns = boot_ns(machine);
+    uint64_t now_ns = machine_true_ns(machine);
     if (machine->updates_late)
         now_ns -= now_ns % NS_PER_MS;
     if (now_ns <= hardware->as_of_ns)
@@ -87,7 +83,26 @@ void machine_restart(struct machine *machine, struct place *place, uint64_t show
 /* --- time ------------------------------------------------------------------------------------ */
 
 void machine_pass(struct machine *machine, uint64_t ns) {
-    machine->monotonic_ns += ns;
+    machine->raw_ns += ns;
+    machine->monotonic_ns += ns + (uint64_t)((int64_t)ns / 1000 * machine->slew_ppm / 1000);
+}
+
+void machine_pass_until(struct machine *machine, uint64_t monotonic_ns) {
+    if (monotonic_ns <= machine->monotonic_ns)
+        return;
+    const wide slewed_ns = monotonic_ns - machine->monotonic_ns;
+    machine->raw_ns += (uint64_t)(slewed_ns * 1000000 / (uint64_t)(1000000 + machine->slew_ppm));
+    machine->monotonic_ns = monotonic_ns;
+}
+
+/* Time daemons slew by up to 83,333 ppm (chrony.conf(5), maxslewrate). */
+static void slew(struct machine *machine) {
+    static const int64_t usual_ppm[] = {0, 20, -20, 500, -500, 83333, -83333};
+    const size_t count = sizeof(usual_ppm) / sizeof(usual_ppm[0]);
+    const uint64_t choice = random_below(&machine->random, count + 1);
+    machine->slew_ppm = choice < count ? usual_ppm[choice]
+                                       : (int64_t)random_below(&machine->random, 166667) - 83333;
+    machine->seen.slews++;
 }
 
 void machine_sleep(struct machine *machine, uint64_t ns) {
@@ -158,7 +173,7 @@ static bool is_calm(const struct machine *machine, const struct place *place) {
 }
 
 static uint64_t choose_absence_ns(struct machine *machine) {
-    return boot_ns(machine) + random_scaled(&machine->random, 8 * machine->interval_ns);
+    return machine_true_ns(machine) + random_scaled(&machine->random, 8 * machine->interval_ns);
 }
 
 /* The last CPU of a package, and with it all of its zones. */
@@ -230,14 +245,14 @@ static void return_places(struct machine *machine, bool all) {
     bool any = false;
     for (size_t i = 0; i < count; i++)
         any = any || (machine->places[i].is_away &&
-                      (all || machine->places[i].returns_ns <= boot_ns(machine)));
+                      (all || machine->places[i].returns_ns <= machine_true_ns(machine)));
     /* Top-level zones begin anywhere: so the order of psys and packages changes. */
     for (int sub = 0; any && sub < 2; sub++) {
         for (size_t i = 0; i < count; i++) {
             struct place *place = &machine->places[(first + i) % count];
             const bool is_sub = place != &machine->places[place->parent];
             if (!place->is_away || is_sub != (sub == 1) ||
-                (!all && place->returns_ns > boot_ns(machine)) ||
+                (!all && place->returns_ns > machine_true_ns(machine)) ||
                 (is_sub && !machine->places[place->parent].there))
                 continue;
             show_place(machine, place);
@@ -305,6 +320,8 @@ void machine_live(struct machine *machine) {
         reopen_counts(machine);
     if (random_once_in(random, habits->sleep))
         machine_sleep(machine, 1 + random_scaled(random, 3600 * 12 * NS_PER_S));
+    if (random_once_in(random, habits->slew))
+        slew(machine);
     if (random_once_in(random, habits->wall_jump)) {
         const uint64_t far_ns = random_scaled(random, 86400 * NS_PER_S);
         machine->wall_ns += random_once_in(random, 2) ? far_ns : 0 - far_ns;

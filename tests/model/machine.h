@@ -56,6 +56,7 @@ struct place {
     size_t counter; /* of the hardware */
     unsigned int index;
     uint64_t ceiling_uw;
+    uint64_t raised_uw; /* what steps in a row above it raise it to; 0: nothing does */
     bool shows_range;
     bool nameless;
     bool there;
@@ -72,7 +73,7 @@ struct place {
 /* How often things happen: once in so many samples, 0: never. */
 struct habits {
     uint64_t power, failure, long_failure, reset, sleep, wall_jump, slow_read, offline, reload;
-    uint64_t epoch, online, memory, outlier, lazy, late, inside;
+    uint64_t epoch, online, memory, outlier, lazy, late, inside, slew;
 };
 
 struct machine {
@@ -80,6 +81,7 @@ struct machine {
     enum style style;
     enum cpu_vendor vendor;
     uint64_t max_power_uw;
+    bool is_hot; /* counters may use more than their ceilings allow */
     uint64_t range_unit_nj;
     bool updates_late; /* counters move once a millisecond */
     struct hardware hardware[COUNTERS_MAX];
@@ -92,20 +94,23 @@ struct machine {
     uint64_t interval_ns;
     struct habits habits;
 
-    uint64_t monotonic_ns;
-    uint64_t ahead_ns; /* of CLOCK_BOOTTIME */
+    uint64_t raw_ns;       /* CLOCK_MONOTONIC_RAW, which is true */
+    uint64_t monotonic_ns; /* slewed */
+    int64_t slew_ppm;
+    uint64_t ahead_ns; /* of CLOCK_BOOTTIME before CLOCK_MONOTONIC */
     uint64_t wall_ns;  /* CLOCK_REALTIME ahead of CLOCK_BOOTTIME */
 
     struct {
-        uint64_t sleeps, wall_jumps, offlines, reloads, returns, epochs, online, failures;
+        uint64_t sleeps, wall_jumps, offlines, reloads, returns, epochs, online, failures, slews;
     } seen;
 };
 
 /* powercap: one that is read in that way. */
 void machine_make(struct machine *machine, uint64_t seed, bool powercap);
 
-/* Time passes, energy is used. */
+/* Time passes, energy is used. Until: up to an instant of CLOCK_MONOTONIC. */
 void machine_pass(struct machine *machine, uint64_t ns);
+void machine_pass_until(struct machine *machine, uint64_t monotonic_ns);
 void machine_sleep(struct machine *machine, uint64_t ns);
 
 /* What may happen between two samples, or within one: before one of its readings. */
@@ -114,6 +119,11 @@ void machine_live_inside(struct machine *machine, bool may_sleep);
 
 /* How long until the next report. */
 uint64_t machine_choose_interval(struct machine *machine);
+
+/* True time, sleep included. */
+static inline uint64_t machine_true_ns(const struct machine *machine) {
+    return machine->raw_ns + machine->ahead_ns;
+}
 
 /* The counter moves to now. */
 void machine_settle(struct machine *machine, struct hardware *hardware);

@@ -248,6 +248,7 @@ void account_forget(struct account *account) {
     account->has_baseline = false;
     account->silent = false;
     account->silent_slept_ns = 0;
+    account->above = 0;
     account->lost = true;
 }
 

@@ -46,6 +46,9 @@ uint64_t step_shown(const struct step *step, unsigned int turns);
 /* Its energy, or UINT64_MAX where it would be less than none. */
 uint64_t step_energy_uj(const struct step *step, unsigned int turns);
 
+/* Whether it went on by an energy that its ceiling allows. */
+bool step_may_be_energy(const struct step *step);
+
 /* --- accounts ----------------------------------------------------------------------------------
  */
 
@@ -68,6 +71,9 @@ struct account {
     struct account *sum; /* total, or all cores of its package */
     size_t number;       /* the core's */
     uint32_t control;
+    unsigned int
+        above; /* steps in a row between its ceiling and the one that it may be raised to */
+    bool raised;
     struct place *place; /* that last served it: range and ceiling */
     uint64_t range;
     struct fake_zone *zones[ZONES_OF_ACCOUNT_MAX];
@@ -126,7 +132,8 @@ struct tally {
     uint64_t reports, intervals, samples, wraps, resets, jumps, undecided, gaps, handovers,
         partings, mirrored, totals, core_sums, powers, left_out, no_memory, errors, machines,
         mistaken, slept, offlines, reloads, returns, online, epochs, wall_jumps, windows,
-        window_samples, empty_windows, sum_windows, covered, left_windows, missed;
+        window_samples, empty_windows, sum_windows, covered, left_windows, missed, slews, above,
+        raised;
 };
 
 struct reference {

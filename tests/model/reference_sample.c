@@ -91,7 +91,7 @@ static struct step make_step(const struct account *account, uint64_t shown, uint
                          .style = reference.machine->style,
                          .range = account->range,
                          .parts = machine_parts(reference.machine),
-                         .ceiling_uw = account->place->ceiling_uw};
+                         .ceiling_uw = account_ceiling_uw(account)};
 }
 
 /* Longer than any sample takes: a mirror may show it that much later. */
@@ -143,11 +143,27 @@ static bool is_wrong(uint64_t energy_uj, wide true_aj, uint64_t slack_uj) {
     return apart_uj > slack_uj;
 }
 
+/* Ten steps in a row above the ceiling, and below four times as much, raise it. */
+static void judge_ceiling(struct account *account, struct step step) {
+    uint64_t energy_uj;
+    const bool is_above = step_judge(&step, &energy_uj) == JUMP;
+    step.ceiling_uw = account->place->raised_uw;
+    account->above = is_above && account->place->raised_uw != 0 && step_may_be_energy(&step)
+                         ? account->above + 1
+                         : 0;
+    tally->above += account->above > 0;
+    if (account->raised || account->above < 10)
+        return;
+    account->raised = true;
+    tally->raised++;
+}
+
 /* What the rules take for energy is energy, and what they take for a new start is one. Whether it
  * is energy. */
 static bool count_step(struct account *account, const struct fake_zone *zone, uint64_t slept_ns) {
     const struct glimpse *glimpse = &zone->glimpse;
     const struct step step = make_step(account, glimpse->shown, glimpse->time_ns, slept_ns);
+    judge_ceiling(account, step);
     const bool started_again =
         glimpse->counter != account->last.counter || glimpse->restarts != account->last.restarts;
     const bool slept = step.slept_ns > 0;
@@ -183,7 +199,7 @@ static bool count_step(struct account *account, const struct fake_zone *zone, ui
         return true;
     case NEW_START:
     case JUMP:
-        if (!started_again && !slept && step.range != 0)
+        if (!started_again && !slept && step.range != 0 && !reference.machine->is_hot)
             reference_complain("%s: energy passes for a new start", account->name);
         tally->resets += verdict == NEW_START;
         tally->jumps += verdict == JUMP;
@@ -298,8 +314,15 @@ static uint64_t apart_uj(const struct fake_zone *a, const struct fake_zone *b) {
     return direct_uj < round_uj ? direct_uj : round_uj;
 }
 
-/* The reads of a sample lie at most its whole time apart, and a counter's updates 2 ms. */
-static bool part_mirrors(const struct source *source, uint64_t span_ns) {
+/* How long before or after the one counter the other can have been read. */
+static uint64_t most_apart_ns(const struct glimpse *a, const struct glimpse *b) {
+    const uint64_t from_ns = a->time_ns < b->time_ns ? a->time_ns : b->time_ns;
+    const uint64_t to_ns = a->time_ns + b->time_ns - from_ns;
+    return to_ns + a->doubt_ns + b->doubt_ns - from_ns;
+}
+
+/* A counter's updates lie 2 ms apart. */
+static bool part_mirrors(const struct source *source) {
     bool any = false;
     for (size_t i = 0; i < source->zone_count; i++) {
         struct fake_zone *zone = fake_zone_at(source, i);
@@ -312,7 +335,8 @@ static bool part_mirrors(const struct source *source, uint64_t span_ns) {
                 other->glimpse.error != 0 || other->place->is_mmio != zone->place->is_mmio)
                 continue;
             const bool same = (wide)apart_uj(other, zone) * 1000000000 <=
-                              (wide)zone->place->ceiling_uw * (span_ns + 2 * NS_PER_MS);
+                              (wide)zone->place->ceiling_uw *
+                                  (most_apart_ns(&zone->glimpse, &other->glimpse) + 2 * NS_PER_MS);
             zone->is_same = zone->is_same || same;
             other->is_same = other->is_same || same;
             if (same)
@@ -353,7 +377,7 @@ void reference_sampled(const struct source *source, bool taken) {
     if (reference.sampled && reference.machine->vendor != CPU_VENDOR_INTEL)
         moved = notice_online();
     count_zones(source);
-    if (slept_ns == 0 && part_mirrors(source, world.end_ns - world.begin_ns)) {
+    if (slept_ns == 0 && part_mirrors(source)) {
         /* At the first sample nobody has seen them as one. */
         reference.health.rediscoveries += reference.sampled;
         reference.bound = false;

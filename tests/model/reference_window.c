@@ -14,20 +14,23 @@ static uint64_t guard_due_ns(void) {
         const struct step turn = {.style = reference.machine->style,
                                   .range = account->range,
                                   .parts = machine_parts(reference.machine)};
-        uint64_t most_uw = account->place != NULL ? account->place->ceiling_uw : 0;
+        uint64_t most_uw = account->place != NULL ? account_ceiling_uw(account) : 0;
         if (most_uw > UINT64_C(4000000000))
             most_uw = UINT64_C(4000000000);
-        if (!account->reads || account->range == 0)
+        wide twice_uj = UINT64_MAX;
+        if (account->range != 0)
+            twice_uj = step_energy_uj(&turn, 1);
+        if (reference.machine->style == STYLE_PERF)
+            twice_uj = 2 * FAKE_UNREAD_UJ;
+        if (!account->reads || twice_uj == UINT64_MAX)
             continue;
-        const wide half_ns = (wide)step_energy_uj(&turn, 1) * 1000000000 / most_uw / 2;
+        const wide half_ns = twice_uj * 1000000000 / most_uw / 2;
         if (half_ns < soonest_ns)
             soonest_ns = half_ns;
     }
-    if (reference.machine->style == STYLE_PERF && soonest_ns > 60 * NS_PER_S)
-        soonest_ns = 60 * NS_PER_S;
     if (soonest_ns == UINT64_MAX)
         return 0;
-    return world.begin_ns + (uint64_t)(soonest_ns > NS_PER_S ? soonest_ns : NS_PER_S);
+    return world.end_ns + (uint64_t)(soonest_ns > NS_PER_S ? soonest_ns : NS_PER_S);
 }
 
 static bool any_reads(void) {
@@ -171,14 +174,14 @@ void window_judge(const struct account *account, const struct rapl_value *value)
     tally->empty_windows += account->window.count == 0;
 }
 
-/* Where the samples make up the span, their mean is its power, but for the rounding: to microwatts,
- * and of each energy to microjoules. */
+/* Where the samples make up the span, their mean is its power, but for the rounding: to the nearest
+ * microwatt of the power, of the mean and of each sample, and of each energy to microjoules. */
 void window_judge_mean(const struct account *account, const struct rapl_value *value) {
     if (!value->has_statistics || !naive_covers(&account->window, value->start_ns, value->end_ns))
         return;
     const uint64_t span_ns = value->end_ns - value->start_ns;
     const uint64_t mean_uw = value->statistics.mean_uw;
-    const uint64_t slack_uw = 1 + (value->statistics.samples + 1) * NS_PER_S / span_ns;
+    const uint64_t slack_uw = 2 + (value->statistics.samples + 1) * NS_PER_S / span_ns;
     if (mean_uw + slack_uw < value->power_uw || value->power_uw + slack_uw < mean_uw)
         reference_complain("%s: a mean of %llu uW, and a power of %llu", account->name,
                            (unsigned long long)mean_uw, (unsigned long long)value->power_uw);

@@ -54,6 +54,10 @@ static bool is_possible(const struct step *step, unsigned int turns) {
     return (wide)energy_uj * 1000000000 <= (wide)most_uw * span_ns;
 }
 
+bool step_may_be_energy(const struct step *step) {
+    return is_possible(step, 0);
+}
+
 enum verdict step_judge(const struct step *step, uint64_t *energy_uj) {
     const bool back = goes_back(step);
     const bool on = is_possible(step, 0);

@@ -42,7 +42,7 @@ static void make_machine(const struct trial *trial, uint64_t seed) {
     machine.wall_ns = 1000 * NS_PER_S;
     machine.counter_count = machine.place_count = 1;
     machine.hardware[0] = (struct hardware){.unit_aj = trial->unit_nj * AJ_PER_NJ,
-                                            .as_of_ns = machine.monotonic_ns,
+                                            .as_of_ns = machine_true_ns(&machine),
                                             .power_uw = trial->power_w * WATT,
                                             .offset = random_next(&machine.random)};
     machine.places[0] = (struct place){.kind = ZONE_PACKAGE,
@@ -61,10 +61,10 @@ static void pass_until(struct rapl *rapl, uint64_t end_ns) {
         const uint64_t due_ns = rapl_sample_due_ns(rapl);
         if (due_ns == 0 || due_ns >= end_ns)
             break;
-        machine_pass(&machine, due_ns - machine.monotonic_ns);
+        machine_pass_until(&machine, due_ns);
         rapl_sample(rapl);
     }
-    machine_pass(&machine, end_ns - machine.monotonic_ns);
+    machine_pass_until(&machine, end_ns);
 }
 
 /* One interval with one start in it. Where its energy is reported, it has passed. */

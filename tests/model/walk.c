@@ -113,27 +113,32 @@ static bool take_report(const struct rapl_report **report) {
     return result == 0;
 }
 
+#define SAMPLES_MOST 300
+
 /* Until the next report, with the samples in between that the core asks for. */
 static void pass_interval(void) {
     struct machine *machine = &walk.machine;
     const uint64_t end_ns = machine->monotonic_ns + machine_choose_interval(machine);
     const bool lazy = random_once_in(&machine->random, machine->habits.lazy);
-    for (unsigned int i = 0; !lazy && i < 300; i++) {
+    for (unsigned int i = 0; !lazy; i++) {
+        /* Enough of them. On a hot machine a counter may go round unseen until the end. */
+        if (i == SAMPLES_MOST && machine->is_hot)
+            return;
+        if (i == SAMPLES_MOST)
+            break;
         const uint64_t due_ns = rapl_sample_due_ns(walk.rapl);
         if (due_ns != reference_due_ns())
             reference_complain("the next sample is due at %llu instead of %llu",
                                (unsigned long long)due_ns, (unsigned long long)reference_due_ns());
         if (due_ns == 0 || due_ns >= end_ns || reference_has_complained())
             break;
-        if (due_ns > machine->monotonic_ns)
-            machine_pass(machine, due_ns - machine->monotonic_ns);
+        machine_pass_until(machine, due_ns);
         if (random_once_in(&machine->random, machine->habits.late))
             machine_pass(machine, random_scaled(&machine->random, 3 * machine->interval_ns));
         take_guard_sample();
         machine_live(machine);
     }
-    if (end_ns > machine->monotonic_ns)
-        machine_pass(machine, end_ns - machine->monotonic_ns);
+    machine_pass_until(machine, end_ns);
 }
 
 static void drain_problems(void) {
@@ -228,6 +233,8 @@ static void print_tally(void) {
         {"zones that returned", tally->returns},
         {"changes of online CPUs", tally->online},
         {"jumps of the wall clock", tally->wall_jumps},
+        {"slews of the clocks", tally->slews},
+        {"steps above the ceiling", tally->above},
         {"samples that were missed", tally->missed},
         {"windows told", tally->windows},
         {"windows of sums told", tally->sum_windows},
@@ -240,6 +247,7 @@ static void print_tally(void) {
     const struct count untreed[] = {
         {"powers of all cores", tally->core_sums},
         {"times without memory", tally->no_memory},
+        {"ceilings that were raised", tally->raised},
         {"counts started by perf", tally->epochs},
     };
     const struct count seldom[] = {
@@ -259,6 +267,7 @@ static void add_seen(void) {
     tally->online += walk.machine.seen.online;
     tally->epochs += walk.machine.seen.epochs;
     tally->wall_jumps += walk.machine.seen.wall_jumps;
+    tally->slews += walk.machine.seen.slews;
 }
 
 static bool walk_steps(uint64_t seed, uint64_t steps) {

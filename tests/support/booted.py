@@ -120,6 +120,12 @@ class Booted:
             self.process.wait()
             self.process = None
 
+    def close(self):
+        """Nothing of it is left in the guest, but drivers that its udevd has loaded."""
+        self.stop()
+        subprocess.run(["umount", "--recursive", "--lazy", FOLDER], check=True)
+        os.rmdir(FOLDER)
+
     def call(self, *words, folder="/", seconds=2 * execd.PATIENCE_SECONDS):
         """A command in it, ended: status, and stdout with stderr."""
         inside = ["nsenter", "--target", str(self.pid), "--mount", "--pid", "--", "env",
@@ -146,7 +152,7 @@ class Booted:
 
     def settle(self):
         """Until udev has done with every uevent so far."""
-        self.run("udevadm", "settle", "--timeout=30")
+        self.run("udevadm", "settle", "--timeout=%d" % execd.PATIENCE_SECONDS)
 
 
 def mount(*words):

@@ -33,7 +33,7 @@ COLLECTD_PLUGIN = os.path.join(execd.BUILD, "plugins", "collectd", "rapl.so")
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/bin:/bin"
 
 # How long anything may take on a busy machine before it counts as hanging.
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 90
 
 # What each simulated machine must be reported as: domains by the zone they are shown under.
 DOMAINS = {
@@ -114,17 +114,7 @@ def build_telegraf():
 
 # --- processes -----------------------------------------------------------------------------------
 
-
-def wait_until(condition, what, seconds=PATIENCE_SECONDS):
-    """The condition's first true result, or an AssertionError that tells what did not happen."""
-    end = time.monotonic() + seconds
-    while True:
-        result = condition()
-        if result:
-            return result
-        if time.monotonic() > end:
-            raise AssertionError("not within %d s: %s" % (seconds, what))
-        time.sleep(0.05)
+wait_until = functools.partial(execd.wait_until, pause=0.05)
 
 
 class Program:
@@ -728,11 +718,11 @@ class Stage:
     def telegraf(self, program, name, inputs, **more):
         return self.keep(Telegraf(program, name, inputs, self.path(name), **more))
 
-    def stop(self, programs):
+    def stop(self, programs, seconds=PATIENCE_SECONDS):
         """Their exit statuses by name; they end side by side."""
         for program in programs:
             program.ask_to_stop()
-        return {program.name: program.stop() for program in programs}
+        return {program.name: program.stop(seconds) for program in programs}
 
     def tell(self):
         return "\n".join(program.tell() for program in self.programs)

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: MIT
 """Starts rapl-execd, prompts it and reads its reports."""
 import collections
+import fcntl
 import os
 import re
 import select
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
+import termios
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -15,7 +18,7 @@ BUILD = os.path.abspath(os.environ.get("RAPL_BUILD") or os.path.join(HERE, "..",
 PROGRAM = os.path.join(BUILD, "plugins", "telegraf", "rapl-execd")
 
 # How long anything may take on a busy machine before it counts as hanging.
-PATIENCE_SECONDS = float(os.environ.get("RAPL_PATIENCE_SECONDS", 5))
+PATIENCE_SECONDS = float(os.environ.get("RAPL_PATIENCE_SECONDS", 60))
 
 SOURCE_MESSAGE = "I! (source |no source reads energy)"
 # Of the kernel that the tests run on, not of what they try.
@@ -118,6 +121,23 @@ def parse_reports(text):
 # --- the program ---------------------------------------------------------------------------------
 
 
+def wait_until(condition, what, seconds=PATIENCE_SECONDS, pause=0.005):
+    """The condition's first true result, or an AssertionError that names what did not happen."""
+    end = time.monotonic() + seconds
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > end:
+            raise AssertionError("not within %d s: %s" % (seconds, what))
+        time.sleep(pause)
+
+
+def count_held(pipe):
+    """The bytes that are in a pipe; either of its ends tells."""
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
 class Execd:
     """rapl-execd with pipes. Leaves with the block it is used in:
 
@@ -143,6 +163,8 @@ class Execd:
 
     def _start(self, program, options, root, stdin, stdout, environment, user, before):
         os.chmod(self.folder, 0o755)
+        if os.geteuid() != 0:
+            user = None  # who is not root has no other's rights to give, and few of his own
         if user is not None:  # who may not come to where the build is
             program = shutil.copy(program, self.folder)
         root_option = ["--root=" + root] if root is not None else []
@@ -173,6 +195,56 @@ class Execd:
 
     def signal(self, number):
         os.kill(self.pid, number)
+
+    def pause(self):
+        """Stops it by SIGSTOP, and returns once it stands."""
+        self.signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED)
+
+    def wait_listening(self, number):
+        """Until this signal is a prompt or an end to it: before, the kernel would kill it."""
+        def blocks():
+            with open("/proc/%d/status" % self.pid, encoding="ascii") as file:
+                mask = next(line.split()[1] for line in file if line.startswith("SigBlk:"))
+            return int(mask, 16) & 1 << (number - 1)
+        wait_until(blocks, "%s is blocked" % signal.Signals(number).name)
+
+    def wait_asleep(self):
+        """Until it waits for a prompt or an instant: its first sample has been taken."""
+        def waits():
+            with open("/proc/%d/wchan" % self.pid, encoding="ascii") as file:
+                place = file.read()
+            return "poll" in place or place == "0" and time.monotonic() > later
+        later = time.monotonic() + 1  # 0: this kernel does not say where a process waits
+        wait_until(waits, "rapl-execd waits")
+
+    def wait_taken(self):
+        """Until it has read all that was prompted."""
+        wait_until(lambda: count_held(self.stdin) == 0, "the prompts are read")
+
+    def fill_pipe(self):
+        """Makes stdout a pipe of one page, prompts, and returns once that is full."""
+        size = fcntl.fcntl(self.stdout, fcntl.F_SETPIPE_SZ, os.sysconf("SC_PAGE_SIZE"))
+        self.prompt()
+        wait_until(lambda: count_held(self.stdout) == size, "the pipe is full")
+
+    def read_rest(self, size=1 << 20, pause=0.0):
+        """All that it still prints, until it closes stdout; read in parts of that size."""
+        text, self._text = self._text, b""
+        while True:
+            if not select.select([self.stdout], [], [], PATIENCE_SECONDS)[0]:
+                raise AssertionError("neither text nor an end")
+            part = os.read(self.stdout.fileno(), size)
+            if not part:
+                return text.decode()
+            text += part
+            time.sleep(pause)
+
+    def finish(self):
+        """Closes stdin: its exit status, and what it printed until then."""
+        self.stdin.close()
+        text = self.read_rest()
+        return self.wait(), text
 
     def read_report(self, seconds=PATIENCE_SECONDS):
         """The next report, or None after that time. A report is one write, so what a read gives
@@ -228,14 +300,12 @@ class Execd:
         return self._wait_among(self.messages, pattern, seconds)
 
     def _wait_among(self, list_lines, pattern, seconds):
-        end = time.monotonic() + seconds
-        while True:
-            for line in list_lines():
-                if re.search(pattern, line):
-                    return line
-            if time.monotonic() > end:
-                raise AssertionError("no %r in stderr: %s" % (pattern, self.messages()))
-            time.sleep(0.01)
+        def find():
+            return next((line for line in list_lines() if re.search(pattern, line)), None)
+        try:
+            return wait_until(find, repr(pattern), seconds)
+        except AssertionError as error:
+            raise AssertionError("%s; stderr: %s" % (error, self.messages())) from None
 
     def wait(self, seconds=PATIENCE_SECONDS):
         """Its exit status; AssertionError if it goes on."""

@@ -1,19 +1,23 @@
 # SPDX-License-Identifier: MIT
-"""Test modules that run in a guest of tests/vm, one guest per module.
+"""Test modules that run in guests of tests/vm.
 
     MACHINE = guest.Machine(cpu="EPYC")
     if __name__ == "__main__":
         guest.main(MACHINE)
 
 Started on this machine, such a module boots the guest, in which it is started again; there its
-tests run, and their TAP appears here.
+tests run, and their TAP appears here. tests/vm/guests.py runs several of them, and those of equal
+machines in one guest, one after the other: each leaves the guest as it found it.
 """
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 
 import tap
 
@@ -21,105 +25,250 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 BOOT = os.path.join(HERE, "..", "vm", "boot")
 MARK = "RAPL_IN_GUEST"
 
-# A guest on a machine that is busy with others takes several times as long.
-PATIENCE_SECONDS = 30
+# A guest on a machine that is busy with others takes many times as long.
+PATIENCE_SECONDS = 60
+LONGEST_TEST_SECONDS = 600
+LONGEST_GUEST_SECONDS = 7200
 
 # What the kernel says when something in it went wrong.
 COMPLAINTS = ("BUG:", "WARNING: CPU", "Oops", "Call Trace", "general protection fault",
               "blocked for more than", "soft lockup")
 
+# Runs in the guest the scripts that arrive one after the other, until an empty one does. Without the
+# process that sends them it ends, too. The kernel's log says where it was when one ended.
+SERVE = r"""
+while :; do
+    for ((i = 0; i < 1200; i++)); do
+        [[ ! -e /run/out/next ]] || break
+        sleep 0.1
+    done
+    mv /run/out/next /run/out/now && [[ -s /run/out/now ]] || exit 0
+    bash /run/out/now
+    status=$?
+    echo '<4>a module has ended' >/dev/kmsg
+    printf '\n# ended with status %d\n' $status
+done
+"""
+KERNEL_ENDED = "a module has ended"
+ENDED = re.compile(r"# ended with status (\d+)")
+
 
 class Machine:
-    """A guest: see tests/vm/boot --help."""
+    """A guest: see tests/vm/boot --help. seconds: for how long a module may run in it, which is
+    several times what it takes."""
 
     def __init__(self, cpu="Skylake-Server", smp="4,sockets=2,cores=2,threads=1",
                  load="rapl_registers,msr,intel_rapl_msr,rapl", settings=(), seconds=300):
-        self.options = ["--cpu", cpu, "--smp", smp, "--load", load, "--seconds", str(seconds)]
+        self.options = ["--cpu", cpu, "--smp", smp, "--load", load]
         for setting in settings:
             self.options += ["--set", setting]
-
-    def command(self, program, out, environment=()):
-        """The command that runs the program in it."""
-        options = [*self.options, "--out", out]
-        for name, value in dict(environment).items():
-            options += ["--env", "%s=%s" % (name, value)]
-        return [BOOT, *options, *program]
+        self.seconds = seconds
 
 
-class Relay:
-    """Prints what comes out of the guest, and remembers whether it was whole."""
+# --- what comes out ------------------------------------------------------------------------------
+
+
+class Report:
+    """TAP of several modules on stdout, numbered as one."""
 
     def __init__(self):
         self.count = 0
         self.failed = 0
+        self.lock = threading.Lock()
+
+    def say(self, *lines):
+        with self.lock:
+            for line in lines:
+                match = re.fullmatch(r"(not )?ok\b(?: \d+)?(.*)", line)
+                if match:
+                    self.count += 1
+                    self.failed += bool(match[1])
+                    line = "%sok %d%s" % (match[1] or "", self.count, match[2])
+                print(line, flush=True)
+
+
+class Outcome:
+    """What comes out of one module, and whether it was whole. say: gets each line at once;
+    otherwise they are kept."""
+
+    def __init__(self, path, say=None):
+        self.name = os.path.splitext(os.path.basename(path))[0]
+        self.lines = []
+        self.say = say or (lambda *lines: self.lines.extend(lines))
+        self.count = 0
+        self.failed = 0
         self.planned = None
 
-    def run(self, stream):
-        for line in stream:
-            line = line.rstrip("\r\n")
-            plan = re.fullmatch(r"1\.\.(\d+)", line)
-            if plan:
-                self.planned = int(plan[1])
-                continue
-            if line.startswith(("ok ", "not ok ")):
-                self.count += 1
-                self.failed += line.startswith("not")
+    def take(self, line):
+        plan = re.fullmatch(r"1\.\.(\d+)", line)
+        if plan:
+            self.planned = int(plan[1])
+            return
+        if line.startswith(("ok ", "not ok ")):
+            self.count += 1
+            self.failed += line.startswith("not")
+        if line.startswith(("boot: ", "guest: ", "qemu: ")):
+            line = "# " + line
+        if line:
             self.say(line)
 
-    def fail(self, name, why):
-        self.count += 1
+    def fail(self, why):
         self.failed += 1
-        self.say("not ok %d - %s: %s" % (self.count, name, why))
+        self.say("not ok - %s: %s" % (self.name, why))
 
-    @staticmethod
-    def say(line):
-        print(line, flush=True)
+    def end(self, status):
+        """All that can be wrong with how it ended."""
+        if self.planned != self.count:
+            self.fail("it ended after %d of its tests, with status %d" % (self.count, status))
+        elif status > 1 or status == 1 and not self.failed:
+            self.fail("it ended with status %d" % status)
 
 
-def complaints(log_path):
-    """What the guest's kernel said that it must not say."""
+# --- what runs -----------------------------------------------------------------------------------
+
+processes = []  # those that still run
+stopping = threading.Event()
+
+
+def start(command):
+    if stopping.is_set():
+        sys.exit()
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, encoding="utf-8", errors="replace")
+    processes.append(process)
+    return process
+
+
+def stop(process):
+    process.terminate()
+    process.wait()
+    if process in processes:
+        processes.remove(process)
+
+
+def follow(process, outcome, seconds):
+    """Takes the lines of one module: its status, or None if the process ended before it told one.
+    After so many seconds the process is ended."""
+    def give_up():
+        outcome.say("# given up after %d s" % seconds)
+        process.terminate()
+
+    timer = threading.Timer(seconds, give_up)
+    timer.start()
     try:
-        with open(log_path, encoding="utf-8", errors="replace") as log:
-            return [line.strip() for line in log if any(word in line for word in COMPLAINTS)]
-    except FileNotFoundError:
-        return ["there is no console.log"]
+        for line in process.stdout:
+            line = line.rstrip("\r\n")
+            ended = ENDED.fullmatch(line)
+            if ended:
+                return int(ended[1])
+            outcome.take(line)
+        return None
+    finally:
+        timer.cancel()
 
 
-def boot(machine, path, words):
-    """Runs the module at path in a guest; its exit status: 0 if all went well there."""
-    name = os.path.splitext(os.path.basename(path))[0]
-    passed_on = {key: os.environ[key] for key in ("RAPL_BUILD", "RAPL_LONG", "RAPL_TELEGRAF", "CI")
-                 if key in os.environ}
-    environment = {MARK: "1", "PYTHONDONTWRITEBYTECODE": "1",
-                   "RAPL_PATIENCE_SECONDS": PATIENCE_SECONDS, **passed_on}
-    relay = Relay()
-    with tempfile.TemporaryDirectory(prefix="rapl-vm-") as out:
-        process = subprocess.Popen(
-            machine.command([sys.executable, path, *words], out, environment),
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, encoding="utf-8", errors="replace")
+def run_here(path, outcome, seconds):
+    """A module that needs no guest."""
+    process = start([sys.executable, path])
+    try:
+        follow(process, outcome, seconds)
+        outcome.end(process.wait())
+    finally:
+        stop(process)
+
+
+class Guest:
+    """A guest that runs one module after the other."""
+
+    def __init__(self, machine):
+        self.folder = tempfile.TemporaryDirectory(prefix="rapl-vm-")
+        self.seen = 0  # of what the kernel said
+        self.process = start([BOOT, *machine.options, "--seconds", str(LONGEST_GUEST_SECONDS),
+                              "--out", self.folder.name, "bash", "-c", SERVE])
+
+    def send(self, script):
+        path = os.path.join(self.folder.name, "next")
+        with open(path + ".new", "w", encoding="utf-8") as file:
+            file.write(script)
+        os.rename(path + ".new", path)
+
+    def run(self, path, words, environment, outcome, seconds):
+        """Whether the guest is as good as before."""
+        passed_on = {key: os.environ[key] for key in ("RAPL_BUILD", "RAPL_LONG", "CI")
+                     if key in os.environ}
+        variables = {MARK: "1", "PYTHONDONTWRITEBYTECODE": "1",
+                     "RAPL_PATIENCE_SECONDS": PATIENCE_SECONDS, **passed_on, **environment}
+        self.send("exec " + shlex.join(["env", *map("%s=%s".__mod__, variables.items()),
+                                        sys.executable, path, *words]))
+        status = follow(self.process, outcome, seconds)
+        outcome.end(self.process.wait() if status is None else status)
+        return not self.complain(outcome) and status is not None
+
+    def kernel_lines(self):
         try:
-            relay.run(process.stdout)
-            status = process.wait()
+            with open(os.path.join(self.folder.name, "console.log"), encoding="utf-8",
+                      errors="replace") as log:
+                return log.readlines()[self.seen:]
+        except FileNotFoundError:
+            return [COMPLAINTS[0] + " there is no console.log"]
+
+    def complain(self, outcome):
+        """Fails the module for what the kernel said since the last one: some of it may come after
+        the module's own last words."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            lines = self.kernel_lines()
+            if self.process.poll() is not None or time.monotonic() > end or \
+                    any(KERNEL_ENDED in line for line in lines):
+                break
+            time.sleep(0.05)
+        said = [line.strip() for line in lines if any(word in line for word in COMPLAINTS)]
+        self.seen += len(lines)
+        if said:
+            outcome.say(*["# " + line for line in said])
+            outcome.fail("the guest's kernel complained")
+        return said
+
+    def close(self, outcome):
+        """Ends the guest; what goes wrong in that is the last module's fault."""
+        try:
+            if self.process.poll() is None:
+                self.send("")
+                follow(self.process, outcome, PATIENCE_SECONDS)
+                self.process.wait()
+                self.complain(outcome)
         finally:
+            stop(self.process)
+            self.folder.cleanup()
+
+
+def stop_with_all():
+    """A signal that ends this process ends what it started."""
+    def end(number, frame):
+        stopping.set()
+        for process in list(processes):
             process.terminate()
-            process.wait()
-        said = complaints(os.path.join(out, "console.log"))
-    if relay.planned != relay.count:
-        relay.fail(name, "the guest ended after %d of its tests, with status %d" %
-                   (relay.count, status))
-    elif status > 1 or status == 1 and not relay.failed:
-        relay.fail(name, "the guest ended with status %d" % status)
-    if said:
-        for line in said:
-            relay.say("# " + line)
-        relay.fail(name, "the guest's kernel complained")
-    relay.say("1..%d" % relay.count)
-    return 1 if relay.failed else 0
+        sys.exit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
 
 
-def main(machine):
+def main(machine, prepare=dict):
+    """Runs the calling module. prepare: gives variables of its environment that can only be found
+    on this machine."""
+    path, words = os.path.abspath(sys.argv[0]), sys.argv[1:]
     if MARK in os.environ:
+        tap.LONGEST_SECONDS = LONGEST_TEST_SECONDS
         tap.main()
-    # What is under way is unwound, so that the guest ends, too.
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    sys.exit(boot(machine, os.path.abspath(sys.argv[0]), sys.argv[1:]))
+    stop_with_all()
+    report = Report()
+    outcome = Outcome(path, report.say)
+    environment = prepare()
+    guest = Guest(machine)
+    try:
+        guest.run(path, words, environment, outcome, machine.seconds)
+    finally:
+        guest.close(outcome)
+    report.say("1..%d" % report.count)
+    sys.exit(1 if report.failed else 0)

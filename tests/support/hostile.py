@@ -3,7 +3,8 @@
 import fcntl
 import os
 import re
-import time
+import resource
+import tempfile
 import unittest
 
 from execd import Execd
@@ -21,7 +22,7 @@ USED_UJ = {"intel-rapl:0": 1000001, "intel-rapl:0:0": 200002, "intel-rapl:0:1": 
            "intel-rapl:1": 4000004}
 
 MOST_KB = 64 * 1024
-MOST_SECONDS = 20
+MOST_SECONDS = 20  # of a CPU, which a busy machine changes little
 
 
 def replace_with_link(path, target):
@@ -36,6 +37,12 @@ def peak_kb(pid):
             return None
     with open("/proc/%d/status" % pid, encoding="ascii", errors="replace") as file:
         return int(re.search(r"VmHWM:\s+(\d+) kB", file.read()).group(1))
+
+
+def children_seconds():
+    """The time of a CPU that the programs took which have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def open_files(pid):
@@ -68,15 +75,14 @@ class HostileCase(unittest.TestCase):
             self.assertRegex(line, r"\A[EWI]! [\x20-\x7e]+\Z")
         return messages
 
-    def check_sound(self, tree, *options, messages=2, extra=(), seconds=MOST_SECONDS, total=True,
-                    **more):
+    def check_sound(self, tree, *options, messages=2, extra=(), total=True, **more):
         """What is printed is exactly what the sound zones of the tree have used."""
-        began = time.monotonic()
+        began = children_seconds()
         execd = self.start(tree.root, *options, **more)
         wanted = {*SOUND_SERIES.values(), *extra} | ({TOTAL} if total else set())
-        self.assertEqual(set(execd.ask(seconds)), wanted)
+        self.assertEqual(set(execd.ask()), wanted)
         tree.move(USED_UJ)
-        report = execd.ask(seconds)
+        report = execd.ask()
         self.assertEqual(set(report), wanted)
         for zone, series in SOUND_SERIES.items():
             self.assertEqual(report.energy_uj(series), USED_UJ[zone], series)
@@ -87,19 +93,29 @@ class HostileCase(unittest.TestCase):
                              USED_UJ["intel-rapl:0:1"])
         self.check_memory(execd)
         self.assertEqual(execd.stop(), 0)
-        self.assertLess(time.monotonic() - began, seconds)
+        self.assertLess(children_seconds() - began, MOST_SECONDS)
         return self.check_messages(execd, messages)
 
-    def check_silent(self, root, *options, messages=3, seconds=MOST_SECONDS):
-        """Nothing is printed; each prompt is borne, and it ends when told to."""
-        began = time.monotonic()
+    def check_silent(self, root, *options, messages=3):
+        """Nothing is printed; each prompt is borne, and it ends with stdin."""
+        began = children_seconds()
         execd = self.start(root, *options)
         for _ in range(3):
             execd.prompt()
-        self.assertIsNone(execd.read_report(0.2))
-        self.assertEqual(execd.stop(seconds), 0)
-        self.assertLess(time.monotonic() - began, seconds)
+            execd.wait_taken()
+        self.assertEqual(execd.finish(), (0, ""))
+        self.assertLess(children_seconds() - began, MOST_SECONDS)
         return self.check_messages(execd, messages)
+
+
+class InMemory(HostileCase):
+    """Its trees lie in memory: a disk takes its time for thousands of zones."""
+
+    def setUp(self):
+        before = tempfile.tempdir
+        if os.access("/dev/shm", os.W_OK):
+            tempfile.tempdir = "/dev/shm"
+        self.addCleanup(setattr, tempfile, "tempdir", before)
 
 
 def class_path(root, *parts):

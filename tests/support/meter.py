@@ -12,6 +12,7 @@ import time
 ROUNDING_WATTS = 0.001
 
 Mark = collections.namedtuple("Mark", "before after joules")
+Asked = collections.namedtuple("Asked", "before report after")
 
 
 class Meter:
@@ -22,28 +23,43 @@ class Meter:
         self.execd = execd
         self.began = began
         self.marks = {}
-        self.first = None  # when the first report was here: the first sample was before that
-        self.last = None
+        self.asked = []
 
     def ask(self):
         before = time.monotonic()
-        report = self.execd.ask()
+        return self.take(before, self.execd.ask())
+
+    def take(self, before, report):
+        """Holds a report that is here now; its sample was taken since that instant."""
         after = time.monotonic()
-        if self.first is None:
-            self.first = after
+        self.asked.append(Asked(before, report, after))
+        # The first sample was before the first report was here.
+        first = Mark(self.began, self.asked[0].after, 0.0)
         for identity, fields in report.items():
-            mark = self.marks.setdefault(identity, Mark(self.began, self.first, 0.0))
+            mark = self.marks.setdefault(identity, first)
             if "power_watts" not in fields:
                 continue
             joules = fields["energy_joules"]
             self.check(identity, fields["power_watts"], joules - mark.joules, mark, before, after)
             self.marks[identity] = Mark(before, after, joules)
-        self.last = before, after
         return report
 
     def forget(self, identity, joules):
-        """The power's span begins anew with the last report: an interval was left out."""
-        self.marks[identity] = Mark(*self.last, joules)
+        """The power's span begins with the last report: an interval was left out."""
+        self.marks[identity] = Mark(self.asked[-1].before, self.asked[-1].after, joules)
+
+    def check_energy(self, identity, watts, first=0, last=-1, lag=0.0, tolerance=0.0, kept=None):
+        """The energy between two of the reports is that of the watts. lag: how far a counter may be
+        behind its instant; kept: the report that says how much it was at the first, where that
+        one left it out."""
+        began, ended = self.asked[first], self.asked[last]
+        start = self.asked[first if kept is None else kept].report
+        joules = ended.report[identity]["energy_joules"] - start[identity]["energy_joules"]
+        least = (1 - tolerance) * watts * (ended.before - began.after - lag)
+        most = (1 + tolerance) * watts * (ended.after - began.before + lag)
+        if not least <= joules <= most:
+            raise AssertionError("%s: %.6f J; %.3f W give %.6f to %.6f J" %
+                                 (identity, joules, watts, least, most))
 
     @staticmethod
     def check(identity, watts, joules, mark, before, after):

@@ -2,6 +2,8 @@
 """Statistics of the power inside an interval: what they may say, and of how many instants."""
 import time
 
+from execd import PATIENCE_SECONDS
+
 NAMES = ("min", "max", "stddev", "p50", "p95", "p99")
 MS = 10**6
 
@@ -30,6 +32,19 @@ def check_constant(case, report, true_watts=None):
             case.assertGreaterEqual(ordered[0], (1 - SHARPNESS) * watts)
             case.assertLessEqual(ordered[-1], (1 + SHARPNESS) * watts)
             case.assertLessEqual(fields[field("stddev")], SHARPNESS * watts)
+
+
+def ask_sampled(ask, seconds, name="samples", least=1):
+    """Asks for reports that are so far apart until each series of one has that field, and as much
+    in it; that report. On a busy machine samples take longer."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        time.sleep(seconds)
+        report = ask()
+        values = [fields.get(name, 0) for identity, fields in report.items()
+                  if not identity.startswith("rapl_health")]
+        if values and min(values) >= least or time.monotonic() > end:
+            return report
 
 
 class Watch:

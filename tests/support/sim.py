@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import unittest
 
-from execd import BUILD, PATIENCE_SECONDS
+from execd import BUILD, PATIENCE_SECONDS, Execd
 
 PROGRAM = os.path.join(BUILD, "contrib", "simulator", "rapl-sim")
 
@@ -81,3 +81,17 @@ def why_not():
 
 REASON = why_not()
 needed = unittest.skipIf(REASON is not None, REASON or "")
+
+
+class Simulated(unittest.TestCase):
+    """Machines and programs that end with the test."""
+
+    def simulate(self, name="server", *options):
+        machine = Machine("--machine", name, *options)
+        self.addCleanup(machine.stop)
+        return machine
+
+    def start(self, machine, *options, **more):
+        program = Execd("--health=yes", *options, root=machine.root, **more)
+        self.addCleanup(program.kill)
+        return program

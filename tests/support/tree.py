@@ -89,7 +89,7 @@ class Tree:
 
     def energy_uj(self, zone):
         with open(self.path(zone, "energy_uj"), encoding="ascii") as file:
-            return int(file.read())
+            return int(file.read().rstrip("\0"))
 
     def set_energy(self, zone, energy_uj):
         self.write(zone, "energy_uj", "%d\n" % energy_uj)
@@ -118,12 +118,15 @@ class Tree:
 
 
 class Pump:
-    """Moves a zone's counter at a power, round and round, while the block is in use."""
+    """Moves a zone's counter at a power, round and round, while the block is in use. written_uj is
+    what a reader has seen at least by now, begun_uj the most that it can have seen."""
 
     STEP_SECONDS = 0.005
 
     def __init__(self, tree, zone, watts, range_uj):
-        self.tree, self.zone, self.watts, self.range_uj = tree, zone, watts, range_uj
+        self.tree, self.zone, self.watts = tree, zone, watts
+        self.modulus_uj = range_uj + round(range_uj / (2**32 - 1))  # one unit more than the range
+        self.written_uj = self.begun_uj = 0
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self.run)
 
@@ -131,7 +134,11 @@ class Pump:
         first, began = self.tree.energy_uj(self.zone), time.monotonic()
         while not self.ended.wait(self.STEP_SECONDS):
             used_uj = int(self.watts * 1e6 * (time.monotonic() - began))
-            self.tree.set_energy(self.zone, (first + used_uj) % (self.range_uj + 1))
+            self.begun_uj = used_uj
+            # Padded to one length, as some kernels do: who reads meanwhile gets a whole number.
+            text = b"%d\n" % ((first + used_uj) % self.modulus_uj)
+            self.tree.write(self.zone, "energy_uj", text.ljust(24, b"\0"))
+            self.written_uj = used_uj
 
     def __enter__(self):
         self.thread.start()

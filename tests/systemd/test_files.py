@@ -18,6 +18,15 @@ CONTRIB = os.path.join(handbook.SOURCE, "contrib")
 DROP_INS = (None, "rapl.conf", "rapl-only.conf")
 
 
+seconds = 60
+
+
+def prepare():
+    """Telegraf's unit comes with Telegraf."""
+    daemons.build_telegraf()
+    return {}
+
+
 class Files(unittest.TestCase):
     def setUp(self):
         reason = daemons.missing_programs(systemd_analyze="systemd", systemd_sysusers="systemd")

@@ -15,7 +15,7 @@ import guest  # noqa: E402
 import handbook  # noqa: E402
 import kernel  # noqa: E402
 
-MACHINE = guest.Machine(seconds=500)
+MACHINE = guest.Machine(seconds=1200)
 PAGE = "contrib/systemd/README.md"
 TELEGRAF_VARIABLE = "RAPL_TELEGRAF"  # the program, or why there is none
 
@@ -81,7 +81,8 @@ def setUpModule():
 
 
 def tearDownModule():
-    machine.stop()
+    machine.close()
+    kernel.load_registers()  # new files, which group rapl may not read
 
 
 class Service(unittest.TestCase):
@@ -122,7 +123,7 @@ class Service(unittest.TestCase):
 
     def wait(self, condition, what):
         try:
-            daemons.wait_until(condition, what)
+            daemons.wait_until(condition, what, 2 * execd.PATIENCE_SECONDS)
         except AssertionError as error:
             error.add_note(machine.log(self.name))
             raise
@@ -138,14 +139,23 @@ class Service(unittest.TestCase):
         raise AssertionError("%s has no process %s" % (self.name, program))
 
     def check_values(self):
-        """Each zone's power arrives, and is the true one; the guest may stall within a read."""
+        """Each zone's power arrives, and is the true one: not always the first, for the guest may
+        stall within a read."""
         expected = daemons.identities("guest")
-        self.wait(lambda: expected.keys() <= self.powers().keys(), "power of each zone")
-        for (parent, domain), watts in self.powers().items():
-            if domain != "total":
+        right = set()
+
+        def are_right():
+            powers = self.powers()
+            for (parent, domain), watts in powers.items():
                 number = parent.partition("-")[2] or 0
-                true = kernel.truth_watts({"domain": domain, "package_id": number})
-                self.assertAlmostEqual(true, watts, delta=0.3 * true, msg=(parent, domain))
+                true = domain != "total" and kernel.truth_watts(
+                    {"domain": domain, "package_id": number})
+                if domain == "total" or abs(watts - true) <= 0.3 * true:
+                    right.add((parent, domain))
+            self.assertLessEqual(powers.keys(), expected.keys())
+            return expected.keys() <= right
+
+        self.wait(are_right, "the true power of each zone")
 
 
 class Telegraf(Service):
@@ -281,7 +291,7 @@ StandardOutput=file:/run/{name}.out
                     who=who, sources=" ".join(sources), name=name,
                     options=options.replace("` and `", "\n")))
         machine.run("systemctl", "daemon-reload")
-        machine.run("systemctl", "start", *names.values(), seconds=110)
+        machine.run("systemctl", "start", *names.values(), seconds=guest.LONGEST_TEST_SECONDS)
         for number, (options, *told) in enumerate(rows):
             files = ["/run/%s.out" % names[number, reader] for reader in (0, 1)]
             text = machine.run("cat", *files)
@@ -291,8 +301,11 @@ StandardOutput=file:/run/{name}.out
                 self.assertEqual(told, found, text)
 
 
+def prepare():
+    """It cannot be built in the guest."""
+    built = daemons.build_telegraf()
+    return {TELEGRAF_VARIABLE: built.path or built.missing}
+
+
 if __name__ == "__main__":
-    if guest.MARK not in os.environ:  # it cannot be built in there
-        built = daemons.build_telegraf()
-        os.environ[TELEGRAF_VARIABLE] = built.path or built.missing
-    guest.main(MACHINE)
+    guest.main(MACHINE, prepare)

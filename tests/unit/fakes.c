@@ -72,8 +72,10 @@ struct fake_event {
 static struct {
     bool clocks_stopped;
     uint64_t read_ns;
-    uint64_t awake_ns;
+    uint64_t raw_ns;
+    uint64_t awake_ns; /* the same, slewed */
     uint64_t slept_ns;
+    int64_t slew_ppm;
     int erring_clock;
     unsigned int erring_skipped;
     unsigned int erring_count;
@@ -112,17 +114,25 @@ static struct {
 
 /* --- clocks ---------------------------------------------------------------------------------- */
 
+#define RAW_BASE_NS (UINT64_C(300) * NS_PER_S)
 #define MONOTONIC_BASE_NS (UINT64_C(1000) * NS_PER_S)
 #define BOOTTIME_BASE_NS (UINT64_C(5000) * NS_PER_S)
 
 void fake_clocks_stop(void) {
     fakes.clocks_stopped = true;
+    fakes.raw_ns = 0;
     fakes.awake_ns = 0;
     fakes.slept_ns = 0;
+    fakes.slew_ppm = 0;
 }
 
 void fake_clocks_pass(uint64_t ns) {
-    fakes.awake_ns += ns;
+    fakes.raw_ns += ns;
+    fakes.awake_ns += ns + (uint64_t)((int64_t)ns / 1000 * fakes.slew_ppm / 1000);
+}
+
+void fake_clocks_slew(int64_t ppm) {
+    fakes.slew_ppm = ppm;
 }
 
 void fake_reads_take(uint64_t ns) {
@@ -135,6 +145,10 @@ void fake_clocks_sleep(uint64_t ns) {
 
 uint64_t fake_clocks_monotonic_ns(void) {
     return MONOTONIC_BASE_NS + fakes.awake_ns;
+}
+
+uint64_t fake_clocks_raw_ns(void) {
+    return RAW_BASE_NS + fakes.raw_ns;
 }
 
 void fake_clocks_err(int clock, unsigned int skipped, unsigned int count, int64_t seconds) {
@@ -173,6 +187,8 @@ int __wrap_clock_gettime(clockid_t id, struct timespec *now) {
     uint64_t ns = fakes.awake_ns + fakes.slept_ns;
     if (id == CLOCK_MONOTONIC)
         ns = fake_clocks_monotonic_ns();
+    else if (id == CLOCK_MONOTONIC_RAW)
+        ns = fake_clocks_raw_ns();
     else
         ns += id == CLOCK_BOOTTIME ? BOOTTIME_BASE_NS : FAKE_EPOCH_NS;
     now->tv_sec = (time_t)(ns / NS_PER_S);
@@ -262,10 +278,10 @@ static ssize_t read_register(unsigned int cpu, void *value, size_t size, uint32_
 ssize_t __wrap_pread(int file, void *text, size_t size, off_t offset) {
     static const char mark[] = "errno ";
     const int cpu = fakes.register_count > 0 ? msr_cpu(file) : -1;
-    if (cpu >= 0)
-        return read_register((unsigned int)cpu, text, size, (uint32_t)offset);
     if (fakes.read_ns > 0)
         fake_clocks_pass(fakes.read_ns);
+    if (cpu >= 0)
+        return read_register((unsigned int)cpu, text, size, (uint32_t)offset);
     ssize_t length = __real_pread(file, text, size, offset);
     if (length > (ssize_t)strlen(mark) && memcmp(text, mark, strlen(mark)) == 0) {
         errno = (int)strtol((const char *)text + strlen(mark), NULL, 10);
@@ -307,7 +323,7 @@ struct dirent *__wrap_readdir(DIR *folder) {
 
 static uint64_t now_ns(void) {
     struct timespec now;
-    __wrap_clock_gettime(CLOCK_MONOTONIC, &now);
+    __wrap_clock_gettime(CLOCK_MONOTONIC_RAW, &now);
     return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
@@ -510,6 +526,8 @@ static ssize_t read_event(const struct fake_event *leader, uint64_t *values, siz
 
 ssize_t __wrap_read(int file, void *buffer, size_t size) {
     const struct fake_event *event = fakes.has_perf ? find_event(file) : NULL;
+    if (event != NULL && fakes.read_ns > 0)
+        fake_clocks_pass(fakes.read_ns);
     return event != NULL ? read_event(event, buffer, size) : __real_read(file, buffer, size);
 }
 

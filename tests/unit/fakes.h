@@ -19,9 +19,12 @@
 /* From here on clocks move only when told to. */
 void fake_clocks_stop(void);
 void fake_clocks_pass(uint64_t ns);
-/* Time that CLOCK_MONOTONIC does not count. */
+/* Time that CLOCK_MONOTONIC and CLOCK_MONOTONIC_RAW do not count. */
 void fake_clocks_sleep(uint64_t ns);
+/* From here on all clocks but CLOCK_MONOTONIC_RAW run faster by so many millionths. */
+void fake_clocks_slew(int64_t ppm);
 uint64_t fake_clocks_monotonic_ns(void);
+uint64_t fake_clocks_raw_ns(void);
 /* Readings of one clock, or of every (-1), go wrong: count of them, after those that are skipped.
  * They fail, leaving junk, or show the time so many seconds from the true one. */
 #define FAKE_CLOCK_FAILS INT64_MIN
@@ -61,7 +64,8 @@ void fake_readdir_fails(int error, unsigned int after);
 
 /*
  * perf_event_open(2), and read(2) of what it opened, are fakes from here on. Counts begin at first
- * and move only when told to; the times that an event was enabled and ran are CLOCK_MONOTONIC's.
+ * and move only when told to; the times that an event was enabled and ran are
+ * CLOCK_MONOTONIC_RAW's.
  */
 void fake_perf_start(uint64_t first);
 /* The next calls fail; after that those of one config, always; of any on one CPU; and those that

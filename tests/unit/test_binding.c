@@ -117,14 +117,7 @@ static void take_all(struct bench *bench) {
 }
 
 static bool part(struct bench *bench) {
-    uint64_t first_ns = UINT64_MAX;
-    uint64_t last_ns = 0;
-    for (size_t i = 0; i < bench->source.zone_count; i++) {
-        const uint64_t time_ns = bench->readings[i].time_ns;
-        first_ns = time_ns < first_ns ? time_ns : first_ns;
-        last_ns = time_ns > last_ns ? time_ns : last_ns;
-    }
-    return binding_part(&bench->binding, &bench->source, last_ns - first_ns, &bench->problems);
+    return binding_part(&bench->binding, &bench->source, &bench->problems);
 }
 
 static unsigned int told(struct bench *bench, const char *part_of_reason) {

@@ -123,7 +123,8 @@ static void add_machine(const struct tree *tree) {
 }
 
 static void test_readings_that_fail(void **state) {
-    static const int clocks[] = {CLOCK_MONOTONIC, CLOCK_BOOTTIME, CLOCK_REALTIME, EVERY_CLOCK};
+    static const int clocks[] = {CLOCK_MONOTONIC_RAW, CLOCK_MONOTONIC, CLOCK_BOOTTIME,
+                                 CLOCK_REALTIME, EVERY_CLOCK};
     add_machine(*state);
     for (size_t i = 0; i < COUNT_OF(clocks); i++) {
         err_at_each(*state, clocks[i], 1, FAKE_CLOCK_FAILS);
@@ -135,9 +136,12 @@ static void test_readings_that_go_back(void **state) {
     add_machine(*state);
     err_at_each(*state, CLOCK_MONOTONIC, 1, -3600);
     err_at_each(*state, CLOCK_MONOTONIC, 5, -3600);
+    err_at_each(*state, CLOCK_MONOTONIC_RAW, 1, -3600);
+    err_at_each(*state, CLOCK_MONOTONIC_RAW, 5, -3600);
     err_at_each(*state, EVERY_CLOCK, 12, -3600);
     /* by less than a wrap takes: the step is counted all the same */
     err_at_each(*state, CLOCK_MONOTONIC, 1, -30);
+    err_at_each(*state, CLOCK_MONOTONIC_RAW, 1, -30);
     err_at_each(*state, EVERY_CLOCK, 12, -30);
 }
 
@@ -155,6 +159,34 @@ static void test_clocks_that_stand_still(void **state) {
     fake_clocks_err(EVERY_CLOCK, 0, 0, 0);
     take_report(&bench);
     check(&bench, true);
+    rapl_close(bench.rapl);
+}
+
+/* A time daemon slews every clock but CLOCK_MONOTONIC_RAW: chrony by up to 83,333 ppm. The power of
+ * the interval and of its samples is the true one, power is there when it is said to be ready, and
+ * none of this is a sleep. */
+static void test_slewed_clocks(void **state) {
+    static const int64_t slews_ppm[] = {80000, -80000, 20, -20, 83333, -83333};
+    struct bench bench;
+    add_machine(*state);
+    open_bench(&bench, *state);
+    for (size_t i = 0; i < 2 * COUNT_OF(slews_ppm); i++) {
+        fake_clocks_slew(slews_ppm[i % COUNT_OF(slews_ppm)]);
+        take_report(&bench);
+        check(&bench, true);
+        assert_int_equal(bench.report->health.sleeps, 0);
+    }
+    for (size_t i = 0; i < COUNT_OF(slews_ppm); i++) {
+        fake_clocks_slew(slews_ppm[i]);
+        assert_int_equal(rapl_report(bench.rapl, &bench.report), 0);
+        const uint64_t now_ns = fake_clocks_monotonic_ns();
+        while (fake_clocks_monotonic_ns() < rapl_power_ready_ns(bench.rapl))
+            fake_clocks_pass(NS_PER_MS / 10);
+        assert_in_range(fake_clocks_monotonic_ns() - now_ns, 50 * NS_PER_MS, 60 * NS_PER_MS);
+        assert_int_equal(rapl_report(bench.rapl, &bench.report), 0);
+        assert_true(find_value(bench.report, "package-0")->has_power);
+        assert_true(find_value(bench.report, "total")->has_power);
+    }
     rapl_close(bench.rapl);
 }
 
@@ -190,9 +222,8 @@ static void test_wall_time_jumps(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        IN_TREE(test_readings_that_fail),
-        IN_TREE(test_readings_that_go_back),
-        IN_TREE(test_clocks_that_stand_still),
+        IN_TREE(test_readings_that_fail),      IN_TREE(test_readings_that_go_back),
+        IN_TREE(test_clocks_that_stand_still), IN_TREE(test_slewed_clocks),
         IN_TREE(test_wall_time_jumps),
     };
     return cmocka_run_group_tests_name("clocks", tests, NULL, NULL);

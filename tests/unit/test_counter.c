@@ -457,19 +457,70 @@ static void test_forgotten_counter_starts_anew(void **state) {
 static void test_half_of_a_turn_at_the_ceiling_is_safe(void **state) {
     (void)state;
     struct counter_traits traits = traits_of(0);
-    assert_true(counter_safe_span_ns(&traits) == UINT64_MAX);
+    assert_true(counter_safe_span_ns(&traits, 0) == UINT64_MAX);
     /* 15 uJ at 500 W: 131 s to a wrap */
     traits.modulus = counter_modulus(UINT64_C(65532610987));
     traits.ceiling_uw = UINT64_C(500000000);
-    assert_int_equal(counter_safe_span_ns(&traits) / UINT64_C(1000000000), 65);
+    assert_int_equal(counter_safe_span_ns(&traits, 0) / UINT64_C(1000000000), 65);
     /* psys: a wrap is judged at 4 kW */
     traits.ceiling_uw = UINT64_C(50000000000);
-    assert_int_equal(counter_safe_span_ns(&traits) / UINT64_C(1000000000), 8);
+    assert_int_equal(counter_safe_span_ns(&traits, 0) / UINT64_C(1000000000), 8);
     traits.modulus = UINT64_MAX;
     traits.ceiling_uw = 1;
-    assert_true(counter_safe_span_ns(&traits) == UINT64_MAX);
+    assert_true(counter_safe_span_ns(&traits, 0) == UINT64_MAX);
     traits.ceiling_uw = 0;
-    assert_true(counter_safe_span_ns(&traits) == UINT64_MAX);
+    assert_true(counter_safe_span_ns(&traits, 0) == UINT64_MAX);
+}
+
+static void test_energy_that_may_go_unread_limits_the_span(void **state) {
+    (void)state;
+    struct counter_traits traits = traits_of(0);
+    traits.ceiling_uw = UINT64_C(1000000000);
+    assert_int_equal(counter_safe_span_ns(&traits, UINT64_C(30000000000)) / 1000000000, 30);
+    traits.ceiling_uw = UINT64_C(50000000000); /* judged at 4 kW */
+    assert_int_equal(counter_safe_span_ns(&traits, UINT64_C(30000000000)) / 1000000, 7500);
+    traits.modulus = UINT64_C(1000000000);
+    assert_int_equal(counter_safe_span_ns(&traits, UINT64_C(30000000000)) / 1000000, 125);
+    traits.modulus = UINT64_C(100000000000);
+    assert_int_equal(counter_safe_span_ns(&traits, UINT64_C(30000000000)) / 1000000, 7500);
+}
+
+/* Steps between the ceiling and the most that it can be, in a row. */
+static void test_steps_above_the_ceiling_are_counted_in_a_row(void **state) {
+    (void)state;
+    struct counter_traits traits = traits_of(0);
+    struct counter counter = {.has_baseline = true, .time_ns = 1};
+    struct reading reading = {.ticks = 0, .time_ns = 1};
+    traits.ceiling_uw = UINT64_C(1000000);
+    traits.most_uw = UINT64_C(4000000);
+    for (unsigned int i = 1; i <= 3; i++) {
+        reading.ticks += 4000000;
+        reading.time_ns += UINT64_C(1000000000);
+        assert_int_equal(counter_advance(&counter, &traits, &reading, 0).outcome,
+                         COUNTER_RESET_FORWARD);
+        assert_int_equal(counter.above, i);
+    }
+    reading.error = -5; /* no step */
+    counter_advance(&counter, &traits, &reading, 0);
+    assert_int_equal(counter.above, 3);
+    reading.error = 0;
+    reading.ticks += 4000001 * 2;
+    reading.time_ns += UINT64_C(2000000000);
+    counter_advance(&counter, &traits, &reading, 0);
+    assert_int_equal(counter.above, 0); /* more than that is not believed */
+    reading.ticks += 2000000;
+    reading.time_ns += UINT64_C(1000000000);
+    counter_advance(&counter, &traits, &reading, 0);
+    assert_int_equal(counter.above, 1);
+    reading.ticks += 1000000;
+    reading.time_ns += UINT64_C(1000000000);
+    assert_int_equal(counter_advance(&counter, &traits, &reading, 0).outcome, COUNTER_COUNTED);
+    assert_int_equal(counter.above, 0);
+    traits.most_uw = 0; /* one that a user has set stays */
+    reading.ticks += 2000000;
+    reading.time_ns += UINT64_C(1000000000);
+    counter_advance(&counter, &traits, &reading, 0);
+    assert_int_equal(counter.above, 0);
 }
 
 int main(void) {
@@ -510,6 +561,8 @@ int main(void) {
         cmocka_unit_test(test_sleep_in_a_gap_is_undecided_where_a_wrap_may_hide),
         cmocka_unit_test(test_forgotten_counter_starts_anew),
         cmocka_unit_test(test_half_of_a_turn_at_the_ceiling_is_safe),
+        cmocka_unit_test(test_energy_that_may_go_unread_limits_the_span),
+        cmocka_unit_test(test_steps_above_the_ceiling_are_counted_in_a_row),
     };
     return cmocka_run_group_tests_name("counter", tests, NULL, NULL);
 }

@@ -435,8 +435,10 @@ static void test_ceiling_is_four_times_the_largest_limit(void **state) {
     } cases[] = {
         {0, 0, 1000},
         {0, 800, 400},                                      /* TDP 100 W */
-        {0, UINT64_C(1600) << 32 | 800, 800},               /* 200 W at most */
-        {UINT64_C(2400) << 32 | 800, 800, 1200},            /* PL2 300 W */
+        {0, UINT64_C(1600) << 32 | 800, 400},               /* and 200 W at most */
+        {0, UINT64_C(1600) << 32, 800},                     /* 200 W at most, and no TDP */
+        {UINT64_C(2400) << 32 | 800, 0, 1200},              /* PL2 300 W */
+        {UINT64_C(2400) << 32 | 800, 800, 400},             /* and a TDP of 100 W */
         {UINT64_C(0x80FF8000800080A0), 0, 250},             /* PL1 20 W, and all flags */
         {UINT64_C(0x7FFF) << 32 | 1640, 0, 820},            /* no PL2; PL1 205 W */
         {UINT64_C(0x7FFF00007FFF), UINT64_C(0x7FFF), 1000}, /* nothing but "no limit" */
@@ -642,6 +644,23 @@ static void test_core_whose_topology_comes_late(void **state) {
 }
 
 /* --- what stands in the way ------------------------------------------------------------------ */
+
+static void test_a_read_that_takes_long_says_nothing(void **state) {
+    (void)state;
+    (void)make_amd(1, 1, 2, 2);
+    open_source(&zen4, 0);
+    fake_clocks_stop();
+    assert_int_equal(discover(), 1);
+    fake_reads_take(NS_PER_S);
+    sample();
+    assert_int_equal(reading("package-0")->error, 0);
+    fake_reads_take(NS_PER_S + 1);
+    sample();
+    assert_int_equal(reading("package-0")->error, SOURCE_READ_TOO_LONG);
+    fake_reads_take(0);
+    sample();
+    assert_int_equal(reading("package-0")->error, 0);
+}
 
 static void test_module_that_is_not_loaded(void **state) {
     (void)state;
@@ -1034,6 +1053,7 @@ int main(void) {
         IN_TREE(test_names_with_dies_stay),
         IN_TREE(test_topology_that_cannot_be_read_takes_nothing_away),
         IN_TREE(test_core_whose_topology_comes_late),
+        IN_TREE(test_a_read_that_takes_long_says_nothing),
         IN_TREE(test_module_that_is_not_loaded),
         IN_TREE(test_file_that_may_not_be_opened),
         IN_TREE(test_neither_device_nor_file),

@@ -471,7 +471,7 @@ static void test_reading_is_in_the_middle_of_the_read(void **state) {
     assert_int_equal(discover(), 1);
     fake_clocks_pass(NS_PER_S);
     sample();
-    assert_int_equal(reading("power/energy-pkg@0")->time_ns, fake_clocks_monotonic_ns());
+    assert_int_equal(reading("power/energy-pkg@0")->time_ns, fake_clocks_raw_ns());
 }
 
 static void test_nothing_is_opened_without_cause(void **state) {
@@ -650,6 +650,42 @@ static void test_clock_of_jiffies(void **state) {
     fake_perf_add(PKG, 0, JOULE);
     sample();
     assert_int_equal(reading("power/energy-pkg@2")->error, -ENODEV);
+    assert_int_equal(reading("power/energy-pkg@0")->error, 0);
+}
+
+/* chrony slews the other clocks by up to 8.3 %, and perf's goes on as it was. */
+static void test_slewed_clocks_do_not_interrupt(void **state) {
+    (void)state;
+    static const int64_t slews_ppm[] = {83333, 10000, 20, -20, -10000, -83333};
+    add_server();
+    assert_int_equal(discover(), 1);
+    sample();
+    const uint32_t epoch = zone("power/energy-pkg@2")->epoch;
+    for (size_t i = 0; i < COUNT_OF(slews_ppm); i++) {
+        fake_clocks_slew(slews_ppm[i]);
+        fake_clocks_pass(10 * NS_PER_S);
+        sample();
+        assert_int_equal(reading("power/energy-pkg@2")->error, 0);
+        assert_int_equal(zone("power/energy-pkg@2")->epoch, epoch);
+    }
+    fake_clocks_pass(10 * NS_PER_S);
+    fake_perf_pause(2, NS_PER_S / 10);
+    sample();
+    assert_true(zone("power/energy-pkg@2")->epoch > epoch);
+}
+
+static void test_a_read_that_takes_long_says_nothing(void **state) {
+    (void)state;
+    add_server();
+    assert_int_equal(discover(), 1);
+    fake_reads_take(NS_PER_S);
+    sample();
+    assert_int_equal(reading("power/energy-pkg@0")->error, 0);
+    fake_reads_take(NS_PER_S + 1);
+    sample();
+    assert_int_equal(reading("power/energy-pkg@0")->error, SOURCE_READ_TOO_LONG);
+    fake_reads_take(0);
+    sample();
     assert_int_equal(reading("power/energy-pkg@0")->error, 0);
 }
 
@@ -1310,7 +1346,72 @@ static void test_cores_that_sleep_use_nothing(void **state) {
     rapl_close(rapl);
 }
 
-/* 65.5 kJ are a turn: at the 2 kW that a user has set, it takes half a minute. */
+/* The kernel adds up signed differences of a register of 15.26 uJ (arch/x86/events/rapl.c): after
+ * 32.7 kJ its sum falls. At 600 W, that takes 55 s. */
+static void test_samples_are_due_before_the_kernel_sees_a_fall(void **state) {
+    (void)state;
+    const int64_t tick = INT64_C(1) << 16;
+    const struct rapl_report *report = NULL;
+    struct rapl_options options = RAPL_OPTIONS_DEFAULT;
+    struct rapl *rapl = NULL;
+    options.root = bench.tree->path;
+    options.source = RAPL_SOURCE_PERF;
+    add_server();
+    assert_int_equal(rapl_open(&options, &rapl), 0);
+    for (int minute = 1; minute <= 30; minute++) {
+        const uint64_t end_ns = fake_clocks_monotonic_ns() + 60 * NS_PER_S;
+        while (fake_clocks_monotonic_ns() < end_ns) {
+            const uint64_t due_ns = rapl_sample_due_ns(rapl);
+            const uint64_t until_ns = due_ns < end_ns ? due_ns : end_ns;
+            const uint64_t span_ns = until_ns - fake_clocks_monotonic_ns();
+            const uint32_t ticks = (uint32_t)(span_ns / 1000 * 600 / 15259 * 1000);
+            fake_perf_add(PKG, 0, (int32_t)ticks * tick);
+            fake_clocks_pass(span_ns);
+            if (until_ns < end_ns)
+                assert_int_equal(rapl_sample(rapl), 0);
+        }
+        assert_int_equal(rapl_report(rapl, &report), 0);
+        assert_int_equal(report->health.gaps, 0);
+        assert_int_equal(report->health.resets, 0);
+        const struct rapl_value *value = find_value(report, "package-0");
+        assert_non_null(value);
+        assert_in_range(value->power_uw, 599900000, 600000000);
+    }
+    rapl_close(rapl);
+}
+
+/* What is known of the register stays when its event is opened again. */
+static void test_wrap_right_after_reopening_is_carried(void **state) {
+    (void)state;
+    const struct rapl_report *report = NULL;
+    struct rapl_options options = RAPL_OPTIONS_DEFAULT;
+    struct rapl *rapl = NULL;
+    options.root = bench.tree->path;
+    options.source = RAPL_SOURCE_PERF;
+    add_server();
+    assert_int_equal(rapl_open(&options, &rapl), 0);
+    for (int i = 0; i < 20; i++) {
+        fake_perf_add(PKG, 0, (100 + i) << 16);
+        fake_clocks_pass(NS_PER_S);
+        assert_int_equal(rapl_report(rapl, &report), 0);
+    }
+    fake_perf_offline(0);
+    fake_clocks_pass(NS_PER_S);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(rapl_report(rapl, &report), 0);
+    const uint64_t resets = report->health.resets;
+    fake_perf_add(PKG, 0, 100 << 16);
+    fake_clocks_pass(NS_PER_S);
+    assert_int_equal(rapl_report(rapl, &report), 0);
+    fake_perf_add(PKG, 0, (INT64_C(100) << 16) - (INT64_C(1) << 48));
+    fake_clocks_pass(NS_PER_S);
+    assert_int_equal(rapl_report(rapl, &report), 0);
+    expect_power(report, "package-0", 1526); /* 100 times 15.26 uJ in a second */
+    assert_int_equal(report->health.resets, resets);
+    rapl_close(rapl);
+}
+
+/* 32.7 kJ are half a turn: at the 2 kW that a user has set, that takes a quarter of a minute. */
 static void test_samples_are_due_before_a_turn_can_hide(void **state) {
     (void)state;
     const struct rapl_report *report = NULL;
@@ -1329,6 +1430,7 @@ static void test_samples_are_due_before_a_turn_can_hide(void **state) {
     for (int i = 0; i < 4; i++) {
         const uint64_t due_ns = rapl_sample_due_ns(rapl);
         const uint64_t span_ns = due_ns - fake_clocks_monotonic_ns();
+        assert_int_equal(span_ns, 15 * NS_PER_S);
         fake_perf_add(PKG, 0, (int64_t)(span_ns / NS_PER_S) * 100 * JOULE);
         fake_clocks_pass(span_ns);
         assert_int_equal(i < 3 ? rapl_sample(rapl) : rapl_report(rapl, &report), 0);
@@ -1511,6 +1613,8 @@ int main(void) {
         OVER(test_event_that_dies_within_the_interval),
         OVER(test_event_that_did_not_run_all_the_time),
         OVER(test_clock_of_jiffies),
+        OVER(test_slewed_clocks_do_not_interrupt),
+        OVER(test_a_read_that_takes_long_says_nothing),
         OVER(test_group_that_lost_a_member),
         OVER(test_read_that_fails),
         OVER(test_pmu_that_is_registered_anew),
@@ -1537,6 +1641,8 @@ int main(void) {
         OVER(test_cores_that_cannot_all_be_opened_have_no_sum),
         OVER(test_cores_that_sleep_use_nothing),
         OVER(test_samples_are_due_before_a_turn_can_hide),
+        OVER(test_samples_are_due_before_the_kernel_sees_a_fall),
+        OVER(test_wrap_right_after_reopening_is_carried),
         OVER(test_report_after_sleep_has_none_of_it),
         OVER(test_refusal_is_told_once),
         OVER(test_real_events_of_the_kernel),

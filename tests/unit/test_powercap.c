@@ -313,8 +313,8 @@ static void test_readings_are_stamped_between_the_reads(void **state) {
     fake_clocks_stop();
     fake_clocks_pass(123456789);
     sample();
-    assert_int_equal(reading("intel-rapl:0")->time_ns, fake_clocks_monotonic_ns());
-    assert_int_equal(reading("intel-rapl:1")->time_ns, fake_clocks_monotonic_ns());
+    assert_int_equal(reading("intel-rapl:0")->time_ns, fake_clocks_raw_ns());
+    assert_int_equal(reading("intel-rapl:1")->time_ns, fake_clocks_raw_ns());
 }
 
 /* --- what zones lack ------------------------------------------------------------------------- */
@@ -494,7 +494,6 @@ static void test_ceiling_is_four_times_the_largest_limit(void **state) {
     tree_add_zone(tree, "intel-rapl:1", "package-1", 1, RANGE_61_UJ);
     tree_add_zone(tree, "intel-rapl:2", "package-2", 1, RANGE_61_UJ);
     set_limit("intel-rapl:0", "constraint_0_power_limit_uw", 125 * WATT);
-    set_limit("intel-rapl:0", "constraint_0_max_power_uw", 100 * WATT);
     set_limit("intel-rapl:0", "constraint_1_power_limit_uw", 150 * WATT);
     set_limit("intel-rapl:1", "constraint_0_power_limit_uw", 95 * WATT);
     set_limit("intel-rapl:1", "constraint_2_max_power_uw", 205 * WATT);
@@ -505,6 +504,28 @@ static void test_ceiling_is_four_times_the_largest_limit(void **state) {
     expect_ceiling("intel-rapl:1", 820);
     expect_ceiling("intel-rapl:2", 1200);
     expect_nothing_told();
+}
+
+/* A TDP of 28 W beside a limit of 200 W, as firmware of laptops sets it; and beside the largest
+ * values that the fields of PL4 and PL1 hold. */
+static void test_ceiling_is_four_times_the_tdp_where_one_is_known(void **state) {
+    const struct tree *tree = *state;
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 1, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:1", "package-1", 1, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:2", "package-2", 1, RANGE_61_UJ);
+    set_limit("intel-rapl:0", "constraint_0_max_power_uw", 28 * WATT);
+    set_limit("intel-rapl:0", "constraint_0_power_limit_uw", 200 * WATT);
+    set_limit("intel-rapl:1", "constraint_0_max_power_uw", 125 * WATT);
+    set_limit("intel-rapl:1", "constraint_0_power_limit_uw", 4095875000);
+    set_limit("intel-rapl:1", "constraint_2_power_limit_uw", 1023875000);
+    set_limit("intel-rapl:2", "constraint_0_power_limit_uw", 65 * WATT);
+    set_limit("intel-rapl:2", "constraint_2_power_limit_uw", 1023875000);
+    assert_int_equal(discover(), 1);
+    expect_ceiling("intel-rapl:0", 250);
+    expect_ceiling("intel-rapl:1", 500);
+    expect_ceiling("intel-rapl:2", 260);
+    assert_int_equal(zone("intel-rapl:0")->traits.most_uw, 1000 * WATT);
+    assert_int_equal(zone("intel-rapl:1")->traits.most_uw, 2000 * WATT);
 }
 
 static void test_ceiling_is_at_least_250_watts(void **state) {
@@ -593,6 +614,8 @@ static void test_max_power_replaces_all_but_psys(void **state) {
     expect_ceiling("intel-rapl:0", 42);
     expect_ceiling("intel-rapl:0:0", 42);
     expect_ceiling("intel-rapl:0:1", 42);
+    assert_int_equal(zone("intel-rapl:0")->traits.most_uw, 0);
+    assert_int_equal(zone("intel-rapl:1")->traits.most_uw, 0);
     expect_ceiling("intel-rapl:1", 50000);
     expect_ceiling("intel-rapl:2", 50000);
 }
@@ -729,6 +752,7 @@ int main(void) {
         IN_TREE(test_range_and_limits_that_could_not_be_read_are_read_again),
         IN_TREE(test_range_of_zero_is_told_in_words),
         IN_TREE(test_ceiling_is_four_times_the_largest_limit),
+        IN_TREE(test_ceiling_is_four_times_the_tdp_where_one_is_known),
         IN_TREE(test_ceiling_is_at_least_250_watts),
         IN_TREE(test_limits_of_3_kw_and_more_tell_nothing),
         IN_TREE(test_ceiling_is_1000_watts_where_nothing_is_known),

@@ -11,7 +11,7 @@ import extent  # noqa: E402
 import guest  # noqa: E402
 import kernel  # noqa: E402
 
-MACHINE = guest.Machine(seconds=240)
+MACHINE = guest.Machine(seconds=600 if extent.LONG else 300)
 
 INTERVAL_SECONDS = 2
 RUN_SECONDS = 60 if extent.LONG else 20

@@ -10,9 +10,21 @@ import execd  # noqa: E402
 import guest  # noqa: E402
 import kernel  # noqa: E402
 
-MACHINE = guest.Machine(load="")
+MACHINE = guest.Machine()
 
 NO_ZONE = "/sys/class/powercap holds no RAPL zone"
+
+
+DRIVERS = ("rapl_registers", "msr", "intel_rapl_msr", "rapl")
+
+
+def setUpModule():
+    kernel.unload(*reversed(DRIVERS))
+
+
+def tearDownModule():
+    for driver in DRIVERS:
+        kernel.load(driver)
 
 
 class NoCounters(unittest.TestCase):

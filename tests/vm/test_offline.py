@@ -26,6 +26,7 @@ FIRST, SECOND = (
 TOTAL = "domain=total"
 HEALTH = "rapl_health,source=powercap"
 CPUS = 2, 3  # of package 1
+TRIES = 5
 
 
 class Offline(unittest.TestCase):
@@ -48,7 +49,7 @@ class Offline(unittest.TestCase):
 
     def ask_until_all_are_there(self, watch):
         """They return some milliseconds after the CPU."""
-        end = time.monotonic() + guest.PATIENCE_SECONDS
+        end = time.monotonic() + execd.PATIENCE_SECONDS
         while not SECOND <= set(watch.ask()):
             self.assertLess(time.monotonic(), end)
             time.sleep(0.2)
@@ -120,6 +121,16 @@ class Offline(unittest.TestCase):
             self.assertIn(TOTAL, report)
 
     def test_by_its_own_clock(self):
+        """Where the guest stood still within a read, the time of that read is wrong: it may try
+        again."""
+        for _ in range(TRIES):
+            wrong = self.go_and_return_by_its_own_clock()
+            if not wrong:
+                break
+        self.assertEqual([], wrong)
+
+    def go_and_return_by_its_own_clock(self):
+        """The powers that are not the true ones; all else is checked."""
         with execd.Execd("--interval=200ms") as program:
             watts = kernel.true_watts(program.read_report())
             reports = []
@@ -129,18 +140,23 @@ class Offline(unittest.TestCase):
                     time.sleep(0.001)
                 kernel.set_online(online, *CPUS)
                 program.signal(signal.SIGCONT)
-                for _ in range(6):
+                end = time.monotonic() + execd.PATIENCE_SECONDS
+                until = len(reports) + 6
+                while len(reports) < until or (
+                        online and not SECOND <= set(reports[-1]) and time.monotonic() < end):
                     reports.append(program.read_report())
         lacking = [index for index, report in enumerate(reports) if not SECOND <= set(report)]
         self.assertLess(4, len(lacking))
         self.assertEqual(list(range(lacking[0], lacking[-1] + 1)), lacking)
         self.assertLessEqual(SECOND, set(reports[-1]))
+        wrong = []
         for report in reports:
             self.assertLessEqual(FIRST, set(report))
             for identity in (FIRST | SECOND) & set(report):
                 power = report.power(identity)
-                if power is not None:  # a span of 50 ms at least, on a busy machine
-                    self.assertAlmostEqual(watts[identity], power, delta=0.5 * watts[identity])
+                if power is not None and abs(power - watts[identity]) > 0.5 * watts[identity]:
+                    wrong.append("%s is %.3f W, not %.3f W" % (identity, power, watts[identity]))
+        return wrong
 
 
 if __name__ == "__main__":

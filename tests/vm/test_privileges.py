@@ -13,11 +13,19 @@ import execd  # noqa: E402
 import guest  # noqa: E402
 import kernel  # noqa: E402
 
-MACHINE = guest.Machine(settings=["rapl_registers.domains=package,dram"])
+MACHINE = guest.Machine()
 
 NOBODY = "65534"
 AS_NOBODY = ("setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups")
 CAPABILITY = "cap_dac_read_search"
+
+
+def setUpModule():
+    kernel.load_registers(domains="package,dram")
+
+
+def tearDownModule():
+    kernel.load_registers()
 
 
 def energy_files():

@@ -19,7 +19,7 @@ import guest  # noqa: E402
 import kernel  # noqa: E402
 import samples  # noqa: E402
 
-MACHINE = guest.Machine()
+MACHINE = guest.Machine(seconds=400)
 
 FIRST, SECOND = (
     {"domain=psys" if package == 0 else "domain=psys,package_id=1",
@@ -56,7 +56,7 @@ class Suspend(unittest.TestCase):
         watch.ask_for(0.8, every=0.2)
         self.assertGreater(sleep(), 1)
         woke = len(watch.asked)
-        watch.ask_for(1.6, every=0.2)
+        watch.ask_for(1.6, every=0.2, least=8)
         # Of package 1 the open files tell that it has gone, and it is looked for at the next.
         for report in watch.reports()[:woke] + watch.reports()[woke + 2:]:
             self.assertEqual(FIRST | SECOND | {TOTAL, HEALTH}, set(report))
@@ -151,7 +151,10 @@ class Suspend(unittest.TestCase):
                 time.sleep(0.5)
                 watch.ask()
                 self.assertGreater(sleep(), 1)
-                for _ in range(8):
+                end = time.monotonic() + execd.PATIENCE_SECONDS
+                while len(watch.reports) < 10 or (time.monotonic() < end and not all(
+                        samples.field("max") in watch.reports[-1].get(identity, ())
+                        for identity in FIRST | SECOND | {TOTAL})):
                     watch.ask()
                     time.sleep(0.2)
                 watts = kernel.true_watts(watch.reports[0])

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: MIT
+"""Statistics of rapl.so in the real collectd."""
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import daemons  # noqa: E402
+import samples  # noqa: E402
+import tap  # noqa: E402
+from collectd import block, complaints, missing_collectd, names_of, root_of  # noqa: E402
+
+
+def statistics_of(machine, names=samples.NAMES):
+    """The names of their values in collectd."""
+    found = []
+    for parent, domain in daemons.identities(machine):
+        parent = "rapl%s/" % (parent and "-" + parent)
+        found += ["%spower-%s-%s" % (parent, domain, name) for name in names]
+        found.append("%scount-%s-samples" % (parent, domain))
+    return found
+
+
+class Statistics(daemons.StageTest):
+    """A package that draws 200 W for 100 ms of two seconds, and 50 W for the rest."""
+
+    missing = staticmethod(missing_collectd)
+
+    @classmethod
+    def prepare(cls):
+        cls.machine = cls.stage.simulate("server", "--load", "pulse", "--load-period", "2s",
+                                         "--power", "package-0=57.5")
+        root, every = root_of(cls.machine), "SampleInterval 0.01"
+        cls.collectds = {name: cls.stage.collectd(name, block(root, *lines)) for name, lines in {
+            "all": [every, "ReportHealth true"],
+            "list": ['ReportStatistics "max" "p99"', every],
+            "none": [every, "ReportStatistics false", "ReportHealth true"],
+            "off": ["SampleInterval 0", "ReportStatistics true", "ReportHealth true"],
+            "too-long": ["SampleInterval 1.5", "ReportHealth true"]}.items()}
+        for collectd in cls.collectds.values():
+            collectd.wait_rows("rapl/power-total", 8)
+        cls.statuses = cls.stage.stop(cls.collectds.values())
+        cls.rows = {name: {series: values for series, values in collectd.rows().items()
+                           if not re.match("rapl/(count-zones|derive-)", series)}
+                    for name, collectd in cls.collectds.items()}
+
+    def values(self, name, collectd="all"):
+        return [value for _, value in self.rows[collectd]["rapl-package-0/" + name]]
+
+    def health(self, collectd, name):
+        return [value for _, value in self.collectds[collectd].rows()["rapl/derive-" + name]]
+
+    def test_all_by_default(self):
+        self.assertEqual(sorted(self.rows["all"]),
+                         sorted(names_of("server") + statistics_of("server")))
+
+    def test_a_list_chooses(self):
+        self.assertEqual(sorted(self.rows["list"]),
+                         sorted(names_of("server") + statistics_of("server", ["max", "p99"])))
+
+    def test_the_maximum_shows_what_the_mean_hides(self):
+        mean = self.values("power-package")
+        self.assertAlmostEqual(sum(mean) / len(mean), 57.5, delta=0.05 * 57.5)
+        # A pulse holds a whole sample, of 30 ms.
+        for collectd in ("all", "list"):
+            most = self.values("power-package-max", collectd)
+            self.assertAlmostEqual(max(most), 200, delta=samples.SHARPNESS * 200)
+        for watts in self.values("power-package-min"):
+            self.assertAlmostEqual(watts, 50, delta=samples.SHARPNESS * 50)
+        middle = self.values("power-package-p50")
+        self.assertAlmostEqual(sorted(middle)[len(middle) // 2], 50, delta=samples.PERCENTILE * 50)
+
+    def test_they_come_with_the_power(self):
+        times = [ns for ns, _ in self.rows["all"]["rapl/power-total"]]
+        counts = self.rows["all"]["rapl/count-total-samples"]
+        self.assertEqual([ns for ns, _ in counts], times)
+        counts = sorted(count for _, count in counts[1:])
+        self.assertGreater(counts[len(counts) // 2], 5)
+        self.assertLess(counts[-1], 50)  # of 20 updates, a millisecond each
+
+    def test_the_thread_reads_in_between(self):
+        taken = self.health("all", "samples")
+        missed = self.health("all", "missed_samples")
+        reports = len(taken) - 1
+        times = [ns for ns, _ in self.rows["all"]["rapl/energy-total"]]
+        instants = (times[-1] - times[0]) / 1e7
+        passed = taken[-1] - taken[0] - reports + missed[-1] - missed[0]
+        # The thread starts after the first report; a report's sample may be that of an instant.
+        self.assertAlmostEqual(passed, instants, delta=reports + 2)
+        self.assertGreater(taken[-1] - taken[0], 3 * reports)
+
+    def test_nothing_where_nobody_asks(self):
+        for name in ("none", "off", "too-long"):
+            with self.subTest(collectd=name):
+                self.assertEqual(sorted(self.rows[name]), names_of("server"))
+                taken = self.health(name, "samples")
+                self.assertEqual(taken, list(range(2, 2 + len(taken))))
+
+    def test_longer_than_the_interval_is_an_error(self):
+        self.assertEqual(complaints(self.collectds["too-long"]), [
+            '[error] rapl plugin: option "SampleInterval" is longer than the interval; there will '
+            'be no statistics.'])
+
+    def test_nothing_is_logged_where_all_is_well(self):
+        for name in ("all", "list", "none", "off"):
+            self.assertEqual(complaints(self.collectds[name]), [])
+
+    def test_sigterm_ends_it_with_status_0(self):
+        self.assertEqual(set(self.statuses.values()), {0}, self.statuses)
+
+
+if __name__ == "__main__":
+    tap.main()

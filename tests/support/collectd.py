@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: MIT
+"""What the tests of rapl.so in the real collectd have in common."""
+import os
+import re
+
+import daemons
+
+
+def missing_collectd():
+    if not os.path.exists(daemons.COLLECTD_PLUGIN):
+        return "rapl.so is not built"
+    return daemons.missing_programs(collectd="collectd-core") or daemons.missing_simulator()
+
+
+def block(*lines):
+    return "<Plugin rapl>\n  %s\n</Plugin>" % "\n  ".join(lines)
+
+
+def root_of(machine):
+    return 'Root "%s"' % machine.root
+
+
+def names_of(machine, kinds=("power", "energy")):
+    """Of its values in collectd."""
+    return sorted("rapl%s/%s-%s" % (parent and "-" + parent, kind, domain)
+                  for parent, domain in daemons.identities(machine) for kind in kinds)
+
+
+def complaints(collectd):
+    """What the plugin logged, without the time."""
+    lines = [re.sub(r"^\[[^]]*\] ", "", line) for line in collectd.lines("rapl plugin: ")]
+    return [line for line in lines if not re.search("rapl plugin: (no )?source ", line)]

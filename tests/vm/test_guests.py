@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: MIT
+"""What tests/vm/guests.py and a single module say of the tests in their guests is so. Runs on this
+machine, with guests that load no driver."""
+import os
+import re
+import signal
+import subprocess
+import sys
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SUPPORT = os.path.join(HERE, "..", "support")
+sys.path.insert(0, SUPPORT)
+import boots  # noqa: E402
+import tap  # noqa: E402
+
+tap.LONGEST_SECONDS = 2 * boots.SECONDS
+seconds = 900
+
+GUESTS = os.path.join(HERE, "guests.py")
+
+MODULE = """
+import os, sys, time, unittest
+sys.path.insert(0, %(support)r)
+import guest, tap
+
+%(machine)s
+
+class Three(unittest.TestCase):
+    def test_a(self):
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            print("# boot", file.read(), end="")
+    def test_b(self):
+        %(body)s
+    def test_c(self):
+        pass
+
+if __name__ == "__main__":
+    %(main)s
+"""
+
+BODIES = {
+    "well": "pass",
+    "prepared": "self.assertEqual('there', os.environ['IS'])",
+    "fails": "self.fail('told')",
+    "silent": "os._exit(0)",
+    "hums": "print('1..x'); os._exit(1)",
+    "ends": "print('ends without a newline', end='', flush=True); os._exit(7)",
+    # As the kernel prints a WARN(), by its level, too.
+    "warns": "open('/dev/kmsg', 'w').write('<4>WARNING: CPU: 0 PID: 1 at kernel/x.c')",
+    "panics": "open('/proc/sysrq-trigger', 'w').write('c')",
+    "hangs": "time.sleep(1000)",
+    "two": "self.assertEqual(2, os.cpu_count())",
+    "here": "self.assertNotIn('RAPL_IN_GUEST', os.environ)",
+}
+
+THREE = ["ok Three.test_a", "ok Three.test_b", "ok Three.test_c"]
+EARLY = "not ok: it ended after 1 of its tests, with status %d"
+COMPLAINED = "not ok: the guest's kernel complained"
+
+LINES = {
+    **dict.fromkeys(("well", "prepared", "two", "here"), THREE),
+    "fails": [THREE[0], "not ok Three.test_b", THREE[2]],
+    "silent": [THREE[0], EARLY % 0],
+    "hums": [THREE[0], "1..x", EARLY % 1],
+    "ends": [THREE[0], "ends without a newline", EARLY % 7],
+    "warns": [*THREE, COMPLAINED],
+    "panics": [THREE[0], EARLY % 125, COMPLAINED],
+    "hangs": [THREE[0], EARLY % 143],
+}
+
+
+class Modules(boots.BootTest):
+    def module(self, name):
+        """The path of a module of three tests, the second of which does this."""
+        seconds = 20 if name == "hangs" else boots.SECONDS
+        machine = "MACHINE = guest.Machine(smp='%d', load='', seconds=%d)" % (
+            1 + (name == "two"), seconds)
+        if name == "prepared":
+            machine += "\nprepare = lambda: {'IS': 'there'}"
+        return self.write(name + ".py", MODULE % {
+            "support": SUPPORT, "body": BODIES[name],
+            "machine": "" if name == "here" else machine,
+            "main": "tap.main()" if name == "here" else "guest.main(MACHINE)"})
+
+    @staticmethod
+    def by_module(text):
+        """The lines of each module, without numbers and its own name; each module's are together."""
+        lines, last, numbers = {}, None, []
+        for line in text.splitlines():
+            match = re.fullmatch(r"((?:not )?ok) (\d+) - (\w+)(.*)", line)
+            if match:
+                numbers.append(int(match[2]))
+                if match[3] != last and match[3] in lines:
+                    raise AssertionError("lines of %s are at two places:\n%s" % (match[3], text))
+                last = match[3]
+                lines.setdefault(last, []).append(match[1] + match[4])
+            elif not line.startswith("#") and line != "1..%d" % len(numbers):
+                lines[last].append(line)
+        if numbers != list(range(1, len(numbers) + 1)) or \
+                text.splitlines()[-1] != "1..%d" % len(numbers):
+            raise AssertionError(text)
+        return lines
+
+    def test_what_went_wrong_is_told_of_each(self):
+        names = list(BODIES)
+        ended = boots.run([sys.executable, GUESTS, *map(self.module, names)])
+        self.assertEqual((1, ""), (ended.status, ended.errors), ended)
+        found = self.by_module(ended.text)
+        for name in names:
+            with self.subTest(name):
+                self.assertEqual(LINES[name], found[name], ended.text)
+        self.assertEqual(set(names), set(found))
+        self.assertIn("# [", ended.text)  # what the kernel said
+        self.assertIn("# given up after 20 s", ended.text)
+        # Some have shared a guest: the two to begin with, one after each of three that spoiled theirs,
+        # that of the other machine, and none.
+        booted = set(re.findall("# boot (.*)", ended.text))
+        self.assertLessEqual(len(booted), 2 + 3 + 1 + 1)
+
+    def test_all_went_well(self):
+        ended = boots.run([sys.executable, GUESTS, *map(self.module, ("well", "here"))])
+        self.assertEqual((0, ""), (ended.status, ended.errors), ended)
+        self.assertEqual({"well": THREE, "here": THREE}, self.by_module(ended.text))
+
+    def test_a_module_by_itself(self):
+        well, fails = boots.two_at_a_time(boots.run, [
+            [[sys.executable, self.module("well")]], [[sys.executable, self.module("fails"), "_b"]]])
+        self.assertEqual((0, {"well": THREE}), (well.status, self.by_module(well.text)), well)
+        self.assertEqual((1, {"fails": LINES["fails"][1:2]}),
+                         (fails.status, self.by_module(fails.text)), fails)
+
+    def test_a_module_that_is_not_there(self):
+        ended = subprocess.run([sys.executable, GUESTS, self.path("none.py")], check=False,
+                               capture_output=True)
+        self.assertNotEqual(0, ended.returncode)
+        self.assertNotIn(b"1..", ended.stdout)
+
+    def test_what_is_ended_takes_its_guests_along(self):
+        hangs, well, two = map(self.module, ("hangs", "well", "two"))
+        for ended in boots.two_at_a_time(self.end, [
+                ["one", [sys.executable, hangs], signal.SIGTERM],
+                ["two", [sys.executable, GUESTS, hangs, well, two], signal.SIGTERM, 2]]):
+            self.assertEqual((128 + signal.SIGTERM, [], b""), ended)
+
+
+if __name__ == "__main__":
+    tap.main()

@@ -21,7 +21,9 @@
 
 static void read_on_grid(struct bare *bare, uint64_t interval_ns) {
     for (;;) {
-        const uint64_t next_ns = (measure_now_ns() / interval_ns + 1) * interval_ns;
+        const uint64_t next_ns =
+            ((measure_now_ns() + interval_ns / 2) / interval_ns + 1) * interval_ns -
+            interval_ns / 2;
         const struct timespec next = {.tv_sec = (time_t)(next_ns / NS_PER_SECOND),
                                       .tv_nsec = (long)(next_ns % NS_PER_SECOND)};
         while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL) == EINTR)

@@ -10,9 +10,10 @@
 #include "bare.h"
 #include "measure.h"
 
-/* The two are measured by turns, so that what disturbs one disturbs the other. */
-#define TURNS 41
-#define TURN_NS UINT64_C(10000000)
+/* The two are measured by short turns, so that what disturbs one disturbs the other, and few turns
+ * of either. */
+#define TURNS 401
+#define TURN_NS UINT64_C(1000000)
 
 static void take_report(struct rapl *rapl) {
     const struct rapl_report *report = NULL;

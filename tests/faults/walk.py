@@ -21,14 +21,16 @@ STRACE = "/usr/bin/strace"
 # A program that is in one sleep for so long does not answer its prompt, or does not end: its own
 # pauses are of 0.1 s, and on a busy machine it waits for a processor, which is no sleep.
 SILENT_SECONDS = 0.3
+# One that has slept for so long in all, trying again and again, does not either.
+ASLEEP_SECONDS = 2.0
 LOOK_SECONDS = 0.1
 # A program that neither sleeps nor answers hangs after so long, or after CPU_SECONDS.
 HANGS_SECONDS = 20.0
 # Of the call that fails, and of all calls in time of the processor.
 CALLS_FACTOR, CALLS_MORE = 10, 600
 CPU_SECONDS = 0.6
-# With a clock of its own and signals, a report may come too soon for power. Of the last reports, over
-# so long at least, one has power.
+# With a clock of its own and signals, a report may come too soon for power. Of the last reports,
+# over so long at least, one has power.
 LAST_REPORTS, LAST_NS = 3, 120_000_000
 HEALTH = "rapl_health"
 TOTAL = "domain=total"
@@ -61,16 +63,20 @@ def spins(pid):
 class Watch:
     """Tells when a program will not do any more what it is waited for."""
 
-    def __init__(self, pid):
+    def __init__(self, pid, asleep_seconds):
         self.pid = pid
-        self.began = self.slept_from = time.monotonic()
+        self.left = asleep_seconds
+        self.began = self.looked = self.slept_from = time.monotonic()
         self.sleep = None
 
     def is_over(self):
         now, sleep = time.monotonic(), number_sleep(self.pid)
+        if sleep is not None and self.sleep is not None:
+            self.left -= now - self.looked
         if sleep is None or sleep != self.sleep:
-            self.sleep, self.slept_from = sleep, now
-        return (sleep is not None and now - self.slept_from >= SILENT_SECONDS
+            self.slept_from = now
+        self.looked, self.sleep = now, sleep
+        return (self.left < 0 or sleep is not None and now - self.slept_from >= SILENT_SECONDS
                 or now - self.began >= HANGS_SECONDS or spins(self.pid))
 
 
@@ -143,7 +149,7 @@ class Walk:
                 self.send(process, signal.SIGUSR1)
         except BrokenPipeError:
             return False
-        watch = Watch(process.pid)
+        watch = Watch(process.pid, SILENT_SECONDS if self.unanswered else ASLEEP_SECONDS)
         while True:
             if not select.select([process.stdout], [], [], LOOK_SECONDS)[0]:
                 if not watch.is_over():
@@ -181,9 +187,9 @@ class Walk:
         process.returncode = os.waitstatus_to_exitcode(status)
         self.cpu_seconds = used.ru_utime + used.ru_stime
 
-    def wait_end(self, process):
+    def wait_end(self, process, asleep_seconds=ASLEEP_SECONDS):
         """False: it goes on."""
-        watch = Watch(process.pid)
+        watch = Watch(process.pid, asleep_seconds)
         while not self.has_ended(process):
             # What it still tells is to be read, or it waits for us.
             if select.select([process.stdout], [], [], 0.005)[0]:
@@ -204,7 +210,7 @@ class Walk:
         been killed."""
         process.stdin.close()
         lasts = self.fault is not None and self.fault.lasts
-        if self.wait_end(process):
+        if self.wait_end(process, SILENT_SECONDS if lasts else ASLEEP_SECONDS):
             return None
         self.send(process, signal.SIGTERM)
         if lasts and self.wait_end(process):

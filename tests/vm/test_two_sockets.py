@@ -77,8 +77,7 @@ class TwoSockets(sources.TwoPackages):
         self.assertLessEqual(lacking, 2)
 
     def move_to_another_cpu(self):
-        """How many of perf's reports lack the package: also that of a time in which the guest stood
-        still."""
+        """How many of perf's reports lack the package. Where the guest stood still, one more may."""
         self.addCleanup(kernel.set_online, True, 2)
         with self.start(sources=("perf", "msr")) as watches:
             for online in (False, True):

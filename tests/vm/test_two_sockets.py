@@ -43,13 +43,13 @@ class TwoSockets(sources.TwoPackages):
         self.assertEqual(65712999613, ranges["dram"])
 
     def test_no_report_is_wrong_when_every_counter_wraps(self):
-        def begin():
-            program = self.enterContext(execd.Execd("--health=yes"))
+        def begin(stack):
+            program = stack.enter_context(execd.Execd("--health=yes"))
             watch = kernel.Watch(program)
             watch.ask()
             return watch, raw_energies()
 
-        (watch, before), wrapped = kernel.load_to_wrap(begin)
+        (watch, before), wrapped = kernel.load_to_wrap(self, begin)
         watch.ask_for(wrapped + 1 - time.monotonic())
         after = raw_energies()
         self.assertEqual(10, len(before))

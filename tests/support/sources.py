@@ -11,7 +11,7 @@ import samples
 # A guest that stands still within a read, for its host is busy, gets the time of that read wrong: it
 # may try again, where what is wrong with a source stays so. In a longer span that matters less; in a
 # shorter one perf more likely has no interruption, for which it leaves the whole of it out.
-SPANS_SECONDS = 6, 12, 3, 18, 3, 24, 2, 2, 1, 1
+SPANS_SECONDS = 6, 12, 3, 18, 3, 24, 3, 3, 3, 3
 TRIES = 8
 SAMPLED_SECONDS = 4
 # The counters move about once a millisecond, and the reports tell three decimals.

@@ -147,7 +147,7 @@ def stop(process):
 
 
 def follow(process, outcome, seconds):
-    """Takes the lines of one module: its status, or None if the process ended before it told one.
+    """Takes the lines of one module: its status, or None if the process ended before it.
     After so many seconds the process is ended."""
     def give_up():
         outcome.say("# given up after %d s" % seconds)

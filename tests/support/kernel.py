@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """In a guest of tests/vm: its drivers, its CPUs, and what its counters truly count."""
+import contextlib
 import os
 import subprocess
 import threading
@@ -43,16 +44,19 @@ def load_registers(drivers=DRIVERS, **parameters):
         load(driver)
 
 
-def load_to_wrap(begin, drivers=DRIVERS):
-    """Loads the registers so that each counter wraps after begin() has returned: what that gave, and
-    the instant (time.monotonic()) at which all have wrapped."""
+def load_to_wrap(case, begin, drivers=DRIVERS):
+    """Loads the registers so that each counter wraps after begin(stack) has returned: what that gave,
+    and the instant (time.monotonic()) at which all have wrapped. The programs that read are left with
+    the stack, which the test case closes at its end."""
     for seconds in (4, 8, 16, 32):  # how long it takes depends on what else the host does
-        soonest = time.monotonic() + seconds
-        load_registers(drivers, wrap_in_ms=seconds * 1000)
-        latest = time.monotonic() + seconds + 0.1
-        begun = begin()
-        if time.monotonic() < soonest:
-            return begun, latest
+        with contextlib.ExitStack() as stack:
+            soonest = time.monotonic() + seconds
+            load_registers(drivers, wrap_in_ms=seconds * 1000)
+            latest = time.monotonic() + seconds + 0.1
+            begun = begin(stack)
+            if time.monotonic() < soonest:
+                case.addCleanup(stack.pop_all().close)
+                return begun, latest
     raise AssertionError("the counters wrapped in %d s, before all had begun" % seconds)
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Runs test modules, those of equal machines one after the other in one guest, and two guests at a
-time. Prints their TAP as one, that of each module together.
+time. Prints their TAP as one, and keeps the lines of each module together.
 
     tests/vm/guests.py tests/vm/test_*.py tests/systemd/test_*.py
 

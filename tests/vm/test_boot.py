@@ -39,7 +39,7 @@ with open("/run/out/words", "w") as file:
     json.dump([sys.argv[1:], os.getcwd(), {**os.environ}], file)
 sys.exit(subprocess.run(["bash", "script"]).returncode)
 """
-    # The last line is that of a program that leaves another one behind, which holds the line open.
+    # The program leaves another one behind, which holds the line open.
     SCRIPT = """
 {
     mount -o remount,rw / 2>&1; echo changed >file; echo new >new; rm -f file; mkdir new
@@ -186,12 +186,12 @@ exec "$real" "$@"
             (["--env", "NAME"], "--env takes NAME=VALUE, not NAME"),
             (["--out", os.path.abspath(__file__)], "--out .*test_boot.py: no such folder"))
         commands = [[boots.BOOT, *words, *([] if words == ["--out"] else ["true"])]
-                    for words, told in wrong]
-        for (words, told), ended in zip(wrong, boots.two_at_a_time(
+                    for words, _ in wrong]
+        for (words, message), ended in zip(wrong, boots.two_at_a_time(
                 boots.run, [[command] for command in commands])):
             with self.subTest(words):
                 self.assertEqual((2, ""), (ended.status, ended.text), ended)
-                self.assertRegex(ended.errors, "(?m)^boot: " + told)
+                self.assertRegex(ended.errors, "(?m)^boot: " + message)
                 self.assertNotIn("another one", ended.errors)
         ended = boots.run([boots.BOOT])
         self.assertEqual((2, ""), (ended.status, ended.text))

@@ -43,7 +43,7 @@ class Epyc(sources.TwoPackages):
                 self.assertIn(CORE % package, last["msr"])
                 for core in cores_of(package):
                     self.assertIn(ONE_CORE % (core, package), last["msr"])
-            self.assertEqual([], watches["msr"].watch.asked and 0)
+            self.assertEqual([], watches["msr"].program.messages())
 
     def test_a_core_goes_and_returns(self):
         """The sum of the cores leaves the interval out, and goes on without its power."""

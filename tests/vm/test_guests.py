@@ -42,7 +42,7 @@ if __name__ == "__main__":
 BODIES = {
     "well": "pass",
     "prepared": "self.assertEqual('there', os.environ['IS'])",
-    "fails": "self.fail('told')",
+    "fails": "self.fail('as planned')",
     "silent": "os._exit(0)",
     "hums": "print('1..x'); os._exit(1)",
     "ends": "print('ends without a newline', end='', flush=True); os._exit(7)",
@@ -102,7 +102,7 @@ class Modules(boots.BootTest):
             raise AssertionError(text)
         return lines
 
-    def test_what_went_wrong_is_told_of_each(self):
+    def test_each_module_says_what_went_wrong(self):
         names = list(BODIES)
         ended = boots.run([sys.executable, GUESTS, *map(self.module, names)])
         self.assertEqual((1, ""), (ended.status, ended.errors), ended)
@@ -113,8 +113,8 @@ class Modules(boots.BootTest):
         self.assertEqual(set(names), set(found))
         self.assertIn("# [", ended.text)  # what the kernel said
         self.assertIn("# given up after 20 s", ended.text)
-        # Some have shared a guest: the two to begin with, one after each of three that spoiled theirs,
-        # that of the other machine, and none.
+        # Some have shared a guest: there are two to begin with, one after each of three modules that
+        # spoiled theirs, one for the other machine, and this machine.
         booted = set(re.findall("# boot (.*)", ended.text))
         self.assertLessEqual(len(booted), 2 + 3 + 1 + 1)
 

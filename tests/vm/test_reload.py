@@ -143,7 +143,7 @@ class Reload(unittest.TestCase):
         for source in ("auto", "powercap", "perf", "msr"):
             program = self.enterContext(execd.Execd("--source=" + source))
             watches[source] = kernel.Watch(program)
-            if source != "auto":  # that tells of no source in particular
+            if source != "auto":  # which names no source in particular
                 began[source] = program.wait_message("^E! ")
         for driver in drivers:
             kernel.load(driver)

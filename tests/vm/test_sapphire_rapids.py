@@ -49,15 +49,15 @@ class SapphireRapids(sources.TwoPackages):
             watch = kernel.Watch(program)
             watch.ask_for(3, every=0.1, least=8)
         powers = []
-        told = watch.asked[0]
+        last = watch.asked[0]
         for before, after, report in watch.asked[1:]:
             power = report.power("domain=psys")
             if power is None:
-                self.assertLess(before - told[1], HALF_SECOND)
+                self.assertLess(before - last[1], HALF_SECOND)
             else:
-                self.assertGreater(after - told[0], HALF_SECOND)
+                self.assertGreater(after - last[0], HALF_SECOND)
                 powers.append(power)
-                told = before, after
+                last = before, after
         self.assertGreater(len(powers), 2)
         return powers
 

@@ -43,13 +43,13 @@ class TwoSockets(sources.TwoPackages):
         self.assertEqual(65712999613, ranges["dram"])
 
     def test_no_report_is_wrong_when_every_counter_wraps(self):
-        def begin():
-            program = self.enterContext(execd.Execd("--health=yes"))
+        def begin(stack):
+            program = stack.enter_context(execd.Execd("--health=yes"))
             watch = kernel.Watch(program)
             watch.ask()
             return watch, raw_energies()
 
-        (watch, before), wrapped = kernel.load_to_wrap(begin)
+        (watch, before), wrapped = kernel.load_to_wrap(self, begin)
         watch.ask_for(wrapped + 1 - time.monotonic())
         after = raw_energies()
         self.assertEqual(10, len(before))
@@ -77,8 +77,7 @@ class TwoSockets(sources.TwoPackages):
         self.assertLessEqual(lacking, 2)
 
     def move_to_another_cpu(self):
-        """How many of perf's reports lack the package: also that of a time in which the guest stood
-        still."""
+        """How many of perf's reports lack the package. Where the guest stood still, one more may."""
         self.addCleanup(kernel.set_online, True, 2)
         with self.start(sources=("perf", "msr")) as watches:
             for online in (False, True):

@@ -112,38 +112,127 @@ static struct counter_step step_forward(const struct counter_traits *traits, uin
     return (struct counter_step){.outcome = COUNTER_COUNTED, .ticks = ticks};
 }
 
+/* Whether a step above the ceiling may be energy all the same. */
 static bool may_be_too_low(const struct counter_traits *traits, uint64_t ticks, uint64_t span_ns) {
     const struct counter_traits raised = counter_raise(traits);
-    return counter_exceeds(traits, ticks, span_ns) && !counter_exceeds(&raised, ticks, span_ns);
+    return !counter_exceeds(&raised, ticks, span_ns);
+}
+
+static uint64_t judged_span_ns(uint64_t begin_ns, uint64_t end_ns, uint64_t slept_ns) {
+    const uint64_t span_ns = slept_ns + (end_ns > begin_ns ? end_ns - begin_ns : 0);
+    return span_ns > COUNTER_JUDGED_SPAN_NS ? span_ns : COUNTER_JUDGED_SPAN_NS;
+}
+
+/* What it would be that the counter went on from an earlier value. */
+static struct counter_step step_on(const struct counter_traits *traits, uint64_t from,
+                                   uint64_t from_ns, const struct reading *reading) {
+    if (reading->ticks < from)
+        return (struct counter_step){.outcome = COUNTER_RESET};
+    return step_forward(traits, reading->ticks - from, judged_span_ns(from_ns, reading->time_ns, 0),
+                        false, false);
+}
+
+static bool is_plausible(const struct counter_step *step) {
+    return step->outcome == COUNTER_COUNTED || step->outcome == COUNTER_UNDECIDED;
+}
+
+/* The first of them, or one more: the baseline stays. */
+static struct counter_step note_low(struct counter *counter, const struct counter *before,
+                                    const struct reading *reading) {
+    *counter = *before;
+    if (counter->low.count++ == 0) {
+        counter->low.first_ticks = reading->ticks;
+        counter->low.first_ns = reading->time_ns;
+    }
+    counter->low.last_ticks = reading->ticks;
+    counter->low.last_ns = reading->time_ns;
+    return (struct counter_step){.outcome = COUNTER_LOW};
+}
+
+/* The reading after low ones. */
+static struct counter_step step_after_low(struct counter *counter,
+                                          const struct counter_traits *traits,
+                                          const struct counter *before,
+                                          const struct reading *reading) {
+    const struct low_readings *low = &before->low;
+    const struct counter_step above = step_on(traits, before->ticks, before->time_ns, reading);
+    const struct counter_step below = step_on(traits, low->last_ticks, low->last_ns, reading);
+    if (is_plausible(&above) && is_plausible(&below))
+        return (struct counter_step){.outcome = COUNTER_UNDECIDED};
+    if (is_plausible(&above))
+        return above;
+    if (below.outcome != COUNTER_COUNTED)
+        return below.outcome == COUNTER_UNDECIDED ? below
+                                                  : (struct counter_step){.outcome = COUNTER_RESET};
+    struct counter_step down =
+        step_back(traits, before->ticks - low->first_ticks,
+                  judged_span_ns(before->time_ns, low->first_ns, 0), false, false);
+    if (down.outcome == COUNTER_RESET && low->count == 1)
+        return note_low(counter, before, reading);
+    if (down.outcome == COUNTER_UNDECIDED)
+        return down;
+    down.ticks += reading->ticks - low->first_ticks;
+    if (down.outcome == COUNTER_RESET)
+        down.outcome = COUNTER_RESTARTED;
+    return down;
+}
+
+static void set_baseline(struct counter *counter, const struct reading *reading) {
+    *counter = (struct counter){
+        .has_baseline = true, .ticks = reading->ticks, .time_ns = reading->time_ns};
+}
+
+static struct counter_step take_failure(struct counter *counter, uint64_t slept_ns) {
+    if (counter->low.count > 0) {
+        counter_forget(counter);
+    } else {
+        counter->in_gap = counter->has_baseline;
+        counter->slept_ns += slept_ns;
+    }
+    return (struct counter_step){.outcome = COUNTER_FAILED};
+}
+
+/* It shows less than before, or did so at the last reading. */
+static struct counter_step take_low(struct counter *counter, const struct counter_traits *traits,
+                                    const struct reading *reading, uint64_t slept_ns) {
+    const struct counter before = *counter;
+    set_baseline(counter, reading);
+    if (before.low.count == 0 && slept_ns == 0 && !before.in_gap)
+        return note_low(counter, &before, reading);
+    if (before.low.count == 0)
+        return step_back(traits, before.ticks - reading->ticks,
+                         judged_span_ns(before.time_ns, reading->time_ns, slept_ns), before.in_gap,
+                         slept_ns > 0);
+    /* What happened before a sleep is not to be told after it. */
+    return slept_ns > 0 ? (struct counter_step){.outcome = COUNTER_UNDECIDED}
+                        : step_after_low(counter, traits, &before, reading);
 }
 
 struct counter_step counter_advance(struct counter *counter, const struct counter_traits *traits,
                                     const struct reading *reading, uint64_t slept_ns) {
-    const struct counter before = *counter;
-    if (reading->error != 0) {
-        counter->in_gap = before.has_baseline;
-        counter->slept_ns += slept_ns;
-        return (struct counter_step){.outcome = COUNTER_FAILED};
-    }
-    *counter = (struct counter){
-        .has_baseline = true, .ticks = reading->ticks, .time_ns = reading->time_ns};
-    if (!before.has_baseline)
+    if (reading->error != 0)
+        return take_failure(counter, slept_ns);
+    if (!counter->has_baseline) {
+        set_baseline(counter, reading);
         return (struct counter_step){.outcome = COUNTER_BASELINE};
-
-    const bool gap = before.in_gap;
-    slept_ns += before.slept_ns;
-    uint64_t span_ns = slept_ns;
-    if (reading->time_ns > before.time_ns)
-        span_ns += reading->time_ns - before.time_ns;
-    if (span_ns < COUNTER_JUDGED_SPAN_NS)
-        span_ns = COUNTER_JUDGED_SPAN_NS;
-    const bool passed_end = traits->goes_on && before.ticks - reading->ticks > INT64_MAX;
-    if (reading->ticks < before.ticks && !passed_end)
-        return step_back(traits, before.ticks - reading->ticks, span_ns, gap, slept_ns > 0);
-    const uint64_t ticks = reading->ticks - before.ticks;
-    if (may_be_too_low(traits, ticks, span_ns))
-        counter->above = before.above + 1;
-    return step_forward(traits, ticks, span_ns, gap, slept_ns > 0);
+    }
+    slept_ns += counter->slept_ns;
+    const uint64_t ticks = reading->ticks - counter->ticks;
+    const bool passed_end = traits->goes_on && ticks <= INT64_MAX;
+    if (counter->low.count > 0 || (reading->ticks < counter->ticks && !passed_end))
+        return take_low(counter, traits, reading, slept_ns);
+    const uint64_t span_ns = judged_span_ns(counter->time_ns, reading->time_ns, slept_ns);
+    const struct counter_step step =
+        step_forward(traits, ticks, span_ns, counter->in_gap, slept_ns > 0);
+    const bool exceeds = step.outcome == COUNTER_RESET_FORWARD;
+    const unsigned int above =
+        exceeds && may_be_too_low(traits, ticks, span_ns) ? counter->above + 1 : 0;
+    counter->in_gap = false;
+    counter->slept_ns = 0;
+    counter->ticks = reading->ticks;
+    counter->time_ns = reading->time_ns;
+    counter->above = above;
+    return step;
 }
 
 void counter_forget(struct counter *counter) {

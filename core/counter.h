@@ -38,13 +38,23 @@ struct counter_traits {
     uint64_t most_uw;    /* what steps in a row above it raise it to; 0: nothing does */
 };
 
+/* Readings in a row that showed less than the one before them. */
+struct low_readings {
+    unsigned int count;
+    uint64_t first_ticks;
+    uint64_t first_ns;
+    uint64_t last_ticks;
+    uint64_t last_ns;
+};
+
 struct counter {
     bool has_baseline;
     bool in_gap;       /* the last reading failed */
     uint64_t slept_ns; /* in that gap */
     uint64_t ticks;
     uint64_t time_ns;
-    unsigned int above; /* steps in a row between the ceiling and the most it can be */
+    struct low_readings low; /* since ticks were read */
+    unsigned int above;      /* steps in a row between the ceiling and the most it can be */
 };
 
 /* So many of them say that the ceiling is too low: processors of more than 1 kW, many DIMMs. */
@@ -54,7 +64,9 @@ enum counter_outcome {
     COUNTER_BASELINE,      /* the first reading */
     COUNTER_COUNTED,       /* it went forward (or stood still: 0 J) */
     COUNTER_WRAPPED,       /* it passed its range once */
+    COUNTER_LOW,           /* it shows less than before: the next reading tells why */
     COUNTER_RESET,         /* it started again */
+    COUNTER_RESTARTED,     /* it had started again at the first low reading, and went on */
     COUNTER_RESET_FORWARD, /* it jumped further than the ceiling allows */
     COUNTER_UNDECIDED,     /* a wrap may have hidden since the last reading */
     COUNTER_FAILED,        /* it could not be read */
@@ -62,13 +74,21 @@ enum counter_outcome {
 
 struct counter_step {
     enum counter_outcome outcome;
-    uint64_t ticks; /* of COUNTED and WRAPPED; 0 otherwise */
+    uint64_t ticks; /* of COUNTED, WRAPPED and RESTARTED; 0 otherwise */
 };
 
 /*
  * Takes the next reading. slept_ns is the time since the last one, even a failed one, that
  * CLOCK_MONOTONIC did not count. RESET, RESET_FORWARD and UNDECIDED make the reading a new
- * baseline.
+ * baseline; ticks of RESTARTED are those since low.first_ns, as it was before the call.
+ *
+ * A single low reading may be a failed read: perf on Linux 6.19 gave 0 when it was read on another
+ * CPU (Panther Lake). So a decrease is LOW at first, unless a sleep or a failed read came before
+ * it. If the next reading continues the value before the low one, and not the low one, the low
+ * reading was a failed read. If it continues the low one and a wrap explains the decrease, that is
+ * counted. Else it is LOW once more, and the third reading decides between a failed read and a new
+ * start. Where both are plausible, nothing is counted. Where a read fails before that is decided,
+ * the next reading is a first one.
  */
 struct counter_step counter_advance(struct counter *counter, const struct counter_traits *traits,
                                     const struct reading *reading, uint64_t slept_ns);

@@ -20,7 +20,7 @@ uint64_t due_find_safe_span_ns(const struct rapl *rapl) {
     for (size_t i = 0; i < rapl->binding.series_count; i++) {
         const struct series *series = rapl->binding.series[i];
         const uint64_t series_ns = counter_safe_span_ns(&series->traits, unread_uj);
-        if (series->reads && series_ns < span_ns)
+        if (series_is_read(series) && series_ns < span_ns)
             span_ns = series_ns;
     }
     return span_ns > SAFE_SPAN_LEAST_NS ? span_ns : SAFE_SPAN_LEAST_NS;

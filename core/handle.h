@@ -37,6 +37,8 @@ struct rapl {
     uint64_t sample_interval_ns; /* of the grid; 0: nobody asked for statistics */
     /* A sample is due so long after the last one; UINT64_MAX: never; 0: to be found anew. */
     uint64_t safe_span_ns;
+    size_t
+        low_count; /* series that at the last sample showed less than before, for the first time */
     bool observes; /* at the last sample: something with a window read */
     bool bound;    /* the binding fits the zones of the source */
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "energy_filter.h"
@@ -19,11 +20,22 @@ static void close_interval(struct rapl *rapl) {
     rapl->report.values = rapl->values;
 }
 
+/* A counter that shows less than before is read again within the report: most often that decides
+ * what it means, so that a wrap leaves no report without it. */
+#define READ_AGAIN_NS 20000000
+#define READ_AGAIN_TRIES 4 /* meanwhile others may show less */
+
 int rapl_report(struct rapl *rapl, const struct rapl_report **report) {
     /* A look that found no memory is made again at the next report: known zones are read now. */
     int error = discovery_run_if_due(rapl);
     if (error == 0 || rapl->source != NULL)
         error = rapl_sample(rapl);
+    for (int tries = 0; error == 0 && rapl->low_count > 0 && tries < READ_AGAIN_TRIES; tries++) {
+        const struct timespec soon = {.tv_nsec = READ_AGAIN_NS};
+        nanosleep(&soon, NULL);
+        error = rapl_sample(rapl);
+    }
+    rapl->report.health.gaps += rapl->low_count;
     if (error != 0)
         return error;
     close_interval(rapl);

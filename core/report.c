@@ -72,8 +72,8 @@ static void add_power(const struct series *series, struct rapl_value *value) {
 
 /*
  * The sum over the members. The energy of a member that has gone stays in it; one that is silent
- * leaves the sum out; one that joined or lost energy begins the power's span anew for all, for
- * a sum of powers over different memberships is the power of nothing.
+ * leaves the sum out; one that joined or lost energy, or may have, begins the power's span anew for
+ * all, for a sum of powers over different memberships is the power of nothing.
  */
 static bool fill_sum(struct series *const *series, size_t count, struct series *sum,
                      struct rapl_value *value) {
@@ -92,7 +92,8 @@ static bool fill_sum(struct series *const *series, size_t count, struct series *
             continue;
         members++;
         silent = silent || !speaks(member);
-        restart = restart || member->lost || member->slept || member->joined || member->apart;
+        restart = restart || member->lost || member->slept || member->joined || member->apart ||
+                  member->counter.low.count > 0;
         add_power(member, value);
     }
     value->has_power = value->has_power && !restart;
@@ -126,6 +127,7 @@ size_t report_build(struct series *const *series, size_t count, struct series *c
             if (series[i]->window != NULL)
                 window_close(series[i]->window);
         }
+        series[i]->left_low = series[i]->counter.low.count > 0;
         series[i]->lost = false;
         series[i]->slept = series[i]->slept && !series[i]->reads;
         series[i]->joined = false;

@@ -86,6 +86,7 @@ static void take_reading(struct rapl *rapl, struct series *series, uint64_t slep
         reading = source->readings[series->zones[chosen]];
     }
     const bool was_in_gap = series->counter.in_gap;
+    const bool was_low = series->counter.low.count > 0;
     const bool was_raised = series->raised;
     enum counter_outcome outcome = series_take(series, &reading, slept_ns, &rapl->report.health);
     if (series->raised && !was_raised) {
@@ -94,7 +95,7 @@ static void take_reading(struct rapl *rapl, struct series *series, uint64_t slep
     } else if (outcome == COUNTER_RESET_FORWARD) {
         problems_raise(&rapl->problems, PROBLEM_JUMPED, 0, series->name);
     }
-    if (outcome == COUNTER_UNDECIDED && !was_in_gap)
+    if (outcome == COUNTER_UNDECIDED && !was_in_gap && !was_low)
         problems_raise(&rapl->problems, PROBLEM_UNDECIDED, 0, series->name);
 }
 
@@ -108,14 +109,16 @@ static void take_sums(struct rapl *rapl) {
 
 static void take_readings(struct rapl *rapl, uint64_t slept_ns) {
     rapl->observes = false;
+    rapl->low_count = 0;
     for (size_t i = 0; i < rapl->binding.series_count; i++) {
         struct series *series = rapl->binding.series[i];
-        const bool read = series->reads;
         series->reads = false;
         if (!series->ended && binding_wants(series))
             take_reading(rapl, series, slept_ns);
-        if (series->reads != read)
+        if (series_is_read(series) != series->guarded)
             rapl->safe_span_ns = 0;
+        series->guarded = series_is_read(series);
+        rapl->low_count += series->counter.low.count == 1;
         rapl->observes = rapl->observes || (series->reads && rapl->sample_interval_ns != 0);
     }
     if (rapl->safe_span_ns == 0)

@@ -54,9 +54,12 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
                                  uint64_t slept_ns, struct rapl_health *health) {
     const bool was_in_gap = series->counter.in_gap;
     const bool had_read = series->has_read;
+    const unsigned int lows = series->counter.low.count;
+    const struct mark restart = {.time_ns = series->counter.low.first_ns,
+                                 .energy_uj = series->energy_uj};
     const struct counter_step step =
         counter_advance(&series->counter, &series->traits, reading, slept_ns);
-    series->reads = step.outcome != COUNTER_FAILED;
+    series->reads = step.outcome != COUNTER_FAILED && step.outcome != COUNTER_LOW;
     series->returned = series->reads && was_in_gap;
     series->has_read = series->has_read || series->reads;
     series->ticks += step.ticks;
@@ -72,11 +75,27 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
         health->gaps += had_read ? 1 : 0;
         break;
     case COUNTER_COUNTED:
+        health->read_errors += lows; /* which were failed reads */
+        break;
+    case COUNTER_LOW:
+        /* Twice in a row, it has most likely started again, and the report says nothing of it. */
+        health->resets += lows == 1 ? 1 : 0;
         break;
     case COUNTER_WRAPPED:
         health->wraps++;
         break;
+    case COUNTER_RESTARTED:
+        if (!series->left_low) {
+            series->lost = true;
+            break;
+        }
+        series->power = series->summed = restart;
+        series->apart = false; /* the sum's power began anew then, too */
+        break;
     case COUNTER_RESET:
+        health->resets += lows < 2 ? 1 : 0;
+        series->lost = true;
+        break;
     case COUNTER_RESET_FORWARD:
         health->resets++;
         series->lost = true;
@@ -87,9 +106,11 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
         series->lost = true;
         break;
     case COUNTER_FAILED:
+        series->lost = series->lost || lows > 0;
         health->gaps += series->counter.in_gap && !was_in_gap ? 1 : 0;
         break;
     }
+    series->left_low = series->left_low && series->counter.low.count > 0;
     if (series->reads && series->gone) {
         series->gone = false;
         series->joined = true;

@@ -59,6 +59,8 @@ struct series {
     bool reads;        /* at the last sample */
     bool follows;      /* at the last sample: it counted what went by since the one before */
     bool returned;     /* at the last sample: it reads again */
+    bool guarded;      /* how long it may go unread counts for the next sample */
+    bool left_low;     /* a report lacked it, for what its low readings mean was not decided */
     bool lost;         /* in this interval: energy went by uncounted */
     bool slept;        /* since it was last reported */
     bool joined;       /* in this interval: its first reading, or the first after it had gone */
@@ -76,6 +78,11 @@ void series_set_traits(struct series *series, const struct counter_traits *trait
 
 /* Its next reading is that of another counter: what that one shows is no energy of this one. */
 void series_forget(struct series *series);
+
+/* It could be read at the last sample, also where what it showed is not decided yet. */
+static inline bool series_is_read(const struct series *series) {
+    return series->reads || series->counter.low.count > 0;
+}
 
 /* Energy and time now. */
 struct mark series_now(const struct series *series);

@@ -10,6 +10,21 @@ bool account_is_selected(const char *name);
 /* What it reads next is no continuation of what it has read. */
 void account_forget(struct account *account);
 
+/* From its last reading to a value. */
+struct step account_make_step(const struct account *account, uint64_t shown, uint64_t time_ns,
+                              uint64_t slept_ns);
+
+/* A reading that shows less than before begins a row of low ones; those that follow are judged. */
+enum low_verdict {
+    LOW_GOES_ON, /* not decided yet */
+    LOW_ENDS,    /* it does not follow on what was read before */
+    LOW_FOLLOWS,
+};
+bool low_begins(const struct account *account, const struct glimpse *glimpse, uint64_t slept_ns);
+void low_note(struct account *account, const struct glimpse *glimpse);
+enum low_verdict low_judge(struct account *account, const struct glimpse *glimpse,
+                           uint64_t slept_ns);
+
 /* What the zone is presumed to mirror; NULL: nothing. */
 struct presumption *presumption_of(const struct fake_zone *zone);
 

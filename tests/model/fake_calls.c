@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "fake_source.h"
+#include "reference.h"
 #include "topology.h"
 #include "tree_source.h"
 
@@ -31,6 +32,7 @@ struct source *__real_powercap_open(const struct source_options *options);
 struct source *__wrap_powercap_open(const struct source_options *options);
 struct source *__wrap_perf_open(const struct source_options *options);
 struct source *__wrap_msr_open(const struct source_options *options);
+int __wrap_nanosleep(const struct timespec *wanted, struct timespec *left);
 void *__real_calloc(size_t count, size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__real_realloc(void *memory, size_t size);
@@ -73,6 +75,19 @@ bool fake_memory_fails(void) {
     world.memory_fails = false;
     world.memory_failed = true;
     return true;
+}
+
+/* The core waits within a report, for what showed less than before. */
+int __wrap_nanosleep(const struct timespec *wanted, struct timespec *left) {
+    (void)left;
+    if (world.samples > 0)
+        reference_sampled(world.source, true);
+    world.samples = 0;
+    if (reference_count_lows() == 0)
+        reference_complain("it reads again, and nothing showed less than before");
+    world.waits++;
+    machine_pass(world.machine, (uint64_t)wanted->tv_nsec);
+    return 0;
 }
 
 void *__wrap_calloc(size_t count, size_t size) {

@@ -229,6 +229,11 @@ int fake_read(struct fake_zone *zone, bool sampling, uint64_t *shown) {
     hardware->read_in = world.number;
     glimpse->time_ns = machine->raw_ns;
     *shown = glimpse->shown = machine_show(machine, place);
+    glimpse->is_false = random_once_in(&machine->random, machine->habits.low) &&
+                        reference_is_settled(zone) && zone->account->last.shown > 0;
+    if (glimpse->is_false)
+        *shown = glimpse->shown = random_below(&machine->random, zone->account->last.shown) *
+                                  random_below(&machine->random, 2);
     glimpse->count = hardware->count;
     glimpse->restarts = hardware->restarts;
     glimpse->counter = place->counter;

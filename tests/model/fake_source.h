@@ -23,6 +23,7 @@ struct glimpse {
     uint64_t count;
     unsigned int restarts;
     size_t counter;
+    bool is_false; /* shown is less than the counter had, for this read alone */
 };
 
 struct fake_zone {
@@ -60,6 +61,7 @@ struct world {
     uint64_t restarts_before; /* that sample */
     uint64_t restarts;        /* ever */
     uint64_t postponed;       /* starts that would have passed for a wrap */
+    unsigned int waits;       /* for a second look at what showed less than before */
     uint64_t number;          /* of the sample under way */
     uint64_t readings;        /* ever: the steps of the walk */
 };

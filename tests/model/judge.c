@@ -190,7 +190,7 @@ static void judge_sum(struct account *sum, const struct rapl_report *report, boo
             continue;
         members++;
         silent = silent || !member->reads || member->lost;
-        broken = broken || member->lost || member->joined || member->slept ||
+        broken = broken || member->lost || member->joined || member->slept || member->lows > 0 ||
                  member->sum_span != sum->spans;
         span_aj += member->now.energy_aj - member->sum_power.energy_aj;
         if (member->sum_power.time_ns < begin_ns)
@@ -287,6 +287,7 @@ static void begin_interval(void) {
             naive_begin(&account->window);
         }
         account->lost = account->joined = account->left = false;
+        account->low_told = account->lows > 0;
         account->slept = account->slept && !account->reads;
     }
 }

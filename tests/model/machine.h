@@ -73,7 +73,7 @@ struct place {
 /* How often things happen: once in so many samples, 0: never. */
 struct habits {
     uint64_t power, failure, long_failure, reset, sleep, wall_jump, slow_read, offline, reload;
-    uint64_t epoch, online, memory, outlier, lazy, late, inside, slew;
+    uint64_t epoch, online, memory, outlier, lazy, late, inside, slew, low;
 };
 
 struct machine {

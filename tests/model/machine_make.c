@@ -270,6 +270,7 @@ static void choose_habits(struct machine *machine) {
         .sleep = choose_rate(machine, rarity * 2),
         .wall_jump = choose_rate(machine, 256),
         .slew = choose_rate(machine, 256),
+        .low = choose_rate(machine, rarity * 16),
         .slow_read = choose_rate(machine, rarity * 16),
         .offline = choose_rate(machine, rarity * 4),
         .reload = choose_rate(machine, rarity * 8),
@@ -284,6 +285,9 @@ static void choose_habits(struct machine *machine) {
      * told is another question the next time. */
     if (random_once_in(random, 10) && machine->habits.reset == 0)
         machine->habits.memory = 2 + random_scaled(random, 500);
+    /* After a sleep nothing tells a read that failed by less from a counter that started again. */
+    if (machine->habits.low != 0)
+        machine->habits.sleep = 0;
     /* Read later than is asked for, a counter may go round unseen at such a power. */
     if (!machine->is_hot)
         return;
@@ -291,6 +295,7 @@ static void choose_habits(struct machine *machine) {
         machine->interval_ns = 600 * NS_PER_S;
     machine->habits = (struct habits){.power = machine->habits.power,
                                       .slew = machine->habits.slew,
+                                      .low = machine->habits.low,
                                       .slow_read = machine->habits.slow_read,
                                       .wall_jump = machine->habits.wall_jump,
                                       .inside = machine->habits.inside};

@@ -249,6 +249,7 @@ void account_forget(struct account *account) {
     account->silent = false;
     account->silent_slept_ns = 0;
     account->above = 0;
+    account->lows = 0;
     account->lost = true;
 }
 

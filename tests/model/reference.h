@@ -46,6 +46,9 @@ uint64_t step_shown(const struct step *step, unsigned int turns);
 /* Its energy, or UINT64_MAX where it would be less than none. */
 uint64_t step_energy_uj(const struct step *step, unsigned int turns);
 
+/* Whether it shows less than before. */
+bool step_goes_back(const struct step *step);
+
 /* Whether it went on by an energy that its ceiling allows. */
 bool step_may_be_energy(const struct step *step);
 
@@ -89,6 +92,11 @@ struct account {
     bool silent; /* since its last reading */
     uint64_t silent_slept_ns;
     struct glimpse last;
+    /* Readings in a row that showed less than that. */
+    unsigned int lows;
+    bool low_told;   /* a report had nothing of it for them */
+    struct glimpse first_low;
+    struct glimpse last_low;
     bool unseen;       /* its counter has started again while another series read it */
     struct moment now; /* at its last reading */
     struct moment power;
@@ -133,7 +141,7 @@ struct tally {
         partings, mirrored, totals, core_sums, powers, left_out, no_memory, errors, machines,
         mistaken, slept, offlines, reloads, returns, online, epochs, wall_jumps, windows,
         window_samples, empty_windows, sum_windows, covered, left_windows, missed, slews, above,
-        raised;
+        raised, lows, false_lows, late_starts;
 };
 
 struct reference {
@@ -188,6 +196,12 @@ void reference_bind(const struct source *source);
 
 /* Whether the rules would take a reading of the zone for energy. */
 bool reference_would_count(const struct fake_zone *zone, uint64_t shown, uint64_t time_ns);
+
+/* Whether a read of the zone may fail by showing less: nothing else is to be found out of it. */
+bool reference_is_settled(const struct fake_zone *zone);
+
+/* Counters that the core is to read again within the report. */
+unsigned int reference_count_lows(void);
 
 /* The zone's counter has started again. */
 void reference_started_again(const struct fake_zone *zone);

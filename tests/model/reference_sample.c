@@ -81,8 +81,8 @@ void reference_look_failed(void) {
 /* --- readings ----------------------------------------------------------------------------------
  */
 
-static struct step make_step(const struct account *account, uint64_t shown, uint64_t time_ns,
-                             uint64_t slept_ns) {
+struct step account_make_step(const struct account *account, uint64_t shown, uint64_t time_ns,
+                              uint64_t slept_ns) {
     return (struct step){.before = account->last.shown,
                          .after = shown,
                          .span_ns = time_ns - account->last.time_ns,
@@ -103,10 +103,12 @@ bool reference_would_count(const struct fake_zone *zone, uint64_t shown, uint64_
     uint64_t energy_uj;
     if (account == NULL || !account->has_baseline || zone->zone.epoch != account->epoch)
         return false;
+    if (account->lows > 0)
+        return true;
     const uint64_t slept_ns =
         machine->ahead_ns > reference.ahead_ns ? machine->ahead_ns - reference.ahead_ns : 0;
-    const struct step step = make_step(account, shown, time_ns, slept_ns);
-    const struct step later = make_step(account, shown, time_ns + LATER_NS, slept_ns);
+    const struct step step = account_make_step(account, shown, time_ns, slept_ns);
+    const struct step later = account_make_step(account, shown, time_ns + LATER_NS, slept_ns);
     const enum verdict verdict = step_judge(&step, &energy_uj);
     /* By then the counter may have passed what it showed before it started again. */
     const struct step missing = {.before = shown,
@@ -162,7 +164,7 @@ static void judge_ceiling(struct account *account, struct step step) {
  * is energy. */
 static bool count_step(struct account *account, const struct fake_zone *zone, uint64_t slept_ns) {
     const struct glimpse *glimpse = &zone->glimpse;
-    const struct step step = make_step(account, glimpse->shown, glimpse->time_ns, slept_ns);
+    const struct step step = account_make_step(account, glimpse->shown, glimpse->time_ns, slept_ns);
     judge_ceiling(account, step);
     const bool started_again =
         glimpse->counter != account->last.counter || glimpse->restarts != account->last.restarts;
@@ -242,7 +244,8 @@ static struct fake_zone *choose_zone(const struct account *account, bool *other)
 }
 
 static void fail(struct account *account, uint64_t slept_ns) {
-    account->reads = false;
+    if (account->lows > 0)
+        account_forget(account);
     account->silent_slept_ns += slept_ns;
     if (!account->has_baseline || account->silent)
         return;
@@ -266,7 +269,17 @@ static void take_sample(struct account *account, uint64_t slept_ns) {
     account->fed_package = zone->place->package_id;
     account->epoch = zone->zone.epoch;
     const struct glimpse *glimpse = &zone->glimpse;
-    if (account->has_baseline) {
+    if (account->has_baseline && account->lows > 0) {
+        const enum low_verdict verdict = low_judge(account, glimpse, slept_ns);
+        if (verdict == LOW_GOES_ON)
+            return;
+        account->follows = verdict == LOW_FOLLOWS;
+        account->above = 0;
+        account->now.time_ns = glimpse->time_ns;
+    } else if (account->has_baseline && low_begins(account, glimpse, slept_ns)) {
+        low_note(account, glimpse);
+        return;
+    } else if (account->has_baseline) {
         account->follows = count_step(account, zone, slept_ns) && slept_ns == 0;
         account->now.time_ns = glimpse->time_ns;
     } else {

@@ -22,7 +22,7 @@ static uint64_t guard_due_ns(void) {
             twice_uj = step_energy_uj(&turn, 1);
         if (reference.machine->style == STYLE_PERF)
             twice_uj = 2 * FAKE_UNREAD_UJ;
-        if (!account->reads || twice_uj == UINT64_MAX)
+        if ((!account->reads && account->lows == 0) || twice_uj == UINT64_MAX)
             continue;
         const wide half_ns = twice_uj * 1000000000 / most_uw / 2;
         if (half_ns < soonest_ns)

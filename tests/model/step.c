@@ -54,6 +54,10 @@ static bool is_possible(const struct step *step, unsigned int turns) {
     return (wide)energy_uj * 1000000000 <= (wide)most_uw * span_ns;
 }
 
+bool step_goes_back(const struct step *step) {
+    return goes_back(step);
+}
+
 bool step_may_be_energy(const struct step *step) {
     return is_possible(step, 0);
 }

@@ -106,10 +106,14 @@ static bool take_report(const struct rapl_report **report) {
         reference_watch();
         const bool due = reference_look_is_due();
         world.looks = 0;
+        world.waits = 0;
         result = rapl_report(walk.rapl, report);
         if (world.looks != due)
             reference_complain("%s", due ? "it does not look for zones" : "it looks for zones");
     } while (has_to_repeat(result));
+    if (world.waits < 4 && reference_count_lows() > 0)
+        reference_complain("it does not read again what showed less than before");
+    reference.health.gaps += reference_count_lows();
     return result == 0;
 }
 
@@ -235,6 +239,9 @@ static void print_tally(void) {
         {"jumps of the wall clock", tally->wall_jumps},
         {"slews of the clocks", tally->slews},
         {"steps above the ceiling", tally->above},
+        {"low readings", tally->lows},
+        {"reads that failed by less", tally->false_lows},
+        {"starts decided later", tally->late_starts},
         {"samples that were missed", tally->missed},
         {"windows told", tally->windows},
         {"windows of sums told", tally->sum_windows},

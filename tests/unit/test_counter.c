@@ -59,23 +59,36 @@ static void expect(struct counter_step step, enum counter_outcome outcome, uint6
     assert_int_equal(step.ticks, ticks);
 }
 
+#define SOON (SECOND / 50)
+
+/* A reading, and as many of the same value soon after it as it takes to decide what it means. */
+static struct counter_step decide(struct counter *counter, const struct counter_traits *traits,
+                                  uint64_t ticks, uint64_t time_ns) {
+    struct counter_step step = advance(counter, traits, ticks, time_ns);
+    for (int i = 0; i < 2 && step.outcome == COUNTER_LOW; i++)
+        step = advance(counter, traits, ticks, time_ns += SOON);
+    if (step.outcome == COUNTER_RESTARTED && step.ticks == 0)
+        step.outcome = COUNTER_RESET;
+    assert_true(counter->has_baseline);
+    assert_false(counter->in_gap);
+    assert_int_equal(counter->ticks, ticks);
+    assert_int_equal(counter->time_ns, time_ns);
+    assert_int_equal(counter->low.count, 0);
+    return step;
+}
+
 /* One step from one reading to the next, on its own. */
 static struct counter_step step_between(const struct counter_traits *traits, uint64_t from,
                                         uint64_t to, uint64_t span_ns) {
     struct counter counter = counter_at(from, SECOND);
-    struct counter_step step = advance(&counter, traits, to, SECOND + span_ns);
-    assert_true(counter.has_baseline);
-    assert_false(counter.in_gap);
-    assert_int_equal(counter.ticks, to);
-    assert_int_equal(counter.time_ns, SECOND + span_ns);
-    return step;
+    return decide(&counter, traits, to, SECOND + span_ns);
 }
 
 static struct counter_step step_after_gap(const struct counter_traits *traits, uint64_t from,
                                           uint64_t to, uint64_t span_ns) {
     struct counter counter = counter_at(from, SECOND);
     fail_read(&counter, traits);
-    return advance(&counter, traits, to, SECOND + span_ns);
+    return decide(&counter, traits, to, SECOND + span_ns);
 }
 
 /* --- range ----------------------------------------------------------------------------------- */
@@ -199,7 +212,7 @@ static void test_counting_goes_on_from_the_reset(void **state) {
     struct counter counter = counter_at(1000, SECOND);
     expect(advance(&counter, &traits, UINT64_C(9000000000), 2 * SECOND), COUNTER_RESET_FORWARD, 0);
     expect(advance(&counter, &traits, UINT64_C(9000000042), 3 * SECOND), COUNTER_COUNTED, 42);
-    expect(advance(&counter, &traits, 10, 4 * SECOND), COUNTER_RESET, 0);
+    expect(decide(&counter, &traits, 10, 4 * SECOND), COUNTER_RESET, 0);
     expect(advance(&counter, &traits, 15, 5 * SECOND), COUNTER_COUNTED, 5);
 }
 
@@ -401,6 +414,107 @@ static void test_gap_ends_with_the_next_reading(void **state) {
     expect(advance(&counter, &traits, 20, 3 * SECOND), COUNTER_COUNTED, 5);
 }
 
+/* --- low readings ------------------------------------------------------------------------------
+ */
+
+/* It gave 0, or an older value, and then goes on from where it was: nothing invented, nothing lost.
+ */
+static void test_a_low_reading_was_a_failed_read(void **state) {
+    (void)state;
+    const struct counter_traits traits = traits_of(known[0].modulus);
+    static const uint64_t lows[] = {0, 100000000, 700000000};
+    for (size_t i = 0; i < COUNT_OF(lows); i++) {
+        struct counter counter = counter_at(1000000000, SECOND);
+        expect(advance(&counter, &traits, lows[i], 2 * SECOND), COUNTER_LOW, 0);
+        expect(advance(&counter, &traits, 1050000000, 2 * SECOND + SOON), COUNTER_COUNTED,
+               50000000);
+        /* twice in a row, and the next reading is a second later */
+        counter = counter_at(1000000000, SECOND);
+        expect(advance(&counter, &traits, lows[i], 2 * SECOND), COUNTER_LOW, 0);
+        expect(advance(&counter, &traits, lows[i], 2 * SECOND + SOON), COUNTER_LOW, 0);
+        expect(advance(&counter, &traits, 1100000000, 3 * SECOND), COUNTER_COUNTED, 100000000);
+        assert_int_equal(counter.low.count, 0);
+    }
+}
+
+/* Near its end, a reading of 0 would pass for a wrap. */
+static void test_a_low_reading_that_would_pass_for_a_wrap(void **state) {
+    (void)state;
+    const struct counter_traits traits = traits_of(known[0].modulus);
+    const uint64_t near_end = known[0].modulus - 200000000;
+    struct counter counter = counter_at(near_end, SECOND);
+    expect(advance(&counter, &traits, 0, 2 * SECOND), COUNTER_LOW, 0);
+    expect(advance(&counter, &traits, near_end + 60000000, 3 * SECOND), COUNTER_COUNTED, 60000000);
+}
+
+static void test_a_wrap_is_decided_by_the_second_reading(void **state) {
+    (void)state;
+    const struct counter_traits traits = traits_of(known[0].modulus);
+    struct counter counter = counter_at(known[0].modulus - 40000000, SECOND);
+    expect(advance(&counter, &traits, 60000000, 2 * SECOND), COUNTER_LOW, 0);
+    expect(advance(&counter, &traits, 62000000, 2 * SECOND + SOON), COUNTER_WRAPPED, 102000000);
+}
+
+/* What it used since it started again is counted, and from when it did is told. */
+static void test_a_new_start_is_decided_by_the_third_reading(void **state) {
+    (void)state;
+    const struct counter_traits traits = traits_of(known[0].modulus);
+    struct counter counter = counter_at(UINT64_C(90000000000), SECOND);
+    expect(advance(&counter, &traits, 30000000, 2 * SECOND), COUNTER_LOW, 0);
+    expect(advance(&counter, &traits, 32000000, 2 * SECOND + SOON), COUNTER_LOW, 0);
+    assert_int_equal(counter.low.first_ns, 2 * SECOND);
+    expect(advance(&counter, &traits, 130000000, 3 * SECOND), COUNTER_RESTARTED, 100000000);
+    expect(advance(&counter, &traits, 230000000, 4 * SECOND), COUNTER_COUNTED, 100000000);
+}
+
+/* A counter of little energy: both explanations are plausible, and nothing is counted. */
+static void test_what_may_be_both_is_undecided(void **state) {
+    (void)state;
+    const struct counter_traits traits = traits_of(known[0].modulus);
+    struct counter counter = counter_at(20000000, SECOND);
+    expect(advance(&counter, &traits, 10000000, 2 * SECOND), COUNTER_LOW, 0);
+    expect(advance(&counter, &traits, 60000000, 3 * SECOND), COUNTER_UNDECIDED, 0);
+    expect(advance(&counter, &traits, 70000000, 4 * SECOND), COUNTER_COUNTED, 10000000);
+}
+
+/* Down and down again, or further up than the ceiling allows. */
+static void test_what_no_explanation_fits_is_a_new_start(void **state) {
+    (void)state;
+    const struct counter_traits traits = traits_of(known[0].modulus);
+    const uint64_t others[] = {UINT64_C(10000000000), UINT64_C(120000000000)};
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        struct counter counter = counter_at(UINT64_C(90000000000), SECOND);
+        expect(advance(&counter, &traits, UINT64_C(40000000000), 2 * SECOND), COUNTER_LOW, 0);
+        expect(advance(&counter, &traits, others[i], 3 * SECOND), COUNTER_RESET, 0);
+        expect(advance(&counter, &traits, others[i] + 5, 4 * SECOND), COUNTER_COUNTED, 5);
+    }
+}
+
+static void test_a_gap_or_a_sleep_after_a_low_reading_counts_nothing(void **state) {
+    (void)state;
+    const struct counter_traits traits = traits_of(known[0].modulus);
+    struct counter counter = counter_at(UINT64_C(90000000000), SECOND);
+    expect(advance(&counter, &traits, 0, 2 * SECOND), COUNTER_LOW, 0);
+    fail_read(&counter, &traits);
+    expect(advance(&counter, &traits, UINT64_C(90000000000), 3 * SECOND), COUNTER_BASELINE, 0);
+    expect(advance(&counter, &traits, 0, 4 * SECOND), COUNTER_LOW, 0);
+    expect(advance_slept(&counter, &traits, UINT64_C(90000000000), 5 * SECOND, 1),
+           COUNTER_UNDECIDED, 0);
+}
+
+/* A wrap may hide in the time for which it went unread after a low reading, too. */
+static void test_a_wrap_that_hides_after_a_low_reading(void **state) {
+    (void)state;
+    const struct counter_traits traits = slow_traits();
+    const uint64_t late_ns = 2 * SECOND + UINT64_C(1000000005000);
+    struct counter counter = counter_at(500000000, SECOND);
+    expect(advance(&counter, &traits, 10, 2 * SECOND), COUNTER_LOW, 0);
+    expect(advance(&counter, &traits, 15, late_ns), COUNTER_UNDECIDED, 0);
+    counter = counter_at(10, SECOND);
+    expect(advance(&counter, &traits, 5, 2 * SECOND), COUNTER_LOW, 0);
+    expect(advance(&counter, &traits, 15, late_ns), COUNTER_UNDECIDED, 0);
+}
+
 /* --- sleep ----------------------------------------------------------------------------------- */
 
 static void test_decrease_over_sleep_is_a_reset(void **state) {
@@ -560,6 +674,14 @@ int main(void) {
         cmocka_unit_test(test_time_asleep_counts_for_the_ceiling),
         cmocka_unit_test(test_sleep_in_a_gap_is_undecided_where_a_wrap_may_hide),
         cmocka_unit_test(test_forgotten_counter_starts_anew),
+        cmocka_unit_test(test_a_low_reading_was_a_failed_read),
+        cmocka_unit_test(test_a_low_reading_that_would_pass_for_a_wrap),
+        cmocka_unit_test(test_a_wrap_is_decided_by_the_second_reading),
+        cmocka_unit_test(test_a_new_start_is_decided_by_the_third_reading),
+        cmocka_unit_test(test_what_may_be_both_is_undecided),
+        cmocka_unit_test(test_what_no_explanation_fits_is_a_new_start),
+        cmocka_unit_test(test_a_gap_or_a_sleep_after_a_low_reading_counts_nothing),
+        cmocka_unit_test(test_a_wrap_that_hides_after_a_low_reading),
         cmocka_unit_test(test_half_of_a_turn_at_the_ceiling_is_safe),
         cmocka_unit_test(test_energy_that_may_go_unread_limits_the_span),
         cmocka_unit_test(test_steps_above_the_ceiling_are_counted_in_a_row),

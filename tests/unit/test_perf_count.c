@@ -277,7 +277,9 @@ static void test_counter_takes_what_was_carried(void **state) {
     bench.time_ns += 10 * NS_PER_S;
     assert_int_equal(take(&bench), 0);
     reading = (struct reading){.ticks = bench.count.ticks, .time_ns = bench.time_ns};
-    assert_int_equal(counter_advance(&counter, &traits, &reading, 0).outcome, COUNTER_RESET);
+    assert_int_equal(counter_advance(&counter, &traits, &reading, 0).outcome, COUNTER_LOW);
+    assert_int_equal(counter_advance(&counter, &traits, &reading, 0).outcome, COUNTER_LOW);
+    assert_int_equal(counter_advance(&counter, &traits, &reading, 0).outcome, COUNTER_RESTARTED);
 }
 
 int main(void) {

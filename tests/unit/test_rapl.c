@@ -494,7 +494,7 @@ static void test_sample_between_reports_keeps_wraps_from_hiding(void **state) {
     set_joules(DRAM, 3000);
     report_after(60);
     assert_int_equal(run.report->health.wraps, 1);
-    assert_int_equal(run.report->health.samples, 3);
+    assert_int_equal(run.report->health.samples, 4); /* one more, which decides that it is a wrap */
     const struct rapl_value *dram = find("package-0/dram");
     assert_non_null(dram);
     assert_int_equal(dram->energy_uj, UINT64_C(65532611002));
@@ -550,7 +550,7 @@ static void test_sleep_before_a_failed_read_gives_no_power(void **state) {
 static void test_psys_that_starts_again_is_no_wrap(void **state) {
     (void)state;
     tree_set_vendor(run.tree, "GenuineIntel");
-    tree_add_zone(run.tree, "intel-rapl:0", "psys", 100 * JOULE, RANGE_61_UJ);
+    tree_add_zone(run.tree, "intel-rapl:0", "psys", 1000 * JOULE, RANGE_61_UJ);
     open_default();
     set_joules("intel-rapl:0", 5);
     report_after(10);
@@ -559,6 +559,34 @@ static void test_psys_that_starts_again_is_no_wrap(void **state) {
     set_joules("intel-rapl:0", 205);
     report_after(10);
     expect_power("psys", 200, 20);
+}
+
+/* --- low readings ------------------------------------------------------------------------------
+ */
+
+/* A read that gave 0: 50 W all the time, and not 900 W on the way back up. */
+static void test_a_read_that_gave_0(void **state) {
+    (void)state;
+    open_machine();
+    set_joules(PACKAGE, 100000); /* no energy, but a value that is not near 0 */
+    report_after(10);
+    set_joules(PACKAGE, 100500);
+    report_after(10);
+    expect_power("package-0", 500, 50);
+    set_joules(PACKAGE, 0);
+    report_after(10);
+    expect_silence("package-0");
+    expect_silence("total");
+    assert_int_equal(run.report->health.resets, 2);
+    set_joules(PACKAGE, 101500);
+    report_after(10);
+    expect_power("package-0", 1500, 50);
+    expect_energy_alone("total", 1500);
+    assert_int_equal(run.report->health.read_errors, 2);
+    set_joules(PACKAGE, 102000);
+    report_after(10);
+    expect_power("package-0", 2000, 50);
+    expect_power("total", 2000, 50);
 }
 
 /* --- zones that fail ------------------------------------------------------------------------- */
@@ -1578,6 +1606,7 @@ int main(void) {
         IN_TREE(test_sleep_counts_energy_and_reports_no_power),
         IN_TREE(test_sleep_before_a_failed_read_gives_no_power),
         IN_TREE(test_psys_that_starts_again_is_no_wrap),
+        IN_TREE(test_a_read_that_gave_0),
         IN_TREE(test_failing_zone_leaves_itself_and_the_total_out),
         IN_TREE(test_gap_in_which_a_wrap_may_hide_adds_nothing),
         IN_TREE(test_zone_that_is_removed_and_returns_continues),

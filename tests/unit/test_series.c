@@ -46,6 +46,8 @@ static void test_energy_only_grows(void **state) {
     series.joined = false;
     assert_int_equal(take(&series, 2, 999999997, &health), COUNTER_COUNTED);
     assert_int_equal(series.energy_uj, 7);
+    assert_int_equal(take(&series, 3, 4, &health), COUNTER_LOW);
+    assert_false(series.reads);
     assert_int_equal(take(&series, 3, 4, &health), COUNTER_WRAPPED);
     assert_int_equal(series.energy_uj, 14);
     assert_int_equal(health.wraps, 1);
@@ -55,7 +57,11 @@ static void test_energy_only_grows(void **state) {
     assert_int_equal(health.resets, 1);
     assert_true(series.lost);
     series.lost = false;
-    assert_int_equal(take(&series, 5, 9, &health), COUNTER_RESET);
+    assert_int_equal(take(&series, 5, 9, &health), COUNTER_LOW);
+    assert_int_equal(health.resets, 1);
+    assert_int_equal(take(&series, 5, 9, &health), COUNTER_LOW);
+    assert_int_equal(health.resets, 2);
+    assert_int_equal(take(&series, 5, 9, &health), COUNTER_RESTARTED);
     assert_int_equal(series.energy_uj, 14);
     assert_int_equal(health.resets, 2);
     assert_true(series.lost);

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* What it means that a counter shows less than before: a wrap, a new start, or a read that failed.
+ */
+#include "account.h"
+
+static struct tally *const tally = &reference.tally;
+
+static struct step step_from(const struct account *account, const struct glimpse *from,
+                             const struct glimpse *to) {
+    struct step step = account_make_step(account, to->shown, to->time_ns, 0);
+    step.before = from->shown;
+    step.span_ns = to->time_ns - from->time_ns;
+    step.slept_ns = 0;
+    step.gap = false;
+    return step;
+}
+
+bool low_begins(const struct account *account, const struct glimpse *glimpse, uint64_t slept_ns) {
+    const struct step step = account_make_step(account, glimpse->shown, glimpse->time_ns, slept_ns);
+    return glimpse->shown < account->last.shown && step_goes_back(&step) && step.slept_ns == 0 &&
+           !account->silent;
+}
+
+/* A first one, or one more: it takes the third to tell a new start from a read that failed. */
+void low_note(struct account *account, const struct glimpse *glimpse) {
+    if (account->lows++ == 0)
+        account->first_low = *glimpse;
+    else
+        reference.health.resets++;
+    account->last_low = *glimpse;
+    account->reads = false;
+    tally->lows++;
+}
+
+static void lose(struct account *account) {
+    account->now.slack_uj++;
+    account->lost = true;
+}
+
+/* Counts energy that went by from one glimpse to the other, both of them of the same counter. */
+static void count_between(struct account *account, const struct glimpse *from,
+                          const struct glimpse *to, uint64_t shown, uint64_t energy_uj) {
+    const struct hardware *hardware = &reference.machine->hardware[to->counter];
+    wide energy_aj = (wide)(to->count - from->count) * hardware->unit_aj;
+    /* A wrap at a power above its ceiling may be taken for a read that failed, a wrap right after a
+     * read that failed for a new start, and where no range is known nobody sees a turn: what is
+     * counted is less than what was used since the last reading. */
+    const bool may_be_less =
+        reference.machine->is_hot || account->first_low.is_false || account->range == 0;
+    const wide most_aj = (wide)(to->count - account->last.count) * hardware->unit_aj;
+    if (may_be_less && (wide)energy_uj * AJ_PER_UJ < most_aj)
+        energy_aj = (wide)energy_uj * AJ_PER_UJ;
+    const uint64_t true_uj = (uint64_t)(energy_aj / AJ_PER_UJ);
+    if (from->counter != to->counter || from->restarts != to->restarts)
+        reference_complain("%s: a new start passes for energy after a low reading", account->name);
+    if (energy_uj > true_uj + 3 || true_uj > energy_uj + 3)
+        reference_complain("%s: the rules count %llu uJ after a low reading, it was %llu",
+                           account->name, (unsigned long long)energy_uj,
+                           (unsigned long long)true_uj);
+    account->now.energy_aj += energy_aj;
+    account->now.slack_uj += 2;
+    account->shown += shown;
+}
+
+/* It started again at the first low reading. Where a report has told nothing of that, what it used
+ * since begins there. */
+static void count_new_start(struct account *account, const struct glimpse *glimpse) {
+    const struct step since = step_from(account, &account->first_low, glimpse);
+    account->now.slack_uj++;
+    account->now.time_ns = account->first_low.time_ns;
+    const struct moment start = account->now;
+    count_between(account, &account->first_low, glimpse, step_shown(&since, 0),
+                  step_energy_uj(&since, 0));
+    tally->resets++;
+    if (!account->low_told) {
+        account->lost = true;
+        return;
+    }
+    account->power = account->sum_power = start;
+    if (account->sum != NULL)
+        account->sum_span = account->sum->spans;
+    tally->late_starts++;
+}
+
+static void count_wrap(struct account *account, const struct glimpse *glimpse,
+                       const struct step *down) {
+    const struct step since = step_from(account, &account->first_low, glimpse);
+    count_between(account, &account->last, glimpse, step_shown(down, 1) + step_shown(&since, 0),
+                  step_energy_uj(down, 1) + step_energy_uj(&since, 0));
+    reference.health.wraps++;
+    tally->wraps++;
+}
+
+enum low_verdict low_judge(struct account *account, const struct glimpse *glimpse,
+                           uint64_t slept_ns) {
+    const struct step above = step_from(account, &account->last, glimpse);
+    const struct step below = step_from(account, &account->last_low, glimpse);
+    const struct step down = step_from(account, &account->last, &account->first_low);
+    uint64_t energy_uj;
+    const enum verdict is_above = step_judge(&above, &energy_uj);
+    const enum verdict is_below = step_judge(&below, &energy_uj);
+    const enum verdict went_down = step_judge(&down, &energy_uj);
+    const bool can_be_above = !step_goes_back(&above) && is_above != JUMP;
+    const bool can_be_below = !step_goes_back(&below) && is_below != JUMP;
+    const bool interrupted = account->silent_slept_ns + slept_ns > 0;
+    enum low_verdict verdict = LOW_ENDS;
+    if (interrupted || (can_be_above && (can_be_below || is_above == UNDECIDED)) ||
+        (can_be_below && (is_below == UNDECIDED || went_down == UNDECIDED))) {
+        tally->undecided++;
+        reference.health.gaps += !account->silent;
+        lose(account);
+    } else if (can_be_above) {
+        count_between(account, &account->last, glimpse, step_shown(&above, 0),
+                      step_energy_uj(&above, 0));
+        reference.health.read_errors += account->lows;
+        tally->false_lows += account->lows;
+        verdict = LOW_FOLLOWS;
+    } else if (!can_be_below) {
+        reference.health.resets += account->lows < 2;
+        tally->resets++;
+        lose(account);
+    } else if (went_down == WRAPPED) {
+        count_wrap(account, glimpse, &down);
+        verdict = LOW_FOLLOWS;
+    } else if (account->lows == 1) {
+        low_note(account, glimpse);
+        return LOW_GOES_ON;
+    } else {
+        count_new_start(account, glimpse);
+    }
+    account->lows = 0;
+    account->low_told = false;
+    return verdict;
+}
+
+unsigned int reference_count_lows(void) {
+    unsigned int count = 0;
+    for (size_t i = 0; i < reference.account_count; i++)
+        count += reference.accounts[i].lows == 1;
+    return count;
+}
+
+/* Soon after a new start, and beside mirrors, two things would happen at once. */
+bool reference_is_settled(const struct fake_zone *zone) {
+    const struct account *account = zone->account;
+    const struct machine *machine = reference.machine;
+    const struct hardware *hardware = &machine->hardware[zone->place->counter];
+    unsigned int places = 0;
+    for (size_t i = 0; i < machine->place_count; i++)
+        places += machine->places[i].counter == zone->place->counter;
+    /* perf's sum goes on past its end: there, less is more. */
+    if (machine->style == STYLE_PERF && (account == NULL || account->last.shown > INT64_MAX))
+        return false;
+    return account != NULL && places == 1 && account->has_baseline && account->lows == 0 &&
+           !account->silent && !account->lost && !account->unseen &&
+           zone->zone.epoch == account->epoch && presumption_of(zone) == NULL &&
+           account->last.counter == zone->place->counter &&
+           account->last.restarts == hardware->restarts && hardware->restart == RESTART_NONE;
+}

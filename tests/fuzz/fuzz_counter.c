@@ -10,6 +10,9 @@ struct walk {
     bool has_last;
     bool failed;       /* since then */
     uint64_t slept_ns; /* since then */
+    unsigned int lows; /* since then: readings that showed less */
+    struct reading first_low;
+    struct reading last_low;
 };
 
 static struct counter_traits take_traits(struct input *input) {
@@ -35,6 +38,15 @@ static bool is_above(const struct counter_traits *traits, uint64_t ticks, uint64
     return (energy_uj - 1) * 1e9L > (long double)ceiling_uw * (long double)span_ns * (1 + 1e-15L);
 }
 
+/* From the last reading to the first low one. */
+static void check_wrap(const struct walk *walk, uint64_t ticks) {
+    uint64_t span_ns = walk->first_low.time_ns - walk->last.time_ns;
+    if (span_ns < COUNTER_JUDGED_SPAN_NS)
+        span_ns = COUNTER_JUDGED_SPAN_NS;
+    HOLDS(!is_above(&walk->traits, ticks, span_ns, walk->traits.ceiling_uw));
+    HOLDS(!is_above(&walk->traits, ticks, span_ns, UINT64_C(4000000000)));
+}
+
 static void check_step(const struct walk *walk, const struct counter_step *step,
                        const struct reading *reading, uint64_t span_ns) {
     const struct counter_traits *traits = &walk->traits;
@@ -46,26 +58,34 @@ static void check_step(const struct walk *walk, const struct counter_step *step,
         HOLDS(after >= before || traits->goes_on);
         HOLDS(!is_above(traits, step->ticks, span_ns, traits->ceiling_uw));
         break;
+    case COUNTER_LOW:
+        HOLDS(walk->lows < 2 && walk->slept_ns == 0 && !walk->failed);
+        HOLDS(walk->lows == 0 ? after < before : after >= walk->last_low.ticks);
+        break;
     case COUNTER_WRAPPED:
-        HOLDS(after < before && traits->modulus != 0 && walk->slept_ns == 0 && !walk->failed);
-        HOLDS(step->ticks < traits->modulus && before - after == traits->modulus - step->ticks);
-        HOLDS(!is_above(traits, step->ticks, span_ns, traits->ceiling_uw));
-        HOLDS(!is_above(traits, step->ticks, span_ns, UINT64_C(4000000000)));
+        HOLDS(walk->lows > 0 && after >= walk->first_low.ticks && walk->slept_ns == 0);
+        HOLDS(traits->modulus != 0 && step->ticks == traits->modulus - before + after);
+        check_wrap(walk, walk->first_low.ticks - before + traits->modulus);
         break;
     case COUNTER_RESET:
-        HOLDS(after < before);
+        HOLDS(walk->lows > 0 || (after < before && (walk->slept_ns > 0 || walk->failed)));
+        break;
+    case COUNTER_RESTARTED:
+        HOLDS(walk->lows == 2 && walk->slept_ns == 0);
+        HOLDS(step->ticks == after - walk->first_low.ticks);
         break;
     case COUNTER_RESET_FORWARD:
-        HOLDS(after > before || traits->goes_on);
+        HOLDS(walk->lows == 0 && (after > before || traits->goes_on));
         break;
     case COUNTER_UNDECIDED:
-        HOLDS(traits->modulus != 0 || walk->failed);
+        HOLDS(traits->modulus != 0 || walk->failed || walk->lows > 0);
         break;
     default:
         HOLDS(false);
     }
-    HOLDS(step->outcome == COUNTER_COUNTED || step->outcome == COUNTER_WRAPPED || step->ticks == 0);
-    if (after == before && !walk->failed && traits->modulus == 0)
+    HOLDS(step->outcome == COUNTER_COUNTED || step->outcome == COUNTER_WRAPPED ||
+          step->outcome == COUNTER_RESTARTED || step->ticks == 0);
+    if (after == before && !walk->failed && traits->modulus == 0 && walk->lows == 0)
         HOLDS(step->outcome == COUNTER_COUNTED && step->ticks == 0);
 }
 
@@ -83,8 +103,10 @@ static void take_step(struct walk *walk, struct input *input) {
     walk->slept_ns += slept_ns;
     if (reading.error != 0) {
         HOLDS(step.outcome == COUNTER_FAILED && step.ticks == 0);
+        walk->has_last = walk->has_last && walk->lows == 0;
         walk->failed = walk->has_last;
         walk->slept_ns = walk->has_last ? walk->slept_ns : 0;
+        walk->lows = 0;
         return;
     }
     uint64_t span_ns = walk->slept_ns + reading.time_ns - walk->last.time_ns;
@@ -94,6 +116,12 @@ static void take_step(struct walk *walk, struct input *input) {
         check_step(walk, &step, &reading, span_ns);
     else
         HOLDS(step.outcome == COUNTER_BASELINE && step.ticks == 0);
+    if (step.outcome == COUNTER_LOW) {
+        walk->first_low = walk->lows == 0 ? reading : walk->first_low;
+        walk->last_low = reading;
+        walk->lows++;
+        return;
+    }
     *walk = (struct walk){
         .counter = walk->counter, .traits = walk->traits, .last = reading, .has_last = true};
 }

@@ -48,6 +48,9 @@ struct soaked {
     uint64_t moved_uj;   /* since the handle was opened: the truth */
     uint64_t told_uj;    /* when power was last told, or its span began anew; and when */
     uint64_t told_ns;
+    unsigned int
+        samples; /* since it started again, in this interval; and when the last was taken */
+    uint64_t sampled_ns;
     unsigned int fails_for; /* reports yet to come */
     unsigned int gone_for;
     bool reset;    /* since the last report */
@@ -134,6 +137,7 @@ static void strike(struct soak *soak) {
     } else {
         zone->counter_uj = 0;
         zone->reset = true;
+        zone->samples = 0;
         show(zone, 0);
     }
 }
@@ -174,9 +178,11 @@ static void check_zone(struct soaked *zone, const struct rapl_value *value) {
         assert_null(value);
     else
         assert_non_null(value);
+    /* Three readings decide that it has started again: power begins at the report then. Else it
+     * begins at the first one, which a later interval will tell. */
     if (zone->reset) {
         zone->told_uj = zone->moved_uj;
-        zone->told_ns = now_ns;
+        zone->told_ns = zone->samples == 1 ? zone->sampled_ns : now_ns;
     }
     if (value == NULL)
         return;
@@ -269,6 +275,10 @@ static void pass_interval(struct soak *soak) {
     for (uint64_t i = 1; i < parts; i++) {
         pass(soak, span_ns / parts);
         assert_int_equal(rapl_sample(soak->rapl), 0);
+        for (size_t j = 0; j < COUNT_OF(soak->zones); j++) {
+            soak->zones[j].samples++;
+            soak->zones[j].sampled_ns = fake_clocks_monotonic_ns();
+        }
     }
     pass(soak, span_ns / parts);
 }

@@ -20,6 +20,8 @@
 /* Names that the linker gives the wrapped calls (ld, --wrap). */
 int __real_clock_gettime(clockid_t id, struct timespec *now);
 int __wrap_clock_gettime(clockid_t id, struct timespec *now);
+int __real_nanosleep(const struct timespec *wanted, struct timespec *left);
+int __wrap_nanosleep(const struct timespec *wanted, struct timespec *left);
 ssize_t __real_pread(int file, void *text, size_t size, off_t offset);
 ssize_t __wrap_pread(int file, void *text, size_t size, off_t offset);
 ssize_t __wrap___pread_chk(int file, void *text, size_t size, off_t offset, size_t room);
@@ -196,6 +198,11 @@ int __wrap_clock_gettime(clockid_t id, struct timespec *now) {
     if (errs)
         now->tv_sec += fakes.erring_seconds;
     return 0;
+}
+
+/* Nothing is waited for, and no time passes. */
+int __wrap_nanosleep(const struct timespec *wanted, struct timespec *left) {
+    return fakes.clocks_stopped ? 0 : __real_nanosleep(wanted, left);
 }
 
 /* --- files ----------------------------------------------------------------------------------- */

@@ -28,6 +28,9 @@ enum low_verdict low_judge(struct account *account, const struct glimpse *glimps
 /* What the zone is presumed to mirror; NULL: nothing. */
 struct presumption *presumption_of(const struct fake_zone *zone);
 
+/* Whether the readings of a sample show that presumptions are false: they have parted then. */
+bool mirrors_part(const struct source *source);
+
 /* Its window takes what it has read at this sample, or has not; and those of the sums. */
 void window_sample(struct account *account, bool slept);
 void window_sample_sums(void);

@@ -94,7 +94,7 @@ struct account {
     struct glimpse last;
     /* Readings in a row that showed less than that. */
     unsigned int lows;
-    bool low_told;   /* a report had nothing of it for them */
+    bool low_told; /* a report had nothing of it for them */
     struct glimpse first_low;
     struct glimpse last_low;
     bool unseen;       /* its counter has started again while another series read it */

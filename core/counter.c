@@ -204,8 +204,9 @@ static struct counter_step take_low(struct counter *counter, const struct counte
                          judged_span_ns(before.time_ns, reading->time_ns, slept_ns), before.in_gap,
                          slept_ns > 0);
     /* What happened before a sleep is not to be told after it. */
-    return slept_ns > 0 ? (struct counter_step){.outcome = COUNTER_UNDECIDED}
-                        : step_after_low(counter, traits, &before, reading);
+    if (slept_ns > 0)
+        return (struct counter_step){.outcome = COUNTER_UNDECIDED};
+    return step_after_low(counter, traits, &before, reading);
 }
 
 struct counter_step counter_advance(struct counter *counter, const struct counter_traits *traits,

@@ -21,6 +21,8 @@ enum low_verdict {
     LOW_FOLLOWS,
 };
 bool low_begins(const struct account *account, const struct glimpse *glimpse, uint64_t slept_ns);
+/* Of a counter, in whatever account. */
+bool low_is_pending(size_t counter);
 void low_note(struct account *account, const struct glimpse *glimpse);
 enum low_verdict low_judge(struct account *account, const struct glimpse *glimpse,
                            uint64_t slept_ns);

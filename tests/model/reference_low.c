@@ -21,6 +21,14 @@ bool low_begins(const struct account *account, const struct glimpse *glimpse, ui
            !account->silent;
 }
 
+bool low_is_pending(size_t counter) {
+    for (size_t i = 0; i < reference.account_count; i++) {
+        if (reference.accounts[i].lows > 0 && reference.accounts[i].last.counter == counter)
+            return true;
+    }
+    return false;
+}
+
 /* A first one, or one more: it takes the third to tell a new start from a read that failed. */
 void low_note(struct account *account, const struct glimpse *glimpse) {
     if (account->lows++ == 0)

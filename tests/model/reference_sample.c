@@ -103,7 +103,7 @@ bool reference_would_count(const struct fake_zone *zone, uint64_t shown, uint64_
     uint64_t energy_uj;
     if (account == NULL || !account->has_baseline || zone->zone.epoch != account->epoch)
         return false;
-    if (account->lows > 0)
+    if (low_is_pending(zone->place->counter))
         return true;
     const uint64_t slept_ns =
         machine->ahead_ns > reference.ahead_ns ? machine->ahead_ns - reference.ahead_ns : 0;

@@ -89,7 +89,7 @@ static void try_once(const struct trial *trial, uint64_t seed, struct outcome *o
     pass_until(rapl, begin_ns + interval_ns);
     if (rapl_report(rapl, &report) != 0)
         abort();
-    if (report->health.resets == 0) {
+    if (report->health.resets == 0 && report->health.gaps == 0) {
         const uint64_t used_nj = (hardware->count - count) * trial->unit_nj;
         outcome->passed++;
         outcome->error_j += (double)report->values[0].energy_uj / 1e6 - (double)used_nj / 1e9;

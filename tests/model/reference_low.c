@@ -58,9 +58,14 @@ static void count_between(struct account *account, const struct glimpse *from,
     const wide most_aj = (wide)(to->count - account->last.count) * hardware->unit_aj;
     if (may_be_less && (wide)energy_uj * AJ_PER_UJ < most_aj)
         energy_aj = (wide)energy_uj * AJ_PER_UJ;
-    const uint64_t true_uj = (uint64_t)(energy_aj / AJ_PER_UJ);
-    if (from->counter != to->counter || from->restarts != to->restarts)
+    if (from->counter != to->counter) {
+        /* Two counters that stood alike are one until they part (rule 9). */
+        energy_aj = (wide)energy_uj * AJ_PER_UJ;
+        tally->mistaken++;
+    } else if (from->restarts != to->restarts) {
         reference_complain("%s: a new start passes for energy after a low reading", account->name);
+    }
+    const uint64_t true_uj = (uint64_t)(energy_aj / AJ_PER_UJ);
     if (energy_uj > true_uj + 3 || true_uj > energy_uj + 3)
         reference_complain("%s: the rules count %llu uJ after a low reading, it was %llu",
                            account->name, (unsigned long long)energy_uj,

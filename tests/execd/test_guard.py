@@ -35,7 +35,7 @@ class Guard(unittest.TestCase):
             last = meter.ask()
             most = pump.begun_uj - before_uj
             messages = execd.messages()
-        with pump.excused():
+        with tap.excused(pump.lateness()):
             self.assertEqual([], messages)
             self.assertTrue(PACKAGE in first and PACKAGE in last)
             used_uj = last.energy_uj(PACKAGE) - first.energy_uj(PACKAGE)

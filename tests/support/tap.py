@@ -6,6 +6,7 @@
 
 Words on the command line choose the tests whose names hold one of them. Exit status 0: none failed.
 """
+import contextlib
 import functools
 import os
 import signal
@@ -84,6 +85,17 @@ class Result(unittest.TestResult):
 
 class Late(AssertionError):
     """Something took longer than it may."""
+
+
+@contextlib.contextmanager
+def excused(reason):
+    """A failure inside is Late where there is a reason, which was measured."""
+    try:
+        yield
+    except AssertionError as error:
+        if not reason:
+            raise
+        raise Late("%s: %s" % (reason, error)) from error
 
 
 def tries(count):

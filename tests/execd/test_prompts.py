@@ -57,13 +57,19 @@ class Prompts(unittest.TestCase):
     def test_own_clock(self):
         execd = self.start("--interval=200ms")
         began = time.monotonic()
-        reports = [execd.read_report() for _ in range(4)]
-        self.assertGreaterEqual(time.monotonic() - began, 0.55)
+        reports, arrived = [], []
+        for _ in range(4):
+            reports.append(execd.read_report())
+            arrived.append(time.monotonic() - began)
+        self.assertGreaterEqual(arrived[-1], 0.8)
         stamps = [report.timestamp for report in reports]
         for earlier, later in zip(stamps, stamps[1:]):
             self.assertGreater(later, earlier)
         # It keeps its pace: late reports do not push the next ones.
-        self.assertAlmostEqual((stamps[-1] - stamps[0]) / 1e9, 0.6, delta=0.15)
+        span = (stamps[-1] - stamps[0]) / 1e9
+        self.assertGreater(span, 0.8 - arrived[0] - 0.001)
+        if span > 0.75:
+            raise tap.Late("%.3f s, not 0.6" % span)
 
     def test_own_clock_answers_prompts_too(self):
         execd = self.start("--interval=1m")
@@ -119,12 +125,14 @@ class Prompts(unittest.TestCase):
         self.assertEqual(energies, sorted(energies))
         self.assertLessEqual(energies[-1], moved)
         self.assertGreater(energies[-1], moved // 2)
-        powers = [report.timestamp for report in reports
+        # The first and the last report have no neighbour; the first waited for its power.
+        powers = [i for i, report in enumerate(reports[1:-1], 1)
                   if PACKAGE in report and report.power(PACKAGE) is not None]
         self.assertGreater(len(powers), 2)
-        # 50 ms of one clock, in the stamps of another. A stamp belongs to the whole sample: a read
-        # that was held up makes one span longer and the next one shorter.
-        self.assertGreater(powers[-1] - powers[0], (len(powers) - 1) * 45 * 10**6)
+        # 50 ms of one clock, in the stamps of another: a read comes after the stamp of the report
+        # before, and before the stamp of the report that follows.
+        for earlier, later in zip(powers, powers[1:]):
+            self.assertGreater(stamps[later + 1] - stamps[earlier - 1], 45 * 10**6)
         self.assertEqual(execd.messages(), [])
 
     def test_other_text_is_no_prompt(self):
@@ -136,7 +144,6 @@ class Prompts(unittest.TestCase):
         self.assertIsNotNone(execd.read_report())
         self.assertIsNone(execd.read_report(QUIET_SECONDS))
 
-    @tap.tries(5)
     def test_without_energy_an_early_prompt_waits_for_power(self):
         began = time.monotonic()
         execd = self.start("--energy=no")
@@ -144,10 +151,9 @@ class Prompts(unittest.TestCase):
         self.assertGreaterEqual(time.monotonic() - began, 0.05)
         for identity, fields in report.items():
             self.assertEqual(list(fields), ["power_watts"], identity)
-        # The next one comes too early as well, and is answered in its turn.
-        first = report.timestamp
+        # The next one comes too early as well, and waits as long.
         report = execd.ask()
-        self.assertGreaterEqual(report.timestamp - first, 45 * 10**6)
+        self.assertGreaterEqual(time.monotonic() - began, 0.1)
         self.assertIn(PACKAGE, report)
 
     def test_early_prompt_is_answered_with_energy_alone(self):

@@ -13,7 +13,7 @@ import execd
 import sim
 import tap
 import tree
-from samples import MS, Watch, ask_sampled
+from samples import MS, Watch
 
 PACKAGE_0 = "domain=package,package_id=0"
 HEALTH = "rapl_health,source=powercap"
@@ -41,7 +41,7 @@ class Away(sim.Simulated):
         return Watch(program, self.INTERVAL_NS)
 
     def check_no_peak(self, watch, away_ns):
-        watch.check_constant(self, ask_sampled(watch.ask, 0.3))
+        watch.ask_constant(self, 0.3)
         watch.check_every_instant(self, away_ns)
 
     def test_stopped(self):
@@ -90,17 +90,20 @@ class Away(sim.Simulated):
         watch = self.prompt_often(machine, 1, lambda: others.append(time_ns(other.ask)))
         late = middle([after - before for before, after in watch.stamps])
         self.assertLess(late, 10 * MS + 3 * middle(others))
-        watch.check_constant(self, ask_sampled(watch.ask, 0.2))
+        watch.ask_constant(self, 0.2)
 
     def test_prompts_make_no_sample_longer(self):
         """Than those of a program that is not prompted meanwhile."""
         machine = self.simulate()
-        other = self.start(machine, "--sample-interval=10ms")
+        other = Watch(self.start(machine, "--sample-interval=10ms"), 10 * MS)
         other.ask()
         watch = self.prompt_often(machine, 10)
         count = sum(report[PACKAGE_0].get("samples", 0) for report in watch.reports)
-        self.assertGreater(count, 0.6 * other.ask()[PACKAGE_0]["samples"])
-        watch.check_constant(self, ask_sampled(watch.ask, 0.2))
+        unprompted = other.ask()[PACKAGE_0]["samples"]
+        self.assertGreater(count, 0.6 * unprompted)
+        if unprompted * 50 * MS > other.stamps[1][0] - other.stamps[0][0]:
+            self.assertGreater(count * 50 * MS, watch.stamps[-1][0] - watch.stamps[0][0])
+        watch.ask_constant(self, 0.2)
 
 
 @sim.needed
@@ -108,11 +111,12 @@ class Quiet(sim.Simulated):
     """Nothing runs when nothing asks for it."""
 
     SECONDS = 1.2
+    QUIET_SECONDS = 3.2  # wakes each 3 s would show
 
-    def count_switches(self, *programs):
+    def count_switches(self, programs, seconds):
         """How often each leaves the CPU meanwhile: not once, where it sleeps all the time."""
         before = list(map(self.read_switches, programs))
-        time.sleep(self.SECONDS)
+        time.sleep(seconds)
         return [self.read_switches(program) - count for program, count in zip(programs, before)]
 
     @staticmethod
@@ -120,17 +124,16 @@ class Quiet(sim.Simulated):
         with open("/proc/%d/status" % program.pid, encoding="ascii") as file:
             return sum(int(line.split()[1]) for line in file if "ctxt_switches:" in line)
 
-    @tap.tries(3)
     def check_sleep(self, *programs):
-        """Once they have done what they were asked, which a busy machine makes take longer."""
-        time.sleep(0.2)
-        self.assertEqual(self.count_switches(*programs), [0] * len(programs))
+        """Waits until they have done what they were asked; then not one may wake."""
+        execd.wait_until(lambda: not any(self.count_switches(programs, 0.3)), "the programs sleep")
+        self.assertEqual(self.count_switches(programs, self.QUIET_SECONDS), [0] * len(programs))
 
     def test_it_samples(self):
         """What is not to be seen below is seen here."""
         program = self.start(self.simulate(), "--sample-interval=10ms")
         program.ask()
-        self.assertGreater(self.count_switches(program)[0], self.SECONDS * 50)
+        self.assertGreater(self.count_switches([program], self.SECONDS)[0], self.SECONDS * 50)
 
     def test_nobody_asks(self):
         machine = self.simulate()
@@ -158,7 +161,7 @@ class Quiet(sim.Simulated):
             machine.control("add " + zone)
         watch = Watch(program, MS)
         watch.ask()
-        watch.check_constant(self, ask_sampled(watch.ask, 0.3))
+        watch.ask_constant(self, 0.3)
 
 
 class ManyZones(unittest.TestCase):

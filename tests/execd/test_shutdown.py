@@ -18,7 +18,7 @@ import tap
 from execd import PATIENCE_SECONDS, Execd, parse_reports
 from tree import Tree
 
-# The promise is a second; a busy machine may take as much again to notice, and is tried again.
+# rapl-execd promises to end within a second. A test allows two, and repeats a run that was late.
 PROMISED_SECONDS = 1
 ALLOWED_SECONDS = 2
 soon = tap.tries(3)
@@ -59,10 +59,14 @@ class Ends(ShutdownCase):
         for number in (signal.SIGTERM, signal.SIGINT):
             for option in ("--interval=1m", "--interval=10ms", "--energy=no", "--once"):
                 with self.subTest(signal=number.name, option=option):
-                    execd = self.start(option)
-                    execd.wait_listening(number)
-                    execd.signal(number)
-                    self.assertEqual(execd.wait(), 0)
+                    self.check_signal(number, option)
+
+    @soon
+    def check_signal(self, number, option):
+        execd = self.start(option)
+        execd.wait_listening(number)
+        execd.signal(number)
+        self.assertEqual(execd.wait(ALLOWED_SECONDS), 0)
 
     def test_newline_and_end_of_stdin_are_one_prompt_and_the_end(self):
         for option in ("--energy=yes", "--energy=no"):
@@ -140,6 +144,7 @@ class Reader(ShutdownCase):
         self.assertEqual(execd.stop(seconds) if number is None else execd.terminate(seconds), 0)
         self.assertEqual(execd.messages(), [])
 
+    @soon
     def test_nobody_reads_and_the_alarm_was_blocked(self):
         """A signal mask is inherited: the timer that ends a stuck write must work all the same."""
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
@@ -148,7 +153,7 @@ class Reader(ShutdownCase):
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         execd.fill_pipe()
-        self.assertEqual(execd.terminate(), 0)
+        self.assertEqual(execd.terminate(PROMISED_SECONDS + ALLOWED_SECONDS), 0)
 
     def test_slow_reader_gets_the_whole_report_after_stdin_ended(self):
         execd = self.start_stuck()

@@ -53,11 +53,11 @@ class Guard(daemons.StageTest):
     def missing(cls):
         return missing_collectd()
 
-    @tap.tries(3)  # a pump that is held up steps further than 800 W do
+    @tap.tries(3)
     def test_no_turn_is_missed(self):
         watts, range_uj = 300, 1199999999  # a turn takes 4 s, and at 800 W 1.5 s
         with tree.Tree.make({"intel-rapl:0": "package-0"}, range_uj) as machine:
-            with tree.Pump(machine, "intel-rapl:0", watts, range_uj):
+            with tree.Pump(machine, "intel-rapl:0", watts, range_uj) as pump:
                 collectd = self.stage.collectd(
                     "guard", block(root_of(machine), "MaxPower 800", "ReportHealth true"),
                     load="<LoadPlugin rapl>\n  Interval 5\n</LoadPlugin>")
@@ -65,10 +65,12 @@ class Guard(daemons.StageTest):
             self.assertEqual({"guard": 0}, self.stage.stop([collectd]))
         rows = collectd.rows()["rapl-package-0/energy-package"]
         seconds = (rows[2][0] - rows[0][0]) / 1e9
-        self.assertAlmostEqual(watts, (rows[2][1] - rows[0][1]) / seconds, delta=0.01 * watts)
-        for name in ("gaps", "resets"):
-            self.assertEqual({0}, {value for _, value in collectd.rows()["rapl/derive-" + name]})
-        self.assertEqual([], complaints(collectd))
+        with tap.excused(pump.lateness()):
+            self.assertAlmostEqual(watts, (rows[2][1] - rows[0][1]) / seconds, delta=0.01 * watts)
+            for name in ("gaps", "resets"):
+                values = {value for _, value in collectd.rows()["rapl/derive-" + name]}
+                self.assertEqual({0}, values)
+            self.assertEqual([], complaints(collectd))
 
 
 class ManyZones(daemons.StageTest):

@@ -230,7 +230,7 @@ class Values(TelegrafTest):
 
 
 class Statistics(TelegrafTest):
-    """A package that draws 200 W for 100 ms of two seconds, and 50 W for the rest."""
+    """A package that draws 200 W for 50 ms of each second, and 50 W for the rest."""
 
     FIELDS = {"energy_joules", "power_watts", *samples.FIELDS}
 
@@ -241,12 +241,31 @@ class Statistics(TelegrafTest):
     @classmethod
     def prepare(cls):
         cls.influxdb = cls.stage.influxdb()
-        machine = cls.stage.simulate("server", "--load", "pulse", "--load-period", "2s",
-                                     "--power", "package-0=57.5")
+        samples.try_pulses(cls.measure)
+
+    @classmethod
+    def measure(cls, period):
+        """Leaves what the tests hold. Late: this machine was too busy to see such a pulse."""
+        machine = cls.stage.simulate("server", *samples.pulse(period))
+        cls.period, cls.database = period, "sampled-%d" % period
         cls.sampled = cls.start("sampled", execd_input(machine, "--sample-interval=10ms"),
-                                outputs=influxdb_output(cls.influxdb, "sampled"))
-        cls.sampled.wait_reports(REPORTS + 1)
+                                outputs=influxdb_output(cls.influxdb, cls.database))
+        with samples.Lateness(machine.root) as lateness:
+            cls.sampled.wait_reports(max(REPORTS, period) + 1)
         cls.status = cls.sampled.stop()
+        late = lateness.reason(period)
+        if late and not cls.shows_pulse():
+            raise tap.Late(late)
+
+    @classmethod
+    def package(cls):
+        """But for the first report, which came after 50 ms."""
+        return cls.sampled.points(domain="package", package_id="0")[1:]
+
+    @classmethod
+    def shows_pulse(cls):
+        most = max(point.fields.get(samples.field("max"), 0) for point in cls.package())
+        return abs(most - 200) <= samples.SHARPNESS * 200
 
     def test_they_arrive_in_a_file_with_their_types(self):
         points = self.sampled.points()
@@ -254,32 +273,31 @@ class Statistics(TelegrafTest):
         # The first report came after 50 ms, which need not hold a whole sample.
         first = min(point.timestamp for point in points)
         for point in points:
-            if point.timestamp == first:
-                continue
-            self.assertEqual(point.fields.keys(), self.FIELDS, point)
+            self.assertLessEqual(point.fields.keys(), self.FIELDS, point)
+            if point.timestamp != first:
+                self.assertEqual(point.fields.keys(), self.FIELDS, point)
             for name, value in point.fields.items():
                 self.assertIs(type(value), int if name == "samples" else float, point)
 
     def test_influxdb_has_their_types(self):
         self.assertEqual(set(self.influxdb.write_statuses()), {204})
-        (_, keys), = self.influxdb.query("sampled", "show field keys from rapl")
+        (_, keys), = self.influxdb.query(self.database, "show field keys from rapl")
         self.assertEqual({key["fieldKey"]: key["fieldType"] for key in keys},
                          {name: "integer" if name == "samples" else "float"
                           for name in self.FIELDS})
         (_, stored), = self.influxdb.query(
-            "sampled", "select * from rapl where domain='package' and package_id='0'")
+            self.database, "select * from rapl where domain='package' and package_id='0'")
         sent = self.sampled.points(domain="package", package_id="0")
         self.assertEqual([{name: value[name] for name in point.fields}
                           for value, point in zip(stored, sent, strict=True)],
                          [point.fields for point in sent])
 
     def test_the_maximum_shows_what_the_mean_hides(self):
-        points = self.sampled.points(domain="package", package_id="0")[1:]
-        mean = [point.fields["power_watts"] for point in points]
+        points = self.package()
+        whole = len(points) // self.period * self.period
+        mean = [point.fields["power_watts"] for point in points[:whole]]
         self.assertAlmostEqual(sum(mean) / len(mean), 57.5, delta=0.05 * 57.5)
-        # A pulse holds a whole sample, of 30 ms.
-        most = max(point.fields[samples.field("max")] for point in points)
-        self.assertAlmostEqual(most, 200, delta=samples.SHARPNESS * 200)
+        self.assertTrue(self.shows_pulse(), [point.fields for point in points])
         for point in points:
             self.assertAlmostEqual(point.fields[samples.field("min")], 50,
                                    delta=samples.SHARPNESS * 50)
@@ -428,12 +446,15 @@ class Shipped(TelegrafTest):
 
     @tap.tries(5)
     def test_telegraf_test_shows_watts(self):
-        tested = subprocess.run(
-            [*self.before, telegraf, "--config", self.shipped, "--test", "--test-wait", "2"],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
-            timeout=daemons.PATIENCE_SECONDS, start_new_session=True)
+        with samples.Lateness(self.machine.root) as lateness:
+            tested = subprocess.run(
+                [*self.before, telegraf, "--config", self.shipped, "--test", "--test-wait", "2"],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
+                timeout=daemons.PATIENCE_SECONDS, start_new_session=True)
         text, errors = tested.stdout.decode(), tested.stderr.decode()
         self.assertEqual(tested.returncode, 0, errors)
+        if not text:
+            raise tap.Late("no report within 2 s: " + errors)
         points = [daemons.read_point(line[2:]) for line in text.splitlines()]
         found = daemons.series_of_points(points)
         self.assertEqual(sorted(found), sorted(daemons.identities("server")), errors)
@@ -441,8 +462,10 @@ class Shipped(TelegrafTest):
             self.assertGreaterEqual(len(found[identity].power), 1, "no watts:\n" + text)
             for ns, watts in found[identity].power:
                 true = self.machine.between(ns - 50000000, ns)[name][1]
-                # Over as little as 50 ms an update of the counter more or less is 2 %.
-                self.assertAlmostEqual(watts / true, 1, delta=0.1, msg=name)
+                # Over as little as 50 ms an update of the counter more or less is 2 %, and a read
+                # that is held up for 4 ms is 4 %.
+                with tap.excused(lateness.reason_of_one(4 * samples.MS)):
+                    self.assertAlmostEqual(watts / true, 1, delta=0.1, msg=name)
 
     def test_as_a_file_among_others(self):
         one = self.start("shipped", "", words=["--config", self.shipped], before=self.before)

@@ -13,6 +13,8 @@ import tempfile
 import termios
 import time
 
+import tap
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.path.abspath(os.environ.get("RAPL_BUILD") or os.path.join(HERE, "..", "..", "build"))
 PROGRAM = os.path.join(BUILD, "plugins", "telegraf", "rapl-execd")
@@ -164,7 +166,8 @@ class Execd:
     def _start(self, program, options, root, stdin, stdout, environment, user, before):
         os.chmod(self.folder, 0o755)
         if os.geteuid() != 0:
-            user = None  # who is not root has no other's rights to give, and few of his own
+            user = None  # Only root can start it as another user; without root, files with mode 0
+            # are as unreadable.
         if user is not None:  # who may not come to where the build is
             program = shutil.copy(program, self.folder)
         root_option = ["--root=" + root] if root is not None else []
@@ -308,11 +311,11 @@ class Execd:
             raise AssertionError("%s; stderr: %s" % (error, self.messages())) from None
 
     def wait(self, seconds=PATIENCE_SECONDS):
-        """Its exit status; AssertionError if it goes on."""
+        """Its exit status; tap.Late if it goes on."""
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
-            raise AssertionError("it still runs after %s s" % seconds) from None
+            raise tap.Late("it still runs after %s s" % seconds) from None
 
     def stop(self, seconds=PATIENCE_SECONDS):
         """Closes stdin and gives the exit status."""

@@ -5,6 +5,7 @@ import os
 import re
 import resource
 import tempfile
+import time
 import unittest
 
 from execd import Execd
@@ -22,7 +23,9 @@ USED_UJ = {"intel-rapl:0": 1000001, "intel-rapl:0:0": 200002, "intel-rapl:0:1": 
            "intel-rapl:1": 4000004}
 
 MOST_KB = 64 * 1024
-MOST_SECONDS = 20  # of a CPU, which a busy machine changes little
+# Of a CPU, and asleep: a busy machine changes both little.
+MOST_SECONDS = 20
+MOST_ASLEEP_SECONDS = 5
 
 
 def replace_with_link(path, target):
@@ -45,6 +48,15 @@ def children_seconds():
     return usage.ru_utime + usage.ru_stime
 
 
+def awake_seconds(pid):
+    """How long it has run, and waited for a CPU. None: this kernel does not count it."""
+    try:
+        with open("/proc/%s/schedstat" % pid, encoding="ascii") as file:
+            return sum(map(int, file.read().split()[:2])) / 1e9
+    except FileNotFoundError:
+        return None
+
+
 def open_files(pid):
     return len(os.listdir("/proc/%d/fd" % pid))
 
@@ -56,6 +68,7 @@ class HostileCase(unittest.TestCase):
         return tree
 
     def start(self, root, *options, **more):
+        self.began, self.awake = time.monotonic(), awake_seconds("self")
         execd = Execd(*options, root=root, **more)
         self.addCleanup(execd.kill)
         # A report of thousands of series fits whole, and is read as one.
@@ -67,6 +80,17 @@ class HostileCase(unittest.TestCase):
         if used is not None:
             self.assertLess(used, MOST_KB)
 
+    def check_end(self, execd, most=MOST_SECONDS):
+        """It ends, prints nothing more, and has since its start taken little of a CPU and slept
+        little, but for what this test did meanwhile."""
+        awake, before = awake_seconds(execd.pid), children_seconds()
+        self.assertEqual(execd.finish(), (0, ""))
+        self.assertLess(children_seconds() - before, most)
+        if awake is not None:
+            took = time.monotonic() - self.began
+            asleep = took - awake - (awake_seconds("self") - self.awake)
+            self.assertLess(asleep, MOST_ASLEEP_SECONDS)
+
     def check_messages(self, execd, most):
         """One clear line per cause, and no byte that is none of a line."""
         messages = execd.messages()
@@ -77,7 +101,6 @@ class HostileCase(unittest.TestCase):
 
     def check_sound(self, tree, *options, messages=2, extra=(), total=True, **more):
         """What is printed is exactly what the sound zones of the tree have used."""
-        began = children_seconds()
         execd = self.start(tree.root, *options, **more)
         wanted = {*SOUND_SERIES.values(), *extra} | ({TOTAL} if total else set())
         self.assertEqual(set(execd.ask()), wanted)
@@ -92,19 +115,16 @@ class HostileCase(unittest.TestCase):
             self.assertEqual(report.energy_uj(TOTAL), USED_UJ["intel-rapl:0"] +
                              USED_UJ["intel-rapl:0:1"])
         self.check_memory(execd)
-        self.assertEqual(execd.stop(), 0)
-        self.assertLess(children_seconds() - began, MOST_SECONDS)
+        self.check_end(execd)
         return self.check_messages(execd, messages)
 
     def check_silent(self, root, *options, messages=3):
         """Nothing is printed; each prompt is borne, and it ends with stdin."""
-        began = children_seconds()
         execd = self.start(root, *options)
         for _ in range(3):
             execd.prompt()
             execd.wait_taken()
-        self.assertEqual(execd.finish(), (0, ""))
-        self.assertLess(children_seconds() - began, MOST_SECONDS)
+        self.check_end(execd)
         return self.check_messages(execd, messages)
 
 

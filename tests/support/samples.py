@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Statistics of the power inside an interval: what they may say, and of how many instants."""
+import os
+import threading
 import time
 
+import tap
 from execd import PATIENCE_SECONDS
+from tree import CLASS
 
 NAMES = ("min", "max", "stddev", "p50", "p95", "p99")
 MS = 10**6
@@ -35,17 +39,81 @@ def check_constant(case, report, true_watts=None, off=SHARPNESS):
             case.assertLessEqual(fields[field("stddev")], off * watts)
 
 
-def ask_sampled(ask, seconds, name="samples", least=1):
-    """Asks for reports that are so far apart until each series of one has that field, and as much
-    in it; that report. On a busy machine samples take longer."""
+def with_samples(report):
+    """Its series that have statistics."""
+    return {identity: fields for identity, fields in report.items() if fields.get("samples")}
+
+
+def ask_sampled(ask, seconds, least=1, check=lambda report: None):
+    """Asks every `seconds` until each series has at least `least` samples; returns that report, or
+    the last one after PATIENCE_SECONDS. `check` gets the statistics of each report, and all of the
+    last one."""
     end = time.monotonic() + PATIENCE_SECONDS
     while True:
         time.sleep(seconds)
         report = ask()
-        values = [fields.get(name, 0) for identity, fields in report.items()
+        values = [fields.get("samples", 0) for identity, fields in report.items()
                   if not identity.startswith("rapl_health")]
         if values and min(values) >= least or time.monotonic() > end:
+            check(report)
             return report
+        check(with_samples(report))
+
+
+class Lateness:
+    """How late a process reads a counter of the simulated machine at the instants of a grid, while
+    the block is in use: how well this machine lets anything sample."""
+
+    def __init__(self, root, interval_ns=10 * MS):
+        self.path = os.path.join(root, CLASS, "intel-rapl:0", "energy_uj")
+        self.interval_ns = interval_ns
+        self.late_ns = []
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+
+    def run(self):
+        while not self.ended.is_set():
+            due = (time.monotonic_ns() // self.interval_ns + 1) * self.interval_ns
+            time.sleep(max(0, due - time.monotonic_ns()) / 1e9)
+            with open(self.path, "rb") as file:
+                file.read()
+            self.late_ns.append(time.monotonic_ns() - due)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        self.thread.join()
+
+    def reason(self, period):
+        """What excuses that a pulse was not seen: one read in twenty was late by a fiftieth of the
+        pulse. Otherwise empty."""
+        late = sorted(self.late_ns)[len(self.late_ns) * 19 // 20]
+        return "" if late < period * MS else "one read in 20 was late by %.1f ms" % (late / MS)
+
+    def reason_of_one(self, late_ns):
+        """What excuses that single powers are wrong: a read was so late. Otherwise empty."""
+        late = max(self.late_ns)
+        return "" if late < late_ns else "a read was late by %.1f ms" % (late / MS)
+
+
+def pulse(period):
+    """Options of rapl-sim: package-0 draws 200 W for a twentieth of so many seconds, and 50 W for
+    the rest."""
+    return "--load", "pulse", "--load-period", "%ds" % period, "--power", "package-0=57.5"
+
+
+def try_pulses(measure):
+    """Measures a pulse of 50 ms, which holds a whole sample, of 30 ms. Longer ones follow only
+    where the machine was too busy to sample every 10 ms."""
+    for period in (1, 2, 4):
+        try:
+            return measure(period)
+        except tap.Late as error:
+            print("# a pulse of %d ms is not seen: %s" % (50 * period, error), flush=True)
+    return measure(10)
 
 
 class Watch:
@@ -72,6 +140,11 @@ class Watch:
         (before, after), (next_before, next_after) = self.stamps[-2:]
         late = (after - before + next_after - next_before) / (next_before - after)
         check_constant(case, report, off=SHARPNESS + (late if late > IN_TIME else 0))
+
+    def ask_constant(self, case, seconds, least=1):
+        """Asks until each series has so many samples, and holds each report on the way."""
+        return ask_sampled(self.ask, seconds, least,
+                           lambda report: self.check_constant(case, report))
 
     def instants(self, from_ns, to_ns):
         return to_ns // self.interval_ns - from_ns // self.interval_ns

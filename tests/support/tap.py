@@ -6,6 +6,7 @@
 
 Words on the command line choose the tests whose names hold one of them. Exit status 0: none failed.
 """
+import contextlib
 import functools
 import os
 import signal
@@ -82,16 +83,31 @@ class Result(unittest.TestResult):
             sys.stdout = open(os.devnull, "w", encoding="utf-8")
 
 
+class Late(AssertionError):
+    """Something took longer than it may."""
+
+
+@contextlib.contextmanager
+def excused(reason):
+    """A failure inside is Late where there is a reason, which was measured."""
+    try:
+        yield
+    except AssertionError as error:
+        if not reason:
+            raise
+        raise Late("%s: %s" % (reason, error)) from error
+
+
 def tries(count):
-    """The test passes if one of so many runs of it does. For how soon something happens: a busy
-    machine makes it late now and then, a fault each time."""
+    """Runs the test up to so many times, as long as it is late: a busy machine makes it late now
+    and then, a fault makes it late each time. Any other failure counts at once."""
     def decorate(test):
         @functools.wraps(test)
         def try_again(self, *arguments):
             for _ in range(count - 1):
                 try:
                     return test(self, *arguments)
-                except AssertionError as error:
+                except Late as error:
                     print("# %s is tried again: %s" % (test.__name__, str(error).splitlines()[:1]),
                           flush=True)
             return test(self, *arguments)

@@ -124,11 +124,13 @@ class Pump:
     now, begun_uj the most that it can have seen."""
 
     STEP_SECONDS = 0.005
+    LATE_SECONDS = 0.08
 
     def __init__(self, tree, zone, watts, range_uj):
         self.tree, self.zone, self.watts = tree, zone, watts
         self.modulus_uj = range_uj + round(range_uj / (2**32 - 1))  # one unit more than the range
         self.written, self.begun = [multiprocessing.Value("q", 0, lock=False) for _ in range(2)]
+        self.longest_step = multiprocessing.Value("d", 0, lock=False)
         self.ended = multiprocessing.Event()
         self.process = multiprocessing.Process(target=self.run, args=(os.getpid(),), daemon=True)
 
@@ -140,10 +142,17 @@ class Pump:
     def begun_uj(self):
         return self.begun.value
 
+    def lateness(self):
+        """What excuses a failure: a step took so long that reads find more power than the pump has,
+        such as 133 ms of 300 W in 50 ms, which are judged as 800 W. Otherwise empty."""
+        longest = self.longest_step.value
+        return "" if longest < self.LATE_SECONDS else "a step of the pump took %.3f s" % longest
+
     def run(self, parent):
         with contextlib.suppress(PermissionError):
             os.setpriority(os.PRIO_PROCESS, 0, -15)
         first, began = self.tree.energy_uj(self.zone), time.monotonic()
+        written = began
         while not self.ended.wait(self.STEP_SECONDS) and os.getppid() == parent:
             used_uj = int(self.watts * 1e6 * (time.monotonic() - began))
             self.begun.value = used_uj
@@ -151,6 +160,8 @@ class Pump:
             text = b"%d\n" % ((first + used_uj) % self.modulus_uj)
             self.tree.write(self.zone, "energy_uj", text.ljust(24, b"\0"))
             self.written.value = used_uj
+            last, written = written, time.monotonic()
+            self.longest_step.value = max(self.longest_step.value, written - last)
 
     def __enter__(self):
         self.process.start()

@@ -34,11 +34,12 @@ LONGEST_GUEST_SECONDS = 7200
 COMPLAINTS = ("BUG:", "WARNING: CPU", "Oops", "Call Trace", "general protection fault",
               "blocked for more than", "soft lockup")
 
-# Runs in the guest the scripts that arrive one after the other, until an empty one does. Without the
-# process that sends them it ends, too. The kernel's log says where it was when one ended.
+# Runs in the guest the scripts that are sent to it, one after the other. Ends at an empty one, or if
+# none comes for so many seconds. After each it writes a line to the kernel's log, which parts one
+# module's complaints from the next one's.
 SERVE = r"""
 while :; do
-    for ((i = 0; i < 1200; i++)); do
+    for ((i = 0; i < 10 * $1; i++)); do
         [[ ! -e /run/out/next ]] || break
         sleep 0.1
     done
@@ -55,14 +56,16 @@ ENDED = re.compile(r"# ended with status (\d+)")
 
 class Machine:
     """A guest: see tests/vm/boot --help. seconds: for how long a module may run in it, which is
-    several times what it takes."""
+    several times what it takes. patience: for how many seconds the guest waits for a module."""
 
     def __init__(self, cpu="Skylake-Server", smp="4,sockets=2,cores=2,threads=1",
-                 load="rapl_registers,msr,intel_rapl_msr,rapl", settings=(), seconds=300):
+                 load="rapl_registers,msr,intel_rapl_msr,rapl", settings=(), seconds=300,
+                 patience=120):
         self.options = ["--cpu", cpu, "--smp", smp, "--load", load]
         for setting in settings:
             self.options += ["--set", setting]
         self.seconds = seconds
+        self.patience = patience
 
 
 # --- what comes out ------------------------------------------------------------------------------
@@ -184,7 +187,8 @@ class Guest:
         self.folder = tempfile.TemporaryDirectory(prefix="rapl-vm-")
         self.seen = 0  # of what the kernel said
         self.process = start([BOOT, *machine.options, "--seconds", str(LONGEST_GUEST_SECONDS),
-                              "--out", self.folder.name, "bash", "-c", SERVE])
+                              "--out", self.folder.name, "bash", "-c", SERVE, "serve",
+                              str(machine.patience)])
 
     def send(self, script):
         path = os.path.join(self.folder.name, "next")

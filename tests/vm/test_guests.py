@@ -52,6 +52,17 @@ BODIES = {
     "hangs": "time.sleep(1000)",
     "two": "self.assertEqual(2, os.cpu_count())",
     "here": "self.assertNotIn('RAPL_IN_GUEST', os.environ)",
+    "late": "self.assertEqual('there', os.environ['IS'])",
+    "late_here": "self.assertTrue(os.path.exists(__file__ + '.prepared'))",
+}
+
+# What these modules need takes longer than a guest waits for a module, and than a module may take.
+PATIENCE = {"late": 1}
+PREPARE = {
+    "prepared": "\nprepare = lambda: {'IS': 'there'}",
+    "late": "\nprepare = lambda: time.sleep(10) or {'IS': 'there'}",
+    "late_here": "\nseconds = 15\ndef prepare():\n    time.sleep(10)\n"
+                 "    open(__file__ + '.prepared', 'w').close()\n    return {}",
 }
 
 THREE = ["ok Three.test_a", "ok Three.test_b", "ok Three.test_c"]
@@ -59,7 +70,7 @@ EARLY = "not ok: it ended after 1 of its tests, with status %d"
 COMPLAINED = "not ok: the guest's kernel complained"
 
 LINES = {
-    **dict.fromkeys(("well", "prepared", "two", "here"), THREE),
+    **dict.fromkeys(("well", "prepared", "two", "here", "late", "late_here"), THREE),
     "fails": [THREE[0], "not ok Three.test_b", THREE[2]],
     "silent": [THREE[0], EARLY % 0],
     "hums": [THREE[0], "1..x", EARLY % 1],
@@ -74,14 +85,13 @@ class Modules(boots.BootTest):
     def module(self, name):
         """The path of a module of three tests, the second of which does this."""
         seconds = 20 if name == "hangs" else boots.SECONDS
-        machine = "MACHINE = guest.Machine(smp='%d', load='', seconds=%d)" % (
-            1 + (name == "two"), seconds)
-        if name == "prepared":
-            machine += "\nprepare = lambda: {'IS': 'there'}"
+        machine = "MACHINE = guest.Machine(smp='%d', load='', seconds=%d, patience=%d)" % (
+            1 + (name == "two"), seconds, PATIENCE.get(name, 120))
+        here = name in ("here", "late_here")
         return self.write(name + ".py", MODULE % {
             "support": SUPPORT, "body": BODIES[name],
-            "machine": "" if name == "here" else machine,
-            "main": "tap.main()" if name == "here" else "guest.main(MACHINE)"})
+            "machine": ("" if here else machine) + PREPARE.get(name, ""),
+            "main": "tap.main()" if here else "guest.main(MACHINE)"})
 
     @staticmethod
     def by_module(text):
@@ -103,7 +113,7 @@ class Modules(boots.BootTest):
         return lines
 
     def test_each_module_says_what_went_wrong(self):
-        names = list(BODIES)
+        names = [name for name in BODIES if not name.startswith("late")]
         ended = boots.run([sys.executable, GUESTS, *map(self.module, names)])
         self.assertEqual((1, ""), (ended.status, ended.errors), ended)
         found = self.by_module(ended.text)
@@ -122,6 +132,12 @@ class Modules(boots.BootTest):
         ended = boots.run([sys.executable, GUESTS, *map(self.module, ("well", "here"))])
         self.assertEqual((0, ""), (ended.status, ended.errors), ended)
         self.assertEqual({"well": THREE, "here": THREE}, self.by_module(ended.text))
+
+    def test_what_takes_long_to_prepare(self):
+        names = "late", "late_here", "well"
+        ended = boots.run([sys.executable, GUESTS, *map(self.module, names)])
+        self.assertEqual((0, ""), (ended.status, ended.errors), ended)
+        self.assertEqual(dict.fromkeys(names, THREE), self.by_module(ended.text))
 
     def test_a_module_by_itself(self):
         well, fails = boots.two_at_a_time(boots.run, [

@@ -19,13 +19,14 @@ QEMU = "qemu-system-x86_64"
 # A guest gives up before a test does.
 SECONDS = 300
 
-Ended = collections.namedtuple("Ended", "status text errors")
+Ended = collections.namedtuple("Ended", "status text errors seconds")
 
 
 def run(command, **more):
+    began = time.monotonic()
     ended = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                            stderr=subprocess.PIPE, encoding="utf-8", check=False, **more)
-    return Ended(ended.returncode, ended.stdout, ended.stderr)
+    return Ended(ended.returncode, ended.stdout, ended.stderr, time.monotonic() - began)
 
 
 def boot(*words, program=BOOT, **more):

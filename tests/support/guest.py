@@ -9,6 +9,7 @@ Started on this machine, such a module boots the guest, in which it is started a
 tests run, and their TAP appears here. tests/vm/guests.py runs several of them, and those of equal
 machines in one guest, one after the other: each leaves the guest as it found it.
 """
+import contextlib
 import os
 import re
 import shlex
@@ -34,15 +35,16 @@ LONGEST_GUEST_SECONDS = 7200
 COMPLAINTS = ("BUG:", "WARNING: CPU", "Oops", "Call Trace", "general protection fault",
               "blocked for more than", "soft lockup")
 
-# Runs in the guest the scripts that arrive one after the other, until an empty one does. Without the
-# process that sends them it ends, too. The kernel's log says where it was when one ended.
+# Runs in the guest the scripts that are sent to it, one after the other. Ends at an empty one, or if
+# none comes for so many seconds. After each it writes a line to the kernel's log, which parts one
+# module's complaints from the next one's.
 SERVE = r"""
 while :; do
-    for ((i = 0; i < 1200; i++)); do
+    for ((i = 0; i < 10 * $1; i++)); do
         [[ ! -e /run/out/next ]] || break
         sleep 0.1
     done
-    mv /run/out/next /run/out/now && [[ -s /run/out/now ]] || exit 0
+    mv /run/out/next /run/out/now 2>/dev/null && [[ -s /run/out/now ]] || exit 0
     bash /run/out/now
     status=$?
     echo '<4>a module has ended' >/dev/kmsg
@@ -55,14 +57,16 @@ ENDED = re.compile(r"# ended with status (\d+)")
 
 class Machine:
     """A guest: see tests/vm/boot --help. seconds: for how long a module may run in it, which is
-    several times what it takes."""
+    several times what it takes. patience: for how many seconds the guest waits for a module."""
 
     def __init__(self, cpu="Skylake-Server", smp="4,sockets=2,cores=2,threads=1",
-                 load="rapl_registers,msr,intel_rapl_msr,rapl", settings=(), seconds=300):
+                 load="rapl_registers,msr,intel_rapl_msr,rapl", settings=(), seconds=300,
+                 patience=120):
         self.options = ["--cpu", cpu, "--smp", smp, "--load", load]
         for setting in settings:
             self.options += ["--set", setting]
         self.seconds = seconds
+        self.patience = patience
 
 
 # --- what comes out ------------------------------------------------------------------------------
@@ -134,16 +138,27 @@ def start(command):
     if stopping.is_set():
         sys.exit()
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, encoding="utf-8", errors="replace")
+                               stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
+                               start_new_session=True)
     processes.append(process)
+    if stopping.is_set():  # a signal that came meanwhile did not find it there
+        stop(process)
+        sys.exit()
     return process
 
 
 def stop(process):
+    """Ends the process, and then all that it has left behind in its session; its status."""
     process.terminate()
-    process.wait()
+    try:
+        process.wait(PATIENCE_SECONDS)
+    except subprocess.TimeoutExpired:
+        pass
     if process in processes:
         processes.remove(process)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    return process.wait()
 
 
 def follow(process, outcome, seconds):
@@ -151,7 +166,7 @@ def follow(process, outcome, seconds):
     After so many seconds the process is ended."""
     def give_up():
         outcome.say("# given up after %d s" % seconds)
-        process.terminate()
+        stop(process)
 
     timer = threading.Timer(seconds, give_up)
     timer.start()
@@ -172,7 +187,7 @@ def run_here(path, outcome, seconds):
     process = start([sys.executable, path])
     try:
         follow(process, outcome, seconds)
-        outcome.end(process.wait())
+        outcome.end(stop(process))
     finally:
         stop(process)
 
@@ -183,8 +198,10 @@ class Guest:
     def __init__(self, machine):
         self.folder = tempfile.TemporaryDirectory(prefix="rapl-vm-")
         self.seen = 0  # of what the kernel said
+        self.serves = True  # until it has ended
         self.process = start([BOOT, *machine.options, "--seconds", str(LONGEST_GUEST_SECONDS),
-                              "--out", self.folder.name, "bash", "-c", SERVE])
+                              "--out", self.folder.name, "bash", "-c", SERVE, "serve",
+                              str(machine.patience)])
 
     def send(self, script):
         path = os.path.join(self.folder.name, "next")
@@ -193,7 +210,7 @@ class Guest:
         os.rename(path + ".new", path)
 
     def run(self, path, words, environment, outcome, seconds):
-        """Whether the guest is as good as before."""
+        """Whether another module may follow: what failed may have left the guest in any state."""
         passed_on = {key: os.environ[key] for key in ("RAPL_BUILD", "RAPL_LONG", "CI")
                      if key in os.environ}
         variables = {MARK: "1", "PYTHONDONTWRITEBYTECODE": "1",
@@ -201,8 +218,9 @@ class Guest:
         self.send("exec " + shlex.join(["env", *map("%s=%s".__mod__, variables.items()),
                                         sys.executable, path, *words]))
         status = follow(self.process, outcome, seconds)
-        outcome.end(self.process.wait() if status is None else status)
-        return not self.complain(outcome) and status is not None
+        self.serves = status is not None
+        outcome.end(status if self.serves else stop(self.process))
+        return not self.complain(outcome) and self.serves and not outcome.failed
 
     def kernel_lines(self):
         try:
@@ -232,10 +250,12 @@ class Guest:
     def close(self, outcome):
         """Ends the guest; what goes wrong in that is the last module's fault."""
         try:
-            if self.process.poll() is None:
+            if self.serves:
                 self.send("")
                 follow(self.process, outcome, PATIENCE_SECONDS)
-                self.process.wait()
+                status = stop(self.process)
+                if status:
+                    outcome.fail("its guest ended with status %d" % status)
                 self.complain(outcome)
         finally:
             stop(self.process)
@@ -250,8 +270,9 @@ def stop_with_all():
             process.terminate()
         sys.exit(128 + number)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+            signal.signal(number, end)
 
 
 def main(machine, prepare=dict):

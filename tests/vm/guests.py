@@ -19,6 +19,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import guest  # noqa: E402
 
 AT_A_TIME = 2
+PAUSE_SECONDS = 0.1
 
 
 class Module:
@@ -41,26 +42,39 @@ class Module:
 
 
 class Work:
-    """The modules that are left, by machine."""
+    """The modules that are left, by machine. Those that are not prepared yet wait here, so that none
+    of their time passes and no guest waits for them."""
 
     def __init__(self, modules):
         self.lock = threading.Lock()
         self.queues = {}
         for module in sorted(modules, key=Module.order):
             machine = module.machine
-            key = tuple(machine.options) if machine else module.path
+            key = (*machine.options, machine.patience) if machine else module.path
             self.queues.setdefault(key, []).append(module)
 
     def next_queue(self):
-        """That with the most left to do, or None."""
+        """Of those with a module that is prepared, the one with the most left to do; or None."""
         with self.lock:
-            queue = max(self.queues.values(), default=[],
-                        key=lambda queue: sum(module.seconds for module in queue))
-            return queue or None
+            ready = [queue for queue in self.queues.values() if self.find(queue)]
+            return max(ready, default=None,
+                       key=lambda queue: sum(module.seconds for module in queue))
+
+    @staticmethod
+    def find(queue):
+        return next((module for module in queue if module.prepared.done()), None)
 
     def take(self, queue):
+        """A module that is prepared, or None."""
         with self.lock:
-            return queue.pop(0) if queue else None
+            module = self.find(queue)
+            if module:
+                queue.remove(module)
+            return module
+
+    def is_left(self):
+        with self.lock:
+            return any(self.queues.values())
 
 
 def prepare(modules):
@@ -72,15 +86,14 @@ def prepare(modules):
 
 
 def run_lane(work, report):
-    while True:
+    while work.is_left() and not guest.stopping.is_set():
         queue = work.next_queue()
-        if queue is None:
-            return
-        module = work.take(queue)
+        module = queue and work.take(queue)
         if module is None:
-            continue
-        if module.machine is None:
+            guest.stopping.wait(PAUSE_SECONDS)
+        elif module.machine is None:
             outcome = guest.Outcome(module.path)
+            module.prepared.result()
             guest.run_here(module.path, outcome, module.seconds)
             report.say(*outcome.lines)
         else:
@@ -89,6 +102,7 @@ def run_lane(work, report):
 
 def run_in_guest(work, queue, module, report):
     """The module, and while its guest is in order those after it."""
+    module.prepared.result()  # before a guest is booted for it
     machine = guest.Guest(module.machine)
     outcome = guest.Outcome(module.path)
     try:

@@ -119,6 +119,10 @@ class Verdicts(boots.BootTest):
         self.assertIn("Kernel panic", panic.errors)
         self.assertEqual(124, hung.status, hung)
         self.assertIn("boot: the guest was given up after 8 s\n", hung.errors)
+        # Beside the other guests, which do little but boot.
+        self.assertGreaterEqual(hung.seconds, 8)
+        self.assertLess(hung.seconds, 8 + 3 * max(
+            ended.seconds for ended in (panic, powered_off, reset)))
         self.check_gone(out)
 
     # A QEMU that does something else the first time, or each time.

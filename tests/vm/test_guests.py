@@ -20,7 +20,7 @@ seconds = 900
 GUESTS = os.path.join(HERE, "guests.py")
 
 MODULE = """
-import os, sys, time, unittest
+import os, subprocess, sys, time, unittest
 sys.path.insert(0, %(support)r)
 import guest, tap
 
@@ -51,7 +51,25 @@ BODIES = {
     "panics": "open('/proc/sysrq-trigger', 'w').write('c')",
     "hangs": "time.sleep(1000)",
     "two": "self.assertEqual(2, os.cpu_count())",
+    "waits": "pass",
     "here": "self.assertNotIn('RAPL_IN_GUEST', os.environ)",
+    # No further script reaches the guest, whose server then ends without a status that the host sees.
+    "hides": "subprocess.run(['mount', '-t', 'tmpfs', 'none', '/run/out'], check=True)",
+    # What it leaves behind holds its output open.
+    "hangs_here": "subprocess.Popen(['sleep', '1000']); time.sleep(1000)",
+    "late": "self.assertEqual('there', os.environ['IS'])",
+    "late_here": "self.assertTrue(os.path.exists(__file__ + '.prepared'))",
+}
+
+# What these modules need takes longer than a guest waits for a module, and than a module may take.
+PATIENCE = {"late": 1, "hides": 2}
+PREPARE = {
+    "hangs_here": "\nseconds = 20",
+    "prepared": "\nprepare = lambda: {'IS': 'there'}",
+    "waits": "\nprepare = lambda: time.sleep(1000)",
+    "late": "\nprepare = lambda: time.sleep(15) or {'IS': 'there'}",
+    "late_here": "\nseconds = 15\ndef prepare():\n    time.sleep(15)\n"
+                 "    open(__file__ + '.prepared', 'w').close()\n    return {}",
 }
 
 THREE = ["ok Three.test_a", "ok Three.test_b", "ok Three.test_c"]
@@ -59,14 +77,16 @@ EARLY = "not ok: it ended after 1 of its tests, with status %d"
 COMPLAINED = "not ok: the guest's kernel complained"
 
 LINES = {
-    **dict.fromkeys(("well", "prepared", "two", "here"), THREE),
+    **dict.fromkeys(("well", "prepared", "two", "here", "late", "late_here"), THREE),
     "fails": [THREE[0], "not ok Three.test_b", THREE[2]],
     "silent": [THREE[0], EARLY % 0],
     "hums": [THREE[0], "1..x", EARLY % 1],
     "ends": [THREE[0], "ends without a newline", EARLY % 7],
     "warns": [*THREE, COMPLAINED],
     "panics": [THREE[0], EARLY % 125, COMPLAINED],
+    "hides": [*THREE, "not ok: its guest ended with status 125"],
     "hangs": [THREE[0], EARLY % 143],
+    "hangs_here": [THREE[0], "not ok Three.test_b"],
 }
 
 
@@ -74,14 +94,13 @@ class Modules(boots.BootTest):
     def module(self, name):
         """The path of a module of three tests, the second of which does this."""
         seconds = 20 if name == "hangs" else boots.SECONDS
-        machine = "MACHINE = guest.Machine(smp='%d', load='', seconds=%d)" % (
-            1 + (name == "two"), seconds)
-        if name == "prepared":
-            machine += "\nprepare = lambda: {'IS': 'there'}"
+        machine = "MACHINE = guest.Machine(smp='%d', load='', seconds=%d, patience=%d)" % (
+            1 + (name == "two"), seconds, PATIENCE.get(name, 120))
+        here = name.endswith("here")
         return self.write(name + ".py", MODULE % {
             "support": SUPPORT, "body": BODIES[name],
-            "machine": "" if name == "here" else machine,
-            "main": "tap.main()" if name == "here" else "guest.main(MACHINE)"})
+            "machine": ("" if here else machine) + PREPARE.get(name, ""),
+            "main": "tap.main()" if here else "guest.main(MACHINE)"})
 
     @staticmethod
     def by_module(text):
@@ -103,7 +122,7 @@ class Modules(boots.BootTest):
         return lines
 
     def test_each_module_says_what_went_wrong(self):
-        names = list(BODIES)
+        names = [name for name in LINES if not name.startswith("late")]
         ended = boots.run([sys.executable, GUESTS, *map(self.module, names)])
         self.assertEqual((1, ""), (ended.status, ended.errors), ended)
         found = self.by_module(ended.text)
@@ -113,15 +132,29 @@ class Modules(boots.BootTest):
         self.assertEqual(set(names), set(found))
         self.assertIn("# [", ended.text)  # what the kernel said
         self.assertIn("# given up after 20 s", ended.text)
-        # Some have shared a guest: there are two to begin with, one after each of three modules that
-        # spoiled theirs, one for the other machine, and this machine.
+        # Some have shared a guest: there are two to begin with, and one after each module that failed
+        # (but the two that have a machine of their own); then those two machines, one more, and this one.
         booted = set(re.findall("# boot (.*)", ended.text))
-        self.assertLessEqual(len(booted), 2 + 3 + 1 + 1)
+        failed = sum(LINES[name] != THREE for name in names) - 2
+        self.assertLessEqual(len(booted), 2 + failed + 2 + 1)
+        # No other module has run after one that failed.
+        last = {}
+        for boot, name in re.findall(r"# boot (.*)\nok \d+ - (\w+)", ended.text):
+            last.setdefault(boot, []).append(name)
+        for shared in last.values():
+            self.assertFalse([name for name in shared[:-1] if LINES[name] != THREE and
+                              not name.endswith("here")], last)
 
     def test_all_went_well(self):
         ended = boots.run([sys.executable, GUESTS, *map(self.module, ("well", "here"))])
         self.assertEqual((0, ""), (ended.status, ended.errors), ended)
         self.assertEqual({"well": THREE, "here": THREE}, self.by_module(ended.text))
+
+    def test_what_takes_long_to_prepare(self):
+        names = "late_here", "late", "well"
+        ended = boots.run([sys.executable, GUESTS, *map(self.module, names)])
+        self.assertEqual((0, ""), (ended.status, ended.errors), ended)
+        self.assertEqual(dict.fromkeys(names, THREE), self.by_module(ended.text))
 
     def test_a_module_by_itself(self):
         well, fails = boots.two_at_a_time(boots.run, [
@@ -137,11 +170,13 @@ class Modules(boots.BootTest):
         self.assertNotIn(b"1..", ended.stdout)
 
     def test_what_is_ended_takes_its_guests_along(self):
-        hangs, well, two = map(self.module, ("hangs", "well", "two"))
-        for ended in boots.two_at_a_time(self.end, [
-                ["one", [sys.executable, hangs], signal.SIGTERM],
-                ["two", [sys.executable, GUESTS, hangs, well, two], signal.SIGTERM, 2]]):
-            self.assertEqual((128 + signal.SIGTERM, [], b""), ended)
+        hangs, well, two, waits = map(self.module, ("hangs", "well", "two", "waits"))
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # for they leave it ignored, as under nohup
+        one, both = boots.two_at_a_time(self.end, [
+            ["one", [sys.executable, hangs], signal.SIGTERM],
+            ["two", [sys.executable, GUESTS, hangs, well, two, waits], signal.SIGHUP, 2]])
+        self.assertEqual((128 + signal.SIGTERM, [], b""), one)
+        self.assertEqual((128 + signal.SIGHUP, [], b""), both)
 
 
 if __name__ == "__main__":

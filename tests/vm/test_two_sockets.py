@@ -14,6 +14,8 @@ import sources  # noqa: E402
 
 MACHINE = guest.Machine(seconds=700)
 
+STALL_SECONDS = 0.01
+
 DOMAINS = {
     "powercap": ("package", "core", "uncore", "dram"),
     "perf": ("package", "core", "dram"),  # what the driver shows of Skylake-X
@@ -77,9 +79,10 @@ class TwoSockets(sources.TwoPackages):
         self.assertLessEqual(lacking, 2)
 
     def move_to_another_cpu(self):
-        """How many of perf's reports lack the package. Where the guest stood still, one more may."""
+        """How many of perf's reports lack the package. Where the guest stood still, more may."""
         self.addCleanup(kernel.set_online, True, 2)
-        with self.start(sources=("perf", "msr")) as watches:
+        with kernel.Stalls(STALL_SECONDS) as stalls, \
+                self.start(sources=("perf", "msr")) as watches:
             for online in (False, True):
                 for watch in watches.values():
                     watch.ask_for(1)
@@ -89,6 +92,11 @@ class TwoSockets(sources.TwoPackages):
             lacking = {source: sum(sources.PACKAGE % 1 not in report for report in watch.reports())
                        for source, watch in watches.items()}
             self.assertEqual(0, lacking["msr"])
+            reports = watches["perf"].reports()
+            self.assertLessEqual(sum(
+                sources.PACKAGE % 1 not in report and
+                not stalls.may_explain(before.timestamp, report.timestamp)
+                for before, report in zip(reports, reports[1:])), 2)
             for source, watch in watches.items():
                 watts = self.true_watts(source, watch.reports()[0])
                 for package in (0, 1):

@@ -35,9 +35,9 @@ int rapl_report(struct rapl *rapl, const struct rapl_report **report) {
         nanosleep(&soon, NULL);
         error = rapl_sample(rapl);
     }
-    rapl->report.health.gaps += rapl->low_count;
     if (error != 0)
         return error;
+    rapl->report.health.gaps += rapl->low_count;
     close_interval(rapl);
     *report = &rapl->report;
     return 0;

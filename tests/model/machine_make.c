@@ -46,13 +46,13 @@ static uint64_t choose_ceiling_uw(struct machine *machine, enum zone_kind kind) 
     return 4 * limit_uw > 250 * WATT ? 4 * limit_uw : 250 * WATT;
 }
 
-/* Its counter stays below its ceiling. On a hot machine, it uses less than twice as much: before
- * the counter has gone round at that power, it is read. */
+/* Its counter stays below its ceiling. On a hot machine it uses more, but so little that it is read
+ * before it has gone round, whatever slews the clock by which that is due. */
 static void limit_power(struct machine *machine, const struct place *place) {
     struct hardware *hardware = &machine->hardware[place->counter];
     const bool is_hot = machine->is_hot && place->raised_uw != 0;
     const uint64_t most_uw =
-        sustained_uw(is_hot ? place->ceiling_uw / 100 * 185 : place->ceiling_uw) / 100 * 97;
+        sustained_uw(is_hot ? place->ceiling_uw / 100 * 165 : place->ceiling_uw) / 100 * 97;
     if (most_uw < hardware->most_uw)
         hardware->most_uw = most_uw;
 }

@@ -22,9 +22,8 @@ static uint64_t to_uj(const struct step *step, wide shown) {
 
 /* perf's sum is 64 bits wide, goes on past its end, and never goes back by half of that. */
 static bool goes_back(const struct step *step) {
-    if (step->style == STYLE_PERF)
-        return step->after - step->before > INT64_MAX;
-    return step->after < step->before;
+    const bool passes_end = step->style == STYLE_PERF && step->after - step->before <= INT64_MAX;
+    return step->after < step->before && !passes_end;
 }
 
 static wide reach(const struct step *step, unsigned int turns) {

@@ -55,8 +55,8 @@ class Prompts(unittest.TestCase):
 
     @tap.tries(5)
     def test_own_clock(self):
-        execd = self.start("--interval=200ms")
         began = time.monotonic()
+        execd = self.start("--interval=200ms")
         reports, arrived = [], []
         for _ in range(4):
             reports.append(execd.read_report())

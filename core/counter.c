@@ -203,7 +203,7 @@ static struct counter_step take_low(struct counter *counter, const struct counte
         return step_back(traits, before.ticks - reading->ticks,
                          judged_span_ns(before.time_ns, reading->time_ns, slept_ns), before.in_gap,
                          slept_ns > 0);
-    /* What happened before a sleep is not to be told after it. */
+    /* After a sleep, an undecided low reading from before it can no longer be decided. */
     if (slept_ns > 0)
         return (struct counter_step){.outcome = COUNTER_UNDECIDED};
     return step_after_low(counter, traits, &before, reading);

@@ -64,7 +64,7 @@ enum counter_outcome {
     COUNTER_BASELINE,      /* the first reading */
     COUNTER_COUNTED,       /* it went forward (or stood still: 0 J) */
     COUNTER_WRAPPED,       /* it passed its range once */
-    COUNTER_LOW,           /* it shows less than before: the next reading tells why */
+    COUNTER_LOW,           /* it shows less than before: the next reading decides why */
     COUNTER_RESET,         /* it started again */
     COUNTER_RESTARTED,     /* it had started again at the first low reading, and went on */
     COUNTER_RESET_FORWARD, /* it jumped further than the ceiling allows */

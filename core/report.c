@@ -72,8 +72,8 @@ static void add_power(const struct series *series, struct rapl_value *value) {
 
 /*
  * The sum over the members. The energy of a member that has gone stays in it; one that is silent
- * leaves the sum out; one that joined or lost energy, or may have, begins the power's span anew for
- * all, for a sum of powers over different memberships is the power of nothing.
+ * leaves the sum out; one that joined or lost energy, or may have, restarts the power's span for
+ * all: a sum of powers over different memberships would be the power of no machine.
  */
 static bool fill_sum(struct series *const *series, size_t count, struct series *sum,
                      struct rapl_value *value) {

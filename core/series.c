@@ -90,7 +90,7 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
             break;
         }
         series->power = series->summed = restart;
-        series->apart = false; /* the sum's power began anew then, too */
+        series->apart = false; /* the sum's power restarted there, too */
         break;
     case COUNTER_RESET:
         health->resets += lows < 2 ? 1 : 0;

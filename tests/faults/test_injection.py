@@ -90,7 +90,7 @@ class Injection(unittest.TestCase):
         with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
             suspects = [fault for fault, wrong in zip(some, pool.map(
                 lambda fault: try_fault(machine_class, usual, fault), some)) if wrong]
-        # One that had to wait in the midst of a read tells the power of another time.
+        # A program that had to wait in the middle of a read reports the power of another time.
         wrong = list(filter(None, (try_again(machine_class, usual, fault) for fault in suspects)))
         self.assertFalse(wrong, "\n" + "\n".join(wrong))
 

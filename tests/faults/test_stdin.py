@@ -48,8 +48,8 @@ class Shared(unittest.TestCase):
                     if call.name == "read" and call.detail.startswith("pipe"))
 
     def start(self, *options):
-        """It is told that there is something in stdin, and we, who hold the pipe's end that it reads
-        from, too, take that while strace keeps it from reading."""
+        """poll() reports input on stdin; this test also holds the read end of the pipe, and takes
+        that input while strace keeps the program from reading it."""
         for _ in range(TRIES):
             execd, ours, theirs = self.start_reader(*options)
             os.write(theirs, b"\n")

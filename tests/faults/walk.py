@@ -61,7 +61,7 @@ def spins(pid):
 
 
 class Watch:
-    """Tells when a program will not do any more what it is waited for."""
+    """Detects that a program will no longer do what the test waits for."""
 
     def __init__(self, pid, asleep_seconds):
         self.pid = pid
@@ -289,7 +289,7 @@ def check_told(machine, began, told):
                 marks[identity] = []
             marks[identity].append(Mark(one.before, one.after, energy))
             energies[identity] = energy
-        # What is silent may begin its power's span anew; the total holds what its members told.
+        # A silent series may restart its power's span; the total holds what its members reported.
         for identity in set(marks) - set(lines):
             told_of = energies[identity] if identity != TOTAL else sum(
                 joules for member, joules in energies.items()

@@ -285,7 +285,7 @@ static void choose_habits(struct machine *machine) {
      * told is another question the next time. */
     if (random_once_in(random, 10) && machine->habits.reset == 0)
         machine->habits.memory = 2 + random_scaled(random, 500);
-    /* After a sleep nothing tells a read that failed by less from a counter that started again. */
+    /* After a sleep, a read that failed by less looks the same as a counter that restarted. */
     if (machine->habits.low != 0)
         machine->habits.sleep = 0;
     /* Read later than is asked for, a counter may go round unseen at such a power. */

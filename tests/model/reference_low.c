@@ -51,7 +51,7 @@ static void count_between(struct account *account, const struct glimpse *from,
     const struct hardware *hardware = &reference.machine->hardware[to->counter];
     wide energy_aj = (wide)(to->count - from->count) * hardware->unit_aj;
     /* A wrap at a power above its ceiling may be taken for a read that failed, a wrap right after a
-     * read that failed for a new start, and where no range is known nobody sees a turn: what is
+     * read that failed for a new start, and where no range is known a wrap is not seen: what is
      * counted is less than what was used since the last reading. */
     const bool may_be_less =
         reference.machine->is_hot || account->first_low.is_false || account->range == 0;
@@ -75,7 +75,7 @@ static void count_between(struct account *account, const struct glimpse *from,
     account->shown += shown;
 }
 
-/* It started again at the first low reading. Where a report has told nothing of that, what it used
+/* It started again at the first low reading. Where a report has not yet counted that, what it used
  * since begins there. */
 static void count_new_start(struct account *account, const struct glimpse *glimpse) {
     const struct step since = step_from(account, &account->first_low, glimpse);

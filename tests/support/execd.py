@@ -136,7 +136,7 @@ def wait_until(condition, what, seconds=PATIENCE_SECONDS, pause=0.005):
 
 
 def count_held(pipe):
-    """The bytes that are in a pipe; either of its ends tells."""
+    """The number of bytes in a pipe; both of its ends give the same answer."""
     return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 

@@ -455,7 +455,7 @@ static void test_a_wrap_is_decided_by_the_second_reading(void **state) {
     expect(advance(&counter, &traits, 62000000, 2 * SECOND + SOON), COUNTER_WRAPPED, 102000000);
 }
 
-/* What it used since it started again is counted, and from when it did is told. */
+/* What it used since it started again is counted, and the time of the restart is reported. */
 static void test_a_new_start_is_decided_by_the_third_reading(void **state) {
     (void)state;
     const struct counter_traits traits = traits_of(known[0].modulus);

@@ -134,6 +134,11 @@ class Stalls:
         for thread in self.threads:
             thread.join()
 
+    def reason(self):
+        """What excuses that a power since it was entered is wrong. Empty if no CPU stood still."""
+        longest = max((ended - began for began, ended in self.found), default=0)
+        return longest and "a CPU stood still for %.0f ms" % (1000 * longest)
+
     def may_explain(self, from_ns, to_ns):
         """Whether a read at one of these timestamps, or between them, can have been late."""
         return any(began <= to_ns / 1e9 + self.AFTER_SECONDS and ended >= from_ns / 1e9

@@ -32,11 +32,16 @@ def check_constant(case, report, true_watts=None, off=SHARPNESS):
             continue
         with case.subTest(identity, fields=fields):
             watts = true_watts[identity] if true_watts else fields["power_watts"]
-            ordered = [fields[field(name)] for name in ("min", "p50", "p95", "p99", "max")]
-            case.assertEqual(ordered, sorted(ordered))
-            case.assertGreaterEqual(ordered[0], (1 - off) * watts)
-            case.assertLessEqual(ordered[-1], (1 + off) * watts)
-            case.assertLessEqual(fields[field("stddev")], off * watts)
+            check_constant_series(case, fields, watts, off)
+
+
+def check_constant_series(case, fields, watts, off=SHARPNESS):
+    """The same of one series."""
+    ordered = [fields[field(name)] for name in ("min", "p50", "p95", "p99", "max")]
+    case.assertEqual(ordered, sorted(ordered), fields)
+    case.assertGreaterEqual(ordered[0], (1 - off) * watts, fields)
+    case.assertLessEqual(ordered[-1], (1 + off) * watts, fields)
+    case.assertLessEqual(fields[field("stddev")], off * watts, fields)
 
 
 def with_samples(report):

@@ -45,9 +45,9 @@ static inline uint64_t clock_realtime_ns(void) {
 }
 
 /* How far CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC, which only sleep changes, for both are slewed
- * alike: at most so much,
- * where CLOCK_MONOTONIC was read before; at least so much, where it is read afterwards. Both hold
- * however long the calls take. */
+ * alike.
+ * At most so much, where CLOCK_MONOTONIC was read before; at least so much, where it is read
+ * afterwards. Both hold however long the calls take. */
 static inline uint64_t clock_most_ahead_ns(uint64_t before_ns) {
     return clock_span_ns(before_ns, clock_boottime_ns());
 }

@@ -37,10 +37,9 @@ struct rapl {
     uint64_t sample_interval_ns; /* of the grid; 0: nobody asked for statistics */
     /* A sample is due so long after the last one; UINT64_MAX: never; 0: to be found anew. */
     uint64_t safe_span_ns;
-    size_t
-        low_count; /* series that at the last sample showed less than before, for the first time */
-    bool observes; /* at the last sample: something with a window read */
-    bool bound;    /* the binding fits the zones of the source */
+    size_t low_count; /* series that showed less than before, first at the last sample */
+    bool observes;    /* at the last sample: something with a window read */
+    bool bound;       /* the binding fits the zones of the source */
 
     struct rapl_value *values; /* room for one per series, and the total */
     size_t value_room;

@@ -40,6 +40,13 @@ class Away(sim.Simulated):
         program = self.start(self.simulate(machine), "--sample-interval=10ms")
         return Watch(program, self.INTERVAL_NS)
 
+    @staticmethod
+    def stay_away():
+        """How long that was, in nanoseconds."""
+        began = time.monotonic_ns()
+        time.sleep(0.5)
+        return time.monotonic_ns() - began
+
     def check_no_peak(self, watch, away_ns):
         watch.ask_constant(self, 0.3)
         watch.check_every_instant(self, away_ns)
@@ -49,9 +56,7 @@ class Away(sim.Simulated):
         watch.ask()
         time.sleep(0.2)
         watch.program.pause()
-        began = time.monotonic_ns()
-        time.sleep(0.5)
-        away_ns = time.monotonic_ns() - began
+        away_ns = self.stay_away()
         watch.program.signal(signal.SIGCONT)
         self.check_no_peak(watch, away_ns)
 
@@ -61,9 +66,7 @@ class Away(sim.Simulated):
         watch.ask()
         time.sleep(0.2)
         watch.program.fill_pipe()
-        began = time.monotonic_ns()
-        time.sleep(0.5)
-        away_ns = time.monotonic_ns() - began
+        away_ns = self.stay_away()
         watch.take(watch.program.read_report)
         self.check_no_peak(watch, away_ns)
 

@@ -1191,17 +1191,23 @@ static void test_packages_keep_their_counters_when_the_first_cpu_goes(void **sta
     rapl_close(rapl);
 }
 
-/* 2^64 ticks of perf are 4.3 GJ: 124 days at 400 W. Here it takes 5 s. */
-static void test_energy_grows_beyond_64_bits_of_ticks(void **state) {
-    (void)state;
-    const struct rapl_report *report = NULL;
+/* A server whose perf is read; max_power_uw: 0 if the user sets none. */
+static struct rapl *open_server(uint64_t max_power_uw) {
     struct rapl_options options = RAPL_OPTIONS_DEFAULT;
     struct rapl *rapl = NULL;
     options.root = bench.tree->path;
     options.source = RAPL_SOURCE_PERF;
-    options.max_power_uw = UINT64_C(1000000000000000);
+    options.max_power_uw = max_power_uw;
     add_server();
     assert_int_equal(rapl_open(&options, &rapl), 0);
+    return rapl;
+}
+
+/* 2^64 ticks of perf are 4.3 GJ: 124 days at 400 W. Here it takes 5 s. */
+static void test_energy_grows_beyond_64_bits_of_ticks(void **state) {
+    (void)state;
+    const struct rapl_report *report = NULL;
+    struct rapl *const rapl = open_server(UINT64_C(1000000000000000));
     for (uint64_t i = 1; i <= 20; i++) {
         pass(PKG, 0, 900000000);
         assert_int_equal(rapl_report(rapl, &report), 0);
@@ -1352,12 +1358,7 @@ static void test_samples_are_due_before_the_kernel_sees_a_fall(void **state) {
     (void)state;
     const int64_t tick = INT64_C(1) << 16;
     const struct rapl_report *report = NULL;
-    struct rapl_options options = RAPL_OPTIONS_DEFAULT;
-    struct rapl *rapl = NULL;
-    options.root = bench.tree->path;
-    options.source = RAPL_SOURCE_PERF;
-    add_server();
-    assert_int_equal(rapl_open(&options, &rapl), 0);
+    struct rapl *const rapl = open_server(0);
     for (int minute = 1; minute <= 30; minute++) {
         const uint64_t end_ns = fake_clocks_monotonic_ns() + 60 * NS_PER_S;
         while (fake_clocks_monotonic_ns() < end_ns) {
@@ -1384,12 +1385,7 @@ static void test_samples_are_due_before_the_kernel_sees_a_fall(void **state) {
 static void test_wrap_right_after_reopening_is_carried(void **state) {
     (void)state;
     const struct rapl_report *report = NULL;
-    struct rapl_options options = RAPL_OPTIONS_DEFAULT;
-    struct rapl *rapl = NULL;
-    options.root = bench.tree->path;
-    options.source = RAPL_SOURCE_PERF;
-    add_server();
-    assert_int_equal(rapl_open(&options, &rapl), 0);
+    struct rapl *const rapl = open_server(0);
     for (int i = 0; i < 20; i++) {
         fake_perf_add(PKG, 0, (100 + i) << 16);
         fake_clocks_pass(NS_PER_S);
@@ -1415,13 +1411,7 @@ static void test_wrap_right_after_reopening_is_carried(void **state) {
 static void test_samples_are_due_before_a_turn_can_hide(void **state) {
     (void)state;
     const struct rapl_report *report = NULL;
-    struct rapl_options options = RAPL_OPTIONS_DEFAULT;
-    struct rapl *rapl = NULL;
-    options.root = bench.tree->path;
-    options.source = RAPL_SOURCE_PERF;
-    options.max_power_uw = UINT64_C(2000000000);
-    add_server();
-    assert_int_equal(rapl_open(&options, &rapl), 0);
+    struct rapl *const rapl = open_server(UINT64_C(2000000000));
     for (int i = 0; i < 40; i++) {
         fake_perf_add(PKG, 0, (10000 + (int64_t)i * i) << 16);
         fake_clocks_pass(NS_PER_S);

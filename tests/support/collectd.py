@@ -26,6 +26,13 @@ def names_of(machine, kinds=("power", "energy")):
                   for parent, domain in daemons.identities(machine) for kind in kinds)
 
 
+def warnings(collectd):
+    """Lines of its log that are warnings or errors, but for those that the machine came to a read
+    too late: under load it may."""
+    late = r"Not sleeping because the next interval|above its read interval"
+    return [line for line in collectd.lines(r"\[(warning|error)\]") if not re.search(late, line)]
+
+
 def complaints(collectd):
     """What the plugin logged, without the time."""
     lines = [re.sub(r"^\[[^]]*\] ", "", line) for line in collectd.lines("rapl plugin: ")]

@@ -94,6 +94,7 @@ static struct counter_step step_back(const struct counter_traits *traits, uint64
     if (slept || traits->modulus == 0 || back >= traits->modulus)
         return (struct counter_step){.outcome = COUNTER_RESET};
     uint64_t ticks = traits->modulus - back;
+    span_ns += traits->period_ns;
     if (counter_exceeds_sustained(traits, ticks, span_ns))
         return (struct counter_step){.outcome = COUNTER_RESET};
     if (gap || may_hide_wrap(traits, ticks, span_ns))
@@ -103,8 +104,9 @@ static struct counter_step step_back(const struct counter_traits *traits, uint64
 
 static struct counter_step step_forward(const struct counter_traits *traits, uint64_t ticks,
                                         uint64_t span_ns, bool gap, bool slept) {
-    if (counter_exceeds(traits, ticks, span_ns))
+    if (counter_exceeds(traits, ticks, span_ns + 2 * traits->period_ns))
         return (struct counter_step){.outcome = COUNTER_RESET_FORWARD};
+    span_ns += traits->period_ns;
     /* Of a sleep, what the counter shows is counted: it never shows more than was used. */
     bool hidden = traits->modulus != 0 ? may_hide_wrap(traits, ticks, span_ns) : gap;
     if (hidden && (gap || !slept))
@@ -115,7 +117,7 @@ static struct counter_step step_forward(const struct counter_traits *traits, uin
 /* Whether a step above the ceiling may be energy all the same. */
 static bool may_be_too_low(const struct counter_traits *traits, uint64_t ticks, uint64_t span_ns) {
     const struct counter_traits raised = counter_raise(traits);
-    return !counter_exceeds(&raised, ticks, span_ns);
+    return !counter_exceeds(&raised, ticks, span_ns + 2 * traits->period_ns);
 }
 
 static uint64_t judged_span_ns(uint64_t begin_ns, uint64_t end_ns, uint64_t slept_ns) {

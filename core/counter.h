@@ -34,6 +34,7 @@ struct counter_traits {
     uint64_t
         unit; /* ticks that it moves by at least, those of one tick of the hardware; 0: unknown */
     struct tick_scale scale;
+    uint64_t period_ns;  /* measured, of a counter that moves seldom (period.h); 0: of others */
     uint64_t ceiling_uw; /* above it, a step cannot have been energy */
     uint64_t most_uw;    /* what steps in a row above it raise it to; 0: nothing does */
 };
@@ -78,8 +79,12 @@ struct counter_step {
 };
 
 /*
- * Takes the next reading. slept_ns is the time since the last one, even a failed one, that
- * CLOCK_MONOTONIC did not count. RESET, RESET_FORWARD and UNDECIDED make the reading a new
+ * Takes the next reading. A step forward may hold what was used since up to two updates before the
+ * last reading: one that had not come yet, and the next, which may come late. In a decrease, and
+ * where a turn may hide, one is reckoned with. Time for which a counter stood allows nothing.
+ *
+ * slept_ns is the time since the last reading, even a failed one, that CLOCK_MONOTONIC did not
+ * count. RESET, RESET_FORWARD and UNDECIDED make the reading a new
  * baseline; ticks of RESTARTED are those since low.first_ns, as it was before the call.
  *
  * A single low reading may be a failed read: perf on Linux 6.19 gave 0 when it was read on another

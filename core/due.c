@@ -76,10 +76,37 @@ static uint64_t grid_due_ns(const struct rapl *rapl) {
 }
 
 uint64_t rapl_sample_due_ns(const struct rapl *rapl) {
-    const bool guards = rapl->sampled && rapl->safe_span_ns != UINT64_MAX;
+    const uint64_t span_ns =
+        rapl->look_ns < rapl->safe_span_ns ? rapl->look_ns : rapl->safe_span_ns;
     /* From its end: after a sample that took longer than that, other users of the handle come in.
      */
-    return earlier_ns(guards ? rapl->ended_ns + rapl->safe_span_ns : 0, grid_due_ns(rapl));
+    const bool waits = rapl->sampled && span_ns != UINT64_MAX;
+    return earlier_ns(waits ? rapl->ended_ns + span_ns : 0, grid_due_ns(rapl));
+}
+
+/* It has moved, and power will be known after the next updates. */
+static bool is_being_measured(const struct series *series) {
+    const struct period *period = &series->period;
+    if (period->state == PERIOD_SLOW)
+        return !series->power.at_update || series->update.time_ns <= series->power.time_ns;
+    return period->state == PERIOD_SOUGHT && period->has_stood;
+}
+
+bool rapl_expects_power(const struct rapl *rapl) {
+    bool moved = false;
+    bool read = false;
+    for (size_t i = 0; i < rapl->binding.series_count; i++) {
+        const struct series *series = rapl->binding.series[i];
+        if (!series_is_read(series) || !binding_wants(series))
+            continue;
+        read = true;
+        if (series->motion != SERIES_MOVED)
+            continue;
+        moved = true;
+        if (is_being_measured(series))
+            return true;
+    }
+    return read && !moved;
 }
 
 bool rapl_needs_sampler(const struct rapl *rapl, uint64_t interval_ns) {

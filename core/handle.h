@@ -37,9 +37,12 @@ struct rapl {
     uint64_t sample_interval_ns; /* of the grid; 0: nobody asked for statistics */
     /* A sample is due so long after the last one; UINT64_MAX: never; 0: to be found anew. */
     uint64_t safe_span_ns;
-    size_t low_count; /* series that showed less than before, first at the last sample */
-    bool observes;    /* at the last sample: something with a window read */
-    bool bound;       /* the binding fits the zones of the source */
+    uint64_t reported_ns; /* CLOCK_MONOTONIC of the last report's sample; 0: there was none */
+    uint64_t interval_ns; /* between the last two; 0: there were none */
+    uint64_t look_ns;     /* a sample is due so long after the last one to learn of updates */
+    size_t low_count;     /* series that showed less than before, first at the last sample */
+    bool observes;        /* at the last sample: something with a window read */
+    bool bound;           /* the binding fits the zones of the source */
 
     struct rapl_value *values; /* room for one per series, and the total */
     size_t value_room;

@@ -51,6 +51,7 @@ enum problem_cause {
     PROBLEM_ENERGY, /* a counter cannot be read */
     PROBLEM_GONE,   /* a series has no counter any more */
     PROBLEM_GONE_FROM_TOTAL,
+    PROBLEM_STUCK, /* a package or platform that has never moved */
     /* What happened in one: nobody asks when it is over. */
     PROBLEM_JUMPED,
     PROBLEM_RAISED, /* it did so ten times in a row, and its ceiling was raised */

@@ -331,6 +331,16 @@ void problem_word_remedy(struct problems *problems, const struct problem *proble
                  "modprobe %s",
                  problems->module != NULL ? problems->module : "intel_rapl_msr");
         break;
+    case PROBLEM_STUCK:
+        if (problems->is_virtual)
+            snprintf(
+                text, size,
+                "this is a virtual machine, and its host shows no energy: measure on the host, "
+                "or give the guest counters (QEMU 9.1 and later: -accel kvm,rapl=true)");
+        else
+            snprintf(text, size,
+                     "see whether another source counts: rapl-execd --check --source=msr");
+        break;
     case PROBLEM_JUMPED:
         snprintf(text, size, "if the machine can draw that much, set %s", power_options);
         break;

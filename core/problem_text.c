@@ -130,6 +130,12 @@ void problem_word_reason(struct problems *problems, const struct problem *proble
     case PROBLEM_GONE_FROM_TOTAL:
         snprintf(text, size, "%s%s has gone; total goes on without its power", what, others);
         break;
+    case PROBLEM_STUCK:
+        snprintf(text, size,
+                 "%s%s has not moved since it was first read, which no machine that runs does; it "
+                 "is left out until it moves",
+                 what, others);
+        break;
     case PROBLEM_DUPLICATE:
         snprintf(text, size, "%s%s is there more than once; the lowest zone is reported", what,
                  others);

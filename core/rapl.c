@@ -38,6 +38,9 @@ int rapl_report(struct rapl *rapl, const struct rapl_report **report) {
     if (error != 0)
         return error;
     rapl->report.health.gaps += rapl->low_count;
+    if (rapl->reported_ns != 0)
+        rapl->interval_ns = rapl->sampled_ns - rapl->reported_ns;
+    rapl->reported_ns = rapl->sampled_ns;
     close_interval(rapl);
     *report = &rapl->report;
     return 0;
@@ -180,6 +183,7 @@ void rapl_zone(const struct rapl *rapl, size_t index, struct rapl_zone *describe
         .ceiling_uw = zone->traits.ceiling_uw,
         .error = zone->error,
         .reported = zone->reported,
+        .moved = zone->series != NULL && zone->series->motion == SERIES_MOVED,
         .mirrors = zone->shown != NULL ? zone->shown->id : NULL,
     };
     if (zone->identified)

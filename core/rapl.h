@@ -225,6 +225,13 @@ uint64_t rapl_sample_due_ns(const struct rapl *rapl);
  */
 int rapl_report(struct rapl *rapl, const struct rapl_report **report);
 
+/*
+ * Whether a report that comes later, if rapl_sample() is called when it is due, will hold power
+ * that one now lacks: counters that move seldom, as a QEMU guest's do once a second, tell of power
+ * after two updates; and those that have not moved yet may move. It may stay so for ever.
+ */
+bool rapl_expects_power(const struct rapl *rapl);
+
 /* Earliest CLOCK_MONOTONIC instant at which a report can hold power; 0: now, or nothing reads. */
 uint64_t rapl_power_ready_ns(const struct rapl *rapl);
 
@@ -257,6 +264,7 @@ struct rapl_zone {
     uint64_t ceiling_uw; /* power above which a step is no energy */
     int error;           /* negative errno of the last attempt to read it; 0: it reads */
     bool reported;       /* it is selected and feeds a series */
+    bool moved;          /* its counter has moved since it was first read */
     const char *mirrors; /* id of the zone that shows the same counter in its stead, or NULL */
 };
 

@@ -107,8 +107,20 @@ static void take_sums(struct rapl *rapl) {
     }
 }
 
+/* Of counters that do not move as usual. */
+static void note_slow(struct rapl *rapl, const struct series *series) {
+    if (series->motion == SERIES_STUCK && series->reads)
+        problems_raise(&rapl->problems, PROBLEM_STUCK, 0, series->name);
+    if (!series_is_read(series))
+        return;
+    const uint64_t look_ns =
+        period_look_ns(&series->period, series->counter.time_ns, rapl->interval_ns);
+    rapl->look_ns = look_ns < rapl->look_ns ? look_ns : rapl->look_ns;
+}
+
 static void take_readings(struct rapl *rapl, uint64_t slept_ns) {
     rapl->observes = false;
+    rapl->look_ns = UINT64_MAX;
     rapl->low_count = 0;
     for (size_t i = 0; i < rapl->binding.series_count; i++) {
         struct series *series = rapl->binding.series[i];
@@ -118,6 +130,8 @@ static void take_readings(struct rapl *rapl, uint64_t slept_ns) {
         if (series_is_read(series) != series->guarded)
             rapl->safe_span_ns = 0;
         series->guarded = series_is_read(series);
+        if (series->period.state != PERIOD_FAST)
+            note_slow(rapl, series);
         rapl->low_count += series->counter.low.count == 1;
         rapl->observes = rapl->observes || (series->reads && rapl->sample_interval_ns != 0);
     }

@@ -1,30 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 #include "series.h"
 
-/* Below it, the counter's own step (about 1 ms) is more than 2 % of the power. */
-#define POWER_SPAN_NS UINT64_C(50000000)
-/* unit / 2 W: a counter of whole joules then tells power to 2 W. */
-#define POWER_SPAN_NS_PER_UJ UINT64_C(500)
-
-struct mark series_now(const struct series *series) {
-    return (struct mark){.time_ns = series->counter.time_ns, .energy_uj = series->energy_uj};
-}
-
-uint64_t series_power_span_ns(const struct series *series) {
-    const struct counter_traits *traits = &series->traits;
-    uint64_t span_ns = counter_to_uj(traits->scale, traits->unit) * POWER_SPAN_NS_PER_UJ;
-    return span_ns > POWER_SPAN_NS ? span_ns : POWER_SPAN_NS;
-}
-
 void series_forget(struct series *series) {
     if (!series->has_read)
         return;
     counter_forget(&series->counter);
+    period_break(&series->period);
+    series->update.time_ns = 0;
     series->lost = true;
+}
+
+static uint64_t slow_period_ns(const struct series *series) {
+    return series->period.state == PERIOD_SLOW ? series->period.most_ns : 0;
 }
 
 void series_set_traits(struct series *series, const struct counter_traits *traits) {
     series->traits = series->raised ? counter_raise(traits) : *traits;
+    series->traits.period_ns = slow_period_ns(series);
 }
 
 static void judge_ceiling(struct series *series) {
@@ -47,7 +39,161 @@ static void take_sample(struct series *series, const struct counter_step *step,
     if (slept || (series->reads && !series->follows))
         window_break(series->window);
     if (series->reads)
-        window_take(series->window, &series->traits, &counted);
+        window_take(series->window, &series->traits, &counted, period_update_ns(&series->period));
+}
+
+/* --- the period of its updates -----------------------------------------------------------------
+ */
+
+/* Where the unit is not known, a move of a millijoule is of many. */
+#define LARGE_UJ 1000
+
+static enum move find_move(const struct series *series, uint64_t ticks) {
+    const struct counter_traits *traits = &series->traits;
+    if (ticks == 0)
+        return MOVE_NONE;
+    const bool large =
+        traits->unit != 0 ? ticks > traits->unit : counter_to_uj(traits->scale, ticks) > LARGE_UJ;
+    return large ? MOVE_LARGE : MOVE_UNIT;
+}
+
+static bool is_sharp(const struct series *series, uint64_t width_ns) {
+    return width_ns <= series->period.most_ns / PERIOD_SHARPNESS;
+}
+
+/* Power that began at a reading begins at the first update after it: what that one counts was used
+ * before. One that is not sharp is as good as a reading. */
+static void begin_at_update(struct mark *mark, const struct mark *update) {
+    if (!mark->at_update && update->time_ns >= mark->time_ns)
+        *mark = *update;
+}
+
+static void take_update(struct series *series, uint64_t begin_ns, uint64_t end_ns) {
+    const uint64_t width_ns = end_ns - begin_ns;
+    struct mark update = {
+        .time_ns = begin_ns + width_ns / 2, .energy_uj = series->energy_uj, .at_update = true};
+    if (series->period.state == PERIOD_SLOW) {
+        const bool sharp = is_sharp(series, width_ns);
+        if (series->update.time_ns != 0 && is_sharp(series, series->update_width_ns)) {
+            begin_at_update(&series->power, &series->update);
+            begin_at_update(&series->summed, &series->update);
+        }
+        update.at_update = sharp;
+        begin_at_update(&series->power, &update);
+        begin_at_update(&series->summed, &update);
+        if (!sharp)
+            return;
+    }
+    series->update = update;
+    series->update_width_ns = width_ns;
+}
+
+static void take_move(struct series *series, uint64_t ticks, const struct reading *before,
+                      const struct reading *reading) {
+    const enum move move = find_move(series, ticks);
+    const uint64_t begin_ns = before->time_ns - before->doubt_ns;
+    const uint64_t end_ns = reading->time_ns + reading->doubt_ns;
+    if (begin_ns >= end_ns)
+        return;
+    if (move != MOVE_NONE)
+        series->motion = SERIES_MOVED;
+    period_take(&series->period, move, begin_ns, end_ns);
+    series->traits.period_ns = slow_period_ns(series);
+    if (move != MOVE_NONE && series->period.state != PERIOD_FAST)
+        take_update(series, begin_ns, end_ns);
+}
+
+/* What it shows from now on follows on nothing. */
+static void break_off(struct series *series) {
+    period_break(&series->period);
+    series->update.time_ns = 0;
+}
+
+/* --- steps that came too soon ------------------------------------------------------------------
+ */
+
+/* Until the period is known, or for as long as two of the longest take. */
+#define HELD_LONGEST_NS (3 * PERIOD_LONGEST_NS)
+
+/* Whether a step that is too large for the time since the last reading may be that of a slow
+ * counter. */
+static bool may_be_slow(const struct series *series, uint64_t ticks, uint64_t span_ns) {
+    const struct period *period = &series->period;
+    const uint64_t stood_ns = period_stood_ns(period, series->counter.time_ns);
+    const bool is_open = period->state == PERIOD_SOUGHT
+                             ? period->has_stood
+                             : period->state != PERIOD_FAST && stood_ns > period->most_ns;
+    return is_open && stood_ns <= PERIOD_LONGEST_NS &&
+           !counter_exceeds(&series->traits, ticks, span_ns + stood_ns);
+}
+
+static void hold_step(struct series *series, uint64_t ticks, uint64_t span_ns) {
+    if (series->held.ticks == 0)
+        series->held.since_ns = series->counter.time_ns;
+    series->held.ticks += ticks;
+    series->held.span_ns += span_ns;
+}
+
+/* It is energy without a power: what began before begins after it. */
+static void count_held(struct series *series) {
+    series->ticks += series->held.ticks;
+    const uint64_t energy_uj = counter_to_uj(series->traits.scale, series->ticks);
+    const uint64_t held_uj = energy_uj - series->energy_uj;
+    series->energy_uj = energy_uj;
+    series->power.energy_uj += held_uj;
+    series->summed.energy_uj += held_uj;
+    series->update.energy_uj += held_uj;
+    series->sampled_uj += held_uj;
+    series->held = (struct held_steps){.ticks = 0};
+}
+
+/* Whether they turn out to be no energy. */
+static bool drop_held(struct series *series, struct rapl_health *health) {
+    const struct period *period = &series->period;
+    const struct held_steps *held = &series->held;
+    const uint64_t passed_ns = series->counter.time_ns - held->since_ns;
+    if (period->state != PERIOD_SLOW || period->stands > 0) {
+        const bool is_open = period->state == PERIOD_SOUGHT || period->stands > 0;
+        if (is_open && series->reads && passed_ns < HELD_LONGEST_NS)
+            return false;
+    } else if (held->ticks <= UINT64_MAX && !counter_exceeds(&series->traits, (uint64_t)held->ticks,
+                                                             held->span_ns + 2 * period->most_ns)) {
+        count_held(series);
+        return false;
+    }
+    series->held = (struct held_steps){.ticks = 0};
+    series->lost = true;
+    health->resets++;
+    return true;
+}
+
+/* What a step says of the counter's updates. Of a jump that may be one, it is not said yet. */
+static enum counter_outcome follow_updates(struct series *series, const struct counter_step *step,
+                                           const struct reading *before,
+                                           const struct reading *reading, bool slept) {
+    if (step->outcome == COUNTER_FAILED || step->outcome == COUNTER_LOW)
+        return step->outcome;
+    const bool jumped = step->outcome == COUNTER_RESET_FORWARD;
+    const bool followed =
+        jumped || step->outcome == COUNTER_COUNTED || step->outcome == COUNTER_WRAPPED;
+    if (series->first_ns == 0)
+        series->first_ns = reading->time_ns;
+    if (slept || !followed) {
+        break_off(series);
+        return step->outcome;
+    }
+    if (!jumped) {
+        take_move(series, step->ticks, before, reading);
+        return step->outcome;
+    }
+    const uint64_t ticks = reading->ticks - before->ticks;
+    const uint64_t span_ns = reading->time_ns - before->time_ns;
+    const bool may_be_update = may_be_slow(series, ticks, span_ns);
+    take_move(series, ticks, before, reading);
+    if (!may_be_update)
+        return step->outcome;
+    hold_step(series, ticks, span_ns);
+    return COUNTER_COUNTED;
 }
 
 enum counter_outcome series_take(struct series *series, const struct reading *reading,
@@ -57,6 +203,9 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
     const unsigned int lows = series->counter.low.count;
     const struct mark restart = {.time_ns = series->counter.low.first_ns,
                                  .energy_uj = series->energy_uj};
+    const struct reading before = {.ticks = series->counter.ticks,
+                                   .time_ns = series->counter.time_ns,
+                                   .doubt_ns = series->doubt_ns};
     const struct counter_step step =
         counter_advance(&series->counter, &series->traits, reading, slept_ns);
     series->reads = step.outcome != COUNTER_FAILED && step.outcome != COUNTER_LOW;
@@ -65,8 +214,14 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
     series->ticks += step.ticks;
     series->energy_uj = counter_to_uj(series->traits.scale, series->ticks);
     series->slept = series->slept || slept_ns > 0;
+    enum counter_outcome outcome = step.outcome;
+    if (outcome == COUNTER_COUNTED && slept_ns == 0 &&
+        period_is_usual(&series->period, step.ticks > 0, reading->time_ns - before.time_ns))
+        period_skip(&series->period);
+    else
+        outcome = follow_updates(series, &step, &before, reading, slept_ns > 0);
     take_sample(series, &step, reading, slept_ns > 0);
-    switch (step.outcome) {
+    switch (outcome) {
     case COUNTER_BASELINE:
         series->power = series_now(series);
         series->joined = true;
@@ -111,10 +266,12 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
         break;
     }
     series->left_low = series->left_low && series->counter.low.count > 0;
+    if (series->held.ticks != 0 && drop_held(series, health))
+        outcome = COUNTER_RESET_FORWARD;
     if (series->reads && series->gone) {
         series->gone = false;
         series->joined = true;
         series->follows = false; /* for the sum, which went on without it */
     }
-    return step.outcome;
+    return outcome;
 }

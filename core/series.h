@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "counter.h"
+#include "period.h"
 #include "rapl.h"
 #include "window.h"
 #include "zone.h"
@@ -16,9 +17,25 @@
 struct mark {
     uint64_t time_ns;
     uint64_t energy_uj;
+    bool at_update; /* of a slow counter, within what period.h calls sharp; not a reading */
+};
+
+/* Steps of a counter that stood before, and whose period is not known yet: for a reading that came
+ * soon before them they are too large. */
+struct held_steps {
+    rapl_uint128 ticks;
+    uint64_t span_ns;  /* of them, each from the reading before it */
+    uint64_t since_ns; /* the first */
 };
 
 #define SERIES_FED_BY_NONE SIZE_MAX
+
+/* What is known of whether its counter counts. */
+enum series_motion {
+    SERIES_UNMOVED, /* it has not moved since it was first read */
+    SERIES_MOVED,
+    SERIES_STUCK, /* it has not moved for so long that it does not count: it says nothing */
+};
 
 struct series {
     struct zone_identity identity;
@@ -50,7 +67,15 @@ struct series {
     rapl_uint128 ticks; /* counted since the start */
     uint64_t energy_uj; /* the same as energy */
     struct mark power;
-    struct mark summed; /* the same for its part of the sum */
+    struct mark summed;  /* the same for its part of the sum */
+    struct mark sum_end; /* where that ends in the report under way */
+    struct period period;
+    struct mark update; /* the last sharp one, while it is slow or sought; time 0: none */
+    uint64_t update_width_ns;
+    struct held_steps held;
+    uint64_t first_ns; /* of a counter that never moved: the first reading */
+    unsigned int unmoved_reports;
+    enum series_motion motion;
     /* Of the span of its power, where statistics are asked for, or NULL. */
     struct window *window;
     uint64_t sampled_uj; /* its energy, as the sum's window has it */
@@ -73,6 +98,21 @@ struct series {
 enum counter_outcome series_take(struct series *series, const struct reading *reading,
                                  uint64_t slept_ns, struct rapl_health *health);
 
+/* A slow counter that stands for so many periods is at rest. */
+#define SERIES_REST_PERIODS 3
+
+/* Whether the span of a power that began at a mark ends now, and where. stands_ns: for how long a
+ * counter that never moved has to stand to be at rest; UINT64_MAX: for ever. */
+bool series_end_power(const struct series *series, const struct mark *begin, uint64_t stands_ns,
+                      struct mark *end);
+
+/* After a report: energy of a slow counter that rests by now, and whose update was not sharp, has
+ * no power. */
+void series_settle_power(struct series *series);
+
+/* From where on power is counted when the span before says nothing. */
+struct mark series_begin_power(const struct series *series);
+
 /* What its zone says of its counter, but for a ceiling that was raised. */
 void series_set_traits(struct series *series, const struct counter_traits *traits);
 
@@ -87,7 +127,8 @@ static inline bool series_is_read(const struct series *series) {
 /* Energy and time now. */
 struct mark series_now(const struct series *series);
 
-/* Shortest span that its power may be told of, in nanoseconds: 50 ms, and unit / 2 W. */
+/* Shortest span that its power may be told of, in nanoseconds: 50 ms, 20 updates of a counter that
+ * is not slow, and unit / 2 W. */
 uint64_t series_power_span_ns(const struct series *series);
 
 #endif

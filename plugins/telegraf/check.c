@@ -19,7 +19,8 @@ static void word_state(const struct rapl_zone *zone, char *text, size_t size) {
     else if (zone->mirrors != NULL)
         snprintf(text, size, "yes, shown by %s", zone->mirrors);
     else
-        snprintf(text, size, "%s", zone->reported ? "yes" : "yes, not selected");
+        snprintf(text, size, "yes%s%s", zone->moved ? "" : ", has not moved so far",
+                 zone->reported ? "" : ", not selected");
 }
 
 static void fill_row(const struct rapl_zone *zone, struct row *row) {

@@ -22,6 +22,10 @@
 #include "ticks.h"
 
 #define ONCE_INTERVAL_NS UINT64_C(1000000000)
+/* Counters that move seldom: a file that a host writes for its guests moves each 5 s. */
+#define POWER_LONGEST_NS UINT64_C(12000000000)
+/* A counter that has not moved for longer is shown as such: most move once a second at least. */
+#define CHECK_LONGEST_NS UINT64_C(1200000000)
 /* After a sample that found no memory. */
 #define RETRY_NS UINT64_C(1000000000)
 
@@ -76,12 +80,21 @@ static int end_of_prompts(const struct prompt *prompt) {
     return EXIT_FAILURE;
 }
 
+/* Until no counter is left of which more will be known by then. */
+static void wait_for_power(struct rapl *rapl, struct prompt *prompt, uint64_t end_ns) {
+    for (uint64_t now = clock_now_ns(); now < end_ns && !prompt->stop && rapl_expects_power(rapl);
+         now = clock_now_ns())
+        wait_and_sample(rapl, prompt, end_ns - now);
+}
+
 static int run_once(struct rapl *rapl, struct line_writer *writer, struct prompt *prompt,
                     const struct execd_options *options) {
+    const uint64_t begin_ns = clock_now_ns();
     const uint64_t end_ns =
-        clock_now_ns() + (options->interval_ns != 0 ? options->interval_ns : ONCE_INTERVAL_NS);
+        begin_ns + (options->interval_ns != 0 ? options->interval_ns : ONCE_INTERVAL_NS);
     for (uint64_t now = clock_now_ns(); now < end_ns && !prompt->stop; now = clock_now_ns())
         wait_and_sample(rapl, prompt, end_ns - now);
+    wait_for_power(rapl, prompt, begin_ns + POWER_LONGEST_NS);
     if (prompt->stop)
         return end_of_prompts(prompt);
     int result = format_report(rapl, writer, options->debug);
@@ -107,13 +120,16 @@ static int run_once(struct rapl *rapl, struct line_writer *writer, struct prompt
  * watts.
  */
 static uint64_t put_off_until_ns(const struct rapl *rapl, const struct execd_options *options,
-                                 bool first) {
+                                 bool first, uint64_t begin_ns) {
     const bool empty = !options->fields.energy && !options->fields.health;
+    if (empty && rapl_expects_power(rapl) && clock_now_ns() < begin_ns + POWER_LONGEST_NS)
+        return begin_ns + POWER_LONGEST_NS;
     return first || empty ? rapl_power_ready_ns(rapl) : 0;
 }
 
 static int run(struct rapl *rapl, struct line_writer *writer, struct prompt *prompt,
                const struct execd_options *options, struct lock_in *locked) {
+    const uint64_t begin_ns = clock_now_ns();
     bool out_of_memory = false;
     bool first = true;
     if (isatty(STDIN_FILENO) && options->interval_ns == 0)
@@ -122,7 +138,7 @@ static int run(struct rapl *rapl, struct line_writer *writer, struct prompt *pro
     while (!prompt->stop || prompt->asked) {
         uint64_t timeout_ns = UINT64_MAX;
         if (prompt->asked) {
-            const uint64_t ready_ns = put_off_until_ns(rapl, options, first);
+            const uint64_t ready_ns = put_off_until_ns(rapl, options, first, begin_ns);
             const uint64_t now = ready_ns > 0 ? clock_now_ns() : 0;
             timeout_ns = ready_ns > now ? ready_ns - now : 0;
         }
@@ -199,6 +215,7 @@ int main(int count, char **words) {
         goto close_prompt;
     }
     if (options.mode == EXECD_CHECK) {
+        wait_for_power(rapl, &prompt, clock_now_ns() + CHECK_LONGEST_NS);
         const bool reads = check_print(rapl, privileges.rights, &locked);
         status = fflush(stdout) == 0 && reads ? EXIT_SUCCESS : EXIT_FAILURE;
         lock_in_log();

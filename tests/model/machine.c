@@ -26,8 +26,8 @@ static void use_energy(struct hardware *hardware, uint64_t power_uw, uint64_t ns
 
 void machine_settle(struct machine *machine, struct hardware *hardware) {
     uint64_t now_ns = machine_true_ns(machine);
-    if (machine->updates_late)
-        now_ns -= now_ns % NS_PER_MS;
+    if (machine->period_ns != 0)
+        now_ns -= now_ns % machine->period_ns;
     if (now_ns <= hardware->as_of_ns)
         return;
     use_energy(hardware, hardware->power_uw, now_ns - hardware->as_of_ns);

@@ -83,7 +83,7 @@ struct machine {
     uint64_t max_power_uw;
     bool is_hot; /* counters may use more than their ceilings allow */
     uint64_t range_unit_nj;
-    bool updates_late; /* counters move once a millisecond */
+    uint64_t period_ns; /* of the updates of its counters; 0: they move all the time */
     struct hardware hardware[COUNTERS_MAX];
     size_t counter_count;
     struct place places[PLACES_MAX];

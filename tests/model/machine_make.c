@@ -324,7 +324,7 @@ void machine_make(struct machine *machine, uint64_t seed, bool powercap) {
     /* Presumed mirrors part where a counter uses more than its ceiling allows. */
     machine->is_hot = machine->max_power_uw == 0 && machine->range_unit_nj >= 15258 &&
                       machine->vendor != CPU_VENDOR_UNKNOWN && random_once_in(random, 12);
-    machine->updates_late = random_once_in(random, 2);
+    machine->period_ns = random_once_in(random, 2) ? NS_PER_MS : 0;
     machine->monotonic_ns = 1000 * NS_PER_S + random_below(random, 1000000 * NS_PER_S);
     machine->raw_ns = random_below(random, 1000000 * NS_PER_S);
     machine->ahead_ns = random_once_in(random, 2) ? 0 : random_below(random, 1000000 * NS_PER_S);
@@ -351,7 +351,7 @@ void machine_print(const struct machine *machine) {
     fprintf(stderr, "# %s, %s, interval %.3f s, MaxPower %llu W%s\n", styles[machine->style],
             topology_vendor_name(machine->vendor), (double)machine->interval_ns / 1e9,
             (unsigned long long)(machine->max_power_uw / WATT),
-            machine->updates_late ? ", updates each millisecond" : "");
+            machine->period_ns != 0 ? ", updates each millisecond" : "");
     for (size_t i = 0; i < machine->place_count; i++) {
         const struct place *place = &machine->places[i];
         fprintf(stderr,

@@ -12,6 +12,7 @@
 #include "machine.h"
 #include "rapl.h"
 #include "reference.h"
+#include "slow.h"
 #include "tree_source.h"
 #include "undetectable.h"
 
@@ -315,6 +316,8 @@ int main(int count, char **words) {
         const char *value = i + 1 < count ? words[i + 1] : "";
         if (strcmp(words[i], "--undetectable") == 0)
             return undetectable_measure();
+        if (strcmp(words[i], "--slow") == 0)
+            return slow_measure();
         if (strcmp(words[i], "--tree") == 0) {
             tree = true;
             continue;
@@ -327,7 +330,8 @@ int main(int count, char **words) {
             machine = read_number(value);
         else {
             fprintf(stderr, "usage: walk [--seed N] [--steps N] [--machine N] [--tree]\n"
-                            "       walk --undetectable\n");
+                            "       walk --undetectable\n"
+                            "       walk --slow\n");
             return 2;
         }
         i++;

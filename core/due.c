@@ -88,7 +88,8 @@ uint64_t rapl_sample_due_ns(const struct rapl *rapl) {
 static bool is_being_measured(const struct series *series) {
     const struct period *period = &series->period;
     if (period->state == PERIOD_SLOW)
-        return !series->power.at_update || series->update.time_ns <= series->power.time_ns;
+        return series->power.kind != MARK_AT_UPDATE ||
+               series->update.time_ns <= series->power.time_ns;
     return period->state == PERIOD_SOUGHT && period->has_stood;
 }
 

@@ -38,7 +38,7 @@ static void tell_statistics(struct series *series, struct rapl_value *value) {
 static void fill(struct series *series, uint64_t stands_ns, struct rapl_value *value) {
     const struct mark now = series_now(series);
     describe(series, value);
-    value->energy_uj = now.energy_uj;
+    value->energy_uj = series->energy_uj;
     value->start_ns = series->power.time_ns;
     value->end_ns = now.time_ns;
     value->span_energy_uj = now.energy_uj - series->power.energy_uj;

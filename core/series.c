@@ -10,13 +10,17 @@ void series_forget(struct series *series) {
     series->lost = true;
 }
 
-static uint64_t slow_period_ns(const struct series *series) {
-    return series->period.state == PERIOD_SLOW ? series->period.most_ns : 0;
+/* A usual period is little beside the shortest span that a step is judged over. */
+static uint64_t judged_period_ns(const struct series *series) {
+    const struct period *period = &series->period;
+    const bool is_known = period->state == PERIOD_SLOW || period->state == PERIOD_FAST;
+    return is_known && period->most_ns > COUNTER_JUDGED_SPAN_NS / PERIOD_SHARPNESS ? period->most_ns
+                                                                                   : 0;
 }
 
 void series_set_traits(struct series *series, const struct counter_traits *traits) {
     series->traits = series->raised ? counter_raise(traits) : *traits;
-    series->traits.period_ns = slow_period_ns(series);
+    series->traits.period_ns = judged_period_ns(series);
 }
 
 static void judge_ceiling(struct series *series) {
@@ -62,28 +66,35 @@ static bool is_sharp(const struct series *series, uint64_t width_ns) {
 }
 
 /* Power that began at a reading begins at the first update after it: what that one counts was used
- * before. One that is not sharp is as good as a reading. */
-static void begin_at_update(struct mark *mark, const struct mark *update) {
-    if (!mark->at_update && update->time_ns >= mark->time_ns)
+ * before. Many updates later the reading is as good. */
+static void begin_at_update(const struct series *series, struct mark *mark,
+                            const struct mark *update) {
+    const uint64_t span_ns = PERIOD_SHARPNESS * series->period.most_ns;
+    if (update->kind > mark->kind && update->time_ns >= mark->time_ns &&
+        update->time_ns - mark->time_ns < span_ns)
         *mark = *update;
+}
+
+static void begin_power(struct series *series, const struct mark *update) {
+    begin_at_update(series, &series->power, update);
+    begin_at_update(series, &series->summed, update);
 }
 
 static void take_update(struct series *series, uint64_t begin_ns, uint64_t end_ns) {
     const uint64_t width_ns = end_ns - begin_ns;
-    struct mark update = {
-        .time_ns = begin_ns + width_ns / 2, .energy_uj = series->energy_uj, .at_update = true};
-    if (series->period.state == PERIOD_SLOW) {
-        const bool sharp = is_sharp(series, width_ns);
-        if (series->update.time_ns != 0 && is_sharp(series, series->update_width_ns)) {
-            begin_at_update(&series->power, &series->update);
-            begin_at_update(&series->summed, &series->update);
-        }
-        update.at_update = sharp;
-        begin_at_update(&series->power, &update);
-        begin_at_update(&series->summed, &update);
-        if (!sharp)
-            return;
+    const bool is_slow = series->period.state == PERIOD_SLOW;
+    struct mark update = series_now(series);
+    if (is_slow && series->update.time_ns != 0 && is_sharp(series, series->update_width_ns))
+        begin_power(series, &series->update);
+    update.kind = MARK_AT_MOVE;
+    if (!is_slow || is_sharp(series, width_ns)) {
+        update.kind = MARK_AT_UPDATE;
+        update.time_ns = begin_ns + width_ns / 2;
     }
+    if (is_slow)
+        begin_power(series, &update);
+    if (update.kind != MARK_AT_UPDATE)
+        return;
     series->update = update;
     series->update_width_ns = width_ns;
 }
@@ -98,7 +109,7 @@ static void take_move(struct series *series, uint64_t ticks, const struct readin
     if (move != MOVE_NONE)
         series->motion = SERIES_MOVED;
     period_take(&series->period, move, begin_ns, end_ns);
-    series->traits.period_ns = slow_period_ns(series);
+    series->traits.period_ns = judged_period_ns(series);
     if (move != MOVE_NONE && series->period.state != PERIOD_FAST)
         take_update(series, begin_ns, end_ns);
 }
@@ -116,55 +127,57 @@ static void break_off(struct series *series) {
 #define HELD_LONGEST_NS (3 * PERIOD_LONGEST_NS)
 
 /* Whether a step that is too large for the time since the last reading may be that of a slow
- * counter. */
+ * counter. Of one whose period is known, the time for which it stood says how slow. */
 static bool may_be_slow(const struct series *series, uint64_t ticks, uint64_t span_ns) {
     const struct period *period = &series->period;
-    const uint64_t stood_ns = period_stood_ns(period, series->counter.time_ns);
-    const bool is_open = period->state == PERIOD_SOUGHT
-                             ? period->has_stood
-                             : period->state != PERIOD_FAST && stood_ns > period->most_ns;
-    return is_open && stood_ns <= PERIOD_LONGEST_NS &&
-           !counter_exceeds(&series->traits, ticks, span_ns + stood_ns);
+    uint64_t longest_ns = period_stood_ns(period, series->counter.time_ns);
+    if (period->state == PERIOD_SOUGHT)
+        longest_ns = PERIOD_LONGEST_NS;
+    else if (period->state == PERIOD_FAST || longest_ns <= period->most_ns)
+        return false;
+    return longest_ns <= PERIOD_LONGEST_NS &&
+           !counter_exceeds(&series->traits, ticks, span_ns + longest_ns);
 }
 
 static void hold_step(struct series *series, uint64_t ticks, uint64_t span_ns) {
-    if (series->held.ticks == 0)
-        series->held.since_ns = series->counter.time_ns;
-    series->held.ticks += ticks;
-    series->held.span_ns += span_ns;
+    struct held_steps *held = &series->held;
+    if (held->ticks == 0)
+        held->since_ns = series->counter.time_ns;
+    held->ticks += ticks;
+    held->span_ns += span_ns;
+    held->energy_uj =
+        counter_to_uj(series->traits.scale, series->ticks + held->ticks) - series->energy_uj;
 }
 
-/* It is energy without a power: what began before begins after it. */
-static void count_held(struct series *series) {
-    series->ticks += series->held.ticks;
-    const uint64_t energy_uj = counter_to_uj(series->traits.scale, series->ticks);
-    const uint64_t held_uj = energy_uj - series->energy_uj;
-    series->energy_uj = energy_uj;
-    series->power.energy_uj += held_uj;
-    series->summed.energy_uj += held_uj;
-    series->update.energy_uj += held_uj;
-    series->sampled_uj += held_uj;
-    series->held = (struct held_steps){.ticks = 0};
+static bool is_undecided(const struct series *series) {
+    const struct period *period = &series->period;
+    return series_is_read(series) && (period->state == PERIOD_SOUGHT || period->stands > 0) &&
+           series->counter.time_ns - series->held.since_ns < HELD_LONGEST_NS;
+}
+
+static bool is_energy(const struct series *series) {
+    const struct held_steps *held = &series->held;
+    return series->period.state == PERIOD_SLOW && held->ticks <= UINT64_MAX &&
+           !counter_exceeds(&series->traits, (uint64_t)held->ticks,
+                            held->span_ns + 2 * series->period.most_ns);
 }
 
 /* Whether they turn out to be no energy. */
-static bool drop_held(struct series *series, struct rapl_health *health) {
-    const struct period *period = &series->period;
-    const struct held_steps *held = &series->held;
-    const uint64_t passed_ns = series->counter.time_ns - held->since_ns;
-    if (period->state != PERIOD_SLOW || period->stands > 0) {
-        const bool is_open = period->state == PERIOD_SOUGHT || period->stands > 0;
-        if (is_open && series->reads && passed_ns < HELD_LONGEST_NS)
-            return false;
-    } else if (held->ticks <= UINT64_MAX && !counter_exceeds(&series->traits, (uint64_t)held->ticks,
-                                                             held->span_ns + 2 * period->most_ns)) {
-        count_held(series);
+static bool decide_held(struct series *series, struct rapl_health *health) {
+    if (is_undecided(series))
         return false;
+    const bool counts = is_energy(series);
+    if (counts) {
+        series->ticks += series->held.ticks;
+        series->energy_uj += series->held.energy_uj;
+        series->sampled_uj += series->held.energy_uj;
+    } else {
+        series->update.time_ns = 0;
+        series->lost = true;
+        health->resets++;
     }
     series->held = (struct held_steps){.ticks = 0};
-    series->lost = true;
-    health->resets++;
-    return true;
+    return !counts;
 }
 
 /* What a step says of the counter's updates. Of a jump that may be one, it is not said yet. */
@@ -189,11 +202,10 @@ static enum counter_outcome follow_updates(struct series *series, const struct c
     const uint64_t ticks = reading->ticks - before->ticks;
     const uint64_t span_ns = reading->time_ns - before->time_ns;
     const bool may_be_update = may_be_slow(series, ticks, span_ns);
+    if (may_be_update)
+        hold_step(series, ticks, span_ns);
     take_move(series, ticks, before, reading);
-    if (!may_be_update)
-        return step->outcome;
-    hold_step(series, ticks, span_ns);
-    return COUNTER_COUNTED;
+    return may_be_update ? COUNTER_COUNTED : step->outcome;
 }
 
 enum counter_outcome series_take(struct series *series, const struct reading *reading,
@@ -266,7 +278,7 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
         break;
     }
     series->left_low = series->left_low && series->counter.low.count > 0;
-    if (series->held.ticks != 0 && drop_held(series, health))
+    if (series->held.ticks != 0 && decide_held(series, health))
         outcome = COUNTER_RESET_FORWARD;
     if (series->reads && series->gone) {
         series->gone = false;

@@ -13,19 +13,27 @@
 #include "window.h"
 #include "zone.h"
 
+/* Where a mark lies: the later kinds say more of a slow counter. */
+enum mark_kind {
+    MARK_AT_READING,
+    MARK_AT_MOVE,   /* at the first reading that showed an update */
+    MARK_AT_UPDATE, /* where that was sharp (period.h): at the update */
+};
+
 /* A point from which energy and time are counted. */
 struct mark {
     uint64_t time_ns;
     uint64_t energy_uj;
-    bool at_update; /* of a slow counter, within what period.h calls sharp; not a reading */
+    enum mark_kind kind;
 };
 
 /* Steps of a counter that stood before, and whose period is not known yet: for a reading that came
  * soon before them they are too large. */
 struct held_steps {
     rapl_uint128 ticks;
-    uint64_t span_ns;  /* of them, each from the reading before it */
-    uint64_t since_ns; /* the first */
+    uint64_t energy_uj; /* the same, as marks hold it already */
+    uint64_t span_ns;   /* of them, each from the reading before it */
+    uint64_t since_ns;  /* the first */
 };
 
 #define SERIES_FED_BY_NONE SIZE_MAX
@@ -124,7 +132,7 @@ static inline bool series_is_read(const struct series *series) {
     return series->reads || series->counter.low.count > 0;
 }
 
-/* Energy and time now. */
+/* Energy and time now, with steps that are held. */
 struct mark series_now(const struct series *series);
 
 /* Shortest span that its power may be told of, in nanoseconds: 50 ms, 20 updates of a counter that

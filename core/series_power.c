@@ -9,7 +9,8 @@
 #define POWER_SPAN_NS_PER_UJ UINT64_C(500)
 
 struct mark series_now(const struct series *series) {
-    return (struct mark){.time_ns = series->counter.time_ns, .energy_uj = series->energy_uj};
+    return (struct mark){.time_ns = series->counter.time_ns,
+                         .energy_uj = series->energy_uj + series->held.energy_uj};
 }
 
 struct mark series_begin_power(const struct series *series) {
@@ -62,7 +63,7 @@ static bool end_slow(const struct series *series, const struct mark *begin, stru
         return false;
     if (now.time_ns - begin->time_ns >= PERIOD_SHARPNESS * period->most_ns)
         return true;
-    if (begin->at_update && series->update.time_ns > begin->time_ns) {
+    if (begin->kind == MARK_AT_UPDATE && series->update.time_ns > begin->time_ns) {
         *end = series->update;
         return true;
     }

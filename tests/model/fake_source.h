@@ -46,6 +46,7 @@ struct fake_zone {
 struct world {
     struct machine *machine;
     struct source *source;
+    bool is_unjudged;  /* the reference takes no part */
     bool memory_fails; /* at the next but so many allocations of the core */
     uint64_t memory_left;
     bool memory_failed;

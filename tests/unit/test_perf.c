@@ -12,6 +12,7 @@
 #include "rapl.h"
 #include "source.h"
 #include "tree.h"
+#include "usual.h"
 #include "values.h"
 
 #define DEVICES "sys/bus/event_source/devices"
@@ -1113,6 +1114,7 @@ static struct rapl *open_core(void) {
     tree_write(bench.tree, "proc/cpuinfo",
                "processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 85\n");
     assert_int_equal(rapl_open(&options, &rapl), 0);
+    assume_usual_counters(rapl);
     return rapl;
 }
 
@@ -1200,6 +1202,7 @@ static struct rapl *open_server(uint64_t max_power_uw) {
     options.max_power_uw = max_power_uw;
     add_server();
     assert_int_equal(rapl_open(&options, &rapl), 0);
+    assume_usual_counters(rapl);
     return rapl;
 }
 
@@ -1236,6 +1239,7 @@ static void test_memory_that_fails_while_no_source_reads(void **state) {
         tree_set(bench.tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, EIO);
         tree_set(bench.tree, "intel-rapl:1", "energy_uj", FAKE_ERRNO, EIO);
         assert_int_equal(rapl_open(&options, &rapl), 0);
+        assume_usual_counters(rapl);
         tree_drop_zone(bench.tree, "intel-rapl:0");
         fake_clocks_pass(60 * NS_PER_S);
         fake_memory_fails_at(i);
@@ -1269,6 +1273,7 @@ static void test_source_that_has_been_reported_stays(void **state) {
     tree_add_zone(bench.tree, "intel-rapl:0", "package-0", 0, RANGE_61_UJ);
     tree_set(bench.tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, EIO);
     assert_int_equal(rapl_open(&options, &rapl), 0);
+    assume_usual_counters(rapl);
     for (uint64_t i = 0; i < 3; i++) {
         tree_set_energy(bench.tree, "intel-rapl:0", i * 40000000);
         fake_clocks_pass(NS_PER_S);
@@ -1304,6 +1309,7 @@ static void test_cores_that_cannot_all_be_opened_have_no_sum(void **state) {
                "vendor_id\t: AuthenticAMD\ncpu family\t: 26\nmodel\t\t: 2\n");
     fake_perf_fails_on(1, EMFILE);
     assert_int_equal(rapl_open(&options, &rapl), 0);
+    assume_usual_counters(rapl);
     /* what cannot be shown holds no descriptors: two groups of packages and two of cores are open
      */
     assert_int_equal(fake_perf_open(), 6);
@@ -1337,6 +1343,7 @@ static void test_cores_that_sleep_use_nothing(void **state) {
                "vendor_id\t: AuthenticAMD\ncpu family\t: 26\nmodel\t\t: 2\n");
     fake_perf_start(0);
     assert_int_equal(rapl_open(&options, &rapl), 0);
+    assume_usual_counters(rapl);
     for (int i = 0; i < 3; i++) {
         pass(CORE, 0, 6);
         assert_int_equal(rapl_report(rapl, &report), 0);

@@ -7,6 +7,7 @@
 
 #include "cmocka_all.h"
 #include "fakes.h"
+#include "usual.h"
 
 /* A machine of one package with dram, core and psys: the last two are outside of the total. */
 enum { PACKAGE, DRAM, CORE, PSYS, SERIES_COUNT };
@@ -37,6 +38,7 @@ static void name_series(struct series *series, enum zone_kind kind, const char *
     snprintf(series->identity.domain, sizeof(series->identity.domain), "%s", domain);
     zone_format_name(&series->identity, series->name);
     zone_format_parent(&series->identity, series->parent);
+    assume_usual(series);
 }
 
 static void start(struct machine *machine) {

@@ -198,13 +198,11 @@ class Pump:
     def run(self, parent):
         with contextlib.suppress(PermissionError):
             os.setpriority(os.PRIO_PROCESS, 0, -15)
-        counters = [(os.open(self.tree.path(zone, "energy_uj"), os.O_WRONLY),
-                     self.tree.energy_uj(zone)) for zone in self.zones]
         began = written = time.monotonic()
         while not self.ended.wait(self.STEP_SECONDS) and os.getppid() == parent:
             used_uj = int(self.watts * 1e6 * (time.monotonic() - began))
             self.begun.value = used_uj
-            for file, first in counters:
+            for file, first in self.counters:
                 # Padded to one length, as some kernels do: who reads meanwhile gets a whole number.
                 os.pwrite(file, (b"%d\n" % ((first + used_uj) % self.modulus_uj)).ljust(24, b"\0"), 0)
             self.written.value = used_uj
@@ -212,7 +210,11 @@ class Pump:
             self.longest_step.value = max(self.longest_step.value, written - last)
 
     def __enter__(self):
+        self.counters = [(os.open(self.tree.path(zone, "energy_uj"), os.O_WRONLY),
+                          self.tree.energy_uj(zone)) for zone in self.zones]
         self.process.start()
+        for file, _ in self.counters:
+            os.close(file)
         return self
 
     def __exit__(self, *_):

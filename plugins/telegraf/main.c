@@ -120,20 +120,33 @@ static const char *explain_nothing(const struct rapl *rapl) {
     return "no selected zone produced a power value in this time";
 }
 
+/* Takes a report that has power, where there is any by then; as format_report(). What a report
+ * reads may show that its counters move seldom, so that their power takes up to 20 updates. */
+static int format_power(struct rapl *rapl, struct line_writer *writer, struct prompt *prompt,
+                        bool debug, uint64_t end_ns) {
+    uint64_t ready_ns = 0;
+    int result = 0;
+    do {
+        wait_for_power(rapl, prompt, end_ns);
+        ready_ns = rapl_power_ready_ns(rapl);
+        sample_until(rapl, prompt, ready_ns < end_ns ? ready_ns : end_ns);
+        if (prompt->stop)
+            return 0;
+        result = format_report(rapl, writer, debug);
+        ready_ns = rapl_power_ready_ns(rapl);
+    } while (result == 0 && clock_now_ns() < ready_ns && clock_now_ns() < end_ns);
+    return result;
+}
+
 static int run_once(struct rapl *rapl, struct line_writer *writer, struct prompt *prompt,
                     const struct execd_options *options) {
     const uint64_t begin_ns = clock_now_ns();
     const uint64_t end_ns =
         begin_ns + (options->interval_ns != 0 ? options->interval_ns : ONCE_INTERVAL_NS);
     sample_until(rapl, prompt, end_ns);
-    const uint64_t longest_ns = begin_ns + POWER_LONGEST_NS;
-    wait_for_power(rapl, prompt, longest_ns);
-    /* That of counters that move each 25 ms or more often takes up to 20 of their updates. */
-    const uint64_t ready_ns = rapl_power_ready_ns(rapl);
-    sample_until(rapl, prompt, ready_ns < longest_ns ? ready_ns : longest_ns);
+    int result = format_power(rapl, writer, prompt, options->debug, begin_ns + POWER_LONGEST_NS);
     if (prompt->stop)
         return end_of_prompts(prompt);
-    int result = format_report(rapl, writer, options->debug);
     if (result > 0)
         result = output_write(prompt, writer->text, writer->length);
     else if (result == 0)

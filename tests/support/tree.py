@@ -189,11 +189,11 @@ class Pump:
     def begun_uj(self):
         return self.begun.value
 
-    def lateness(self):
+    def lateness(self, seconds=LATE_SECONDS):
         """What excuses a failure: a step took so long that reads find more power than the pump has,
         such as 133 ms of 300 W in 50 ms, which are judged as 800 W. Otherwise empty."""
         longest = self.longest_step.value
-        return "" if longest < self.LATE_SECONDS else "a step of the pump took %.3f s" % longest
+        return "" if longest < seconds else "a step of the pump took %.3f s" % longest
 
     def run(self, parent):
         with contextlib.suppress(PermissionError):
@@ -215,6 +215,8 @@ class Pump:
         self.process.start()
         for file, _ in self.counters:
             os.close(file)
+        while self.written_uj == 0 and self.process.is_alive():
+            time.sleep(0.001)
         return self
 
     def __exit__(self, *_):

@@ -13,6 +13,7 @@ import time
 
 import calls
 import machines
+import tree
 import usage
 from execd import PROGRAM, parse_reports
 from meter import Mark
@@ -119,6 +120,8 @@ class Walk:
             process = self.process = subprocess.Popen(
                 self.command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
                 bufsize=0, env={**os.environ, "HOST_MOUNT_PREFIX": "", **self.environment})
+        tree.move_until_settled(self.machine.settle, lambda: number_sleep(process.pid),
+                                machines.SETTLE_MOVES - 1)
         for number in range(machines.STEPS):
             self.machine.step(number)
             self.steps = number + 1

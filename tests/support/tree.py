@@ -18,6 +18,29 @@ SETTLED_SECONDS = 0.03  # more than a counter stands that moves as usual (core/p
 SETTLE_LONGEST_SECONDS = 60
 
 
+def move_until_settled(move, number_sleep, most=None):
+    """Moves counters, each about once a millisecond, until a program that reads them knows that
+    they move as usual: it then sleeps until it is asked. How often they were moved, at most so often.
+    number_sleep: the number of the sleep that it is in, None: it does not sleep."""
+    count, longest = 0, 0  # between two moves: for so long, it may sleep until the next one
+    sleep, slept_from = None, 0
+    passed = began = time.monotonic()
+    while sleep is None or passed - slept_from < SETTLED_SECONDS + 2 * longest:
+        if count == most:
+            break
+        move()
+        count += 1
+        time.sleep(0.001)
+        before, passed = passed, time.monotonic()
+        longest = max(longest, passed - before)
+        last, sleep = sleep, number_sleep()
+        if sleep != last:
+            slept_from = passed
+        if passed - began > SETTLE_LONGEST_SECONDS:
+            raise AssertionError("the program still reads between prompts")
+    return count
+
+
 def number_sleep(pid):
     """The number of the sleep that a process is in; None: it does not sleep."""
     with open("/proc/%d/status" % pid, encoding="ascii") as file:
@@ -112,29 +135,12 @@ class Tree:
             self.set_energy(zone, self.energy_uj(zone) + energy_uj)
 
     def settle(self, program, zones=None):
-        """Moves these counters, or all, each about once a millisecond, until the program knows that
-        they move as usual: it then sleeps until it is asked. By how much each was moved, all of it
-        after the program's first reading."""
+        """Moves these counters, or all, until the program knows that they move as usual. By how
+        much each was moved, all of it after the program's first reading."""
         program.wait_asleep()
         moves = {zone: SETTLE_UNITS * self.unit_uj(zone) for zone in zones or self.zones()}
-        moved = dict.fromkeys(moves, 0)
-        longest = 0  # between two moves: for so long, it may sleep until the next one
-        sleep, slept_from = None, 0
-        passed = began = time.monotonic()
-        while passed - slept_from < SETTLED_SECONDS + 2 * longest or sleep is None:
-            self.move(moves)
-            for zone, energy_uj in moves.items():
-                moved[zone] += energy_uj
-            time.sleep(0.001)
-            before, passed = passed, time.monotonic()
-            longest = max(longest, passed - before)
-            last, sleep = sleep, number_sleep(program.pid)
-            if sleep != last:
-                slept_from = passed
-            if passed - began > SETTLE_LONGEST_SECONDS:
-                raise AssertionError("the program still reads between prompts; it said %s" %
-                                     program.messages())
-        return moved
+        count = move_until_settled(lambda: self.move(moves), lambda: number_sleep(program.pid))
+        return {zone: count * energy_uj for zone, energy_uj in moves.items()}
 
     def unit_uj(self, zone):
         """That of a counter of 32 bits, rounded up; a millijoule where no range says it."""

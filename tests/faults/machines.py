@@ -12,10 +12,11 @@ from tree import Tree
 CPUS = os.path.join("sys", "devices", "system", "cpu")
 EVENTS = os.path.join("sys", "bus", "event_source", "devices", "power")
 
-# Before the steps, a zone uses its portion once in a millisecond or two, so that the program knows
-# its counter as usual. In the n-th step it uses that 2^n * SETTLE_MOVES times: an energy is then a sum
-# of steps, and tells which. Together below the ceiling of 400 W, where a step is 53 ms.
-SETTLE_MOVES = 128
+# Before each step, a zone uses its portion once in a millisecond or two, so that the program knows
+# its counter as usual: less than SETTLE_MOVES times in all. In the n-th step it uses that 2^n *
+# SETTLE_MOVES times: an energy is then a sum of steps, and tells which. Together below the ceiling of
+# 400 W, where a step is 53 ms.
+SETTLE_MOVES, SETTLE_MOVES_ONCE = 256, 80
 STEPS = 6
 STEP_SECONDS = 0.053
 TOTAL = "domain=total"
@@ -43,10 +44,10 @@ class Energies:
 
     def __init__(self, portions_uj):
         self.portions_uj = portions_uj  # by identity, total apart
-        self.settled = 0  # how often each was used before the steps
+        self.settled = 0  # how often each was used between the steps
 
     def split(self, identity, energy_uj):
-        """The steps that it holds, as bits; how often it was used before them; and what is neither.
+        """The steps that it holds, as bits; how often it was used between them; and what is neither.
         """
         used, rest = divmod(energy_uj, self.portions_uj[identity])
         return *divmod(used, SETTLE_MOVES), rest
@@ -83,8 +84,8 @@ class Powercap:
     CLOCKED = False
     ZONES = {"intel-rapl:0": "package-0", "intel-rapl:0:0": "dram",
              "intel-rapl:1": "package-1", "intel-rapl:1:0": "dram"}
-    PORTIONS_UJ = {"intel-rapl:0": 787, "intel-rapl:0:0": 389, "intel-rapl:1": 701,
-                   "intel-rapl:1:0": 313}
+    PORTIONS_UJ = {"intel-rapl:0": 397, "intel-rapl:0:0": 193, "intel-rapl:1": 353,
+                   "intel-rapl:1:0": 157}
     IDENTITIES = {"intel-rapl:0": "domain=package,package_id=0",
                   "intel-rapl:0:0": "domain=dram,package_id=0",
                   "intel-rapl:1": "domain=package,package_id=1",
@@ -103,16 +104,22 @@ class Powercap:
         shutil.rmtree(self.root, ignore_errors=True)
 
     def settle(self):
+        """The one that has gone uses its portion, too."""
+        if self.energies.settled == SETTLE_MOVES - 1:
+            return
         self.energies.settled += 1
-        self.tree.move(self.PORTIONS_UJ)
+        for zone, uj in self.PORTIONS_UJ.items():
+            self.use(zone, uj)
+
+    def use(self, zone, uj):
+        if zone == self.GOES and self.gone_uj is not None:
+            self.gone_uj += uj
+        else:
+            self.tree.set_energy(zone, self.tree.energy_uj(zone) + uj)
 
     def step(self, number):
         for zone, uj in self.PORTIONS_UJ.items():
-            moved = uj * SETTLE_MOVES << number
-            if zone == self.GOES and self.gone_uj is not None:
-                self.gone_uj += moved
-            else:
-                self.tree.set_energy(zone, self.tree.energy_uj(zone) + moved)
+            self.use(zone, uj * SETTLE_MOVES << number)
         if number == 2:
             self.gone_uj = self.tree.energy_uj(self.GOES)
             self.tree.remove(self.GOES)
@@ -151,7 +158,7 @@ class Clocked(Powercap):
 class Registers(Powercap):
     """Two processors' registers, as bytes of plain files; one package goes and returns."""
 
-    OPTIONS = ("--source=msr", "--max-power=20000")
+    OPTIONS = ("--source=msr", "--max-power=40000")
     GOES = None
     UNIT = 6  # 2^-6 J: 15625 uJ, without a remainder
     UNIT_UJ = 15625
@@ -188,17 +195,18 @@ class Registers(Powercap):
     def poke_counter(self, cpu, domain):
         self.poke(cpu, self.ADDRESSES[domain], struct.pack("<I", self.ticks[cpu, domain]))
 
-    def use(self, times):
+    def use_all(self, times):
         for cpu, domain in self.ticks:
             self.ticks[cpu, domain] += self.TICKS[domain] * times
             self.poke_counter(cpu, domain)
 
     def settle(self):
-        self.energies.settled += 1
-        self.use(1)
+        if self.energies.settled < SETTLE_MOVES - 1:
+            self.energies.settled += 1
+            self.use_all(1)
 
     def step(self, number):
-        self.use(SETTLE_MOVES << number)
+        self.use_all(SETTLE_MOVES << number)
         if number in (2, 3):
             put(self.root, os.path.join(CPUS, "online"), "0" if number == 2 else "0-1")
 

@@ -137,10 +137,23 @@ class Tree:
     def settle(self, program, zones=None):
         """Moves these counters, or all, until the program knows that they move as usual. By how
         much each was moved, all of it after the program's first reading."""
-        program.wait_asleep()
-        moves = {zone: SETTLE_UNITS * self.unit_uj(zone) for zone in zones or self.zones()}
-        count = move_until_settled(lambda: self.move(moves), lambda: number_sleep(program.pid))
-        return {zone: count * energy_uj for zone, energy_uj in moves.items()}
+        zones = list(zones or self.zones())
+        moved = dict.fromkeys(zones, 0)
+        counters = [(os.open(self.path(zone, "energy_uj"), os.O_WRONLY), zone, self.energy_uj(zone),
+                     SETTLE_UNITS * self.unit_uj(zone)) for zone in zones]
+
+        def move():
+            for file, zone, first, step in counters:
+                moved[zone] += step
+                os.pwrite(file, b"%d\n" % (first + moved[zone]), 0)
+
+        try:
+            program.wait_asleep()
+            move_until_settled(move, lambda: number_sleep(program.pid))
+        finally:
+            for file, *_ in counters:
+                os.close(file)
+        return moved
 
     def unit_uj(self, zone):
         """That of a counter of 32 bits, rounded up; a millijoule where no range says it."""

@@ -41,7 +41,8 @@ static void fill(struct series *series, uint64_t stands_ns, struct rapl_value *v
     value->energy_uj = series->energy_uj;
     value->start_ns = series->power.time_ns;
     value->end_ns = now.time_ns;
-    value->span_energy_uj = now.energy_uj - series->power.energy_uj;
+    if (series->energy_uj > series->power.energy_uj)
+        value->span_energy_uj = series->energy_uj - series->power.energy_uj;
     struct mark end;
     if (!series->slept && series_end_power(series, &series->power, stands_ns, &end)) {
         value->has_power = true;

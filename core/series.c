@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "series.h"
 
+/* What it shows from now on follows on nothing. */
+static void break_off(struct series *series) {
+    period_break(&series->period);
+    series->update.time_ns = 0;
+    series->held.is_over = true;
+}
+
 void series_forget(struct series *series) {
     if (!series->has_read)
         return;
     counter_forget(&series->counter);
-    period_break(&series->period);
-    series->update.time_ns = 0;
+    break_off(series);
     series->lost = true;
 }
 
@@ -35,7 +41,8 @@ static void take_sample(struct series *series, const struct counter_step *step,
                         const struct reading *reading, bool slept) {
     const struct reading counted = {
         .ticks = step->ticks, .time_ns = reading->time_ns, .doubt_ns = reading->doubt_ns};
-    series->doubt_ns = reading->doubt_ns;
+    if (series->reads)
+        series->doubt_ns = reading->doubt_ns;
     series->follows =
         !slept && (step->outcome == COUNTER_COUNTED || step->outcome == COUNTER_WRAPPED);
     if (series->window == NULL)
@@ -114,12 +121,6 @@ static void take_move(struct series *series, uint64_t ticks, const struct readin
         take_update(series, begin_ns, end_ns);
 }
 
-/* What it shows from now on follows on nothing. */
-static void break_off(struct series *series) {
-    period_break(&series->period);
-    series->update.time_ns = 0;
-}
-
 /* --- steps that came too soon ------------------------------------------------------------------
  */
 
@@ -131,7 +132,7 @@ static void break_off(struct series *series) {
 static bool may_be_slow(const struct series *series, uint64_t ticks, uint64_t span_ns) {
     const struct period *period = &series->period;
     uint64_t longest_ns = period_stood_ns(period, series->counter.time_ns);
-    if (period->state == PERIOD_SOUGHT)
+    if (period->state == PERIOD_SOUGHT || period->state == PERIOD_ASSUMED)
         longest_ns = PERIOD_LONGEST_NS;
     else if (period->state == PERIOD_FAST || longest_ns <= period->most_ns)
         return false;
@@ -142,7 +143,7 @@ static bool may_be_slow(const struct series *series, uint64_t ticks, uint64_t sp
 static void hold_step(struct series *series, uint64_t ticks, uint64_t span_ns) {
     struct held_steps *held = &series->held;
     if (held->ticks == 0)
-        held->since_ns = series->counter.time_ns;
+        *held = (struct held_steps){.since_ns = series->counter.time_ns};
     held->ticks += ticks;
     held->span_ns += span_ns;
     held->energy_uj =
@@ -151,7 +152,8 @@ static void hold_step(struct series *series, uint64_t ticks, uint64_t span_ns) {
 
 static bool is_undecided(const struct series *series) {
     const struct period *period = &series->period;
-    return series_is_read(series) && (period->state == PERIOD_SOUGHT || period->stands > 0) &&
+    return series_is_read(series) && !series->held.is_over &&
+           (period->state == PERIOD_SOUGHT || period->rests > 0) &&
            series->counter.time_ns - series->held.since_ns < HELD_LONGEST_NS;
 }
 
@@ -183,7 +185,7 @@ static bool decide_held(struct series *series, struct rapl_health *health) {
 /* What a step says of the counter's updates. Of a jump that may be one, it is not said yet. */
 static enum counter_outcome follow_updates(struct series *series, const struct counter_step *step,
                                            const struct reading *before,
-                                           const struct reading *reading, bool slept) {
+                                           const struct reading *reading, bool broken) {
     if (step->outcome == COUNTER_FAILED || step->outcome == COUNTER_LOW)
         return step->outcome;
     const bool jumped = step->outcome == COUNTER_RESET_FORWARD;
@@ -191,7 +193,7 @@ static enum counter_outcome follow_updates(struct series *series, const struct c
         jumped || step->outcome == COUNTER_COUNTED || step->outcome == COUNTER_WRAPPED;
     if (series->first_ns == 0)
         series->first_ns = reading->time_ns;
-    if (slept || !followed) {
+    if (broken || !followed) {
         break_off(series);
         return step->outcome;
     }
@@ -214,7 +216,7 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
     const bool had_read = series->has_read;
     const unsigned int lows = series->counter.low.count;
     const struct mark restart = {.time_ns = series->counter.low.first_ns,
-                                 .energy_uj = series->energy_uj};
+                                 .energy_uj = series_now(series).energy_uj};
     const struct reading before = {.ticks = series->counter.ticks,
                                    .time_ns = series->counter.time_ns,
                                    .doubt_ns = series->doubt_ns};
@@ -227,11 +229,12 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
     series->energy_uj = counter_to_uj(series->traits.scale, series->ticks);
     series->slept = series->slept || slept_ns > 0;
     enum counter_outcome outcome = step.outcome;
-    if (outcome == COUNTER_COUNTED && slept_ns == 0 &&
+    const bool broken = slept_ns > 0 || was_in_gap;
+    if (outcome == COUNTER_COUNTED && !broken &&
         period_is_usual(&series->period, step.ticks > 0, reading->time_ns - before.time_ns))
         period_skip(&series->period);
     else
-        outcome = follow_updates(series, &step, &before, reading, slept_ns > 0);
+        outcome = follow_updates(series, &step, &before, reading, broken);
     take_sample(series, &step, reading, slept_ns > 0);
     switch (outcome) {
     case COUNTER_BASELINE:

@@ -76,12 +76,15 @@ bool series_end_power(const struct series *series, const struct mark *begin, uin
     if (period->state == PERIOD_FAST)
         return end_at_reading(series, begin, end);
     *end = series_now(series);
+    if (series->held.ticks != 0)
+        return false;
     if (series->motion != SERIES_MOVED)
         return end_unmoved(series, begin, stands_ns, end);
     if (period->state == PERIOD_SLOW)
         return end_slow(series, begin, end);
     /* While the period is sought, what has stood may be slow. */
-    return !period->has_stood && series->held.ticks == 0 && end_at_reading(series, begin, end);
+    const bool may_be_slow = period->state == PERIOD_SOUGHT && period->has_stood;
+    return !may_be_slow && end_at_reading(series, begin, end);
 }
 
 void series_settle_power(struct series *series) {

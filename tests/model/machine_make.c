@@ -263,6 +263,10 @@ static uint64_t choose_period_ns(struct machine *machine) {
  * zones of one counter show an update between their reads. */
 static void calm_slow(struct machine *machine) {
     struct habits *habits = &machine->habits;
+    /* From a third of the period to eleven, beside intervals that have nothing to do with it. */
+    if (!random_once_in(&machine->random, 3))
+        machine->interval_ns =
+            machine->period_ns / 3 + random_scaled(&machine->random, 11 * machine->period_ns);
     habits->reset = habits->sleep = habits->offline = habits->reload = habits->epoch = 0;
     habits->online = habits->outlier = habits->memory = habits->low = 0;
 }

@@ -35,36 +35,45 @@ static uint64_t ready_ns(const struct rapl *rapl, const struct series *series,
     return rapl->sampled_ns + left_ns + left_ns / 8;
 }
 
-/* When power of a sum can be told: once it can be of all its members. 0: of none. */
-static uint64_t sum_ready_ns(const struct rapl *rapl, const struct series *sum) {
+static uint64_t earlier_ns(uint64_t a_ns, uint64_t b_ns) {
+    return a_ns == 0 || (b_ns != 0 && b_ns < a_ns) ? b_ns : a_ns;
+}
+
+/* When power of a sum can be told: once it can be of all its members. 0: of none, or one of them
+ * has not moved. */
+static uint64_t sum_ready_ns(const struct rapl *rapl, const struct series *sum, bool moved) {
     uint64_t last_ns = 0;
     for (size_t i = 0; i < rapl->binding.series_count; i++) {
         const struct series *series = rapl->binding.series[i];
         if (series->sum != sum || !series->reads)
             continue;
+        if (moved && series->motion != SERIES_MOVED)
+            return 0;
         const uint64_t series_ns = ready_ns(rapl, series, &series->summed);
         last_ns = series_ns > last_ns ? series_ns : last_ns;
     }
     return last_ns;
 }
 
-static uint64_t earlier_ns(uint64_t a_ns, uint64_t b_ns) {
-    return a_ns == 0 || (b_ns != 0 && b_ns < a_ns) ? b_ns : a_ns;
-}
-
-uint64_t rapl_power_ready_ns(const struct rapl *rapl) {
+/* moved: of counters that have not moved there may never be power. */
+static uint64_t first_ready_ns(const struct rapl *rapl, bool moved) {
     const struct binding *binding = &rapl->binding;
     uint64_t first_ns = 0;
     for (size_t i = 0; i < binding->sum_count; i++) {
         if (binding->sums[i]->selected)
-            first_ns = earlier_ns(first_ns, sum_ready_ns(rapl, binding->sums[i]));
+            first_ns = earlier_ns(first_ns, sum_ready_ns(rapl, binding->sums[i], moved));
     }
     for (size_t i = 0; i < binding->series_count; i++) {
         const struct series *series = binding->series[i];
-        if (series->selected && series->reads)
+        if (series->selected && series->reads && (!moved || series->motion == SERIES_MOVED))
             first_ns = earlier_ns(first_ns, ready_ns(rapl, series, &series->power));
     }
     return first_ns;
+}
+
+uint64_t rapl_power_ready_ns(const struct rapl *rapl) {
+    const uint64_t first_ns = first_ready_ns(rapl, true);
+    return first_ns != 0 ? first_ns : first_ready_ns(rapl, false);
 }
 
 /* After a sample that took longer than the grid is wide, too, it lies in the future: whoever wants

@@ -63,7 +63,9 @@ static bool end_slow(const struct series *series, const struct mark *begin, stru
         return false;
     if (now.time_ns - begin->time_ns >= PERIOD_SHARPNESS * period->most_ns)
         return true;
-    if (begin->kind == MARK_AT_UPDATE && series->update.time_ns > begin->time_ns) {
+    /* Its step is as large beside the energy of a short span as that of other counters. */
+    if (begin->kind == MARK_AT_UPDATE &&
+        series->update.time_ns >= begin->time_ns + series_power_span_ns(series)) {
         *end = series->update;
         return true;
     }

@@ -55,21 +55,27 @@ static int format_report(struct rapl *rapl, struct line_writer *writer, bool deb
     return (int)writer->series_count;
 }
 
-/* Waits for what the prompt waits for, but no longer than until counters have to be read. */
-static void wait_and_sample(struct rapl *rapl, struct prompt *prompt, uint64_t timeout_ns) {
+/* Waits for what the prompt waits for, but no longer than until counters have to be read: whether
+ * they were. */
+static bool wait_or_sample(struct rapl *rapl, struct prompt *prompt, uint64_t timeout_ns) {
     const uint64_t due_ns = rapl_sample_due_ns(rapl);
     const uint64_t now_ns = clock_now_ns();
     if (due_ns == 0 || (timeout_ns != UINT64_MAX && due_ns > now_ns + timeout_ns)) {
         prompt_wait(prompt, timeout_ns);
-        return;
+        return false;
     }
     if (due_ns > now_ns) {
         prompt_wait(prompt, due_ns - now_ns);
-        return;
+        return false;
     }
     if (rapl_sample(rapl) != 0)
         prompt_wait(prompt, RETRY_NS);
-    log_problems(rapl);
+    return true;
+}
+
+static void wait_and_sample(struct rapl *rapl, struct prompt *prompt, uint64_t timeout_ns) {
+    if (wait_or_sample(rapl, prompt, timeout_ns))
+        log_problems(rapl);
 }
 
 /* The status, where the prompt says that it is over. */
@@ -80,11 +86,56 @@ static int end_of_prompts(const struct prompt *prompt) {
     return EXIT_FAILURE;
 }
 
-/* Until no counter is left of which more will be known by then. */
+static void sample_until(struct rapl *rapl, struct prompt *prompt, uint64_t end_ns) {
+    for (uint64_t now = clock_now_ns(); now < end_ns && !prompt->stop; now = clock_now_ns())
+        wait_and_sample(rapl, prompt, end_ns - now);
+}
+
+/* Until no counter is left of which more will be known by then. Problems are left to the report or
+ * table that follows. */
 static void wait_for_power(struct rapl *rapl, struct prompt *prompt, uint64_t end_ns) {
     for (uint64_t now = clock_now_ns(); now < end_ns && !prompt->stop && rapl_expects_power(rapl);
          now = clock_now_ns())
-        wait_and_sample(rapl, prompt, end_ns - now);
+        wait_or_sample(rapl, prompt, end_ns - now);
+}
+
+static bool has_moved(const struct rapl *rapl) {
+    struct rapl_zone zone;
+    for (size_t i = 0; i < rapl_zone_count(rapl); i++) {
+        rapl_zone(rapl, i, &zone);
+        if (zone.moved)
+            return true;
+    }
+    return false;
+}
+
+static const char *explain_nothing(const struct rapl *rapl) {
+    if (rapl_readable_count(rapl) == 0)
+        return "no energy counter can be read; rapl-execd --check shows what was found";
+    if (!has_moved(rapl))
+        return "no energy counter has moved since the start, which no machine that runs does. To "
+               "mend: in a virtual machine, measure on its host, or give it counters that count "
+               "(QEMU 9.1 and later: -accel kvm,rapl=true); on others, see whether another source "
+               "counts: rapl-execd --check --source=msr";
+    return "no selected zone produced a power value in this time";
+}
+
+/* Takes a report that has power, where there is any by then; as format_report(). What a report
+ * reads may show that its counters move seldom, so that their power takes up to 20 updates. */
+static int format_power(struct rapl *rapl, struct line_writer *writer, struct prompt *prompt,
+                        bool debug, uint64_t end_ns) {
+    uint64_t ready_ns = 0;
+    int result = 0;
+    do {
+        wait_for_power(rapl, prompt, end_ns);
+        ready_ns = rapl_power_ready_ns(rapl);
+        sample_until(rapl, prompt, ready_ns < end_ns ? ready_ns : end_ns);
+        if (prompt->stop)
+            return 0;
+        result = format_report(rapl, writer, debug);
+        ready_ns = rapl_power_ready_ns(rapl);
+    } while (result == 0 && clock_now_ns() < ready_ns && clock_now_ns() < end_ns);
+    return result;
 }
 
 static int run_once(struct rapl *rapl, struct line_writer *writer, struct prompt *prompt,
@@ -92,12 +143,10 @@ static int run_once(struct rapl *rapl, struct line_writer *writer, struct prompt
     const uint64_t begin_ns = clock_now_ns();
     const uint64_t end_ns =
         begin_ns + (options->interval_ns != 0 ? options->interval_ns : ONCE_INTERVAL_NS);
-    for (uint64_t now = clock_now_ns(); now < end_ns && !prompt->stop; now = clock_now_ns())
-        wait_and_sample(rapl, prompt, end_ns - now);
-    wait_for_power(rapl, prompt, begin_ns + POWER_LONGEST_NS);
+    sample_until(rapl, prompt, end_ns);
+    int result = format_power(rapl, writer, prompt, options->debug, begin_ns + POWER_LONGEST_NS);
     if (prompt->stop)
         return end_of_prompts(prompt);
-    int result = format_report(rapl, writer, options->debug);
     if (result > 0)
         result = output_write(prompt, writer->text, writer->length);
     else if (result == 0)
@@ -105,10 +154,7 @@ static int run_once(struct rapl *rapl, struct line_writer *writer, struct prompt
     if (result == 0)
         return EXIT_SUCCESS;
     if (result == -ENODATA)
-        log_line('E', "nothing to report: %s",
-                 rapl_readable_count(rapl) > 0
-                     ? "no zone is selected that reads and had power to tell of in this time"
-                     : "no energy counter can be read; rapl-execd --check shows what was found");
+        log_line('E', "nothing to report: %s", explain_nothing(rapl));
     else if (result != -EPIPE)
         log_line('E', "cannot report: %s", strerror(-result));
     return EXIT_FAILURE;
@@ -117,12 +163,13 @@ static int run_once(struct rapl *rapl, struct line_writer *writer, struct prompt
 /*
  * A report that could only be empty, for want of energy, is put off until power is known. So is the
  * first: Telegraf prompts at once, and "telegraf --test" never again, so that nobody would see
- * watts.
+ * watts. But once stdin has ended, the program ends within a second.
  */
 static uint64_t put_off_until_ns(const struct rapl *rapl, const struct execd_options *options,
-                                 bool first, uint64_t begin_ns) {
+                                 const struct prompt *prompt, bool first, uint64_t begin_ns) {
     const bool empty = !options->fields.energy && !options->fields.health;
-    if (empty && rapl_expects_power(rapl) && clock_now_ns() < begin_ns + POWER_LONGEST_NS)
+    const bool waits = empty && !prompt->stop;
+    if (waits && rapl_expects_power(rapl) && clock_now_ns() < begin_ns + POWER_LONGEST_NS)
         return begin_ns + POWER_LONGEST_NS;
     return first || empty ? rapl_power_ready_ns(rapl) : 0;
 }
@@ -138,7 +185,7 @@ static int run(struct rapl *rapl, struct line_writer *writer, struct prompt *pro
     while (!prompt->stop || prompt->asked) {
         uint64_t timeout_ns = UINT64_MAX;
         if (prompt->asked) {
-            const uint64_t ready_ns = put_off_until_ns(rapl, options, first, begin_ns);
+            const uint64_t ready_ns = put_off_until_ns(rapl, options, prompt, first, begin_ns);
             const uint64_t now = ready_ns > 0 ? clock_now_ns() : 0;
             timeout_ns = ready_ns > now ? ready_ns - now : 0;
         }
@@ -203,7 +250,8 @@ int main(int count, char **words) {
         goto free_options;
     }
     const bool once = options.mode == EXECD_ONCE;
-    error = prompt_open(&prompt, once ? 0 : options.interval_ns, !once);
+    const bool prompted = options.mode == EXECD_RUN;
+    error = prompt_open(&prompt, prompted ? options.interval_ns : 0, prompted);
     if (error == 0) {
         ticks_spare(STDOUT_FILENO);
         options.rapl.file_limit = file_limit_raise();

@@ -14,13 +14,13 @@
 #include "prompt.h"
 #include "rapl.h"
 
-struct counter;
+struct counter_file;
 
 struct answerer {
     struct rapl *rapl;
     struct prompt prompt;
     struct line_writer writer;
-    struct counter *counters; /* those that are moved */
+    struct counter_file *counters; /* those that are moved */
     size_t counter_count;
     bool samples; /* inside the interval, every 10 ms */
 };

@@ -37,6 +37,7 @@
 #define SAMPLE_INTERVAL_NS (20 * NS_PER_MS)
 /* Events that leave something to say lie so far apart, at least. */
 #define CALM_REPORTS 20
+#define SETTLE_MOVES 20
 
 struct soaked {
     const char *id;
@@ -111,11 +112,24 @@ static void drop_zone(const struct soak *soak, struct soaked *zone) {
     tree_drop_zone(soak->tree, zone->id);
 }
 
-static void move(struct soak *soak, struct soaked *zone, uint64_t span_ns) {
-    const uint64_t moved_uj = draw(soak, MOST_UW * (span_ns / NS_PER_MS) / 1000);
+static void add_energy(struct soaked *zone, uint64_t moved_uj) {
     zone->moved_uj += moved_uj;
     zone->counter_uj = (zone->counter_uj + moved_uj) % MODULUS_UJ;
     show(zone, zone->fails_for > 0 ? EIO : 0);
+}
+
+static void move(struct soak *soak, struct soaked *zone, uint64_t span_ns) {
+    add_energy(zone, draw(soak, MOST_UW * (span_ns / NS_PER_MS) / 1000));
+}
+
+/* So that it is known that they move once a millisecond. */
+static void settle(struct soak *soak) {
+    for (int i = 0; i < SETTLE_MOVES; i++) {
+        for (size_t j = 0; j < COUNT_OF(soak->zones); j++)
+            add_energy(&soak->zones[j], 2 * UNIT_UJ);
+        fake_clocks_pass(NS_PER_MS);
+        assert_int_equal(rapl_sample(soak->rapl), 0);
+    }
 }
 
 /* Something that happens to one zone; never to two at once, so that all of them are calm at times.
@@ -354,6 +368,7 @@ static void open_soak(struct soak *soak, const struct tree *tree, uint64_t seed)
     options.root = tree->path;
     options.sample_interval_ns = SAMPLE_INTERVAL_NS;
     assert_int_equal(rapl_open(&options, &soak->rapl), 0);
+    settle(soak);
     line_writer_open(
         &soak->writer, NULL, 0,
         (struct line_fields){.energy = true, .health = true, .statistics = RAPL_STATISTICS_ALL});

@@ -82,16 +82,15 @@ class TreeCase(unittest.TestCase):
                 tree.set_energy(zone, 5 * 10**9 + count * 10**8)
 
     def check_series(self, tree, expected):
-        """Every zone's series, and the total, must show exactly what was moved, twice."""
+        """Every zone's series, and the total, must show exactly what was moved, three times."""
         execd, meter = self.start(tree)
-        meter.ask()
         moved = {identity: 0 for identity in expected.values() if identity}
-        for round_number in (1, 2):
-            time.sleep(STEP_SECONDS)
-            energies = steps(expected)
-            for zone, energy in energies.items():
-                energies[zone] = energy * round_number
-            tree.move(energies)
+        energies = tree.settle(execd, expected)
+        for round_number in range(3):
+            if round_number:
+                time.sleep(STEP_SECONDS)
+                energies = {zone: uj * round_number for zone, uj in steps(expected).items()}
+                tree.move(energies)
             for zone, identity in expected.items():
                 if identity:
                     moved[identity] += energies[zone]
@@ -186,14 +185,16 @@ class Threadripper(TreeCase):
             with self.subTest(vendor=vendor):
                 tree = self.copy_dies(vendor)
                 execd, meter = self.start(tree)
+                energy_uj = tree.settle(execd)[self.DIES[0]]
                 meter.ask()
-                for energy_uj in (7000003, 18000010):
+                for moved_uj in (7000003, 11000007):
                     time.sleep(STEP_SECONDS)
-                    tree.move({zone: 7000003 if energy_uj == 7000003 else 11000007
-                               for zone in self.DIES})
+                    tree.move(dict.fromkeys(self.DIES, moved_uj))
+                    energy_uj += moved_uj
                     report = meter.ask()
                     self.assertEqual({name: report.energy_uj(name) for name in report},
                                      {PACKAGE_0: energy_uj, TOTAL: energy_uj})
+                    self.assertIsNotNone(report.power(TOTAL))
                 self.assertEqual(execd.stop(), 0)
                 self.assertEqual(execd.messages(), [])
 
@@ -313,9 +314,16 @@ class Psys(TreeCase):
 
     def test_whole_joules_need_half_a_second(self):
         # Sapphire Rapids: the range is 2^32 - 1 joules.
-        tree = self.make({"intel-rapl:0": "package-0", "intel-rapl:1": "psys"})
-        tree.write("intel-rapl:1", "max_energy_range_uj", "%d\n" % ((2**32 - 1) * 10**6))
+        for is_usual in (True, False):  # or one that moves each tenth of a second
+            with self.subTest(is_usual=is_usual):
+                tree = self.make({"intel-rapl:0": "package-0", "intel-rapl:1": "psys"})
+                tree.write("intel-rapl:1", "max_energy_range_uj", "%d\n" % ((2**32 - 1) * 10**6))
+                self.check_half_a_second(tree, is_usual)
+
+    def check_half_a_second(self, tree, is_usual):
         execd, meter = self.start(tree)
+        if is_usual:
+            tree.settle(execd)
         end = time.monotonic() + PATIENCE_SECONDS
         report = meter.ask()
         while report.power("domain=psys") is None and time.monotonic() < end:

@@ -13,7 +13,7 @@ void series_forget(struct series *series) {
 
 void series_set_traits(struct series *series, const struct counter_traits *traits) {
     series->traits = series->raised ? counter_raise(traits) : *traits;
-    series->traits.period_ns = series_judged_period_ns(series);
+    series_set_spans(series);
 }
 
 static void judge_ceiling(struct series *series) {
@@ -40,16 +40,22 @@ static void take_sample(struct series *series, const struct counter_step *step,
         window_take(series->window, &series->traits, &counted, period_update_ns(&series->period));
 }
 
+/* It started again at its first low reading: what it counted since is energy from there. */
+static struct mark find_restart(const struct series *series, const struct counter_step *step,
+                                uint64_t low_ns) {
+    const uint64_t energy_uj =
+        counter_to_uj(series->traits.scale, series->ticks - step->ticks) + series->held.energy_uj;
+    return (struct mark){.time_ns = low_ns, .energy_uj = energy_uj};
+}
+
 enum counter_outcome series_take(struct series *series, const struct reading *reading,
                                  uint64_t slept_ns, struct rapl_health *health) {
     const bool was_in_gap = series->counter.in_gap;
     const bool had_read = series->has_read;
     const unsigned int lows = series->counter.low.count;
-    const struct mark restart = {.time_ns = series->counter.low.first_ns,
-                                 .energy_uj = series_now(series).energy_uj};
-    const struct reading before = {.ticks = series->counter.ticks,
-                                   .time_ns = series->counter.time_ns,
-                                   .doubt_ns = series->doubt_ns};
+    const uint64_t low_ns = series->counter.low.first_ns;
+    const uint64_t before_ticks = series->counter.ticks;
+    const uint64_t before_ns = series->counter.time_ns;
     const struct counter_step step =
         counter_advance(&series->counter, &series->traits, reading, slept_ns);
     series->reads = step.outcome != COUNTER_FAILED && step.outcome != COUNTER_LOW;
@@ -61,10 +67,13 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
     enum counter_outcome outcome = step.outcome;
     const bool broken = slept_ns > 0 || was_in_gap;
     if (outcome == COUNTER_COUNTED && !broken &&
-        period_is_usual(&series->period, step.ticks > 0, reading->time_ns - before.time_ns))
+        period_is_usual(&series->period, step.ticks > 0, reading->time_ns - before_ns)) {
         period_skip(&series->period);
-    else
+    } else {
+        const struct reading before = {
+            .ticks = before_ticks, .time_ns = before_ns, .doubt_ns = series->doubt_ns};
         outcome = series_follow_updates(series, &step, &before, reading, broken);
+    }
     take_sample(series, &step, reading, slept_ns > 0);
     switch (outcome) {
     case COUNTER_BASELINE:
@@ -89,7 +98,7 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
             series->lost = true;
             break;
         }
-        series->power = series->summed = restart;
+        series->power = series->summed = find_restart(series, &step, low_ns);
         series->apart = false; /* the sum's power restarted there, too */
         break;
     case COUNTER_RESET:

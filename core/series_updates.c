@@ -4,13 +4,6 @@
 /* --- the period of its updates -----------------------------------------------------------------
  */
 
-uint64_t series_judged_period_ns(const struct series *series) {
-    const struct period *period = &series->period;
-    const bool is_known = period->state == PERIOD_SLOW || period->state == PERIOD_FAST;
-    return is_known && period->most_ns > COUNTER_JUDGED_SPAN_NS / PERIOD_SHARPNESS ? period->most_ns
-                                                                                   : 0;
-}
-
 void series_break_updates(struct series *series) {
     period_break(&series->period);
     series->update.time_ns = 0;
@@ -77,7 +70,7 @@ static void take_move(struct series *series, uint64_t ticks, const struct readin
     if (move != MOVE_NONE)
         series->motion = SERIES_MOVED;
     period_take(&series->period, move, begin_ns, end_ns);
-    series->traits.period_ns = series_judged_period_ns(series);
+    series_set_spans(series);
     if (move != MOVE_NONE && series->period.state != PERIOD_FAST)
         take_update(series, begin_ns, end_ns);
 }

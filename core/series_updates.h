@@ -5,9 +5,6 @@
 
 #include "series.h"
 
-/* The period that its steps are judged with; 0: it is little beside COUNTER_JUDGED_SPAN_NS. */
-uint64_t series_judged_period_ns(const struct series *series);
-
 /* What it shows from now on follows on nothing. */
 void series_break_updates(struct series *series);
 

@@ -298,7 +298,8 @@ static bool end_slow(const struct account *account, const struct moment *begin,
         return false;
     if (now_ns - begin->time_ns >= SHARP * pace->longest_ns)
         return true;
-    if (begin->kind == AT_UPDATE && pace->update.time_ns > begin->time_ns) {
+    if (begin->kind == AT_UPDATE &&
+        pace->update.time_ns >= begin->time_ns + shortest_span_ns(account)) {
         *end = pace->update;
         return true;
     }

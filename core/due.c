@@ -31,7 +31,7 @@ uint64_t due_find_safe_span_ns(const struct rapl *rapl) {
 static uint64_t ready_ns(const struct rapl *rapl, const struct series *series,
                          const struct mark *mark) {
     const uint64_t left_ns =
-        clock_span_ns(series->counter.time_ns, mark->time_ns + series_power_span_ns(series));
+        clock_span_ns(series->counter.time_ns, mark->time_ns + series->power_span_ns);
     return rapl->sampled_ns + left_ns + left_ns / 8;
 }
 

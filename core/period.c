@@ -7,7 +7,7 @@
 
 /* A counter that has stood for longer than its period was idle, or the period has grown: so many
  * times in a row say which. */
-#define STANDS_ENOUGH 3
+#define RESTS_ENOUGH 3
 
 /* Readings that seek the period: the first ones so far apart, later ones by a part of the time for
  * which the counter has stood. */
@@ -26,21 +26,22 @@ void period_break(struct period *period) {
     period->before_ns = 0;
     period->shown_ns = 0;
     period->large = false;
+    period->stands = false;
 }
 
-/* The two updates lie between least and most apart. */
+/* The two updates lie between least and most apart; UINT64_MAX: that is not known. */
 static void measure(struct period *period, uint64_t least_ns, uint64_t most_ns) {
     const bool is_known = period->most_ns != 0;
     if (is_known && least_ns > period->most_ns) {
-        if (++period->stands < STANDS_ENOUGH)
+        if (++period->rests < RESTS_ENOUGH)
             return;
         period->most_ns = most_ns;
         period->least_ns = least_ns;
     } else if (least_ns > period->least_ns) {
         period->least_ns = least_ns;
     }
-    period->stands = 0;
-    if (is_known && most_ns >= period->most_ns)
+    period->rests = 0;
+    if (most_ns == UINT64_MAX || (is_known && most_ns >= period->most_ns))
         return;
     period->most_ns = most_ns;
     if (period->least_ns > most_ns)
@@ -81,6 +82,7 @@ static void judge(struct period *period, uint64_t now_ns) {
 }
 
 static void take_stand(struct period *period, uint64_t begin_ns, uint64_t end_ns) {
+    period->stands = true;
     if (period->shown_ns == 0)
         period->shown_ns = begin_ns;
     if (period->state != PERIOD_SOUGHT)
@@ -103,13 +105,13 @@ bool period_take(struct period *period, enum move move, uint64_t begin_ns, uint6
         least_ns = span_ns(period->shown_ns, begin_ns);
     if (least_ns > PERIOD_LONGEST_NS)
         least_ns = 0; /* it was idle */
-    if (period->before_ns != 0) {
-        period->pairs++;
-        measure(period, least_ns, span_ns(period->before_ns, end_ns));
-    }
+    const bool is_pair = period->before_ns != 0;
+    period->pairs += is_pair;
+    measure(period, least_ns, is_pair ? span_ns(period->before_ns, end_ns) : UINT64_MAX);
     period->before_ns = begin_ns;
     period->shown_ns = end_ns;
     period->large = large;
+    period->stands = false;
     period->has_stood = period->has_stood && large;
     judge(period, end_ns);
     return period->most_ns != 0 && span_ns(begin_ns, end_ns) <= period->most_ns / PERIOD_SHARPNESS;

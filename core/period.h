@@ -30,15 +30,16 @@ enum period_state {
 
 struct period {
     enum period_state state;
-    unsigned int pairs;  /* moves whose span to the move before was seen */
-    unsigned int stands; /* in a row: moves after the counter had stood for longer than most_ns */
-    bool large;          /* the last move was of more than one unit */
-    bool has_stood;      /* while sought: for longer than a fast one stands */
-    uint64_t least_ns;   /* it is at least this long; 0: not known */
-    uint64_t most_ns;    /* and at most; 0: not known */
-    uint64_t sought_ns;  /* when a move was first seen since it is sought; 0: none was */
-    uint64_t before_ns;  /* the last reading that did not show its value yet; 0: not known */
-    uint64_t shown_ns;   /* the first reading that showed it; 0: not known */
+    unsigned int pairs; /* moves whose span to the move before was seen */
+    unsigned int rests; /* in a row: moves after the counter had stood for longer than most_ns */
+    bool large;         /* the last move was of more than one unit */
+    bool stands;        /* the last reading found it as it was */
+    bool has_stood;     /* while sought: for longer than a fast one stands */
+    uint64_t least_ns;  /* it is at least this long; 0: not known */
+    uint64_t most_ns;   /* and at most; 0: not known */
+    uint64_t sought_ns; /* when a move was first seen since it is sought; 0: none was */
+    uint64_t before_ns; /* the last reading that did not show its value yet; 0: not known */
+    uint64_t shown_ns;  /* the first reading that showed it; 0: not known */
 };
 
 /* How a counter moved between two readings. */
@@ -59,13 +60,13 @@ void period_break(struct period *period);
 
 /* Whether a usual counter moved as usual between two readings: there is nothing to be learned. */
 static inline bool period_is_usual(const struct period *period, bool moved, uint64_t span_ns) {
-    return period->state == PERIOD_FAST && moved && span_ns > period->most_ns;
+    return period->state == PERIOD_FAST && moved && !period->stands && span_ns > period->most_ns;
 }
 
 /* What period_take() leaves where period_is_usual(). */
 static inline void period_skip(struct period *period) {
     period->shown_ns = 0;
-    period->stands = 0;
+    period->rests = 0;
     period->large = true;
 }
 

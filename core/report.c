@@ -36,14 +36,15 @@ static void tell_statistics(struct series *series, struct rapl_value *value) {
 }
 
 static void fill(struct series *series, uint64_t stands_ns, struct rapl_value *value) {
-    const struct mark now = series_now(series);
+    struct mark end;
+    const bool ends = series_end_power(series, &series->power, stands_ns, &end);
     describe(series, value);
     value->energy_uj = series->energy_uj;
     value->start_ns = series->power.time_ns;
-    value->end_ns = now.time_ns;
-    value->span_energy_uj = now.energy_uj - series->power.energy_uj;
-    struct mark end;
-    if (!series->slept && series_end_power(series, &series->power, stands_ns, &end)) {
+    value->end_ns = series->counter.time_ns;
+    if (series->energy_uj > series->power.energy_uj)
+        value->span_energy_uj = series->energy_uj - series->power.energy_uj;
+    if (ends && !series->slept) {
         value->has_power = true;
         value->end_ns = end.time_ns;
         value->span_energy_uj = end.energy_uj - series->power.energy_uj;
@@ -71,6 +72,21 @@ static void add_power(struct series *series, uint64_t stands_ns, struct rapl_val
 /* What it has counted stays in the sum, and it adds nothing. */
 static bool is_silent_member(const struct series *series) {
     return series->ended || series->gone || !series->has_read;
+}
+
+/* The next span of the sum's power. */
+static void begin_sum(struct series *const *series, size_t count, const struct series *sum,
+                      bool restarts, bool goes_on) {
+    for (size_t i = 0; i < count; i++) {
+        struct series *member = series[i];
+        if (member->sum != sum)
+            continue;
+        member->apart = restarts && !member->reads;
+        if (restarts)
+            member->summed = series_begin_power(member);
+        else if (goes_on)
+            member->summed = is_silent_member(member) ? series_now(member) : member->sum_end;
+    }
 }
 
 /*
@@ -103,16 +119,7 @@ static bool fill_sum(struct series *const *series, size_t count, struct series *
     if (restart || (value->has_power && !silent))
         tell_statistics(sum, value);
     value->has_statistics = value->has_statistics && value->has_power;
-    for (size_t i = 0; i < count; i++) {
-        if (series[i]->sum != sum)
-            continue;
-        if (restart)
-            series[i]->summed = series_begin_power(series[i]);
-        else if (value->has_power && !silent)
-            series[i]->summed =
-                is_silent_member(series[i]) ? series_now(series[i]) : series[i]->sum_end;
-        series[i]->apart = restart && !series[i]->reads;
-    }
+    begin_sum(series, count, sum, restart, value->has_power && !silent);
     return members > 0 && !silent && !sum->lacks;
 }
 
@@ -136,7 +143,8 @@ static uint64_t find_rest_ns(struct series *const *series, size_t count) {
 
 static void judge_motion(struct series *series) {
     const enum zone_kind kind = series->identity.kind;
-    if (!series->reads || (kind != ZONE_PACKAGE && kind != ZONE_PSYS))
+    if (series->motion != SERIES_UNMOVED || !series->reads ||
+        (kind != ZONE_PACKAGE && kind != ZONE_PSYS))
         return;
     series->unmoved_reports++;
     if (series->unmoved_reports >= STUCK_REPORTS &&
@@ -159,10 +167,10 @@ size_t report_build(struct series *const *series, size_t count, struct series *c
             filled++;
     }
     for (size_t i = 0; i < count; i++) {
-        if (series[i]->period.state != PERIOD_FAST)
+        if (series[i]->period.state != PERIOD_FAST) {
             series_settle_power(series[i]);
-        if (series[i]->motion == SERIES_UNMOVED)
             judge_motion(series[i]);
+        }
         if (series[i]->lost || series[i]->slept) {
             series[i]->power = series_begin_power(series[i]);
             if (series[i]->window != NULL)

@@ -34,6 +34,7 @@ struct held_steps {
     uint64_t energy_uj; /* the same, as marks hold it already */
     uint64_t span_ns;   /* of them, each from the reading before it */
     uint64_t since_ns;  /* the first */
+    bool is_over;       /* what came after them did not follow on them */
 };
 
 #define SERIES_FED_BY_NONE SIZE_MAX
@@ -78,6 +79,9 @@ struct series {
     struct mark summed;  /* the same for its part of the sum */
     struct mark sum_end; /* where that ends in the report under way */
     struct period period;
+    /* Shortest span that its power may be told of: 50 ms, 20 updates of a counter that is not slow,
+     * and unit / 2 W. */
+    uint64_t power_span_ns;
     struct mark update; /* the last sharp one, while it is slow or sought; time 0: none */
     uint64_t update_width_ns;
     struct held_steps held;
@@ -109,17 +113,15 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
 /* A slow counter that stands for so many periods is at rest. */
 #define SERIES_REST_PERIODS 3
 
-/* Whether the span of a power that began at a mark ends now, and where. stands_ns: for how long a
- * counter that never moved has to stand to be at rest; UINT64_MAX: for ever. */
-bool series_end_power(const struct series *series, const struct mark *begin, uint64_t stands_ns,
-                      struct mark *end);
+/* From where on power is counted when the span before says nothing. */
+struct mark series_begin_power(const struct series *series);
 
 /* After a report: energy of a slow counter that rests by now, and whose update was not sharp, has
  * no power. */
 void series_settle_power(struct series *series);
 
-/* From where on power is counted when the span before says nothing. */
-struct mark series_begin_power(const struct series *series);
+/* To be called when its traits or its period have changed. */
+void series_set_spans(struct series *series);
 
 /* What its zone says of its counter, but for a ceiling that was raised. */
 void series_set_traits(struct series *series, const struct counter_traits *traits);
@@ -133,10 +135,27 @@ static inline bool series_is_read(const struct series *series) {
 }
 
 /* Energy and time now, with steps that are held. */
-struct mark series_now(const struct series *series);
+static inline struct mark series_now(const struct series *series) {
+    return (struct mark){.time_ns = series->counter.time_ns,
+                         .energy_uj = series->energy_uj + series->held.energy_uj};
+}
 
-/* Shortest span that its power may be told of, in nanoseconds: 50 ms, 20 updates of a counter that
- * is not slow, and unit / 2 W. */
-uint64_t series_power_span_ns(const struct series *series);
+/* A slow counter that stands for so many periods is at rest. */
+#define SERIES_REST_PERIODS 3
+
+/* The same as series_end_power() for a counter of which it is not known that it is fast. */
+bool series_end_unusual_power(const struct series *series, const struct mark *begin,
+                              uint64_t stands_ns, struct mark *end);
+
+/* Whether the span of a power that began at a mark ends now, and where; otherwise end is now.
+ * stands_ns: for how long a counter that never moved has to stand to be at rest; UINT64_MAX: for
+ * ever. */
+static inline bool series_end_power(const struct series *series, const struct mark *begin,
+                                    uint64_t stands_ns, struct mark *end) {
+    *end = series_now(series);
+    if (series->period.state != PERIOD_FAST)
+        return series_end_unusual_power(series, begin, stands_ns, end);
+    return end->time_ns > begin->time_ns && end->time_ns - begin->time_ns >= series->power_span_ns;
+}
 
 #endif

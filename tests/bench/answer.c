@@ -97,6 +97,11 @@ static void move_counters(struct answerer *answerer, uint64_t energy_uj) {
     }
 }
 
+void answer_pass(struct answerer *answerer) {
+    move_counters(answerer, SAMPLE_UJ * INTERVAL_SAMPLES);
+    clocks_skip(SAMPLE_NS * INTERVAL_SAMPLES);
+}
+
 void answer_prepare(struct answerer *answerer) {
     const int steps = answerer->samples ? INTERVAL_SAMPLES : 1;
     for (int i = 0; i < steps; i++) {

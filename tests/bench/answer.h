@@ -39,6 +39,9 @@ void answer_open(struct answerer *answerer, const char *root, bool samples);
  */
 void answer_prepare(struct answerer *answerer);
 
+/* The same time passes, and no prompt comes. */
+void answer_pass(struct answerer *answerer);
+
 /* The parts of an answer, in their order. */
 enum answer_part { ANSWER_PROMPT, ANSWER_REPORT, ANSWER_FORMAT, ANSWER_WRITE, ANSWER_PARTS };
 extern const char *const answer_part_names[ANSWER_PARTS];

@@ -44,6 +44,29 @@ void window_lose_member(struct account *sum);
 void window_judge(const struct account *account, const struct rapl_value *value);
 void window_judge_mean(const struct account *account, const struct rapl_value *value);
 
+/* --- how often its counter moves (reference_pace.c) --- */
+
+/* Takes what a reading shows that follows on account->last: moved parts of a joule. The account's
+ * moment is that of the reading. */
+void pace_take(struct account *account, const struct glimpse *glimpse, wide moved);
+/* What comes next does not follow. */
+void pace_break(struct account *account);
+/* What a step is judged with. */
+uint64_t pace_judged_ns(const struct account *account);
+/* What a sample of power reckons with; UINT64_MAX: not known. */
+uint64_t pace_update_ns(const struct account *account);
+/* Until it may be found out more; UINT64_MAX: by no reading. */
+uint64_t pace_look_ns(const struct account *account);
+/* Holds a step that is a jump, if it may be a slow counter's; and decides about such. */
+bool pace_hold(struct account *account, const struct glimpse *glimpse, bool is_start);
+void pace_decide(struct account *account);
+/* Whether power that began there ends now, and where. */
+bool pace_end_power(const struct account *account, const struct moment *begin, struct moment *end);
+/* From where on it is counted. */
+struct moment pace_begin_power(const struct account *account);
+/* A report has been made. */
+void pace_report(struct account *account);
+
 /* A sample has been taken: those that were due before it and were not are missed. */
 void grid_sampled(void);
 

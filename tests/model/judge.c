@@ -5,6 +5,8 @@
 
 #include "account.h"
 
+/* What the second read of a low reading may make of a step: it is judged as if it were that long.
+ */
 #define SHORT_STEP_NS (50 * NS_PER_MS)
 
 static struct tally *const tally = &reference.tally;
@@ -45,14 +47,6 @@ static bool is_near(uint64_t a, uint64_t b, uint64_t slack) {
 
 static uint64_t to_uj(wide aj) {
     return (uint64_t)(aj / AJ_PER_UJ);
-}
-
-/* 50 ms, or unit / 2 W. */
-static uint64_t shortest_span_ns(const struct account *account) {
-    const uint64_t unit_uj = reference.machine->hardware[account->last.counter].unit_aj / AJ_PER_UJ;
-    const bool knows_unit = account->range != 0 || reference.machine->style == STYLE_PERF;
-    const uint64_t span_ns = knows_unit ? unit_uj * 500 : 0;
-    return span_ns > SHORT_STEP_NS ? span_ns : SHORT_STEP_NS;
 }
 
 static const struct rapl_value *find_value(const struct rapl_report *report,
@@ -106,11 +100,23 @@ static void judge_power(const struct account *account, const struct rapl_value *
     if (apart > (wide)span_ns * slack_uw)
         reference_complain("%s: %llu uW over %llu ns is not %llu uJ", account->name,
                            number(value->power_uw), number(span_ns), number(value->span_energy_uj));
-    const uint64_t short_ns = reference.machine->habits.low != 0 ? SHORT_STEP_NS : 0;
+    const uint64_t short_ns =
+        2 * reference.machine->period_ns + (reference.machine->habits.low != 0 ? SHORT_STEP_NS : 0);
     if (product > (wide)ceiling_uw * (span_ns + short_ns) && !reference.machine->is_hot)
         reference_complain("%s: %llu uW over %llu ns is above the ceiling", account->name,
                            number(value->power_uw), number(span_ns));
     tally->powers++;
+}
+
+/* From update to update, the span is the true one to a twentieth. */
+static void judge_updates(const struct account *account, const struct moment *begin,
+                          const struct moment *end) {
+    const uint64_t span_ns = end->time_ns - begin->time_ns;
+    const uint64_t true_ns = end->true_ns - begin->true_ns;
+    if (!is_near(span_ns, true_ns, true_ns / 20))
+        reference_complain("%s: power over %llu ns, its updates are %llu apart", account->name,
+                           number(span_ns), number(true_ns));
+    tally->slow_powers++;
 }
 
 /* A gap in a dashboard: no value, or no power although the span allows it. */
@@ -126,34 +132,43 @@ static void judge_gap(struct account *account, bool tells_power, bool is_gap, bo
 static void judge_series(struct account *account, const struct rapl_report *report, bool explains) {
     learn_number(report, account);
     const struct rapl_value *value = find_value(report, account);
-    const bool expected = account->selected && account->reads && !account->lost;
+    const bool expected =
+        account->selected && account->reads && !account->lost && !account->pace.is_stuck;
     if ((value != NULL) != expected)
         reference_complain("%s is %s", account->name, expected ? "missing" : "told of");
     if (value == NULL || !expected) {
-        judge_gap(account, false, account->told, explains);
+        judge_gap(account, false, account->told && !account->pace.is_stuck, explains);
         tally->left_out += account->lost;
         return;
     }
     const struct moment *power = &account->power;
     const struct moment *now = &account->now;
-    const uint64_t span_ns = now->time_ns - power->time_ns;
-    const bool is_long = span_ns >= shortest_span_ns(account);
+    struct moment end;
+    const bool is_long = pace_end_power(account, power, &end);
     const bool has_power = is_long && !account->slept;
-    const uint64_t slack_uj = 2 + now->slack_uj - power->slack_uj;
+    if (!has_power) {
+        end = *now;
+        end.energy_aj -= account->held.energy_aj;
+        if (end.energy_aj < power->energy_aj)
+            end.energy_aj = power->energy_aj;
+    }
+    const uint64_t slack_uj = 2 + end.slack_uj - power->slack_uj;
     judge_identity(account, value);
-    judge_energy(account, value, now->energy_aj, now->slack_uj + 1);
-    if (value->start_ns != power->time_ns || value->end_ns != now->time_ns)
+    judge_energy(account, value, now->energy_aj - account->held.energy_aj, now->slack_uj + 1);
+    if (value->start_ns != power->time_ns || value->end_ns != end.time_ns)
         reference_complain("%s: span %llu to %llu instead of %llu to %llu", account->name,
                            number(value->start_ns), number(value->end_ns), number(power->time_ns),
-                           number(now->time_ns));
-    if (!is_near(value->span_energy_uj, to_uj(now->energy_aj - power->energy_aj), slack_uj))
+                           number(end.time_ns));
+    if (!is_near(value->span_energy_uj, to_uj(end.energy_aj - power->energy_aj), slack_uj))
         reference_complain("%s: %llu uJ of the span instead of %llu", account->name,
                            number(value->span_energy_uj),
-                           number(to_uj(now->energy_aj - power->energy_aj)));
+                           number(to_uj(end.energy_aj - power->energy_aj)));
     if (value->has_power != has_power)
         reference_complain("%s has %s power", account->name, has_power ? "no" : "a");
     if (has_power)
         judge_power(account, value, account_ceiling_uw(account), 1);
+    if (has_power && power->kind == AT_UPDATE && end.kind == AT_UPDATE)
+        judge_updates(account, power, &end);
     window_judge(account, value);
     window_judge_mean(account, value);
     judge_gap(account, has_power, account->told && is_long && !has_power, explains);
@@ -161,7 +176,7 @@ static void judge_series(struct account *account, const struct rapl_report *repo
     tally->intervals++;
     if (!has_power)
         return;
-    account->power = account->now;
+    account->power = end;
     naive_begin(&account->window);
 }
 
@@ -181,32 +196,35 @@ static void judge_sum(struct account *sum, const struct rapl_report *report, boo
     uint64_t end_ns = 0;
     size_t members = 0;
     bool silent = false;
+    bool is_stuck = false;
     bool broken = false;
     bool is_long = true;
     for (size_t i = 0; i < reference.account_count; i++) {
-        const struct account *member = &reference.accounts[i];
+        struct account *member = &reference.accounts[i];
         if (member->sum != sum || !member->has_read)
             continue;
-        energy_aj += member->now.energy_aj;
+        member->sum_end = member->now;
+        member->sum_end.kind = AT_READING;
+        energy_aj += member->now.energy_aj - member->held.energy_aj;
         slack_uj += member->now.slack_uj + 1;
         silent = silent || member->left;
         if (member->gone || member->ended)
             continue;
         members++;
+        is_stuck = is_stuck || member->pace.is_stuck;
         silent = silent || !member->reads || member->lost;
         broken = broken || member->lost || member->joined || member->slept || member->lows > 0 ||
                  member->sum_span != sum->spans;
-        span_aj += member->now.energy_aj - member->sum_power.energy_aj;
+        is_long = pace_end_power(member, &member->sum_power, &member->sum_end) && is_long;
+        span_aj += member->sum_end.energy_aj - member->sum_power.energy_aj;
         if (member->sum_power.time_ns < begin_ns)
             begin_ns = member->sum_power.time_ns;
-        if (member->now.time_ns > end_ns)
-            end_ns = member->now.time_ns;
-        is_long =
-            is_long && member->now.time_ns - member->sum_power.time_ns >= shortest_span_ns(member);
+        if (member->sum_end.time_ns > end_ns)
+            end_ns = member->sum_end.time_ns;
     }
     learn_number(report, sum);
     const struct rapl_value *value = find_value(report, sum);
-    const bool expected = sum->selected && members > 0 && !silent;
+    const bool expected = sum->selected && members > 0 && !silent && !is_stuck;
     const bool has_power = expected && is_long && !broken;
     if ((value != NULL) != expected)
         reference_complain("%s is %s", sum->name, expected ? "missing" : "told of");
@@ -228,7 +246,8 @@ static void judge_sum(struct account *sum, const struct rapl_report *report, boo
         tally->totals += has_power && sum->kind == ZONE_TOTAL;
         tally->core_sums += has_power && sum->kind != ZONE_TOTAL;
     }
-    judge_gap(sum, has_power, sum->told && !has_power && (!expected || is_long), explains);
+    judge_gap(sum, has_power, sum->told && !has_power && !is_stuck && (!expected || is_long),
+              explains);
     sum->told = sum->told || expected;
     if (!has_power && !broken)
         return;
@@ -239,7 +258,7 @@ static void judge_sum(struct account *sum, const struct rapl_report *report, boo
         if (member->sum != sum || !member->reads)
             continue;
         member->sum_span = sum->spans;
-        member->sum_power = member->now;
+        member->sum_power = broken ? pace_begin_power(member) : member->sum_end;
     }
 }
 
@@ -255,11 +274,12 @@ static void judge_sum_power(const struct account *sum, const struct rapl_report 
         const struct account *member = &reference.accounts[i];
         if (member->sum != sum || !member->has_read || member->gone || member->ended)
             continue;
-        const uint64_t span_ns = member->now.time_ns - member->sum_power.time_ns;
-        power_uw += (member->now.energy_aj - member->sum_power.energy_aj) / span_ns / 1000;
+        struct moment end;
+        pace_end_power(member, &member->sum_power, &end);
+        const uint64_t span_ns = end.time_ns - member->sum_power.time_ns;
+        power_uw += (end.energy_aj - member->sum_power.energy_aj) / span_ns / 1000;
         ceiling_uw += account_ceiling_uw(member);
-        members +=
-            1 + (2 + member->now.slack_uj - member->sum_power.slack_uj) * 1000000000 / span_ns;
+        members += 1 + (2 + end.slack_uj - member->sum_power.slack_uj) * 1000000000 / span_ns;
     }
     if (!is_near(value->power_uw, (uint64_t)power_uw, 2 * members))
         reference_complain("%s: %llu uW instead of %llu", sum->name, number(value->power_uw),
@@ -285,8 +305,9 @@ static void judge_values(const struct rapl_report *report) {
 static void begin_interval(void) {
     for (size_t i = 0; i < reference.account_count; i++) {
         struct account *account = &reference.accounts[i];
+        pace_report(account);
         if (account->lost || account->slept) {
-            account->power = account->now;
+            account->power = pace_begin_power(account);
             tally->left_windows += account->window.count > 0;
             naive_begin(&account->window);
         }
@@ -311,6 +332,9 @@ void reference_close_first(void) {
 
 bool reference_judge(const struct rapl_report *report) {
     const struct machine *machine = reference.machine;
+    if (reference.reported_ns != 0)
+        reference.interval_ns = reference.sampled_ns - reference.reported_ns;
+    reference.reported_ns = reference.sampled_ns;
     const bool explains = health_explains(&report->health);
     const uint64_t wall_ns =
         world.end_ns + world.end_ahead_ns + machine->wall_ns - (world.end_ns - world.begin_ns) / 2;

@@ -112,7 +112,8 @@ void machine_sleep(struct machine *machine, uint64_t ns) {
         const uint64_t most_uw = hardware->most_uw < 3000000 ? hardware->most_uw : 3000000;
         machine_settle(machine, hardware);
         /* What is left of the time before its last update passes, too. */
-        use_energy(hardware, random_below(&machine->random, most_uw), ns);
+        if (!hardware->is_stuck)
+            use_energy(hardware, random_below(&machine->random, most_uw), ns);
         hardware->as_of_ns += ns;
         if (loses_counters && !hardware->calm)
             hardware->restart = RESTART_ZERO;
@@ -126,6 +127,8 @@ void machine_sleep(struct machine *machine, uint64_t ns) {
 static void choose_power(struct machine *machine, struct hardware *hardware) {
     struct random *random = &machine->random;
     machine_settle(machine, hardware);
+    if (hardware->is_stuck)
+        return;
     switch (random_below(random, 6)) {
     case 0:
         hardware->power_uw = 0;

@@ -42,6 +42,7 @@ struct hardware {
     uint64_t read_in;      /* number of the sample that has read it last */
     unsigned int restarts; /* done */
     bool calm;             /* it does not start again, its zones always read */
+    bool is_stuck;         /* it never moves */
 };
 
 /* One zone that the kernel shows, or would. */

@@ -251,6 +251,7 @@ void account_forget(struct account *account) {
     account->above = 0;
     account->lows = 0;
     account->lost = true;
+    pace_break(account);
 }
 
 void reference_forget_zone(struct fake_zone *zone) {

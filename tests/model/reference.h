@@ -30,8 +30,9 @@ struct step {
     uint64_t slept_ns;
     bool gap;
     enum style style;
-    uint64_t range; /* largest value, in what it shows; 0: not known */
-    uint64_t parts; /* per joule, of a register or of perf's sum */
+    uint64_t period_ns; /* of its updates, where they come seldom */
+    uint64_t range;     /* largest value, in what it shows; 0: not known */
+    uint64_t parts;     /* per joule, of a register or of perf's sum */
     uint64_t ceiling_uw;
 };
 
@@ -60,6 +61,39 @@ struct moment {
     uint64_t time_ns;
     wide energy_aj;
     uint64_t slack_uj;
+    enum { AT_READING, AT_MOVE, AT_UPDATE } kind;
+    uint64_t true_ns; /* of a slow counter: when it moved to that energy */
+};
+
+/* How often a counter moves, as far as its readings show. */
+struct pace {
+    enum { PACE_UNKNOWN, PACE_QUICK, PACE_TAKEN_FOR_QUICK, PACE_SLOW } kind;
+    uint64_t shortest_ns;
+    uint64_t longest_ns; /* 0: not known */
+    unsigned int spans;  /* between moves */
+    unsigned int contradictions;
+    uint64_t sought_ns;  /* since its first move; 0: it is not */
+    uint64_t unshown_ns; /* last instant at which it did not show its value; 0: not known */
+    uint64_t shown_ns;   /* first one at which it did */
+    bool was_large;      /* the last move */
+    bool stands;         /* since the reading before the last */
+    bool may_be_slow;    /* it stood */
+    bool moves;          /* it has moved, ever */
+    bool is_stuck;
+    uint64_t first_ns;
+    unsigned int still_reports;
+    struct moment update; /* the last that is sharp; time 0: none */
+    uint64_t update_width_ns;
+};
+
+/* Steps that are too large for what is known of the pace. */
+struct held {
+    wide energy_aj; /* the true one; the account's has it already */
+    wide shown;
+    uint64_t span_ns;
+    uint64_t since_ns;
+    bool is_over;
+    bool is_start; /* one of them is no energy */
 };
 
 /* What is known of one series. */
@@ -98,7 +132,9 @@ struct account {
     struct glimpse first_low;
     struct glimpse last_low;
     bool unseen;       /* its counter has started again while another series read it */
-    struct moment now; /* at its last reading */
+    struct moment now; /* at its last reading; with what is held */
+    struct pace pace;
+    struct held held;
     struct moment power;
     bool reads;   /* at the last sample; and so the next two */
     bool follows; /* what it has read is energy since the sample before */
@@ -116,6 +152,7 @@ struct account {
     /* Of the sum that it is in. */
     uint64_t sum_span;
     struct moment sum_power;
+    struct moment sum_end; /* in the report under way */
     /* Of a sum. */
     uint64_t spans;
 
@@ -141,7 +178,7 @@ struct tally {
         partings, mirrored, totals, core_sums, powers, left_out, no_memory, errors, machines,
         mistaken, slept, offlines, reloads, returns, online, epochs, wall_jumps, windows,
         window_samples, empty_windows, sum_windows, covered, left_windows, missed, slews, above,
-        raised, lows, false_lows, late_starts;
+        raised, lows, false_lows, late_starts, held, held_counted, slow_powers, rests, stuck;
 };
 
 struct reference {
@@ -160,6 +197,9 @@ struct reference {
     bool bound;
     bool sampled;
     uint64_t sampled_ns;
+    uint64_t look_ns;     /* a sample is due so long after the last, to learn of updates */
+    uint64_t interval_ns; /* between two reports; 0: there were not yet two */
+    uint64_t reported_ns;
     uint64_t ahead_ns;
     uint64_t looked_ns; /* CLOCK_BOOTTIME; 0: the look failed */
     unsigned int looks_left;

@@ -90,6 +90,7 @@ static void count_new_start(struct account *account, const struct glimpse *glimp
         return;
     }
     account->power = account->sum_power = start;
+    account->power.kind = account->sum_power.kind = AT_READING;
     if (account->sum != NULL)
         account->sum_span = account->sum->spans;
     tally->late_starts++;

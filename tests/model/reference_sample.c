@@ -89,6 +89,7 @@ struct step account_make_step(const struct account *account, uint64_t shown, uin
                          .slept_ns = account->silent_slept_ns + slept_ns,
                          .gap = account->silent,
                          .style = reference.machine->style,
+                         .period_ns = pace_judged_ns(account),
                          .range = account->range,
                          .parts = machine_parts(reference.machine),
                          .ceiling_uw = account_ceiling_uw(account)};
@@ -146,7 +147,7 @@ static bool is_wrong(uint64_t energy_uj, wide true_aj, uint64_t slack_uj) {
 }
 
 /* Ten steps in a row above the ceiling, and below four times as much, raise it. */
-static void judge_ceiling(struct account *account, struct step step) {
+static void judge_ceiling(struct account *account, struct step step, bool held) {
     uint64_t energy_uj;
     const bool is_above = step_judge(&step, &energy_uj) == JUMP;
     step.ceiling_uw = account->place->raised_uw;
@@ -154,10 +155,15 @@ static void judge_ceiling(struct account *account, struct step step) {
                          ? account->above + 1
                          : 0;
     tally->above += account->above > 0;
-    if (account->raised || account->above < 10)
+    if (account->raised || account->above < 10 || !is_above || held)
         return;
     account->raised = true;
     tally->raised++;
+}
+
+/* Before it is known how seldom a counter moves, a wrap of it may pass for a new start. */
+static bool may_be_unknown(const struct account *account) {
+    return reference.machine->period_ns > NS_PER_MS && account->pace.kind != PACE_SLOW;
 }
 
 /* What the rules take for energy is energy, and what they take for a new start is one. Whether it
@@ -165,13 +171,21 @@ static void judge_ceiling(struct account *account, struct step step) {
 static bool count_step(struct account *account, const struct fake_zone *zone, uint64_t slept_ns) {
     const struct glimpse *glimpse = &zone->glimpse;
     const struct step step = account_make_step(account, glimpse->shown, glimpse->time_ns, slept_ns);
-    judge_ceiling(account, step);
     const bool started_again =
         glimpse->counter != account->last.counter || glimpse->restarts != account->last.restarts;
     const bool slept = step.slept_ns > 0;
+    const bool is_unknown = may_be_unknown(account);
+    const bool follows = slept_ns == 0 && !account->silent;
     wide energy_aj = true_energy_aj(account, glimpse);
     uint64_t energy_uj;
     const enum verdict verdict = step_judge(&step, &energy_uj);
+    const bool held = verdict == JUMP && follows && pace_hold(account, glimpse, started_again);
+    judge_ceiling(account, step, held);
+    account->now.time_ns = glimpse->time_ns;
+    if (held) {
+        pace_take(account, glimpse, glimpse->shown - account->last.shown);
+        return false;
+    }
     switch (verdict) {
     case COUNTED:
     case WRAPPED:
@@ -185,7 +199,7 @@ static bool count_step(struct account *account, const struct fake_zone *zone, ui
         }
         /* In a sleep, or where no range is known, a turn that ends higher than it began is seen by
          * nobody: what the counter tells is less than what was used, and never more. */
-        if ((slept || step.range == 0) && (wide)energy_uj * AJ_PER_UJ < energy_aj) {
+        if ((slept || step.range == 0 || is_unknown) && (wide)energy_uj * AJ_PER_UJ < energy_aj) {
             energy_aj = (wide)energy_uj * AJ_PER_UJ;
             account->now.slack_uj++;
         }
@@ -196,18 +210,28 @@ static bool count_step(struct account *account, const struct fake_zone *zone, ui
                                (unsigned long long)(energy_aj / AJ_PER_UJ));
         account->now.energy_aj += energy_aj;
         account->shown += step_shown(&step, verdict == WRAPPED);
+        if (follows)
+            pace_take(account, glimpse, step_shown(&step, verdict == WRAPPED));
+        else
+            pace_break(account);
         tally->wraps += verdict == WRAPPED;
         reference.health.wraps += verdict == WRAPPED;
         return true;
     case NEW_START:
     case JUMP:
-        if (!started_again && !slept && step.range != 0 && !reference.machine->is_hot)
+        if (verdict == JUMP && follows)
+            pace_take(account, glimpse, glimpse->shown - account->last.shown);
+        else
+            pace_break(account);
+        if (!started_again && !slept && step.range != 0 && !reference.machine->is_hot &&
+            !is_unknown)
             reference_complain("%s: energy passes for a new start", account->name);
         tally->resets += verdict == NEW_START;
         tally->jumps += verdict == JUMP;
         reference.health.resets++;
         break;
     case UNDECIDED:
+        pace_break(account);
         tally->undecided++;
         reference.health.gaps += !account->silent;
         break;
@@ -263,12 +287,15 @@ static void take_sample(struct account *account, uint64_t slept_ns) {
         fail(account, slept_ns);
         return;
     }
+    if (account->pace.first_ns == 0)
+        account->pace.first_ns = zone->glimpse.time_ns;
     if (account->has_read && (other || zone->zone.epoch != account->epoch))
         account_forget(account);
     account->fed_die = zone->place->die_id;
     account->fed_package = zone->place->package_id;
     account->epoch = zone->zone.epoch;
     const struct glimpse *glimpse = &zone->glimpse;
+    const wide shown = account->shown;
     if (account->has_baseline && account->lows > 0) {
         const enum low_verdict verdict = low_judge(account, glimpse, slept_ns);
         if (verdict == LOW_GOES_ON)
@@ -276,16 +303,21 @@ static void take_sample(struct account *account, uint64_t slept_ns) {
         account->follows = verdict == LOW_FOLLOWS;
         account->above = 0;
         account->now.time_ns = glimpse->time_ns;
+        if (verdict == LOW_FOLLOWS)
+            pace_take(account, glimpse, account->shown - shown);
+        else
+            pace_break(account);
     } else if (account->has_baseline && low_begins(account, glimpse, slept_ns)) {
         low_note(account, glimpse);
         return;
     } else if (account->has_baseline) {
         account->follows = count_step(account, zone, slept_ns) && slept_ns == 0;
-        account->now.time_ns = glimpse->time_ns;
     } else {
+        pace_break(account);
         account->now.slack_uj++;
         account->now.time_ns = glimpse->time_ns;
         account->power = account->now;
+        account->power.kind = AT_READING;
         account->joined = true;
         /* It has been another counter, or may have been: what went by in between is not known. */
         if (account->has_read) {
@@ -318,6 +350,12 @@ static void count_zones(const struct source *source) {
     }
 }
 
+static void note_look(const struct account *account) {
+    const uint64_t look_ns = pace_look_ns(account);
+    if ((account->reads || account->lows > 0) && look_ns < reference.look_ns)
+        reference.look_ns = look_ns;
+}
+
 void reference_sampled(const struct source *source, bool taken) {
     const uint64_t ahead_ns = reference.sampled ? reference.ahead_ns : world.begin_ahead_ns;
     const uint64_t slept_ns = world.end_ahead_ns > ahead_ns ? world.end_ahead_ns - ahead_ns : 0;
@@ -341,13 +379,18 @@ void reference_sampled(const struct source *source, bool taken) {
     tally->samples++;
     tally->slept += slept_ns > 0;
     reference.health.sleeps += slept_ns > 0;
+    reference.look_ns = UINT64_MAX;
     for (size_t i = 0; i < reference.account_count; i++) {
         struct account *account = &reference.accounts[i];
         account->reads = false;
-        if (account->ended || !account_is_wanted(account))
+        if (account->ended || !account_is_wanted(account)) {
+            note_look(account);
             continue;
+        }
         take_sample(account, slept_ns);
         window_sample(account, slept_ns > 0);
+        pace_decide(account);
+        note_look(account);
         /* Which core it was that was read, nobody knows. */
         if (moved && is_lead_core(account))
             account_forget(account);

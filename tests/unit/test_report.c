@@ -244,6 +244,7 @@ static void test_whole_joules_need_half_a_second(void **state) {
     start(&machine);
     machine.series[DRAM].traits.modulus = counter_modulus(UINT64_C(4294967295000000));
     machine.series[DRAM].traits.unit = 1000000;
+    series_set_spans(&machine.series[DRAM]);
     read_all(&machine, 0, 0, 0, 0);
     build(&machine);
     pass(&machine, 500 * NS_PER_MS - 1);

@@ -12,6 +12,7 @@ static inline void assume_usual(struct series *series) {
     series->period = (struct period){
         .state = PERIOD_FAST, .large = true, .least_ns = 900000, .most_ns = 1100000};
     series->motion = SERIES_MOVED;
+    series_set_spans(series);
 }
 
 /* Of the series that there are by now. */

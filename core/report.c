@@ -39,7 +39,11 @@ static void tell_statistics(struct series *series, struct rapl_value *value) {
         statistics->max_uw = value->power_uw;
 }
 
-static void fill(struct series *series, struct rapl_value *value) {
+static bool is_sharp(const struct mark *begin, const struct mark *end, uint64_t span_ns) {
+    return span_ns >= series_sharp_span_ns(begin->doubt_ns + end->doubt_ns);
+}
+
+static void fill(struct series *series, struct rapl_value *value, struct rapl_health *health) {
     const struct mark now = series_now(series);
     describe(series, value);
     value->energy_uj = now.energy_uj;
@@ -47,15 +51,19 @@ static void fill(struct series *series, struct rapl_value *value) {
     value->end_ns = now.time_ns;
     value->span_energy_uj = now.energy_uj - series->power.energy_uj;
     const uint64_t span_ns = span_between(&series->power, &now);
-    if (!series->slept && span_ns > 0 && span_ns >= series_power_span_ns(series)) {
-        value->has_power = true;
-        value->power_uw = counter_mean_uw(value->span_energy_uj, span_ns);
-        series->power = now;
-        tell_statistics(series, value);
+    if (series->slept || span_ns == 0 || span_ns < series_power_span_ns(series))
+        return;
+    if (!is_sharp(&series->power, &now, span_ns)) {
+        health->gaps++;
+        return;
     }
+    value->has_power = true;
+    value->power_uw = counter_mean_uw(value->span_energy_uj, span_ns);
+    series->power = now;
+    tell_statistics(series, value);
 }
 
-static void add_power(const struct series *series, struct rapl_value *value) {
+static void add_power(const struct series *series, struct rapl_value *value, bool *sharp) {
     const struct mark now = series_now(series);
     const uint64_t span_ns = span_between(&series->summed, &now);
     const uint64_t energy_uj = now.energy_uj - series->summed.energy_uj;
@@ -63,6 +71,7 @@ static void add_power(const struct series *series, struct rapl_value *value) {
         value->has_power = false;
     else
         value->power_uw += counter_mean_uw(energy_uj, span_ns);
+    *sharp = *sharp && is_sharp(&series->summed, &now, span_ns);
     value->span_energy_uj += energy_uj;
     if (value->start_ns == 0 || series->summed.time_ns < value->start_ns)
         value->start_ns = series->summed.time_ns;
@@ -76,8 +85,9 @@ static void add_power(const struct series *series, struct rapl_value *value) {
  * all: a sum of powers over different memberships would be the power of no machine.
  */
 static bool fill_sum(struct series *const *series, size_t count, struct series *sum,
-                     struct rapl_value *value) {
+                     struct rapl_value *value, struct rapl_health *health) {
     bool silent = false;
+    bool sharp = true;
     bool restart = false;
     size_t members = 0;
     describe(sum, value);
@@ -94,9 +104,14 @@ static bool fill_sum(struct series *const *series, size_t count, struct series *
         silent = silent || !speaks(member);
         restart = restart || member->lost || member->slept || member->joined || member->apart ||
                   member->counter.low.count > 0;
-        add_power(member, value);
+        add_power(member, value, &sharp);
     }
+    const bool told = members > 0 && !silent && !sum->lacks;
     value->has_power = value->has_power && !restart;
+    if (value->has_power && !sharp) {
+        value->has_power = false;
+        health->gaps += told ? 1 : 0;
+    }
     if (restart || (value->has_power && !silent))
         tell_statistics(sum, value);
     value->has_statistics = value->has_statistics && value->has_power;
@@ -107,18 +122,18 @@ static bool fill_sum(struct series *const *series, size_t count, struct series *
             series[i]->summed = series_now(series[i]);
         series[i]->apart = restart && !series[i]->reads;
     }
-    return members > 0 && !silent && !sum->lacks;
+    return told;
 }
 
 size_t report_build(struct series *const *series, size_t count, struct series *const *sums,
-                    size_t sum_count, struct rapl_value *values) {
+                    size_t sum_count, struct rapl_value *values, struct rapl_health *health) {
     size_t filled = 0;
     for (size_t i = 0; i < count; i++) {
         if (series[i]->selected && speaks(series[i]))
-            fill(series[i], &values[filled++]);
+            fill(series[i], &values[filled++], health);
     }
     for (size_t i = 0; i < sum_count; i++) {
-        if (sums[i]->selected && fill_sum(series, count, sums[i], &values[filled]))
+        if (sums[i]->selected && fill_sum(series, count, sums[i], &values[filled], health))
             filled++;
     }
     for (size_t i = 0; i < count; i++) {

@@ -125,7 +125,7 @@ static void take_readings(struct rapl *rapl, uint64_t slept_ns) {
         rapl->safe_span_ns = due_find_safe_span_ns(rapl);
 }
 
-int rapl_sample(struct rapl *rapl) {
+int sample_take(struct rapl *rapl, bool for_report) {
     uint64_t end_ns;
     if (rapl->source == NULL) {
         rapl->report.time_ns = clock_realtime_ns();
@@ -137,6 +137,9 @@ int rapl_sample(struct rapl *rapl) {
         return error;
     const uint64_t begin_ns = clock_monotonic_ns();
     const uint64_t begin_ahead_ns = clock_most_ahead_ns(begin_ns);
+    /* Statistics take the doubt of a reading into account: a sample between reports may be slow. */
+    slow_reads_begin(&rapl->source->slow_reads,
+                     for_report ? clock_span_ns(rapl->reported_ns, begin_ns) : UINT64_MAX);
     rapl->source->operations->sample(rapl->source);
     const uint64_t end_ahead_ns = clock_least_ahead_ns(&end_ns);
     const uint64_t span_ns = clock_span_ns(begin_ns, end_ns);
@@ -175,4 +178,8 @@ int rapl_sample(struct rapl *rapl) {
     /* Of thousands of zones, what comes after the reads takes a millisecond, too. */
     rapl->ended_ns = rapl->observes ? clock_monotonic_ns() : end_ns;
     return 0;
+}
+
+int rapl_sample(struct rapl *rapl) {
+    return sample_take(rapl, false);
 }

@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "series.h"
 
-/* Below it, the counter's own step (about 1 ms) is more than 2 % of the power. */
-#define POWER_SPAN_NS UINT64_C(50000000)
 /* unit / 2 W: a counter of whole joules then tells power to 2 W. */
 #define POWER_SPAN_NS_PER_UJ UINT64_C(500)
 
 struct mark series_now(const struct series *series) {
-    return (struct mark){.time_ns = series->counter.time_ns, .energy_uj = series->energy_uj};
-}
-
-uint64_t series_power_span_ns(const struct series *series) {
-    const struct counter_traits *traits = &series->traits;
-    uint64_t span_ns = counter_to_uj(traits->scale, traits->unit) * POWER_SPAN_NS_PER_UJ;
-    return span_ns > POWER_SPAN_NS ? span_ns : POWER_SPAN_NS;
+    return (struct mark){.time_ns = series->counter.time_ns,
+                         .doubt_ns = series->doubt_ns,
+                         .energy_uj = series->energy_uj};
 }
 
 void series_forget(struct series *series) {
@@ -25,6 +19,7 @@ void series_forget(struct series *series) {
 
 void series_set_traits(struct series *series, const struct counter_traits *traits) {
     series->traits = series->raised ? counter_raise(traits) : *traits;
+    series->unit_span_ns = counter_to_uj(traits->scale, traits->unit) * POWER_SPAN_NS_PER_UJ;
 }
 
 static void judge_ceiling(struct series *series) {
@@ -39,7 +34,6 @@ static void take_sample(struct series *series, const struct counter_step *step,
                         const struct reading *reading, bool slept) {
     const struct reading counted = {
         .ticks = step->ticks, .time_ns = reading->time_ns, .doubt_ns = reading->doubt_ns};
-    series->doubt_ns = reading->doubt_ns;
     series->follows =
         !slept && (step->outcome == COUNTER_COUNTED || step->outcome == COUNTER_WRAPPED);
     if (series->window == NULL)
@@ -56,10 +50,13 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
     const bool had_read = series->has_read;
     const unsigned int lows = series->counter.low.count;
     const struct mark restart = {.time_ns = series->counter.low.first_ns,
+                                 .doubt_ns = series->counter.low.first_doubt_ns,
                                  .energy_uj = series->energy_uj};
     const struct counter_step step =
         counter_advance(&series->counter, &series->traits, reading, slept_ns);
     series->reads = step.outcome != COUNTER_FAILED && step.outcome != COUNTER_LOW;
+    if (series->reads)
+        series->doubt_ns = reading->doubt_ns;
     series->returned = series->reads && was_in_gap;
     series->has_read = series->has_read || series->reads;
     series->ticks += step.ticks;

@@ -15,6 +15,7 @@
 /* A point from which energy and time are counted. */
 struct mark {
     uint64_t time_ns;
+    uint64_t doubt_ns; /* as in struct reading */
     uint64_t energy_uj;
 };
 
@@ -42,6 +43,7 @@ struct series {
     size_t zone_count;
     size_t fed_by; /* that of the last reading, where it was after that; or SERIES_FED_BY_NONE */
     struct counter_traits traits;
+    uint64_t unit_span_ns; /* their unit / 2 W */
     /* What it is added to: the total, or all cores of its package; NULL: to nothing. */
     struct series *sum;
 
@@ -55,7 +57,7 @@ struct series {
     struct window *window;
     uint64_t sampled_uj; /* its energy, as the sum's window has it */
 
-    uint64_t doubt_ns; /* of the last reading */
+    uint64_t doubt_ns; /* of the reading that counter holds */
     bool reads;        /* at the last sample */
     bool follows;      /* at the last sample: it counted what went by since the one before */
     bool returned;     /* at the last sample: it reads again */
@@ -87,7 +89,22 @@ static inline bool series_is_read(const struct series *series) {
 /* Energy and time now. */
 struct mark series_now(const struct series *series);
 
+/* Below it, the counter's own step (about 1 ms) is more than 2 % of the power. */
+#define SERIES_POWER_SPAN_NS UINT64_C(50000000)
+
 /* Shortest span that its power may be told of, in nanoseconds: 50 ms, and unit / 2 W. */
-uint64_t series_power_span_ns(const struct series *series);
+static inline uint64_t series_power_span_ns(const struct series *series) {
+    return series->unit_span_ns > SERIES_POWER_SPAN_NS ? series->unit_span_ns
+                                                       : SERIES_POWER_SPAN_NS;
+}
+
+/* What is not known of a span is at most one part in so many, or its power is not told: the next
+ * report's span holds it. */
+#define SERIES_SHARPNESS 20
+
+/* Shortest span for which so much doubt at both of its ends together is not too much. */
+static inline uint64_t series_sharp_span_ns(uint64_t doubt_ns) {
+    return SERIES_SHARPNESS * doubt_ns;
+}
 
 #endif

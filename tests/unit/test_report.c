@@ -86,7 +86,8 @@ static void pass(struct machine *machine, uint64_t ns) {
 }
 
 static void build(struct machine *machine) {
-    machine->count = report_build(machine->list, SERIES_COUNT, machine->sums, 1, machine->values);
+    machine->count = report_build(machine->list, SERIES_COUNT, machine->sums, 1, machine->values,
+                                  &machine->health);
     assert_true(machine->count <= SERIES_COUNT + 1);
 }
 
@@ -240,8 +241,10 @@ static void test_whole_joules_need_half_a_second(void **state) {
     (void)state;
     struct machine machine;
     start(&machine);
-    machine.series[DRAM].traits.modulus = counter_modulus(UINT64_C(4294967295000000));
-    machine.series[DRAM].traits.unit = 1000000;
+    struct counter_traits traits = machine.series[DRAM].traits;
+    traits.modulus = counter_modulus(UINT64_C(4294967295000000));
+    traits.unit = 1000000;
+    series_set_traits(&machine.series[DRAM], &traits);
     read_all(&machine, 0, 0, 0, 0);
     build(&machine);
     pass(&machine, 500 * NS_PER_MS - 1);
@@ -437,7 +440,8 @@ static void test_no_total_where_it_is_not_wanted(void **state) {
     start_running(&machine);
     pass(&machine, 10 * NS_PER_S);
     read_all(&machine, 600, 650, 760, 1000);
-    machine.count = report_build(machine.list, SERIES_COUNT, NULL, 0, machine.values);
+    machine.count =
+        report_build(machine.list, SERIES_COUNT, NULL, 0, machine.values, &machine.health);
     assert_int_equal(machine.count, 4);
     expect_silence(&machine, "total");
 }
@@ -452,7 +456,7 @@ static void test_no_total_without_a_member(void **state) {
     build(&machine);
     assert_int_equal(machine.count, 2);
     expect_silence(&machine, "total");
-    assert_int_equal(report_build(NULL, 0, machine.sums, 1, machine.values), 0);
+    assert_int_equal(report_build(NULL, 0, machine.sums, 1, machine.values, &machine.health), 0);
 }
 
 static void test_zone_that_never_read_is_no_member(void **state) {

@@ -55,6 +55,13 @@ static uint64_t shortest_span_ns(const struct account *account) {
     return span_ns > SHORT_STEP_NS ? span_ns : SHORT_STEP_NS;
 }
 
+/* How long it was from one moment to the other is known to 5 %: the two reads took, together, at
+ * most a tenth of it. */
+static bool is_known(const struct moment *begin, const struct moment *end) {
+    const uint64_t reads_ns = 2 * begin->doubt_ns + 2 * end->doubt_ns;
+    return end->time_ns - begin->time_ns >= 10 * reads_ns;
+}
+
 static const struct rapl_value *find_value(const struct rapl_report *report,
                                            const struct account *account) {
     const struct rapl_value *found = NULL;
@@ -123,10 +130,21 @@ static void judge_gap(struct account *account, bool tells_power, bool is_gap, bo
 /* --- one series
  * ----------------------------------------------------------------------------------- */
 
+static bool is_expected(const struct account *account) {
+    return account->selected && account->reads && !account->lost;
+}
+
+/* It would have power if its reads had taken less time. */
+static bool is_vague(const struct account *account) {
+    const uint64_t span_ns = account->now.time_ns - account->power.time_ns;
+    return is_expected(account) && !account->slept && span_ns >= shortest_span_ns(account) &&
+           !is_known(&account->power, &account->now);
+}
+
 static void judge_series(struct account *account, const struct rapl_report *report, bool explains) {
     learn_number(report, account);
     const struct rapl_value *value = find_value(report, account);
-    const bool expected = account->selected && account->reads && !account->lost;
+    const bool expected = is_expected(account);
     if ((value != NULL) != expected)
         reference_complain("%s is %s", account->name, expected ? "missing" : "told of");
     if (value == NULL || !expected) {
@@ -138,7 +156,7 @@ static void judge_series(struct account *account, const struct rapl_report *repo
     const struct moment *now = &account->now;
     const uint64_t span_ns = now->time_ns - power->time_ns;
     const bool is_long = span_ns >= shortest_span_ns(account);
-    const bool has_power = is_long && !account->slept;
+    const bool has_power = is_long && !account->slept && !is_vague(account);
     const uint64_t slack_uj = 2 + now->slack_uj - power->slack_uj;
     judge_identity(account, value);
     judge_energy(account, value, now->energy_aj, now->slack_uj + 1);
@@ -173,64 +191,84 @@ static void judge_series(struct account *account, const struct rapl_report *repo
  * in which none lost energy, joined, or slept; only a member that has gone for good is left out. As
  * long as that is not so, the span begins anew at each report.
  */
-static void judge_sum(struct account *sum, const struct rapl_report *report, bool explains) {
-    wide energy_aj = 0;
-    wide span_aj = 0;
-    uint64_t slack_uj = 1;
-    uint64_t begin_ns = UINT64_MAX;
-    uint64_t end_ns = 0;
-    size_t members = 0;
-    bool silent = false;
-    bool broken = false;
-    bool is_long = true;
+struct members {
+    wide energy_aj;
+    wide span_aj;
+    uint64_t slack_uj;
+    uint64_t begin_ns;
+    uint64_t end_ns;
+    size_t count;
+    bool silent;
+    bool broken;
+    bool is_long;
+    bool is_known;
+};
+
+static struct members look_at_members(const struct account *sum) {
+    struct members all = {.slack_uj = 1, .begin_ns = UINT64_MAX, .is_long = true, .is_known = true};
     for (size_t i = 0; i < reference.account_count; i++) {
         const struct account *member = &reference.accounts[i];
         if (member->sum != sum || !member->has_read)
             continue;
-        energy_aj += member->now.energy_aj;
-        slack_uj += member->now.slack_uj + 1;
-        silent = silent || member->left;
+        all.energy_aj += member->now.energy_aj;
+        all.slack_uj += member->now.slack_uj + 1;
+        all.silent = all.silent || member->left;
         if (member->gone || member->ended)
             continue;
-        members++;
-        silent = silent || !member->reads || member->lost;
-        broken = broken || member->lost || member->joined || member->slept || member->lows > 0 ||
-                 member->sum_span != sum->spans;
-        span_aj += member->now.energy_aj - member->sum_power.energy_aj;
-        if (member->sum_power.time_ns < begin_ns)
-            begin_ns = member->sum_power.time_ns;
-        if (member->now.time_ns > end_ns)
-            end_ns = member->now.time_ns;
-        is_long =
-            is_long && member->now.time_ns - member->sum_power.time_ns >= shortest_span_ns(member);
+        const uint64_t span_ns = member->now.time_ns - member->sum_power.time_ns;
+        all.count++;
+        all.silent = all.silent || !member->reads || member->lost;
+        all.broken = all.broken || member->lost || member->joined || member->slept ||
+                     member->lows > 0 || member->sum_span != sum->spans;
+        all.span_aj += member->now.energy_aj - member->sum_power.energy_aj;
+        if (member->sum_power.time_ns < all.begin_ns)
+            all.begin_ns = member->sum_power.time_ns;
+        if (member->now.time_ns > all.end_ns)
+            all.end_ns = member->now.time_ns;
+        all.is_long = all.is_long && span_ns >= shortest_span_ns(member);
+        all.is_known = all.is_known && is_known(&member->sum_power, &member->now);
     }
+    return all;
+}
+
+static bool is_sum_expected(const struct account *sum, const struct members *all) {
+    return sum->selected && all->count > 0 && !all->silent;
+}
+
+static bool is_sum_vague(const struct account *sum) {
+    const struct members all = look_at_members(sum);
+    return is_sum_expected(sum, &all) && all.is_long && !all.broken && !all.is_known;
+}
+
+static void judge_sum(struct account *sum, const struct rapl_report *report, bool explains) {
+    const struct members all = look_at_members(sum);
     learn_number(report, sum);
     const struct rapl_value *value = find_value(report, sum);
-    const bool expected = sum->selected && members > 0 && !silent;
-    const bool has_power = expected && is_long && !broken;
+    const bool expected = is_sum_expected(sum, &all);
+    const bool has_power = expected && all.is_long && !all.broken && all.is_known;
     if ((value != NULL) != expected)
         reference_complain("%s is %s", sum->name, expected ? "missing" : "told of");
     if (value != NULL && expected) {
         judge_identity(sum, value);
-        judge_energy(sum, value, energy_aj, slack_uj);
+        judge_energy(sum, value, all.energy_aj, all.slack_uj);
         if (value->has_power != has_power)
             reference_complain("%s has %s power", sum->name, has_power ? "no" : "a");
         window_judge(sum, value);
         tally->sum_windows += value->has_statistics;
         if (has_power) {
-            if (value->start_ns != begin_ns || value->end_ns != end_ns)
+            if (value->start_ns != all.begin_ns || value->end_ns != all.end_ns)
                 reference_complain("%s: span %llu to %llu instead of %llu to %llu", sum->name,
-                                   number(value->start_ns), number(value->end_ns), number(begin_ns),
-                                   number(end_ns));
-            if (!is_near(value->span_energy_uj, to_uj(span_aj), slack_uj))
+                                   number(value->start_ns), number(value->end_ns),
+                                   number(all.begin_ns), number(all.end_ns));
+            if (!is_near(value->span_energy_uj, to_uj(all.span_aj), all.slack_uj))
                 reference_complain("%s: energy of the span", sum->name);
         }
         tally->totals += has_power && sum->kind == ZONE_TOTAL;
         tally->core_sums += has_power && sum->kind != ZONE_TOTAL;
     }
-    judge_gap(sum, has_power, sum->told && !has_power && (!expected || is_long), explains);
+    judge_gap(sum, has_power, sum->told && !has_power && (!expected || all.is_long), explains);
     sum->told = sum->told || expected;
-    if (!has_power && !broken)
+    if (!has_power && !all.broken)
         return;
     sum->spans++;
     naive_begin(&sum->window);
@@ -309,8 +347,20 @@ void reference_close_first(void) {
     reference.told_health = reference.health;
 }
 
+/* Power that is not told because its span is not known is a gap. */
+static void count_vague(void) {
+    uint64_t vague = 0;
+    for (size_t i = 0; i < reference.account_count; i++)
+        vague += is_vague(&reference.accounts[i]);
+    for (size_t i = 0; i < reference.sum_count; i++)
+        vague += is_sum_vague(&reference.sums[i]);
+    reference.health.gaps += vague;
+    tally->vague += vague;
+}
+
 bool reference_judge(const struct rapl_report *report) {
     const struct machine *machine = reference.machine;
+    count_vague();
     const bool explains = health_explains(&report->health);
     const uint64_t wall_ns =
         world.end_ns + world.end_ahead_ns + machine->wall_ns - (world.end_ns - world.begin_ns) / 2;

@@ -254,6 +254,11 @@ static void fail(struct account *account, uint64_t slept_ns) {
     reference.health.gaps++;
 }
 
+static void note_time(struct account *account, const struct glimpse *glimpse) {
+    account->now.time_ns = glimpse->time_ns;
+    account->now.doubt_ns = glimpse->doubt_ns;
+}
+
 static void take_sample(struct account *account, uint64_t slept_ns) {
     bool other = false;
     struct fake_zone *zone = choose_zone(account, &other);
@@ -275,16 +280,16 @@ static void take_sample(struct account *account, uint64_t slept_ns) {
             return;
         account->follows = verdict == LOW_FOLLOWS;
         account->above = 0;
-        account->now.time_ns = glimpse->time_ns;
+        note_time(account, glimpse);
     } else if (account->has_baseline && low_begins(account, glimpse, slept_ns)) {
         low_note(account, glimpse);
         return;
     } else if (account->has_baseline) {
         account->follows = count_step(account, zone, slept_ns) && slept_ns == 0;
-        account->now.time_ns = glimpse->time_ns;
+        note_time(account, glimpse);
     } else {
         account->now.slack_uj++;
-        account->now.time_ns = glimpse->time_ns;
+        note_time(account, glimpse);
         account->power = account->now;
         account->joined = true;
         /* It has been another counter, or may have been: what went by in between is not known. */

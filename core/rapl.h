@@ -141,7 +141,8 @@ struct rapl_value {
     uint64_t end_ns;
     uint64_t span_energy_uj;
     /* Mean power of the span in microwatts; false where the span is too short to tell (under
-     * 50 ms, or under unit / 2 W) or the machine slept in it. */
+     * 50 ms, or under unit / 2 W), the machine slept in it, or the reads at its ends took so long
+     * that it is not known to 5 %. */
     bool has_power;
     uint64_t power_uw;
     /* Those of the same span; false where there is no power, or nothing samples. */
@@ -167,7 +168,7 @@ struct rapl_health {
     uint64_t read_errors;
     uint64_t wraps;          /* a counter passed its range */
     uint64_t resets;         /* a counter started again, or stepped as no energy can */
-    uint64_t gaps;           /* a zone could not be read, or its energy could not be decided */
+    uint64_t gaps;           /* a zone could not be read, or its energy or power is not known */
     uint64_t rediscoveries;  /* zones were found, lost, opened anew, or mirrors told apart */
     uint64_t sleeps;         /* samples since whose predecessor the machine has slept */
     uint64_t missed_samples; /* instants that passed without the sample that was due at them */

@@ -44,3 +44,16 @@ uint64_t source_repeat_read(struct source *source, size_t index, uint64_t begin_
         reading->error = source->zones[index]->error = SOURCE_READ_TOO_LONG;
     return repeated.end_ns;
 }
+
+uint64_t source_find_middle_ns(const struct source *source) {
+    uint64_t first_ns = UINT64_MAX;
+    uint64_t last_ns = 0;
+    for (size_t i = 0; i < source->zone_count; i++) {
+        const struct reading *reading = &source->readings[i];
+        if (reading->error != 0)
+            continue;
+        first_ns = reading->time_ns < first_ns ? reading->time_ns : first_ns;
+        last_ns = reading->time_ns > last_ns ? reading->time_ns : last_ns;
+    }
+    return last_ns == 0 ? 0 : first_ns + (last_ns - first_ns) / 2;
+}

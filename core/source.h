@@ -100,6 +100,10 @@ struct source_operations {
     void (*close)(struct source *source);
 };
 
+/* CLOCK_MONOTONIC_RAW in the middle between the first and the last reading of a sample; 0: nothing
+ * read. */
+uint64_t source_find_middle_ns(const struct source *source);
+
 /* Repeats a read that was slow. Returns when the last repeated read ended. */
 uint64_t source_repeat_read(struct source *source, size_t index, uint64_t begin_ns,
                             uint64_t end_ns);

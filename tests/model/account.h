@@ -47,6 +47,9 @@ void window_judge_mean(const struct account *account, const struct rapl_value *v
 /* A sample has been taken: those that were due before it and were not are missed. */
 void grid_sampled(void);
 
+/* How long before the end of its sample a report's counters were read. */
+uint64_t report_age_ns(void);
+
 /* The power above which its steps are no energy. */
 static inline uint64_t account_ceiling_uw(const struct account *account) {
     const bool is_raised = account->raised && account->place->raised_uw != 0;

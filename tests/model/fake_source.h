@@ -58,6 +58,8 @@ struct world {
     uint64_t end_ahead_ns;
     uint64_t begin_ns;
     uint64_t end_ns;
+    uint64_t end_raw_ns;
+    uint64_t slow_ns;         /* reads of it that take longer are slow */
     uint64_t restarts_before; /* that sample */
     uint64_t restarts;        /* ever */
     uint64_t postponed;       /* starts that would have passed for a wrap */

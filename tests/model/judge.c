@@ -362,8 +362,7 @@ bool reference_judge(const struct rapl_report *report) {
     const struct machine *machine = reference.machine;
     count_vague();
     const bool explains = health_explains(&report->health);
-    const uint64_t wall_ns =
-        world.end_ns + world.end_ahead_ns + machine->wall_ns - (world.end_ns - world.begin_ns) / 2;
+    const uint64_t wall_ns = world.end_ns + world.end_ahead_ns + machine->wall_ns - report_age_ns();
     if (report->time_ns != wall_ns)
         reference_complain("the report is of another time");
     if (report->value_count > reference.account_count + reference.sum_count)

@@ -202,15 +202,6 @@ static bool find_id(int file, char id[64], bool *gone) {
     return true;
 }
 
-/* More than a 50th of the time since the last report, 2 ms to 1 s; between two reports 1 s. */
-static uint64_t slow_read_ns(void) {
-    const uint64_t interval_ns = world.has_reported ? world.begin_ns - world.reported_ns : 0;
-    const uint64_t share_ns = world.is_report ? interval_ns / 50 : NS_PER_S;
-    if (share_ns < 2 * NS_PER_MS)
-        return 2 * NS_PER_MS;
-    return share_ns < NS_PER_S ? share_ns : NS_PER_S;
-}
-
 /* What stalled once often does so again. */
 static void maybe_stall(const struct fake_zone *zone) {
     struct random *random = &world.machine->random;
@@ -245,9 +236,8 @@ static void follow_read(struct fake_zone *zone, bool reads, uint64_t took_ns) {
         tree.reads.shortest_ns = took_ns;
         tree.reads.glimpse = zone->glimpse;
     }
-    const uint64_t slow_ns = slow_read_ns();
-    tree.reads.is_due = reads && tree.reads.count < 3 && tree.reads.shortest_ns > slow_ns &&
-                        tree.reads.again_ns < 2 * slow_ns;
+    tree.reads.is_due = reads && tree.reads.count < 3 && tree.reads.shortest_ns > world.slow_ns &&
+                        tree.reads.again_ns < 2 * world.slow_ns;
     if (tree.reads.shortest_ns != UINT64_MAX)
         zone->glimpse = tree.reads.glimpse;
 }

@@ -67,6 +67,13 @@ static void read_energy(struct machine *machine, size_t index, uint64_t ticks) {
     take(machine, index, ticks, 0);
 }
 
+/* The read took twice the doubt. */
+static void read_slowly(struct machine *machine, size_t index, uint64_t ticks, uint64_t doubt_ns) {
+    const struct reading reading = {
+        .ticks = ticks, .time_ns = machine->now_ns, .doubt_ns = doubt_ns};
+    series_take(machine->list[index], &reading, 0, &machine->health);
+}
+
 static void fail_read(struct machine *machine, size_t index) {
     const struct reading reading = {.error = -EIO};
     series_take(machine->list[index], &reading, 0, &machine->health);
@@ -261,6 +268,51 @@ static void test_whole_joules_need_half_a_second(void **state) {
     build(&machine);
     expect_power(&machine, "dram", 10, 10);
     expect_power(&machine, "total", 20, 20);
+}
+
+/* The doubt of both ends counts, and what was left out is in the next span. */
+static void test_power_is_known_to_5_percent(void **state) {
+    (void)state;
+    struct machine machine;
+    start_running(&machine);
+    pass(&machine, NS_PER_S);
+    read_all(&machine, 510, 605, 700, 800);
+    read_slowly(&machine, PACKAGE, 510000000, 40 * NS_PER_MS);
+    build(&machine);
+    expect_power(&machine, "package", 10, 10);
+    expect_power(&machine, "total", 15, 15);
+    assert_int_equal(machine.health.gaps, 0);
+    pass(&machine, NS_PER_S);
+    read_all(&machine, 520, 610, 700, 800);
+    read_slowly(&machine, PACKAGE, 520000000, 10 * NS_PER_MS + 1);
+    build(&machine);
+    expect_energy_alone(&machine, "package", 20);
+    expect_power(&machine, "dram", 10, 5);
+    assert_false(find(&machine, "total")->has_power);
+    assert_int_equal(find(&machine, "total")->energy_uj, 30000000);
+    assert_int_equal(machine.health.gaps, 2);
+    pass(&machine, NS_PER_S);
+    read_all(&machine, 530, 615, 700, 800);
+    read_slowly(&machine, PACKAGE, 530000000, 60 * NS_PER_MS);
+    build(&machine);
+    expect_power(&machine, "package", 30, 10);
+    expect_power(&machine, "total", 45, 15);
+    assert_int_equal(machine.health.gaps, 2);
+}
+
+/* It has no value, so that it lacks no power. */
+static void test_silent_total_is_no_gap_of_power(void **state) {
+    (void)state;
+    struct machine machine;
+    start_running(&machine);
+    pass(&machine, NS_PER_S);
+    read_all(&machine, 510, 605, 700, 800);
+    read_slowly(&machine, PACKAGE, 510000000, 60 * NS_PER_MS);
+    machine.total.lacks = true;
+    build(&machine);
+    expect_energy_alone(&machine, "package", 10);
+    expect_silence(&machine, "total");
+    assert_int_equal(machine.health.gaps, 1);
 }
 
 static void test_spans_add_up_to_the_energy(void **state) {
@@ -630,6 +682,8 @@ int main(void) {
         cmocka_unit_test(test_short_interval_holds_energy_alone_and_the_next_covers_it),
         cmocka_unit_test(test_50_ms_are_enough),
         cmocka_unit_test(test_whole_joules_need_half_a_second),
+        cmocka_unit_test(test_power_is_known_to_5_percent),
+        cmocka_unit_test(test_silent_total_is_no_gap_of_power),
         cmocka_unit_test(test_spans_add_up_to_the_energy),
         cmocka_unit_test(test_unselected_series_is_silent),
         cmocka_unit_test(test_series_that_does_not_read_is_silent),

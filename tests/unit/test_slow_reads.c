@@ -212,6 +212,23 @@ static void test_first_reading_is_repeated(void **state) {
     expect_watts("package-1", 100);
 }
 
+/* Whoever divides energies by the times of reports gets the power. */
+static void test_report_is_of_the_time_of_its_readings(void **state) {
+    (void)state;
+    open_core(0);
+    report_after(NS_PER_S);
+    uint64_t time_ns = bench.report->time_ns;
+    uint64_t energy_uj = find("total")->energy_uj;
+    for (size_t i = 0; i < 4; i++) {
+        stall(0, (struct fake_stall){i % 2 * 150 * NS_PER_MS, 0});
+        report_after(NS_PER_S);
+        const uint64_t span_us = (bench.report->time_ns - time_ns) / 1000;
+        assert_in_range((find("total")->energy_uj - energy_uj) / (span_us / 1000), 149900, 150100);
+        time_ns = bench.report->time_ns;
+        energy_uj = find("total")->energy_uj;
+    }
+}
+
 /* A stall that is short beside the interval is no reason to read again. */
 static void test_read_that_is_not_slow_is_read_once(void **state) {
     (void)state;
@@ -328,6 +345,7 @@ int main(void) {
         cmocka_unit_test(test_repeats_of_a_sample_take_little_time),
         IN_TREE(test_stall_beside_the_value_changes_no_power),
         IN_TREE(test_first_reading_is_repeated),
+        IN_TREE(test_report_is_of_the_time_of_its_readings),
         IN_TREE(test_read_that_is_not_slow_is_read_once),
         IN_TREE(test_samples_between_reports_are_read_once),
         IN_TREE(test_power_that_is_not_known_is_left_out),

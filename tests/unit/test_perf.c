@@ -723,6 +723,21 @@ static void test_slow_read_of_a_group_is_repeated(void **state) {
     assert_int_equal(reading("power/energy-ram@2")->doubt_ns, 0);
 }
 
+static void test_shortest_read_of_a_group_counts(void **state) {
+    (void)state;
+    static const struct fake_stall stalls[] = {{0, 0}, {0, 30 * NS_PER_MS}, {0, 40 * NS_PER_MS}};
+    add_server();
+    assert_int_equal(discover(), 1);
+    sample();
+    const uint64_t before = reading("power/energy-pkg@2")->ticks;
+    slow_reads_begin(&bench.source->slow_reads, NS_PER_S);
+    fake_reads_stall(stalls, COUNT_OF(stalls), use_5_joules);
+    sample();
+    assert_int_equal(fake_stalls_left(), 0);
+    assert_int_equal(reading("power/energy-pkg@2")->doubt_ns, 15 * NS_PER_MS);
+    assert_int_equal(reading("power/energy-pkg@2")->ticks, before);
+}
+
 static void test_repeat_hides_no_interruption(void **state) {
     (void)state;
     add_server();
@@ -1679,6 +1694,7 @@ int main(void) {
         OVER(test_slewed_clocks_do_not_interrupt),
         OVER(test_a_read_that_takes_long_says_nothing),
         OVER(test_slow_read_of_a_group_is_repeated),
+        OVER(test_shortest_read_of_a_group_counts),
         OVER(test_repeat_hides_no_interruption),
         OVER(test_repeat_that_fails_leaves_the_first),
         OVER(test_group_that_lost_a_member),

@@ -300,6 +300,52 @@ static void test_power_is_known_to_5_percent(void **state) {
     assert_int_equal(machine.health.gaps, 2);
 }
 
+/* Of a new start that is decided after a report: at the first reading of the new count. */
+static void test_span_begins_at_a_slow_low_reading(void **state) {
+    (void)state;
+    struct machine machine;
+    start_running(&machine);
+    pass(&machine, NS_PER_S);
+    read_all(&machine, 600, 600, 700, 800);
+    build(&machine);
+    pass(&machine, NS_PER_S);
+    read_slowly(&machine, PACKAGE, 1000000, 300 * NS_PER_MS);
+    build(&machine);
+    expect_silence(&machine, "package");
+    for (uint64_t joules = 2; joules < 7; joules += 4) {
+        if (joules == 6)
+            pass(&machine, 4 * NS_PER_S - 1);
+        pass(&machine, NS_PER_S);
+        read_energy(&machine, PACKAGE, joules * 1000000);
+    }
+    build(&machine);
+    expect_energy_alone(&machine, "package", 105);
+    pass(&machine, NS_PER_S + 1);
+    read_energy(&machine, PACKAGE, 8000000);
+    build(&machine);
+    expect_power(&machine, "package", 107, 1);
+}
+
+/* A read that fails leaves the doubt of the one before it. */
+static void test_span_begins_at_a_slow_reading_before_a_failed_one(void **state) {
+    (void)state;
+    struct machine machine;
+    start_running(&machine);
+    pass(&machine, NS_PER_S);
+    read_slowly(&machine, PACKAGE, 900000000000, 60 * NS_PER_MS);
+    pass(&machine, NS_PER_S / 10);
+    fail_read(&machine, PACKAGE);
+    build(&machine);
+    pass(&machine, NS_PER_S);
+    read_energy(&machine, PACKAGE, 900011000000);
+    build(&machine);
+    expect_energy_alone(&machine, "package", 11);
+    pass(&machine, NS_PER_S / 10);
+    read_energy(&machine, PACKAGE, 900012000000);
+    build(&machine);
+    expect_power(&machine, "package", 12, 10);
+}
+
 /* It has no value, so that it lacks no power. */
 static void test_silent_total_is_no_gap_of_power(void **state) {
     (void)state;
@@ -683,6 +729,8 @@ int main(void) {
         cmocka_unit_test(test_50_ms_are_enough),
         cmocka_unit_test(test_whole_joules_need_half_a_second),
         cmocka_unit_test(test_power_is_known_to_5_percent),
+        cmocka_unit_test(test_span_begins_at_a_slow_low_reading),
+        cmocka_unit_test(test_span_begins_at_a_slow_reading_before_a_failed_one),
         cmocka_unit_test(test_silent_total_is_no_gap_of_power),
         cmocka_unit_test(test_spans_add_up_to_the_energy),
         cmocka_unit_test(test_unselected_series_is_silent),

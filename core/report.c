@@ -106,11 +106,11 @@ static bool fill_sum(struct series *const *series, size_t count, struct series *
                   member->counter.low.count > 0;
         add_power(member, value, &sharp);
     }
-    const bool told = members > 0 && !silent && !sum->lacks;
+    const bool reported = members > 0 && !silent && !sum->lacks;
     value->has_power = value->has_power && !restart;
     if (value->has_power && !sharp) {
         value->has_power = false;
-        health->gaps += told ? 1 : 0;
+        health->gaps += reported ? 1 : 0;
     }
     if (restart || (value->has_power && !silent))
         tell_statistics(sum, value);
@@ -122,7 +122,7 @@ static bool fill_sum(struct series *const *series, size_t count, struct series *
             series[i]->summed = series_now(series[i]);
         series[i]->apart = restart && !series[i]->reads;
     }
-    return told;
+    return reported;
 }
 
 size_t report_build(struct series *const *series, size_t count, struct series *const *sums,

@@ -98,8 +98,8 @@ static inline uint64_t series_power_span_ns(const struct series *series) {
                                                        : SERIES_POWER_SPAN_NS;
 }
 
-/* What is not known of a span is at most one part in so many, or its power is not told: the next
- * report's span holds it. */
+/* Power is reported if at most one part in so many of its span is not known. Otherwise the span
+ * goes on, and the next report has the power of all of it. */
 #define SERIES_SHARPNESS 20
 
 /* Shortest span for which so much doubt at both of its ends together is not too much. */

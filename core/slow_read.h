@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A read during which the machine stalled tells little of when the counter had its value: the
- * reading is stamped in its middle, which is off by up to half of it. Such a read is repeated at
- * once, and the shortest one counts.
+ * A reading is stamped in the middle of its read, though the counter had that value at any instant
+ * of it. Where the machine stalls in a read, the stamp is off by up to half of the stall. Such a
+ * read is repeated at once, and the shortest one counts.
  */
 #ifndef RAPL_SLOW_READ_H
 #define RAPL_SLOW_READ_H

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The machine stalls while a counter is read: strace holds the read for as long, before or after the
-counter gives its value. The reading says when that was to half of the stall at best."""
+"""The machine stalls while a counter is read: strace holds the read for that long, before or after the
+counter gives its value. The stamp of such a reading is off by up to half of the stall."""
 import os
 import shutil
 import sys
@@ -20,8 +20,8 @@ HEALTH = "rapl_health,source=powercap"
 
 INTERVAL_SECONDS = 1
 STALL_SECONDS = 0.3
-# Half of the stall is 15 % of the interval. What is slow and not repeated leaves 1 % at each end; the
-# rest is for a counter that moves once a millisecond, and for a busy machine.
+# Half of the stall is 15 % of the interval. A read that is not slow enough to be repeated may be off by
+# 1 % at each end; the rest is for a counter that moves once a millisecond.
 ALLOWED = 0.025
 
 
@@ -29,7 +29,7 @@ ALLOWED = 0.025
 @sim.needed
 class Stalls(sim.Simulated):
     def start_stalled(self, delay, when):
-        """rapl-execd whose reads of that zone, from the start on, stall as told."""
+        """rapl-execd whose reads of that zone, from the start on, stall."""
         machine = self.simulate()
         path = os.path.realpath(os.path.join(machine.root, ZONE))
         self.watts = machine.truth().watts["package-1"]

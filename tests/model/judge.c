@@ -347,7 +347,7 @@ void reference_close_first(void) {
     reference.told_health = reference.health;
 }
 
-/* Power that is not told because its span is not known is a gap. */
+/* Power that is missing because the length of its span is not known is a gap. */
 static void count_vague(void) {
     uint64_t vague = 0;
     for (size_t i = 0; i < reference.account_count; i++)

@@ -218,7 +218,7 @@ static void expect_no_read(void) {
 }
 
 /* A slow read is repeated at once, twice at most, unless such reads have taken twice as much time
- * in this sample as makes one slow. The shortest one tells when the counter had its value. */
+ * in this sample as makes one slow. The shortest one counts. */
 static void follow_read(struct fake_zone *zone, bool reads, uint64_t took_ns) {
     if (zone != tree.reads.zone) {
         expect_no_read();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads during which the machine stalls: they are repeated, and what is still not known is not
- * told. */
+/* Reads during which the machine stalls: they are repeated, and power that is still not
+ * known is not reported. */
 #include "slow_read.h"
 
 #include <errno.h>
@@ -215,7 +215,7 @@ static void test_first_reading_is_repeated(void **state) {
     expect_watts("package-1", 100);
 }
 
-/* Whoever divides energies by the times of reports gets the power. */
+/* Energies divided by the times of reports are the power. */
 static void test_report_is_of_the_time_of_its_readings(void **state) {
     (void)state;
     open_core(0);

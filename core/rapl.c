@@ -56,6 +56,7 @@ void rapl_health_list(const struct rapl_health *health,
         {"rediscoveries", health->rediscoveries},
         {"sleeps", health->sleeps},
         {"missed_samples", health->missed_samples},
+        {"stalls", health->stalls},
     };
     memcpy(counts, list, sizeof(list));
 }

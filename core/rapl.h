@@ -168,10 +168,11 @@ struct rapl_health {
     uint64_t read_errors;
     uint64_t wraps;          /* a counter passed its range */
     uint64_t resets;         /* a counter started again, or stepped as no energy can */
-    uint64_t gaps;           /* a zone could not be read, or its energy or power is not known */
+    uint64_t gaps;           /* a zone could not be read, or its energy could not be decided */
     uint64_t rediscoveries;  /* zones were found, lost, opened anew, or mirrors told apart */
     uint64_t sleeps;         /* samples since whose predecessor the machine has slept */
     uint64_t missed_samples; /* instants that passed without the sample that was due at them */
+    uint64_t stalls;         /* powers left out, for the machine stalled while it read a counter */
 };
 
 /* The same as a list, zones first: what each plugin names and sends. */
@@ -179,7 +180,7 @@ struct rapl_count {
     const char *name;
     uint64_t count;
 };
-#define RAPL_HEALTH_COUNTS 9
+#define RAPL_HEALTH_COUNTS 10
 void rapl_health_list(const struct rapl_health *health,
                       struct rapl_count counts[RAPL_HEALTH_COUNTS]);
 

@@ -54,7 +54,7 @@ static void fill(struct series *series, struct rapl_value *value, struct rapl_he
     if (series->slept || span_ns == 0 || span_ns < series_power_span_ns(series))
         return;
     if (!is_sharp(&series->power, &now, span_ns)) {
-        health->gaps++;
+        health->stalls++;
         return;
     }
     value->has_power = true;
@@ -110,7 +110,7 @@ static bool fill_sum(struct series *const *series, size_t count, struct series *
     value->has_power = value->has_power && !restart;
     if (value->has_power && !sharp) {
         value->has_power = false;
-        health->gaps += reported ? 1 : 0;
+        health->stalls += reported ? 1 : 0;
     }
     if (restart || (value->has_power && !silent))
         tell_statistics(sum, value);

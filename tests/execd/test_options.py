@@ -102,7 +102,8 @@ class Fields(OptionCase):
         report = execd.ask()
         health = report["rapl_health,source=powercap"]
         self.assertEqual(set(health), {"zones", "samples", "read_errors", "wraps", "resets",
-                                       "gaps", "rediscoveries", "sleeps", "missed_samples"})
+                                       "gaps", "rediscoveries", "sleeps", "missed_samples",
+                                       "stalls"})
         for name, value in health.items():
             self.assertIs(type(value), int, name)
         self.assertEqual(health["zones"], len(ZONES))

@@ -48,7 +48,7 @@ class Stalls(sim.Simulated):
         health says so."""
         watts = report.power(PACKAGE)
         if watts is None:
-            self.assertGreater(report[HEALTH]["gaps"], before[HEALTH]["gaps"])
+            self.assertGreater(report[HEALTH]["stalls"], before[HEALTH]["stalls"])
             return
         self.assertLess(abs(watts / self.watts - 1), ALLOWED, "%.3f W instead of %.3f" %
                         (watts, self.watts))
@@ -77,7 +77,7 @@ class Stalls(sim.Simulated):
             self.assertGreater(report.energy_uj(PACKAGE), earlier.energy_uj(PACKAGE))
             watts = report.power(PACKAGE)
             if watts is None:
-                self.assertGreater(report[HEALTH]["gaps"], earlier[HEALTH]["gaps"])
+                self.assertGreater(report[HEALTH]["stalls"], earlier[HEALTH]["stalls"])
             else:
                 self.assertLess(abs(watts / self.watts - 1), 0.06)
         self.assertEqual(reports[-1][HEALTH]["read_errors"], 0)

@@ -33,7 +33,8 @@ static bool health_explains(const struct rapl_health *health) {
     const struct rapl_health *before = &reference.told_health;
     return health->read_errors > before->read_errors || health->gaps > before->gaps ||
            health->resets > before->resets || health->rediscoveries > before->rediscoveries ||
-           health->sleeps > before->sleeps || health->zones != before->zones;
+           health->sleeps > before->sleeps || health->stalls > before->stalls ||
+           health->zones != before->zones;
 }
 
 /* --- one value -----------------------------------------------------------------------------------
@@ -347,14 +348,14 @@ void reference_close_first(void) {
     reference.told_health = reference.health;
 }
 
-/* Power that is missing because the length of its span is not known is a gap. */
+/* Powers that are missing because the length of their spans is not known. */
 static void count_vague(void) {
     uint64_t vague = 0;
     for (size_t i = 0; i < reference.account_count; i++)
         vague += is_vague(&reference.accounts[i]);
     for (size_t i = 0; i < reference.sum_count; i++)
         vague += is_sum_vague(&reference.sums[i]);
-    reference.health.gaps += vague;
+    reference.health.stalls += vague;
     tally->vague += vague;
 }
 

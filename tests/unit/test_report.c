@@ -281,7 +281,7 @@ static void test_power_is_known_to_5_percent(void **state) {
     build(&machine);
     expect_power(&machine, "package", 10, 10);
     expect_power(&machine, "total", 15, 15);
-    assert_int_equal(machine.health.gaps, 0);
+    assert_int_equal(machine.health.stalls, 0);
     pass(&machine, NS_PER_S);
     read_all(&machine, 520, 610, 700, 800);
     read_slowly(&machine, PACKAGE, 520000000, 10 * NS_PER_MS + 1);
@@ -290,14 +290,14 @@ static void test_power_is_known_to_5_percent(void **state) {
     expect_power(&machine, "dram", 10, 5);
     assert_false(find(&machine, "total")->has_power);
     assert_int_equal(find(&machine, "total")->energy_uj, 30000000);
-    assert_int_equal(machine.health.gaps, 2);
+    assert_int_equal(machine.health.stalls, 2);
     pass(&machine, NS_PER_S);
     read_all(&machine, 530, 615, 700, 800);
     read_slowly(&machine, PACKAGE, 530000000, 60 * NS_PER_MS);
     build(&machine);
     expect_power(&machine, "package", 30, 10);
     expect_power(&machine, "total", 45, 15);
-    assert_int_equal(machine.health.gaps, 2);
+    assert_int_equal(machine.health.stalls, 2);
 }
 
 /* Of a new start that is decided after a report: at the first reading of the new count. */
@@ -347,7 +347,7 @@ static void test_span_begins_at_a_slow_reading_before_a_failed_one(void **state)
 }
 
 /* It has no value, so that it lacks no power. */
-static void test_silent_total_is_no_gap_of_power(void **state) {
+static void test_silent_total_is_no_stall(void **state) {
     (void)state;
     struct machine machine;
     start_running(&machine);
@@ -358,7 +358,7 @@ static void test_silent_total_is_no_gap_of_power(void **state) {
     build(&machine);
     expect_energy_alone(&machine, "package", 10);
     expect_silence(&machine, "total");
-    assert_int_equal(machine.health.gaps, 1);
+    assert_int_equal(machine.health.stalls, 1);
 }
 
 static void test_spans_add_up_to_the_energy(void **state) {
@@ -731,7 +731,7 @@ int main(void) {
         cmocka_unit_test(test_power_is_known_to_5_percent),
         cmocka_unit_test(test_span_begins_at_a_slow_low_reading),
         cmocka_unit_test(test_span_begins_at_a_slow_reading_before_a_failed_one),
-        cmocka_unit_test(test_silent_total_is_no_gap_of_power),
+        cmocka_unit_test(test_silent_total_is_no_stall),
         cmocka_unit_test(test_spans_add_up_to_the_energy),
         cmocka_unit_test(test_unselected_series_is_silent),
         cmocka_unit_test(test_series_that_does_not_read_is_silent),

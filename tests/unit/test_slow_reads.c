@@ -200,7 +200,7 @@ static void test_stall_beside_the_value_changes_no_power(void **state) {
             expect_watts("total", 150);
         }
     }
-    assert_int_equal(bench.report->health.gaps, 0);
+    assert_int_equal(bench.report->health.stalls, 0);
 }
 
 static void test_first_reading_is_repeated(void **state) {
@@ -272,7 +272,7 @@ static void test_power_that_is_not_known_is_left_out(void **state) {
         expect_energy_alone("total");
         assert_true(find(stalled)->energy_uj > energy_uj);
         assert_true(find(other)->has_power);
-        assert_int_equal(bench.report->health.gaps, 2);
+        assert_int_equal(bench.report->health.stalls, 2);
         report_after(NS_PER_S);
         expect_watts(stalled, index == 0 ? 50 : 100);
         expect_watts(other, index == 0 ? 100 : 50);
@@ -280,7 +280,7 @@ static void test_power_that_is_not_known_is_left_out(void **state) {
         assert_int_equal(find(stalled)->end_ns - find(stalled)->start_ns,
                          find("total")->end_ns - find("total")->start_ns);
         assert_true(find(stalled)->end_ns - find(stalled)->start_ns > 2 * NS_PER_S);
-        assert_int_equal(bench.report->health.gaps, 2);
+        assert_int_equal(bench.report->health.stalls, 2);
         rapl_close(bench.rapl);
         bench.rapl = NULL;
     }
@@ -297,7 +297,7 @@ static void test_power_waits_for_a_begin_that_is_not_known(void **state) {
     report_after(100 * NS_PER_MS);
     expect_energy_alone("package-0");
     assert_true(find("package-1")->has_power);
-    assert_int_equal(bench.report->health.gaps, 2);
+    assert_int_equal(bench.report->health.stalls, 2);
     report_after(101 * NS_PER_MS);
     assert_true(find("package-0")->has_power);
     assert_in_range(find("package-0")->power_uw, 95 * 50 * WATT / 100, 105 * 50 * WATT / 100);
@@ -316,7 +316,7 @@ static void test_first_report_waits_for_a_begin_that_is_not_known(void **state) 
     assert_in_range(wait_ns, 170 * NS_PER_MS, 230 * NS_PER_MS);
     report_after(wait_ns);
     assert_true(find("package-0")->has_power);
-    assert_int_equal(bench.report->health.gaps, 0);
+    assert_int_equal(bench.report->health.stalls, 0);
 }
 
 static void test_repeat_that_fails_leaves_the_first(void **state) {

@@ -145,6 +145,7 @@ static struct counter_step note_low(struct counter *counter, const struct counte
     if (counter->low.count++ == 0) {
         counter->low.first_ticks = reading->ticks;
         counter->low.first_ns = reading->time_ns;
+        counter->low.first_doubt_ns = reading->doubt_ns;
     }
     counter->low.last_ticks = reading->ticks;
     counter->low.last_ns = reading->time_ns;

@@ -44,6 +44,7 @@ struct low_readings {
     unsigned int count;
     uint64_t first_ticks;
     uint64_t first_ns;
+    uint64_t first_doubt_ns;
     uint64_t last_ticks;
     uint64_t last_ns;
 };

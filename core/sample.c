@@ -139,7 +139,16 @@ static void take_readings(struct rapl *rapl, uint64_t slept_ns) {
         rapl->safe_span_ns = due_find_safe_span_ns(rapl);
 }
 
-int rapl_sample(struct rapl *rapl) {
+/* How long ago the counters were read: half of what the sample took, or where the machine stalled
+ * in it, and reads were repeated, what their own stamps say. */
+static uint64_t find_age_ns(const struct source *source, uint64_t span_ns) {
+    if (span_ns <= source->slow_reads.slow_ns)
+        return span_ns / 2;
+    const uint64_t middle_ns = source_find_middle_ns(source);
+    return middle_ns != 0 ? clock_span_ns(middle_ns, clock_raw_ns()) : span_ns / 2;
+}
+
+int sample_take(struct rapl *rapl, bool for_report) {
     uint64_t end_ns;
     if (rapl->source == NULL) {
         rapl->report.time_ns = clock_realtime_ns();
@@ -151,10 +160,13 @@ int rapl_sample(struct rapl *rapl) {
         return error;
     const uint64_t begin_ns = clock_monotonic_ns();
     const uint64_t begin_ahead_ns = clock_most_ahead_ns(begin_ns);
+    /* Statistics take the doubt of a reading into account: a sample between reports may be slow. */
+    slow_reads_begin(&rapl->source->slow_reads,
+                     for_report ? clock_span_ns(rapl->reported_ns, begin_ns) : UINT64_MAX);
     rapl->source->operations->sample(rapl->source);
     const uint64_t end_ahead_ns = clock_least_ahead_ns(&end_ns);
-    const uint64_t span_ns = clock_span_ns(begin_ns, end_ns);
-    rapl->report.time_ns = clock_span_ns(span_ns / 2, clock_realtime_ns());
+    const uint64_t age_ns = find_age_ns(rapl->source, clock_span_ns(begin_ns, end_ns));
+    rapl->report.time_ns = clock_span_ns(age_ns, clock_realtime_ns());
     /* From the begin of one sample to the end of the next: a sleep in the midst of a sample is
      * seen by both. */
     const uint64_t ahead_ns = rapl->sampled ? rapl->ahead_ns : begin_ahead_ns;
@@ -189,4 +201,8 @@ int rapl_sample(struct rapl *rapl) {
     /* Of thousands of zones, what comes after the reads takes a millisecond, too. */
     rapl->ended_ns = rapl->observes ? clock_monotonic_ns() : end_ns;
     return 0;
+}
+
+int rapl_sample(struct rapl *rapl) {
+    return sample_take(rapl, false);
 }

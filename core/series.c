@@ -28,8 +28,6 @@ static void take_sample(struct series *series, const struct counter_step *step,
                         const struct reading *reading, bool slept) {
     const struct reading counted = {
         .ticks = step->ticks, .time_ns = reading->time_ns, .doubt_ns = reading->doubt_ns};
-    if (series->reads)
-        series->doubt_ns = reading->doubt_ns;
     series->follows =
         !slept && (step->outcome == COUNTER_COUNTED || step->outcome == COUNTER_WRAPPED);
     if (series->window == NULL)
@@ -42,10 +40,10 @@ static void take_sample(struct series *series, const struct counter_step *step,
 
 /* It started again at its first low reading: what it counted since is energy from there. */
 static struct mark find_restart(const struct series *series, const struct counter_step *step,
-                                uint64_t low_ns) {
+                                uint64_t low_ns, uint64_t low_doubt_ns) {
     const uint64_t energy_uj =
         counter_to_uj(series->traits.scale, series->ticks - step->ticks) + series->held.energy_uj;
-    return (struct mark){.time_ns = low_ns, .energy_uj = energy_uj};
+    return (struct mark){.time_ns = low_ns, .doubt_ns = low_doubt_ns, .energy_uj = energy_uj};
 }
 
 enum counter_outcome series_take(struct series *series, const struct reading *reading,
@@ -54,11 +52,15 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
     const bool had_read = series->has_read;
     const unsigned int lows = series->counter.low.count;
     const uint64_t low_ns = series->counter.low.first_ns;
+    const uint64_t low_doubt_ns = series->counter.low.first_doubt_ns;
+    const uint64_t before_doubt_ns = series->doubt_ns;
     const uint64_t before_ticks = series->counter.ticks;
     const uint64_t before_ns = series->counter.time_ns;
     const struct counter_step step =
         counter_advance(&series->counter, &series->traits, reading, slept_ns);
     series->reads = step.outcome != COUNTER_FAILED && step.outcome != COUNTER_LOW;
+    if (series->reads)
+        series->doubt_ns = reading->doubt_ns;
     series->returned = series->reads && was_in_gap;
     series->has_read = series->has_read || series->reads;
     series->ticks += step.ticks;
@@ -71,7 +73,7 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
         period_skip(&series->period);
     } else {
         const struct reading before = {
-            .ticks = before_ticks, .time_ns = before_ns, .doubt_ns = series->doubt_ns};
+            .ticks = before_ticks, .time_ns = before_ns, .doubt_ns = before_doubt_ns};
         outcome = series_follow_updates(series, &step, &before, reading, broken);
     }
     take_sample(series, &step, reading, slept_ns > 0);
@@ -98,7 +100,7 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
             series->lost = true;
             break;
         }
-        series->power = series->summed = find_restart(series, &step, low_ns);
+        series->power = series->summed = find_restart(series, &step, low_ns, low_doubt_ns);
         series->apart = false; /* the sum's power restarted there, too */
         break;
     case COUNTER_RESET:

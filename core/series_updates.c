@@ -51,6 +51,7 @@ static void take_update(struct series *series, uint64_t begin_ns, uint64_t end_n
     if (!is_slow || is_sharp(series, width_ns)) {
         update.kind = MARK_AT_UPDATE;
         update.time_ns = begin_ns + width_ns / 2;
+        update.doubt_ns = 0; /* is_sharp() has it */
     }
     if (is_slow)
         begin_power(series, &update);

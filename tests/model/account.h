@@ -70,6 +70,9 @@ void pace_report(struct account *account);
 /* A sample has been taken: those that were due before it and were not are missed. */
 void grid_sampled(void);
 
+/* How long before the end of its sample a report's counters were read. */
+uint64_t report_age_ns(void);
+
 /* The power above which its steps are no energy. */
 static inline uint64_t account_ceiling_uw(const struct account *account) {
     const bool is_raised = account->raised && account->place->raised_uw != 0;

@@ -59,6 +59,7 @@ bool step_may_be_energy(const struct step *step);
 /* A moment from which energy is counted. */
 struct moment {
     uint64_t time_ns;
+    uint64_t doubt_ns; /* so much earlier or later it may have been */
     wide energy_aj;
     uint64_t slack_uj;
     enum { AT_READING, AT_MOVE, AT_UPDATE } kind;
@@ -178,7 +179,8 @@ struct tally {
         partings, mirrored, totals, core_sums, powers, left_out, no_memory, errors, machines,
         mistaken, slept, offlines, reloads, returns, online, epochs, wall_jumps, windows,
         window_samples, empty_windows, sum_windows, covered, left_windows, missed, slews, above,
-        raised, lows, false_lows, late_starts, held, held_counted, slow_powers, rests, stuck;
+        raised, lows, false_lows, late_starts, held, held_counted, slow_powers, rests, stuck, vague,
+        repeats;
 };
 
 struct reference {

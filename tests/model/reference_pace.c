@@ -107,8 +107,10 @@ static void note_update(struct account *account, uint64_t begin_ns, uint64_t end
     struct moment update = account->now;
     update.kind = sharp || !is_slow ? AT_UPDATE : AT_MOVE;
     update.true_ns = true_update_ns();
-    if (update.kind == AT_UPDATE)
+    if (update.kind == AT_UPDATE) {
         update.time_ns = begin_ns + (end_ns - begin_ns) / 2;
+        update.doubt_ns = 0;
+    }
     if (is_slow) {
         if (pace->update.time_ns != 0 && is_sharp(pace, pace->update_width_ns)) {
             begin_there(account, &account->power, &pace->update);

@@ -146,6 +146,11 @@ static bool is_wrong(uint64_t energy_uj, wide true_aj, uint64_t slack_uj) {
     return apart_uj > slack_uj;
 }
 
+static void note_time(struct account *account, const struct glimpse *glimpse) {
+    account->now.time_ns = glimpse->time_ns;
+    account->now.doubt_ns = glimpse->doubt_ns;
+}
+
 /* Ten steps in a row above the ceiling, and below four times as much, raise it. */
 static void judge_ceiling(struct account *account, struct step step, bool held) {
     uint64_t energy_uj;
@@ -181,7 +186,7 @@ static bool count_step(struct account *account, const struct fake_zone *zone, ui
     const enum verdict verdict = step_judge(&step, &energy_uj);
     const bool held = verdict == JUMP && follows && pace_hold(account, glimpse, started_again);
     judge_ceiling(account, step, held);
-    account->now.time_ns = glimpse->time_ns;
+    note_time(account, glimpse);
     if (held) {
         pace_take(account, glimpse, glimpse->shown - account->last.shown);
         return false;
@@ -302,7 +307,7 @@ static void take_sample(struct account *account, uint64_t slept_ns) {
             return;
         account->follows = verdict == LOW_FOLLOWS;
         account->above = 0;
-        account->now.time_ns = glimpse->time_ns;
+        note_time(account, glimpse);
         if (verdict == LOW_FOLLOWS)
             pace_take(account, glimpse, account->shown - shown);
         else
@@ -315,7 +320,7 @@ static void take_sample(struct account *account, uint64_t slept_ns) {
     } else {
         pace_break(account);
         account->now.slack_uj++;
-        account->now.time_ns = glimpse->time_ns;
+        note_time(account, glimpse);
         account->power = account->now;
         account->power.kind = AT_READING;
         account->joined = true;

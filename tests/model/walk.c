@@ -108,13 +108,17 @@ static bool take_report(const struct rapl_report **report) {
         const bool due = reference_look_is_due();
         world.looks = 0;
         world.waits = 0;
+        world.is_report = true;
         result = rapl_report(walk.rapl, report);
+        world.is_report = false;
         if (world.looks != due)
             reference_complain("%s", due ? "it does not look for zones" : "it looks for zones");
     } while (has_to_repeat(result));
     if (world.waits < 4 && reference_count_lows() > 0)
         reference_complain("it does not read again what showed less than before");
     reference.health.gaps += reference_count_lows();
+    world.has_reported = true;
+    world.reported_ns = world.begin_ns;
     return result == 0;
 }
 
@@ -167,8 +171,12 @@ static bool walk_machine(uint64_t seed) {
     const uint64_t steps = 200 + random_scaled(&walk.machine.random, most);
     const uint64_t last = world.readings + steps;
     walk.tells_problems = random_once_in(&walk.machine.random, 2);
+    world.is_report = true;
     if (rapl_open(&options, &walk.rapl) != 0)
         reference_complain("it does not open");
+    world.is_report = false;
+    world.has_reported = true;
+    world.reported_ns = world.begin_ns;
     note_sample(0);
     reference.tally.machines++;
     reference_close_first();
@@ -247,7 +255,6 @@ static void print_tally(void) {
         {"steps held", tally->held},
         {"steps held and counted", tally->held_counted},
         {"powers between updates", tally->slow_powers},
-        {"rests of slow counters", tally->rests},
         {"counters that are stuck", tally->stuck},
         {"windows told", tally->windows},
         {"windows of sums told", tally->sum_windows},
@@ -256,19 +263,21 @@ static void print_tally(void) {
         {"windows that cover power", tally->covered},
         {"windows left out", tally->left_windows},
     };
-    /* They take another source than powercap, or a memory that runs out. */
+    /* They take another source than powercap, a memory that runs out, or many steps. */
     const struct count untreed[] = {
-        {"powers of all cores", tally->core_sums},
-        {"times without memory", tally->no_memory},
-        {"ceilings that were raised", tally->raised},
+        {"powers not known to 5 %", tally->vague},  {"powers of all cores", tally->core_sums},
+        {"times without memory", tally->no_memory}, {"ceilings that were raised", tally->raised},
         {"counts started by perf", tally->epochs},
     };
     const struct count seldom[] = {
         {"starts put off", world.postponed},
         {"counters taken for another", tally->mistaken},
+        {"rests of slow counters", tally->rests},
     };
+    const struct count treed[] = {{"slow reads repeated", tally->repeats}};
     print_counts(always, sizeof(always) / sizeof(always[0]), true);
     print_counts(untreed, sizeof(untreed) / sizeof(untreed[0]), tree_source_root() == NULL);
+    print_counts(treed, sizeof(treed) / sizeof(treed[0]), tree_source_root() != NULL);
     print_counts(seldom, sizeof(seldom) / sizeof(seldom[0]), false);
 }
 

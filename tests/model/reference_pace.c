@@ -82,7 +82,7 @@ static void name_pace(struct pace *pace, uint64_t now_ns) {
 }
 
 static bool is_sharp(const struct pace *pace, uint64_t width_ns) {
-    return pace->longest_ns != 0 && width_ns <= pace->longest_ns / SHARP;
+    return width_ns <= pace->shortest_ns / SHARP;
 }
 
 static void begin_there(const struct account *account, struct moment *power,
@@ -109,7 +109,7 @@ static void note_update(struct account *account, uint64_t begin_ns, uint64_t end
     update.true_ns = true_update_ns();
     if (update.kind == AT_UPDATE) {
         update.time_ns = begin_ns + (end_ns - begin_ns) / 2;
-        update.doubt_ns = 0;
+        update.doubt_ns = (end_ns - begin_ns) / 2;
     }
     if (is_slow) {
         if (pace->update.time_ns != 0 && is_sharp(pace, pace->update_width_ns)) {

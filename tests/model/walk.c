@@ -123,6 +123,7 @@ static bool take_report(const struct rapl_report **report) {
 }
 
 #define SAMPLES_MOST 300
+#define LONG_STEPS 10000000
 
 /* Until the next report, with the samples in between that the core asks for. */
 static void pass_interval(void) {
@@ -252,10 +253,6 @@ static void print_tally(void) {
         {"reads that failed by less", tally->false_lows},
         {"starts decided later", tally->late_starts},
         {"samples that were missed", tally->missed},
-        {"steps held", tally->held},
-        {"steps held and counted", tally->held_counted},
-        {"powers between updates", tally->slow_powers},
-        {"counters that are stuck", tally->stuck},
         {"windows told", tally->windows},
         {"windows of sums told", tally->sum_windows},
         {"samples in windows told", tally->window_samples},
@@ -263,21 +260,32 @@ static void print_tally(void) {
         {"windows that cover power", tally->covered},
         {"windows left out", tally->left_windows},
     };
-    /* They take another source than powercap, a memory that runs out, or many steps. */
+    /* They take another source than powercap, a memory that runs out. */
     const struct count untreed[] = {
-        {"powers not known to 5 %", tally->vague},  {"powers of all cores", tally->core_sums},
-        {"times without memory", tally->no_memory}, {"ceilings that were raised", tally->raised},
+        {"powers of all cores", tally->core_sums},
+        {"times without memory", tally->no_memory},
+        {"ceilings that were raised", tally->raised},
         {"counts started by perf", tally->epochs},
+    };
+    /* A short walk may meet none. */
+    const struct count rare[] = {
+        {"steps held", tally->held},
+        {"steps held and counted", tally->held_counted},
+        {"powers between updates", tally->slow_powers},
+        {"counters that are stuck", tally->stuck},
+        {"rests of slow counters", tally->rests},
+        {"powers not known to 5 %", tally->vague},
     };
     const struct count seldom[] = {
         {"starts put off", world.postponed},
         {"counters taken for another", tally->mistaken},
-        {"rests of slow counters", tally->rests},
     };
     const struct count treed[] = {{"slow reads repeated", tally->repeats}};
     print_counts(always, sizeof(always) / sizeof(always[0]), true);
     print_counts(untreed, sizeof(untreed) / sizeof(untreed[0]), tree_source_root() == NULL);
     print_counts(treed, sizeof(treed) / sizeof(treed[0]), tree_source_root() != NULL);
+    print_counts(rare, sizeof(rare) / sizeof(rare[0]),
+                 world.readings >= LONG_STEPS && tree_source_root() == NULL);
     print_counts(seldom, sizeof(seldom) / sizeof(seldom[0]), false);
 }
 

@@ -22,6 +22,9 @@ static rapl_uint128 divide(rapl_uint128 dividend, uint64_t divisor) {
 }
 
 uint64_t counter_to_uj(struct tick_scale scale, rapl_uint128 ticks) {
+    /* Most counters are powercap's, whose ticks are microjoules. */
+    if (scale.numerator_uj == scale.denominator)
+        return ticks < UINT64_MAX ? (uint64_t)ticks : UINT64_MAX;
     const rapl_uint128 energy_uj = divide(ticks * scale.numerator_uj, scale.denominator);
     return energy_uj < UINT64_MAX ? (uint64_t)energy_uj : UINT64_MAX;
 }

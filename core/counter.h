@@ -70,6 +70,7 @@ enum counter_outcome {
     COUNTER_RESET_FORWARD, /* it jumped further than the ceiling allows */
     COUNTER_UNDECIDED,     /* a wrap may have hidden since the last reading */
     COUNTER_FAILED,        /* it could not be read */
+    COUNTER_ABOVE_WHOLE,   /* of a part: it is more than its package used (core/part.h) */
 };
 
 struct counter_step {

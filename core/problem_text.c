@@ -149,6 +149,18 @@ void problem_word_reason(struct problems *problems, const struct problem *proble
                  "%s%s stepped further than its ceiling allows; the interval is left out", what,
                  others);
         break;
+    case PROBLEM_ABOVE_WHOLE:
+        snprintf(text, size,
+                 "%s%s stepped further than its package: a part cannot use more than its package, "
+                 "so the interval is left out",
+                 what, others);
+        break;
+    case PROBLEM_APART:
+        snprintf(text, size,
+                 "%s%s steps further than its package in most intervals: this processor measures "
+                 "it apart from its package, and from now on it is reported as it is",
+                 what, others);
+        break;
     case PROBLEM_RAISED:
         snprintf(
             text, size,

@@ -94,6 +94,9 @@ static void take_reading(struct rapl *rapl, struct series *series, uint64_t slep
         rapl->safe_span_ns = 0;
     } else if (outcome == COUNTER_RESET_FORWARD) {
         problems_raise(&rapl->problems, PROBLEM_JUMPED, 0, series->name);
+    } else if (outcome == COUNTER_ABOVE_WHOLE) {
+        problems_raise(&rapl->problems, series->part.is_apart ? PROBLEM_APART : PROBLEM_ABOVE_WHOLE,
+                       0, series->name);
     }
     if (outcome == COUNTER_UNDECIDED && !was_in_gap && !was_low)
         problems_raise(&rapl->problems, PROBLEM_UNDECIDED, 0, series->name);
@@ -169,8 +172,10 @@ int rapl_sample(struct rapl *rapl) {
     if (moved)
         discovery_forget_lead_cores(rapl);
     take_sums(rapl);
-    for (size_t i = 0; i < rapl->binding.series_count; i++)
-        note_gone(rapl, rapl->binding.series[i]);
+    for (size_t i = 0; i < rapl->binding.series_count; i++) {
+        if (!rapl->binding.series[i]->reads)
+            note_gone(rapl, rapl->binding.series[i]);
+    }
     problems_end(&rapl->problems, PROBLEM_ENERGY, PROBLEM_UNDECIDED);
     /* Of thousands of zones, what comes after the reads takes a millisecond, too. */
     rapl->ended_ns = rapl->observes ? clock_monotonic_ns() : end_ns;

@@ -39,9 +39,12 @@ static void take_sample(struct series *series, const struct counter_step *step,
                         const struct reading *reading, bool slept) {
     const struct reading counted = {
         .ticks = step->ticks, .time_ns = reading->time_ns, .doubt_ns = reading->doubt_ns};
-    series->doubt_ns = reading->doubt_ns;
+    if (series->reads)
+        series->doubt_ns = reading->doubt_ns;
     series->follows =
         !slept && (step->outcome == COUNTER_COUNTED || step->outcome == COUNTER_WRAPPED);
+    if (!series->follows)
+        series->breaks += series->reads ? 1 : 0;
     if (series->window == NULL)
         return;
     if (slept || (series->reads && !series->follows))
@@ -50,22 +53,48 @@ static void take_sample(struct series *series, const struct counter_step *step,
         window_take(series->window, &series->traits, &counted);
 }
 
+/* Adds its energy, where its package does not show that it is none. */
+static void count_step(struct series *series, struct counter_step *step, uint64_t begin_ns,
+                       const struct reading *reading) {
+    const rapl_uint128 ticks = series->ticks + step->ticks;
+    const uint64_t energy_uj = counter_to_uj(series->traits.scale, ticks);
+    const struct part *part = &series->part;
+    const uint64_t step_uj = energy_uj - series->energy_uj;
+    if (part->whole != NULL && step_uj > part->whole->energy_uj - part->whole_uj &&
+        part_exceeds(series, step_uj, begin_ns, reading)) {
+        *step = (struct counter_step){.outcome = COUNTER_ABOVE_WHOLE};
+        return;
+    }
+    series->ticks = ticks;
+    series->energy_uj = energy_uj;
+}
+
+/* What its package counts from this reading on bounds its next step. */
+static void follow_whole(struct part *part, const struct reading *reading) {
+    const struct series *whole = part->whole;
+    part->whole_uj = whole->energy_uj;
+    part->whole_ns = whole->counter.time_ns + whole->doubt_ns + reading->doubt_ns;
+    part->whole_breaks = whole->breaks;
+}
+
 enum counter_outcome series_take(struct series *series, const struct reading *reading,
                                  uint64_t slept_ns, struct rapl_health *health) {
     const bool was_in_gap = series->counter.in_gap;
     const bool had_read = series->has_read;
+    const uint64_t begin_ns = series->counter.time_ns;
     const unsigned int lows = series->counter.low.count;
     const struct mark restart = {.time_ns = series->counter.low.first_ns,
                                  .energy_uj = series->energy_uj};
-    const struct counter_step step =
+    struct counter_step step =
         counter_advance(&series->counter, &series->traits, reading, slept_ns);
+    series->slept = series->slept || slept_ns > 0;
+    count_step(series, &step, begin_ns, reading);
     series->reads = step.outcome != COUNTER_FAILED && step.outcome != COUNTER_LOW;
     series->returned = series->reads && was_in_gap;
     series->has_read = series->has_read || series->reads;
-    series->ticks += step.ticks;
-    series->energy_uj = counter_to_uj(series->traits.scale, series->ticks);
-    series->slept = series->slept || slept_ns > 0;
     take_sample(series, &step, reading, slept_ns > 0);
+    if (series->part.whole != NULL && series->reads)
+        follow_whole(&series->part, reading);
     switch (step.outcome) {
     case COUNTER_BASELINE:
         series->power = series_now(series);
@@ -93,6 +122,7 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
         series->apart = false; /* the sum's power restarted there, too */
         break;
     case COUNTER_RESET:
+    case COUNTER_ABOVE_WHOLE:
         health->resets += lows < 2 ? 1 : 0;
         series->lost = true;
         break;

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "counter.h"
+#include "part.h"
 #include "rapl.h"
 #include "window.h"
 #include "zone.h"
@@ -44,6 +45,7 @@ struct series {
     struct counter_traits traits;
     /* What it is added to: the total, or all cores of its package; NULL: to nothing. */
     struct series *sum;
+    struct part part; /* where it is one of a package */
 
     struct counter counter;
     bool has_read;      /* ever */
@@ -55,7 +57,8 @@ struct series {
     struct window *window;
     uint64_t sampled_uj; /* its energy, as the sum's window has it */
 
-    uint64_t doubt_ns; /* of the last reading */
+    uint64_t doubt_ns; /* of the reading that its counter goes on from */
+    uint32_t breaks;   /* readings so far that did not count what went by since the one before */
     bool reads;        /* at the last sample */
     bool follows;      /* at the last sample: it counted what went by since the one before */
     bool returned;     /* at the last sample: it reads again */

@@ -42,6 +42,8 @@ struct hardware {
     uint64_t read_in;      /* number of the sample that has read it last */
     unsigned int restarts; /* done */
     bool calm;             /* it does not start again, its zones always read */
+    size_t whole;          /* counter of the package that it is part of; SIZE_MAX: none */
+    uint64_t share;        /* 1024ths of that one's power; where parts are within */
 };
 
 /* One zone that the kernel shows, or would. */
@@ -83,6 +85,7 @@ struct machine {
     uint64_t max_power_uw;
     bool is_hot; /* counters may use more than their ceilings allow */
     uint64_t range_unit_nj;
+    bool parts_within; /* the parts of a package use no more than the package */
     bool updates_late; /* counters move once a millisecond */
     struct hardware hardware[COUNTERS_MAX];
     size_t counter_count;
@@ -107,6 +110,9 @@ struct machine {
 
 /* powercap: one that is read in that way. */
 void machine_make(struct machine *machine, uint64_t seed, bool powercap);
+
+/* Parts that are within use their share of their package's power. */
+void machine_share_power(struct machine *machine);
 
 /* Time passes, energy is used. Until: up to an instant of CLOCK_MONOTONIC. */
 void machine_pass(struct machine *machine, uint64_t ns);

@@ -26,6 +26,8 @@ static size_t add_counter(struct machine *machine, enum zone_kind kind) {
     *hardware = (struct hardware){.unit_aj = choose_unit_aj(machine, kind),
                                   .as_of_ns = machine_true_ns(machine),
                                   .most_uw = UINT64_MAX,
+                                  .whole = SIZE_MAX,
+                                  .share = random_below(&machine->random, 1025),
                                   .offset = random_next(&machine->random)};
     return machine->counter_count++;
 }
@@ -79,6 +81,8 @@ static size_t add_place(struct machine *machine, enum zone_kind kind, size_t par
                                                       : choose_ceiling_uw(machine, kind);
     if (kind != ZONE_PSYS && machine->max_power_uw == 0)
         place->raised_uw = 4 * place->ceiling_uw;
+    if (follows && parent != SIZE_MAX)
+        machine->hardware[counter].whole = machine->places[parent].counter;
     limit_power(machine, place);
     if (machine->style != STYLE_POWERCAP)
         place->shows_range = machine->style == STYLE_MSR;
@@ -325,6 +329,7 @@ void machine_make(struct machine *machine, uint64_t seed, bool powercap) {
     machine->is_hot = machine->max_power_uw == 0 && machine->range_unit_nj >= 15258 &&
                       machine->vendor != CPU_VENDOR_UNKNOWN && random_once_in(random, 12);
     machine->updates_late = random_once_in(random, 2);
+    machine->parts_within = !random_once_in(random, 4);
     machine->monotonic_ns = 1000 * NS_PER_S + random_below(random, 1000000 * NS_PER_S);
     machine->raw_ns = random_below(random, 1000000 * NS_PER_S);
     machine->ahead_ns = random_once_in(random, 2) ? 0 : random_below(random, 1000000 * NS_PER_S);
@@ -338,6 +343,7 @@ void machine_make(struct machine *machine, uint64_t seed, bool powercap) {
         struct hardware *hardware = &machine->hardware[i];
         hardware->power_uw = random_below(random, hardware->most_uw);
     }
+    machine_share_power(machine);
     machine_live(machine);
     /* Near its end, so that wraps are seen also where they are seldom. */
     for (size_t i = 0; i < machine->counter_count; i++) {

@@ -62,6 +62,14 @@ struct moment {
     uint64_t slack_uj;
 };
 
+/* A step of a part that was more than its package's. */
+struct overrun {
+    uint64_t begin_ns;
+    uint64_t end_ns;
+};
+
+#define OVERRUNS_MOST 6
+
 /* What is known of one series. */
 struct account {
     enum zone_kind kind;
@@ -105,6 +113,18 @@ struct account {
     bool returns; /* it had gone */
     bool slept;   /* since it was last reported */
 
+    /* Of a part: its package, what that had counted when the part was read last, in which sample
+     * that was, and the time that the package's reading is at most from. */
+    struct account *whole;
+    struct account *followed;
+    wide followed_shown;
+    uint64_t followed_in;
+    uint64_t followed_ns;
+    bool is_apart; /* most of its steps were more than its package's */
+    struct overrun overruns[OVERRUNS_MOST];
+    size_t overrun_count;
+    uint64_t row_began; /* number of the sample from which on it has followed */
+
     wide shown;    /* counted since the start, as it is shown; of a sum, in microjoules */
     wide observed; /* of that, what its window has */
     struct naive_window window;
@@ -141,7 +161,8 @@ struct tally {
         partings, mirrored, totals, core_sums, powers, left_out, no_memory, errors, machines,
         mistaken, slept, offlines, reloads, returns, online, epochs, wall_jumps, windows,
         window_samples, empty_windows, sum_windows, covered, left_windows, missed, slews, above,
-        raised, lows, false_lows, late_starts;
+        raised, lows, false_lows, late_starts, overruns,
+        apart, strange_parts;
 };
 
 struct reference {

@@ -79,6 +79,8 @@ static void count_between(struct account *account, const struct glimpse *from,
  * since begins there. */
 static void count_new_start(struct account *account, const struct glimpse *glimpse) {
     const struct step since = step_from(account, &account->first_low, glimpse);
+    if (part_overruns(account, glimpse, step_shown(&since, 0)))
+        return;
     account->now.slack_uj++;
     account->now.time_ns = account->first_low.time_ns;
     const struct moment start = account->now;
@@ -95,13 +97,27 @@ static void count_new_start(struct account *account, const struct glimpse *glimp
     tally->late_starts++;
 }
 
-static void count_wrap(struct account *account, const struct glimpse *glimpse,
+static bool count_wrap(struct account *account, const struct glimpse *glimpse,
                        const struct step *down) {
     const struct step since = step_from(account, &account->first_low, glimpse);
-    count_between(account, &account->last, glimpse, step_shown(down, 1) + step_shown(&since, 0),
+    const uint64_t shown = step_shown(down, 1) + step_shown(&since, 0);
+    if (part_overruns(account, glimpse, shown))
+        return false;
+    count_between(account, &account->last, glimpse, shown,
                   step_energy_uj(down, 1) + step_energy_uj(&since, 0));
     reference.health.wraps++;
     tally->wraps++;
+    return true;
+}
+
+static bool count_above(struct account *account, const struct glimpse *glimpse,
+                        const struct step *above) {
+    if (part_overruns(account, glimpse, step_shown(above, 0)))
+        return false;
+    count_between(account, &account->last, glimpse, step_shown(above, 0), step_energy_uj(above, 0));
+    reference.health.read_errors += account->lows;
+    tally->false_lows += account->lows;
+    return true;
 }
 
 enum low_verdict low_judge(struct account *account, const struct glimpse *glimpse,
@@ -123,18 +139,13 @@ enum low_verdict low_judge(struct account *account, const struct glimpse *glimps
         reference.health.gaps += !account->silent;
         lose(account);
     } else if (can_be_above) {
-        count_between(account, &account->last, glimpse, step_shown(&above, 0),
-                      step_energy_uj(&above, 0));
-        reference.health.read_errors += account->lows;
-        tally->false_lows += account->lows;
-        verdict = LOW_FOLLOWS;
+        verdict = count_above(account, glimpse, &above) ? LOW_FOLLOWS : LOW_ENDS;
     } else if (!can_be_below) {
         reference.health.resets += account->lows < 2;
         tally->resets++;
         lose(account);
     } else if (went_down == WRAPPED) {
-        count_wrap(account, glimpse, &down);
-        verdict = LOW_FOLLOWS;
+        verdict = count_wrap(account, glimpse, &down) ? LOW_FOLLOWS : LOW_ENDS;
     } else if (account->lows == 1) {
         low_note(account, glimpse);
         return LOW_GOES_ON;

@@ -119,6 +119,8 @@ bool reference_would_count(const struct fake_zone *zone, uint64_t shown, uint64_
     if (shown <= step.before &&
         (wide)step_energy_uj(&missing, 0) * 1000000000 <= (wide)step.ceiling_uw * LATER_NS)
         return true;
+    if (verdict == COUNTED && slept_ns == 0 && part_would_overrun(account, shown, time_ns))
+        return false;
     /* With the time a new start turns into energy, and energy into what nobody can decide. */
     return verdict == COUNTED || verdict == WRAPPED || step_judge(&later, &energy_uj) != verdict;
 }
@@ -175,6 +177,8 @@ static bool count_step(struct account *account, const struct fake_zone *zone, ui
     switch (verdict) {
     case COUNTED:
     case WRAPPED:
+        if (part_overruns(account, glimpse, step_shown(&step, verdict == WRAPPED)))
+            return false;
         if (account->unseen || (glimpse->counter != account->last.counter && zone->is_same)) {
             /* Two counters that stood alike when both were read for the first time are one until
              * they part (rule 9): what was counted then is what the one showed of the other. */
@@ -301,6 +305,7 @@ static void take_sample(struct account *account, uint64_t slept_ns) {
     account->has_read = account->has_baseline = account->reads = true;
     account->silent = account->unseen = false;
     account->silent_slept_ns = 0;
+    part_follow(account);
 }
 
 /* --- a sample ------------------------------------------------------------------------------------
@@ -315,6 +320,23 @@ static void count_zones(const struct source *source) {
         reference.health.zones += zone->glimpse.error == 0;
         reference.health.read_errors += zone->glimpse.error != 0;
         tally->errors += zone->glimpse.error != 0;
+    }
+}
+
+/* Packages come first, for their parts are held against them. */
+static void take_samples(uint64_t slept_ns, bool moved, bool packages) {
+    for (size_t i = 0; i < reference.account_count; i++) {
+        struct account *account = &reference.accounts[i];
+        if ((account->kind == ZONE_PACKAGE) != packages)
+            continue;
+        account->reads = false;
+        if (account->ended || !account_is_wanted(account))
+            continue;
+        take_sample(account, slept_ns);
+        window_sample(account, slept_ns > 0);
+        /* Which core it was that was read, nobody knows. */
+        if (moved && is_lead_core(account))
+            account_forget(account);
     }
 }
 
@@ -341,16 +363,7 @@ void reference_sampled(const struct source *source, bool taken) {
     tally->samples++;
     tally->slept += slept_ns > 0;
     reference.health.sleeps += slept_ns > 0;
-    for (size_t i = 0; i < reference.account_count; i++) {
-        struct account *account = &reference.accounts[i];
-        account->reads = false;
-        if (account->ended || !account_is_wanted(account))
-            continue;
-        take_sample(account, slept_ns);
-        window_sample(account, slept_ns > 0);
-        /* Which core it was that was read, nobody knows. */
-        if (moved && is_lead_core(account))
-            account_forget(account);
-    }
+    take_samples(slept_ns, moved, true);
+    take_samples(slept_ns, moved, false);
     window_sample_sums();
 }

@@ -248,6 +248,8 @@ static void test_every_cause_has_words(void **state) {
         {PROBLEM_PARTED, 0, RAPL_WARNING, false},
         {PROBLEM_JUMPED, 0, RAPL_WARNING, true},
         {PROBLEM_UNDECIDED, 0, RAPL_WARNING, true},
+        {PROBLEM_ABOVE_WHOLE, 0, RAPL_WARNING, true},
+        {PROBLEM_APART, 0, RAPL_WARNING, true},
     };
     for (size_t i = 0; i < COUNT_OF(causes); i++) {
         problems_raise(problems, causes[i].cause, causes[i].error, "the-subject");

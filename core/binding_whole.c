@@ -21,8 +21,7 @@ void whole_order(struct binding *binding) {
         const struct zone_identity *identity = &binding->series[i]->identity;
         if (!is_part(identity) || identity->package_id != added->identity.package_id)
             continue;
-        memmove(&binding->series[i + 1], &binding->series[i],
-                (last - i) * sizeof(binding->series[0]));
+        memmove(&binding->series[i + 1], &binding->series[i], (last - i) * sizeof(struct series *));
         binding->series[i] = added;
         return;
     }

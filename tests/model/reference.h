@@ -161,8 +161,7 @@ struct tally {
         partings, mirrored, totals, core_sums, powers, left_out, no_memory, errors, machines,
         mistaken, slept, offlines, reloads, returns, online, epochs, wall_jumps, windows,
         window_samples, empty_windows, sum_windows, covered, left_windows, missed, slews, above,
-        raised, lows, false_lows, late_starts, overruns,
-        apart, strange_parts;
+        raised, lows, false_lows, late_starts, overruns, apart, strange_parts;
 };
 
 struct reference {

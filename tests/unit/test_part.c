@@ -9,6 +9,7 @@
 #include "cmocka_all.h"
 #include "fakes.h"
 #include "rapl.h"
+#include "series.h"
 #include "tree.h"
 
 #define JOULE UINT64_C(1000000)
@@ -354,6 +355,96 @@ static void test_pair_that_violates_now_and_then(void **state) {
     }
 }
 
+/* --- two series alone --------------------------------------------------------------------------
+ */
+
+/* Of 1 kW at most, so that 50 ms are 50 J. */
+static struct series new_series(struct series *whole) {
+    struct series series = {
+        .traits = {.scale = {.numerator_uj = 1, .denominator = 1}, .ceiling_uw = 1000000000}};
+    part_set_whole(&series.part, whole);
+    return series;
+}
+
+static enum counter_outcome take_at(struct series *series, uint64_t ms, uint64_t joules,
+                                    uint64_t slept_ns) {
+    struct rapl_health health = {.resets = 0};
+    const struct reading reading = {.ticks = joules * JOULE, .time_ns = ms * NS_PER_MS};
+    return series_take(series, &reading, slept_ns, &health);
+}
+
+/* For what the package's span lacks, the package's plausible power is allowed: here it begins 100
+ * ms later than the part's, and ends 200 ms earlier. */
+static void test_spans_that_differ(void **state) {
+    (void)state;
+    struct series whole = new_series(NULL);
+    struct series part = new_series(&whole);
+    take_at(&whole, 1100, 0, 0);
+    take_at(&part, 1000, 0, 0);
+    take_at(&whole, 2000, 10, 0);
+    assert_int_equal(take_at(&part, 2200, 361, 0), COUNTER_COUNTED);
+    take_at(&whole, 3100, 20, 0);
+    take_at(&part, 3000, 361, 0);
+    take_at(&whole, 4000, 30, 0);
+    assert_int_equal(take_at(&part, 4200, 723, 0), COUNTER_ABOVE_WHOLE);
+}
+
+/* A sleep that was seen by one of them, whose other samples failed. */
+static void test_sleep_in_a_gap(void **state) {
+    (void)state;
+    struct series whole = new_series(NULL);
+    struct series part = new_series(&whole);
+    take_at(&whole, 1000, 0, 0);
+    take_at(&part, 1000, 0, 0);
+    take_at(&whole, 2000, 10, 0);
+    whole.slept = true;
+    assert_int_equal(take_at(&part, 2000, 500, 0), COUNTER_COUNTED);
+    whole.slept = false;
+    part.slept = true;
+    take_at(&whole, 3000, 20, 0);
+    assert_int_equal(take_at(&part, 3000, 1000, 0), COUNTER_COUNTED);
+}
+
+static void test_a_tenth_more(void **state) {
+    (void)state;
+    struct series whole = new_series(NULL);
+    struct series part = new_series(&whole);
+    take_at(&whole, 1000, 0, 0);
+    take_at(&part, 1000, 0, 0);
+    take_at(&whole, 2000, 100, 0);
+    assert_int_equal(take_at(&part, 2000, 110, 0), COUNTER_COUNTED);
+}
+
+/* Two reads at one instant, by a clock that stands. */
+static void test_span_of_no_time(void **state) {
+    (void)state;
+    struct series whole = new_series(NULL);
+    struct series part = new_series(&whole);
+    part.traits.ceiling_uw *= 4;
+    take_at(&whole, 1000, 0, 0);
+    take_at(&part, 1000, 0, 0);
+    take_at(&whole, 1000, 1, 0);
+    assert_int_equal(take_at(&part, 1000, 100, 0), COUNTER_COUNTED);
+}
+
+/* One that is another's from now on is bound by what it used from now on. */
+static void test_other_whole(void **state) {
+    (void)state;
+    struct series whole = new_series(NULL);
+    struct series other = new_series(NULL);
+    struct series part = new_series(&whole);
+    take_at(&whole, 1000, 0, 0);
+    take_at(&other, 1000, 0, 0);
+    take_at(&part, 1000, 0, 0);
+    take_at(&other, 2000, 10, 0);
+    part_set_whole(&part.part, &other);
+    assert_int_equal(take_at(&part, 2000, 500, 0), COUNTER_COUNTED);
+    take_at(&other, 3000, 20, 0);
+    assert_int_equal(take_at(&part, 3000, 1000, 0), COUNTER_ABOVE_WHOLE);
+    part_set_whole(&part.part, NULL);
+    assert_int_equal(take_at(&part, 4000, 1500, 0), COUNTER_COUNTED);
+}
+
 #define IN_TREE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void) {
@@ -375,6 +466,11 @@ int main(void) {
         IN_TREE(test_uncore_is_a_part),
         IN_TREE(test_pair_that_is_modelled_apart),
         IN_TREE(test_pair_that_violates_now_and_then),
+        cmocka_unit_test(test_spans_that_differ),
+        cmocka_unit_test(test_sleep_in_a_gap),
+        cmocka_unit_test(test_a_tenth_more),
+        cmocka_unit_test(test_span_of_no_time),
+        cmocka_unit_test(test_other_whole),
     };
     return cmocka_run_group_tests_name("part", tests, NULL, NULL);
 }

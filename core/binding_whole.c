@@ -41,9 +41,7 @@ static struct series *find_whole(const struct binding *binding, const struct sou
         return NULL;
     package = binding_interpret(binding, &package);
     struct series *whole = binding_find(binding, &package);
-    const bool bounds =
-        whole != NULL && is_certain(source, whole) && whole->control == part->control;
-    return bounds ? whole : NULL;
+    return whole != NULL && is_certain(source, whole) ? whole : NULL;
 }
 
 void whole_bind(struct binding *binding, const struct source *source) {

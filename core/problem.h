@@ -51,8 +51,10 @@ enum problem_cause {
     PROBLEM_ENERGY, /* a counter cannot be read */
     PROBLEM_GONE,   /* a series has no counter any more */
     PROBLEM_GONE_FROM_TOTAL,
+    PROBLEM_UNSTEADY, /* two counters answer for it in turns */
     /* What happened in one: nobody asks when it is over. */
     PROBLEM_JUMPED,
+    PROBLEM_LEAPT,       /* further than a ceiling that is too low explains */
     PROBLEM_ABOVE_WHOLE, /* a part stepped further than its package */
     PROBLEM_RAISED,      /* it did so ten times in a row, and its ceiling was raised */
     PROBLEM_UNDECIDED,

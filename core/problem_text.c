@@ -149,6 +149,17 @@ void problem_word_reason(struct problems *problems, const struct problem *proble
                  "%s%s stepped further than its ceiling allows; the interval is left out", what,
                  others);
         break;
+    case PROBLEM_LEAPT:
+        snprintf(text, size,
+                 "%s%s jumped further than any power explains; the interval is left out", what,
+                 others);
+        break;
+    case PROBLEM_UNSTEADY:
+        snprintf(text, size,
+                 "%s%s goes back and forth: two counters answer for it in turns; it is left out "
+                 "until it has been steady for a minute",
+                 what, others);
+        break;
     case PROBLEM_ABOVE_WHOLE:
         snprintf(text, size,
                  "%s%s stepped further than its package: a part cannot use more than its package, "

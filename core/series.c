@@ -53,6 +53,16 @@ static void take_sample(struct series *series, const struct counter_step *step,
         window_take(series->window, &series->traits, &counted);
 }
 
+static void judge_steady(struct series *series, struct counter_step *step,
+                         const struct reading *from, const struct reading *reading,
+                         const struct low_readings *low) {
+    const struct steady_step taken = {.step = *step, .from = *from, .low = *low};
+    const enum counter_outcome outcome =
+        steady_judge(&series->steady, &series->traits, &taken, reading);
+    if (outcome != step->outcome)
+        *step = (struct counter_step){.outcome = outcome};
+}
+
 /* Adds its energy, where its package does not show that it is none. */
 static void count_step(struct series *series, struct counter_step *step, uint64_t begin_ns,
                        const struct reading *reading) {
@@ -81,14 +91,20 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
                                  uint64_t slept_ns, struct rapl_health *health) {
     const bool was_in_gap = series->counter.in_gap;
     const bool had_read = series->has_read;
-    const uint64_t begin_ns = series->counter.time_ns;
+    const struct reading from = {.ticks = series->counter.ticks,
+                                 .time_ns = series->counter.time_ns};
     const unsigned int lows = series->counter.low.count;
+    struct low_readings low = {.count = 0};
+    if (lows > 0)
+        low = series->counter.low;
     const struct mark restart = {.time_ns = series->counter.low.first_ns,
                                  .energy_uj = series->energy_uj};
     struct counter_step step =
         counter_advance(&series->counter, &series->traits, reading, slept_ns);
     series->slept = series->slept || slept_ns > 0;
-    count_step(series, &step, begin_ns, reading);
+    if (step.outcome != COUNTER_COUNTED || series->steady.watches || lows > 0)
+        judge_steady(series, &step, &from, reading, &low);
+    count_step(series, &step, from.time_ns, reading);
     series->reads = step.outcome != COUNTER_FAILED && step.outcome != COUNTER_LOW;
     series->returned = series->reads && was_in_gap;
     series->has_read = series->has_read || series->reads;
@@ -133,6 +149,11 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
         break;
     case COUNTER_UNDECIDED:
         health->gaps += was_in_gap ? 0 : 1;
+        series->lost = true;
+        break;
+    case COUNTER_RETURNED:
+    case COUNTER_UNSTEADY:
+        health->gaps++;
         series->lost = true;
         break;
     case COUNTER_FAILED:

@@ -10,6 +10,7 @@
 #include "counter.h"
 #include "part.h"
 #include "rapl.h"
+#include "steady.h"
 #include "window.h"
 #include "zone.h"
 
@@ -48,6 +49,7 @@ struct series {
     struct part part; /* where it is one of a package */
 
     struct counter counter;
+    struct steady steady;
     bool has_read;      /* ever */
     rapl_uint128 ticks; /* counted since the start */
     uint64_t energy_uj; /* the same as energy */

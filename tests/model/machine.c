@@ -322,7 +322,7 @@ void machine_live(struct machine *machine) {
             choose_power(machine, hardware);
         if (hardware->calm || !random_once_in(random, habits->reset))
             continue;
-        hardware->restart = RESTART_ZERO + (enum restart)random_below(random, 3);
+        hardware->restart = RESTART_ZERO + (enum restart)random_below(random, 4);
     }
     if (random_once_in(random, habits->failure))
         fail_place(machine, choose_place(machine), 1);

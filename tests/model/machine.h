@@ -27,7 +27,13 @@
 enum style { STYLE_POWERCAP, STYLE_PERF, STYLE_MSR };
 
 /* What is to become of a counter at its next reading. */
-enum restart { RESTART_NONE, RESTART_ZERO, RESTART_ANYWHERE, RESTART_FORWARD };
+enum restart {
+    RESTART_NONE,
+    RESTART_ZERO,
+    RESTART_ANYWHERE,
+    RESTART_FORWARD,
+    RESTART_BACK, /* to the row of values that it left before */
+};
 
 /* One counter of the hardware: 32 bits of it can be read, the rest is known here alone. */
 struct hardware {

@@ -70,6 +70,14 @@ struct overrun {
 
 #define OVERRUNS_MOST 6
 
+/* The row of values that a counter was on before it went to another one. */
+struct row {
+    enum { ROW_OF_NONE, ROW_ABOVE, ROW_BELOW, ROW_BEHIND } where;
+    uint64_t shown; /* its last value */
+    uint64_t time_ns;
+    uint64_t distance; /* of ROW_ABOVE, when it was left */
+};
+
 /* What is known of one series. */
 struct account {
     enum zone_kind kind;
@@ -125,6 +133,14 @@ struct account {
     size_t overrun_count;
     uint64_t row_began; /* number of the sample from which on it has followed */
 
+    bool minds_rows; /* one was left some time ago, or it is unsteady */
+    bool is_unsteady;
+    struct row left_row;
+    uint64_t most_uw; /* of its steps since then */
+    unsigned int row_returns;
+    unsigned int quiet; /* readings since it last left a row, or began again; and when that was */
+    uint64_t stirred_ns;
+
     wide shown;    /* counted since the start, as it is shown; of a sum, in microjoules */
     wide observed; /* of that, what its window has */
     struct naive_window window;
@@ -161,7 +177,8 @@ struct tally {
         partings, mirrored, totals, core_sums, powers, left_out, no_memory, errors, machines,
         mistaken, slept, offlines, reloads, returns, online, epochs, wall_jumps, windows,
         window_samples, empty_windows, sum_windows, covered, left_windows, missed, slews, above,
-        raised, lows, false_lows, late_starts, overruns, apart, strange_parts;
+        raised, lows, false_lows, late_starts, overruns, apart, strange_parts, returned, unsteady,
+        climbs;
 };
 
 struct reference {
@@ -222,6 +239,10 @@ bool reference_is_settled(const struct fake_zone *zone);
 
 /* Counters that the core is to read again within the report. */
 unsigned int reference_count_lows(void);
+
+/* The last value of the row that the zone's counter left before; the given one where it left none.
+ */
+uint64_t reference_find_row(const struct fake_zone *zone, uint64_t shown);
 
 /* The zone's counter has started again. */
 void reference_started_again(const struct fake_zone *zone);

@@ -24,8 +24,7 @@ static struct account *find_whole(const struct account *part) {
         if (whole->kind != ZONE_PACKAGE || whole->package_id != part->package_id ||
             whole->die_id != (is_amd() ? RAPL_NO_ID : part->die_id))
             continue;
-        const bool bounds = is_certain(part) && is_certain(whole) && !part->is_apart &&
-                            whole->control == part->control;
+        const bool bounds = is_certain(part) && is_certain(whole) && !part->is_apart;
         return bounds ? whole : NULL;
     }
     return NULL;

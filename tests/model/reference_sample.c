@@ -97,6 +97,15 @@ struct step account_make_step(const struct account *account, uint64_t shown, uin
 /* Longer than any sample takes: a mirror may show it that much later. */
 #define LATER_NS (10 * NS_PER_S)
 
+/* No other zone shows its counter, nor may seem to. */
+static bool is_alone(const struct fake_zone *zone) {
+    const struct machine *machine = reference.machine;
+    unsigned int places = 0;
+    for (size_t i = 0; i < machine->place_count; i++)
+        places += machine->places[i].counter == zone->place->counter;
+    return places == 1 && presumption_of(zone) == NULL;
+}
+
 bool reference_would_count(const struct fake_zone *zone, uint64_t shown, uint64_t time_ns) {
     const struct account *account = zone->account;
     const struct machine *machine = reference.machine;
@@ -119,7 +128,9 @@ bool reference_would_count(const struct fake_zone *zone, uint64_t shown, uint64_
     if (shown <= step.before &&
         (wide)step_energy_uj(&missing, 0) * 1000000000 <= (wide)step.ceiling_uw * LATER_NS)
         return true;
-    if (verdict == COUNTED && slept_ns == 0 && part_would_overrun(account, shown, time_ns))
+    if (verdict == COUNTED && slept_ns == 0 &&
+        (part_would_overrun(account, shown, time_ns) ||
+         (is_alone(zone) && steady_would_refuse(account, shown, time_ns, energy_uj))))
         return false;
     /* With the time a new start turns into energy, and energy into what nobody can decide. */
     return verdict == COUNTED || verdict == WRAPPED || step_judge(&later, &energy_uj) != verdict;
@@ -148,7 +159,7 @@ static bool is_wrong(uint64_t energy_uj, wide true_aj, uint64_t slack_uj) {
 }
 
 /* Ten steps in a row above the ceiling, and below four times as much, raise it. */
-static void judge_ceiling(struct account *account, struct step step) {
+static void judge_ceiling(struct account *account, struct step step, bool refused) {
     uint64_t energy_uj;
     const bool is_above = step_judge(&step, &energy_uj) == JUMP;
     step.ceiling_uw = account->place->raised_uw;
@@ -156,10 +167,14 @@ static void judge_ceiling(struct account *account, struct step step) {
                          ? account->above + 1
                          : 0;
     tally->above += account->above > 0;
-    if (account->raised || account->above < 10)
+    if (account->raised || account->above < 10 || refused)
         return;
     account->raised = true;
     tally->raised++;
+}
+
+static enum course course_of(enum verdict verdict) {
+    return verdict == COUNTED ? COURSE_ON : verdict == JUMP ? COURSE_JUMP : COURSE_BROKEN;
 }
 
 /* What the rules take for energy is energy, and what they take for a new start is one. Whether it
@@ -167,13 +182,17 @@ static void judge_ceiling(struct account *account, struct step step) {
 static bool count_step(struct account *account, const struct fake_zone *zone, uint64_t slept_ns) {
     const struct glimpse *glimpse = &zone->glimpse;
     const struct step step = account_make_step(account, glimpse->shown, glimpse->time_ns, slept_ns);
-    judge_ceiling(account, step);
     const bool started_again =
         glimpse->counter != account->last.counter || glimpse->restarts != account->last.restarts;
     const bool slept = step.slept_ns > 0;
     wide energy_aj = true_energy_aj(account, glimpse);
     uint64_t energy_uj;
     const enum verdict verdict = step_judge(&step, &energy_uj);
+    const bool refused =
+        steady_refuses(account, glimpse, course_of(verdict), verdict == COUNTED ? energy_uj : 0);
+    judge_ceiling(account, step, refused);
+    if (refused)
+        return false;
     switch (verdict) {
     case COUNTED:
     case WRAPPED:
@@ -291,6 +310,7 @@ static void take_sample(struct account *account, uint64_t slept_ns) {
         account->now.time_ns = glimpse->time_ns;
         account->power = account->now;
         account->joined = true;
+        steady_begin(account, glimpse);
         /* It has been another counter, or may have been: what went by in between is not known. */
         if (account->has_read) {
             account->lost = true;

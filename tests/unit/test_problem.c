@@ -249,6 +249,8 @@ static void test_every_cause_has_words(void **state) {
         {PROBLEM_JUMPED, 0, RAPL_WARNING, true},
         {PROBLEM_UNDECIDED, 0, RAPL_WARNING, true},
         {PROBLEM_ABOVE_WHOLE, 0, RAPL_WARNING, true},
+        {PROBLEM_LEAPT, 0, RAPL_WARNING, true},
+        {PROBLEM_UNSTEADY, 0, RAPL_WARNING, true},
         {PROBLEM_APART, 0, RAPL_WARNING, true},
     };
     for (size_t i = 0; i < COUNT_OF(causes); i++) {

@@ -156,8 +156,8 @@ void problem_word_reason(struct problems *problems, const struct problem *proble
         break;
     case PROBLEM_UNSTEADY:
         snprintf(text, size,
-                 "%s%s goes back and forth: two counters answer for it in turns; it is left out "
-                 "until it has been steady for a minute",
+                 "%s%s goes back and forth: two counters answer for it in turns; it, and a total "
+                 "that it is part of, are left out until it has been steady for a minute",
                  what, others);
         break;
     case PROBLEM_ABOVE_WHOLE:

@@ -49,7 +49,6 @@ struct series {
     struct part part; /* where it is one of a package */
 
     struct counter counter;
-    struct steady steady;
     bool has_read;      /* ever */
     rapl_uint128 ticks; /* counted since the start */
     uint64_t energy_uj; /* the same as energy */
@@ -72,6 +71,7 @@ struct series {
     bool apart; /* it was silent when the span of the sum's power began anew for the others */
     bool left;  /* in this interval: it read before, and discovery no longer finds it */
     bool gone;  /* discovery no longer finds it */
+    struct steady steady;
 };
 
 /* Takes its part of a sample. Counts what happened in health; returns the outcome. */

@@ -105,7 +105,7 @@ enum counter_outcome steady_judge(struct steady *steady, const struct counter_tr
         steady->most_uw = power_uw;
     steady->returns += returns ? 1 : 0;
     steady->unsteady = steady->unsteady || steady->returns >= STEADY_RETURNS;
-    const bool says_nothing = steady->unsteady && outcome != COUNTER_BASELINE;
+    const bool says_nothing = steady->unsteady;
     pass_time(steady, reading->time_ns);
     if (says_nothing)
         return COUNTER_UNSTEADY;

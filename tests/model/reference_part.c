@@ -116,7 +116,8 @@ bool part_would_overrun(const struct account *account, uint64_t shown, uint64_t 
     const struct account *whole = account->whole;
     if (whole == NULL || whole->zone_count != 1 || account->followed != whole || account->slept ||
         !account->reads || !whole->has_baseline || !whole->reads || whole->silent || whole->slept ||
-        whole->lost || whole->row_began > account->followed_in || shown < account->last.shown)
+        whole->lost || whole->minds_rows || whole->row_began > account->followed_in ||
+        shown < account->last.shown)
         return false;
     const struct fake_zone *zone = whole->zones[0];
     const struct glimpse *glimpse = &zone->glimpse;

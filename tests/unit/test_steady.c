@@ -431,7 +431,8 @@ static void open_machine(const char *second) {
     assert_int_equal(rapl_open(&options, &core.rapl), 0);
 }
 
-/* Both draw 10 W; the first shows so much less. */
+/* Both draw 10 W; the first shows so much less. A step of 19 kJ is above the ceiling of 1 kW, but
+ * not above four times as much. */
 static void report_below(uint64_t below_j) {
     core.seconds += 10;
     fake_clocks_pass(10 * NS_PER_S);
@@ -448,13 +449,12 @@ static bool is_reported(const char *name) {
     return false;
 }
 
-static void test_core_says_why(void **state) {
-    (void)state;
+static void expect_reasons(uint64_t below_j) {
     struct rapl_problem problem;
     unsigned int told = 0;
     open_machine("package-1");
     for (unsigned int i = 0; i < 24; i++) {
-        report_below(i / 4 % 2 == 0 ? 0 : 5000);
+        report_below(i / 4 % 2 == 0 ? 0 : below_j);
         while (rapl_next_problem(core.rapl, &problem)) {
             if (problem.severity == RAPL_INFO)
                 continue;
@@ -468,15 +468,25 @@ static void test_core_says_why(void **state) {
     assert_false(is_reported("total"));
     assert_true(is_reported("package-1"));
     const uint64_t gaps = core.report->health.gaps;
-    report_below(5000);
+    report_below(below_j);
     assert_int_equal(core.report->health.gaps, gaps + 1);
     assert_false(rapl_next_problem(core.rapl, &problem));
     for (unsigned int i = 0; i < STEADY_READINGS; i++)
-        report_below(5000);
+        report_below(below_j);
     assert_true(rapl_next_problem(core.rapl, &problem));
     assert_true(problem.over);
     assert_true(is_reported("package-0"));
     assert_true(is_reported("total"));
+}
+
+static void test_core_says_why(void **state) {
+    (void)state;
+    expect_reasons(5000);
+}
+
+static void test_core_says_why_it_jumps(void **state) {
+    (void)state;
+    expect_reasons(19000);
 }
 
 /* To set MaxPower mends a ceiling that is too low, and nothing else; nor does psys heed it. */
@@ -519,6 +529,7 @@ int main(void) {
         cmocka_unit_test(test_reads_that_fail_by_anything),
         cmocka_unit_test(test_unsteady_zone_that_returns),
         IN_TREE(test_core_says_why),
+        IN_TREE(test_core_says_why_it_jumps),
         IN_TREE(test_core_advises_max_power),
     };
     return cmocka_run_group_tests_name("steady", tests, NULL, NULL);

@@ -354,7 +354,7 @@ static void take_samples(uint64_t slept_ns, bool moved, bool packages) {
             continue;
         take_sample(account, slept_ns);
         window_sample(account, slept_ns > 0);
-        /* Which core it was that was read, nobody knows. */
+        /* It is not known which core was read. */
         if (moved && is_lead_core(account))
             account_forget(account);
     }

@@ -171,7 +171,7 @@ static void test_a_ceiling_beyond_reason(void **state) {
     assert_in_range(run.unsteady, 70, 100);
 }
 
-/* A minute and ten readings after the last turn it begins anew. */
+/* A minute and ten readings after the last turn it starts from a new baseline. */
 static void test_steady_again(void **state) {
     (void)state;
     uint64_t reading = 0;
@@ -451,7 +451,7 @@ static bool is_reported(const char *name) {
 
 static void expect_reasons(uint64_t below_j) {
     struct rapl_problem problem;
-    unsigned int told = 0;
+    unsigned int reasons = 0;
     open_machine("package-1");
     for (unsigned int i = 0; i < 24; i++) {
         report_below(i / 4 % 2 == 0 ? 0 : below_j);
@@ -460,10 +460,10 @@ static void expect_reasons(uint64_t below_j) {
                 continue;
             assert_null(strstr(problem.remedy, "MaxPower"));
             assert_null(strstr(problem.remedy, "--max-power"));
-            told += strstr(problem.reason, "package-0 goes back and forth") != NULL;
+            reasons += strstr(problem.reason, "package-0 goes back and forth") != NULL;
         }
     }
-    assert_int_equal(told, 1);
+    assert_int_equal(reasons, 1);
     assert_false(is_reported("package-0"));
     assert_false(is_reported("total"));
     assert_true(is_reported("package-1"));

@@ -172,6 +172,7 @@ static void add_dies(struct machine *machine, int package_id, int dies) {
             same ? machine->places[first].counter : add_counter(machine, ZONE_PACKAGE);
         const size_t place = add_place(machine, ZONE_PACKAGE, SIZE_MAX, package_id, die, counter);
         machine->places[place].ceiling_uw = machine->places[first].ceiling_uw;
+        machine->places[place].raised_uw = machine->places[first].raised_uw;
         machine->places[place].shows_range = machine->places[first].shows_range;
         limit_power(machine, &machine->places[place]);
         if (same && !is_amd(machine))

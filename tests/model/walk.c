@@ -243,11 +243,8 @@ static void print_tally(void) {
         {"reads that failed by less", tally->false_lows},
         {"starts decided later", tally->late_starts},
         {"parts above their package", tally->overruns},
-        {"of those, new starts", tally->strange_parts},
         {"returns to a row of values", tally->returned},
-        {"of those, like energy", tally->climbs},
         {"readings while unsteady", tally->unsteady},
-        {"parts measured apart", tally->apart},
         {"samples that were missed", tally->missed},
         {"windows told", tally->windows},
         {"windows of sums told", tally->sum_windows},
@@ -258,14 +255,15 @@ static void print_tally(void) {
     };
     /* They take another source than powercap, or a memory that runs out. */
     const struct count untreed[] = {
-        {"powers of all cores", tally->core_sums},
-        {"times without memory", tally->no_memory},
-        {"ceilings that were raised", tally->raised},
-        {"counts started by perf", tally->epochs},
+        {"powers of all cores", tally->core_sums},    {"times without memory", tally->no_memory},
+        {"ceilings that were raised", tally->raised}, {"counts started by perf", tally->epochs},
+        {"parts measured apart", tally->apart},
     };
     const struct count seldom[] = {
         {"starts put off", world.postponed},
         {"counters taken for another", tally->mistaken},
+        {"starts above the package", tally->strange_parts},
+        {"returns like energy", tally->climbs},
     };
     print_counts(always, sizeof(always) / sizeof(always[0]), true);
     print_counts(untreed, sizeof(untreed) / sizeof(untreed[0]), tree_source_root() == NULL);

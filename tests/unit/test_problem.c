@@ -411,6 +411,14 @@ static void test_each_that_has_gone_is_told(void **state) {
     expect_holds(next(problems).reason, "package-0 has gone; total goes on");
 }
 
+static void test_each_unsteady_zone_is_named(void **state) {
+    struct problems *problems = *state;
+    problems_raise(problems, PROBLEM_UNSTEADY, 0, "package-0");
+    problems_raise(problems, PROBLEM_UNSTEADY, 0, "package-1");
+    expect_holds(next(problems).reason, "package-0 goes back and forth");
+    expect_holds(next(problems).reason, "package-1 goes back and forth");
+}
+
 static void test_the_zone_that_fails_now_is_named(void **state) {
     struct problems *problems = *state;
     pass_sample(problems, PROBLEM_ENERGY, -EIO, "package-0/energy_uj");
@@ -541,6 +549,7 @@ int main(void) {
         TOLD(test_root_stands_before_the_path),
         TOLD(test_world_readable_counters_are_never_the_remedy),
         TOLD(test_each_that_has_gone_is_told),
+        TOLD(test_each_unsteady_zone_is_named),
         TOLD(test_the_zone_that_fails_now_is_named),
         TOLD(test_nobody_asks_when_a_jump_is_over),
         TOLD(test_long_subject_is_cut),

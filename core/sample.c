@@ -70,6 +70,30 @@ static size_t choose_zone(const struct source *source, const struct series *seri
     return chosen;
 }
 
+/* To set MaxPower is right only where the ceiling is what is wrong: not for a counter that jumps
+ * far or goes back, nor for psys, which MaxPower does not concern. */
+static enum problem_cause judge_jump(const struct series *series) {
+    const bool near =
+        !series->counter.leapt && series->steady.returns == 0 && series->identity.kind != ZONE_PSYS;
+    return near ? PROBLEM_JUMPED : PROBLEM_LEAPT;
+}
+
+static void note_outcome(struct rapl *rapl, const struct series *series,
+                         enum counter_outcome outcome, bool raised) {
+    struct problems *problems = &rapl->problems;
+    if (series->steady.unsteady)
+        problems_raise(problems, PROBLEM_UNSTEADY, 0, series->name);
+    if (raised) {
+        problems_raise(problems, PROBLEM_RAISED, 0, series->name);
+        rapl->safe_span_ns = 0;
+    } else if (outcome == COUNTER_RESET_FORWARD) {
+        problems_raise(problems, judge_jump(series), 0, series->name);
+    } else if (outcome == COUNTER_ABOVE_WHOLE) {
+        problems_raise(problems, series->part.is_apart ? PROBLEM_APART : PROBLEM_ABOVE_WHOLE, 0,
+                       series->name);
+    }
+}
+
 static void take_reading(struct rapl *rapl, struct series *series, uint64_t slept_ns) {
     const struct source *source = rapl->source;
     struct reading reading = {.error = -ENODEV};
@@ -89,14 +113,11 @@ static void take_reading(struct rapl *rapl, struct series *series, uint64_t slep
     const bool was_low = series->counter.low.count > 0;
     const bool was_raised = series->raised;
     enum counter_outcome outcome = series_take(series, &reading, slept_ns, &rapl->report.health);
-    if (series->raised && !was_raised) {
-        problems_raise(&rapl->problems, PROBLEM_RAISED, 0, series->name);
-        rapl->safe_span_ns = 0;
-    } else if (outcome == COUNTER_RESET_FORWARD) {
-        problems_raise(&rapl->problems, PROBLEM_JUMPED, 0, series->name);
+    if (outcome != COUNTER_COUNTED) {
+        note_outcome(rapl, series, outcome, series->raised && !was_raised);
+        if (outcome == COUNTER_UNDECIDED && !was_in_gap && !was_low)
+            problems_raise(&rapl->problems, PROBLEM_UNDECIDED, 0, series->name);
     }
-    if (outcome == COUNTER_UNDECIDED && !was_in_gap && !was_low)
-        problems_raise(&rapl->problems, PROBLEM_UNDECIDED, 0, series->name);
 }
 
 static void take_sums(struct rapl *rapl) {
@@ -195,8 +216,10 @@ int sample_take(struct rapl *rapl, bool for_report) {
     if (moved)
         discovery_forget_lead_cores(rapl);
     take_sums(rapl);
-    for (size_t i = 0; i < rapl->binding.series_count; i++)
-        note_gone(rapl, rapl->binding.series[i]);
+    for (size_t i = 0; i < rapl->binding.series_count; i++) {
+        if (!rapl->binding.series[i]->reads)
+            note_gone(rapl, rapl->binding.series[i]);
+    }
     problems_end(&rapl->problems, PROBLEM_ENERGY, PROBLEM_UNDECIDED);
     /* Of thousands of zones, what comes after the reads takes a millisecond, too. */
     rapl->ended_ns = rapl->observes ? clock_monotonic_ns() : end_ns;

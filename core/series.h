@@ -8,8 +8,10 @@
 #include <stdint.h>
 
 #include "counter.h"
+#include "part.h"
 #include "period.h"
 #include "rapl.h"
+#include "steady.h"
 #include "window.h"
 #include "zone.h"
 
@@ -72,6 +74,7 @@ struct series {
     uint64_t unit_span_ns; /* their unit / 2 W */
     /* What it is added to: the total, or all cores of its package; NULL: to nothing. */
     struct series *sum;
+    struct part part; /* where it is one of a package */
 
     struct counter counter;
     bool has_read;      /* ever */
@@ -94,7 +97,8 @@ struct series {
     struct window *window;
     uint64_t sampled_uj; /* its energy, as the sum's window has it */
 
-    uint64_t doubt_ns; /* of the reading that counter holds */
+    uint64_t doubt_ns; /* of the reading that its counter goes on from */
+    uint32_t breaks;   /* readings so far that did not count what went by since the one before */
     bool reads;        /* at the last sample */
     bool follows;      /* at the last sample: it counted what went by since the one before */
     bool returned;     /* at the last sample: it reads again */
@@ -106,6 +110,7 @@ struct series {
     bool apart; /* it was silent when the span of the sum's power began anew for the others */
     bool left;  /* in this interval: it read before, and discovery no longer finds it */
     bool gone;  /* discovery no longer finds it */
+    struct steady steady;
 };
 
 /* Takes its part of a sample. Counts what happened in health; returns the outcome. */

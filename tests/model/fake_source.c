@@ -197,6 +197,8 @@ static void start_again(struct fake_zone *zone, uint64_t time_ns) {
         target = random_below(random, range);
     else if (hardware->restart == RESTART_FORWARD && shown < range)
         target = shown + random_scaled(random, range - shown);
+    else if (hardware->restart == RESTART_BACK)
+        target = reference_find_row(zone, shown) + random_scaled(random, range / 1000);
     else if (random_once_in(random, 2))
         target = random_scaled(random, range / 1000);
     machine_restart(machine, place, target);

@@ -349,5 +349,6 @@ void reference_bind(const struct source *source) {
         account->left = account->reads;
         window_lose_member(account->sum);
     }
+    part_bind();
     reference.bound = true;
 }

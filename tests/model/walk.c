@@ -252,6 +252,9 @@ static void print_tally(void) {
         {"low readings", tally->lows},
         {"reads that failed by less", tally->false_lows},
         {"starts decided later", tally->late_starts},
+        {"parts above their package", tally->overruns},
+        {"returns to a row of values", tally->returned},
+        {"readings while unsteady", tally->unsteady},
         {"samples that were missed", tally->missed},
         {"windows told", tally->windows},
         {"windows of sums told", tally->sum_windows},
@@ -262,10 +265,9 @@ static void print_tally(void) {
     };
     /* They take another source than powercap, a memory that runs out. */
     const struct count untreed[] = {
-        {"powers of all cores", tally->core_sums},
-        {"times without memory", tally->no_memory},
-        {"ceilings that were raised", tally->raised},
-        {"counts started by perf", tally->epochs},
+        {"powers of all cores", tally->core_sums},    {"times without memory", tally->no_memory},
+        {"ceilings that were raised", tally->raised}, {"counts started by perf", tally->epochs},
+        {"parts measured apart", tally->apart},
     };
     /* A short walk may meet none. */
     const struct count rare[] = {
@@ -279,6 +281,8 @@ static void print_tally(void) {
     const struct count seldom[] = {
         {"starts put off", world.postponed},
         {"counters taken for another", tally->mistaken},
+        {"starts above the package", tally->strange_parts},
+        {"returns like energy", tally->climbs},
     };
     const struct count treed[] = {{"slow reads repeated", tally->repeats}};
     print_counts(always, sizeof(always) / sizeof(always[0]), true);

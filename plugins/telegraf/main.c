@@ -91,28 +91,35 @@ static void sample_until(struct rapl *rapl, struct prompt *prompt, uint64_t end_
         wait_and_sample(rapl, prompt, end_ns - now);
 }
 
-/* Until no counter is left of which more will be known by then. Problems are left to the report or
- * table that follows. */
+/* Until no counter is left of which more will be known by then. */
 static void wait_for_power(struct rapl *rapl, struct prompt *prompt, uint64_t end_ns) {
     for (uint64_t now = clock_now_ns(); now < end_ns && !prompt->stop && rapl_expects_power(rapl);
          now = clock_now_ns())
-        wait_or_sample(rapl, prompt, end_ns - now);
+        wait_and_sample(rapl, prompt, end_ns - now);
 }
 
-static bool has_moved(const struct rapl *rapl) {
+/* How many selected counters that read have moved, or have not. */
+static size_t count_moved(const struct rapl *rapl, bool moved) {
     struct rapl_zone zone;
+    size_t count = 0;
     for (size_t i = 0; i < rapl_zone_count(rapl); i++) {
         rapl_zone(rapl, i, &zone);
-        if (zone.moved)
-            return true;
+        count += zone.error == 0 && zone.reported && zone.mirrors == NULL && zone.moved == moved;
     }
-    return false;
+    return count;
+}
+
+/* Problems are left to the table. */
+static void wait_for_moves(struct rapl *rapl, struct prompt *prompt, uint64_t end_ns) {
+    for (uint64_t now = clock_now_ns();
+         now < end_ns && !prompt->stop && count_moved(rapl, false) > 0; now = clock_now_ns())
+        wait_or_sample(rapl, prompt, end_ns - now);
 }
 
 static const char *explain_nothing(const struct rapl *rapl) {
     if (rapl_readable_count(rapl) == 0)
         return "no energy counter can be read; rapl-execd --check shows what was found";
-    if (!has_moved(rapl))
+    if (count_moved(rapl, true) == 0 && count_moved(rapl, false) > 0)
         return "no energy counter has moved since the start, which no machine that runs does. To "
                "mend: in a virtual machine, measure on its host, or give it counters that count "
                "(QEMU 9.1 and later: -accel kvm,rapl=true); on others, see whether another source "
@@ -263,7 +270,7 @@ int main(int count, char **words) {
         goto close_prompt;
     }
     if (options.mode == EXECD_CHECK) {
-        wait_for_power(rapl, &prompt, clock_now_ns() + CHECK_LONGEST_NS);
+        wait_for_moves(rapl, &prompt, clock_now_ns() + CHECK_LONGEST_NS);
         const bool reads = check_print(rapl, privileges.rights, &locked);
         status = fflush(stdout) == 0 && reads ? EXIT_SUCCESS : EXIT_FAILURE;
         lock_in_log();

@@ -19,7 +19,7 @@ SAME, OTHER = 0.02, 0.25
 LINEAR = 1.1
 REPORTS = 100  # of count_report
 # It reads by a 32nd of the time for which its counters have stood.
-STANDS_SECONDS = 1
+STANDS_SECONDS = 2
 REPORTS_TRACED = 6
 # What callgrind counts: by its caller, so that what is done at the start is not among it.
 COUNTED = {"answer": ("main", "answer_prompt"), "prompt": ("answer_prompt", "prompt_wait"),
@@ -82,8 +82,7 @@ def count_calls(machine):
     log = os.path.join(machine.root, "strace.out")
     with execd.Execd(root=machine.root, before=(STRACE, "-o", log)) as program:
         time.sleep(STANDS_SECONDS)
-        for _ in range(REPORTS_TRACED):
-            program.ask(bench.SECONDS)
+        bench.prompt(program, REPORTS_TRACED)
         program.stop(bench.SECONDS)
     with open(log, encoding="utf-8", errors="replace") as file:
         calls = [line.split(",")[0] for line in file

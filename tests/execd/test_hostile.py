@@ -299,7 +299,7 @@ class Names(HostileCase):
         tree = self.sound_tree()
         tree.add(BAD, "other", 5)
         tree.write(BAD, "name", b"\x1b[2J\x07\xff\n")
-        with Pump(tree, list(SOUND), 20):
+        with Pump(tree, [*SOUND, BAD], 20):
             text = run("--check", root=tree.root).text
         self.assertRegex(text, r"\A[\x20-\x7e\n]+\Z")
 

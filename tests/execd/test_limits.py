@@ -95,7 +95,7 @@ class Limits(HostileCase):
         self.assertRegex(messages[0], "^W! 4 counters are left out, such as package-4/uncore")
 
     def test_check_tells_of_each_zone(self):
-        with Pump(self.tree, "intel-rapl:0", 20):
+        with Pump(self.tree, self.tree.zones(), 20):
             ended = run("--check", root=self.tree.root, before=under(16))
         self.assertEqual(ended.status, 0)
         self.assertIn("16 of 41 zones can be read", ended.text)

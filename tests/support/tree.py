@@ -222,8 +222,10 @@ class Pump:
             used_uj = int(self.watts * 1e6 * (time.monotonic() - began))
             self.begun.value = used_uj
             for file, first in self.counters:
-                # Padded to one length, as some kernels do: who reads meanwhile gets a whole number.
-                os.pwrite(file, (b"%d\n" % ((first + used_uj) % self.modulus_uj)).ljust(24, b"\0"), 0)
+                text = b"%d\n" % ((first + used_uj) % self.modulus_uj)
+                # After a wrap padded to the length before, as some kernels do: who reads meanwhile
+                # gets a whole number.
+                os.pwrite(file, text.ljust(os.fstat(file).st_size, b"\0"), 0)
             self.written.value = used_uj
             last, written = written, time.monotonic()
             self.longest_step.value = max(self.longest_step.value, written - last)

@@ -22,6 +22,9 @@ static rapl_uint128 divide(rapl_uint128 dividend, uint64_t divisor) {
 }
 
 uint64_t counter_to_uj(struct tick_scale scale, rapl_uint128 ticks) {
+    /* Most counters are powercap's, whose ticks are microjoules. */
+    if (scale.numerator_uj == scale.denominator)
+        return ticks < UINT64_MAX ? (uint64_t)ticks : UINT64_MAX;
     const rapl_uint128 energy_uj = divide(ticks * scale.numerator_uj, scale.denominator);
     return energy_uj < UINT64_MAX ? (uint64_t)energy_uj : UINT64_MAX;
 }
@@ -120,6 +123,13 @@ static bool may_be_too_low(const struct counter_traits *traits, uint64_t ticks, 
     return !counter_exceeds(&raised, ticks, span_ns + 2 * traits->period_ns);
 }
 
+/* Whether it is more than any ceiling that is just too low would have to allow. */
+static bool is_far(const struct counter_traits *traits, uint64_t ticks, uint64_t span_ns) {
+    struct counter_traits raised = *traits;
+    raised.ceiling_uw *= COUNTER_NEAR_FACTOR;
+    return counter_exceeds(&raised, ticks, span_ns);
+}
+
 static uint64_t judged_span_ns(uint64_t begin_ns, uint64_t end_ns, uint64_t slept_ns) {
     const uint64_t span_ns = slept_ns + (end_ns > begin_ns ? end_ns - begin_ns : 0);
     return span_ns > COUNTER_JUDGED_SPAN_NS ? span_ns : COUNTER_JUDGED_SPAN_NS;
@@ -138,6 +148,12 @@ static bool is_plausible(const struct counter_step *step) {
     return step->outcome == COUNTER_COUNTED || step->outcome == COUNTER_UNDECIDED;
 }
 
+bool counter_may_go_on(const struct counter_traits *traits, uint64_t from, uint64_t from_ns,
+                       const struct reading *reading) {
+    const struct counter_step step = step_on(traits, from, from_ns, reading);
+    return is_plausible(&step);
+}
+
 /* The first of them, or one more: the baseline stays. */
 static struct counter_step note_low(struct counter *counter, const struct counter *before,
                                     const struct reading *reading) {
@@ -145,6 +161,7 @@ static struct counter_step note_low(struct counter *counter, const struct counte
     if (counter->low.count++ == 0) {
         counter->low.first_ticks = reading->ticks;
         counter->low.first_ns = reading->time_ns;
+        counter->low.first_doubt_ns = reading->doubt_ns;
     }
     counter->low.last_ticks = reading->ticks;
     counter->low.last_ns = reading->time_ns;
@@ -235,6 +252,7 @@ struct counter_step counter_advance(struct counter *counter, const struct counte
     counter->ticks = reading->ticks;
     counter->time_ns = reading->time_ns;
     counter->above = above;
+    counter->leapt = exceeds && is_far(traits, ticks, span_ns);
     return step;
 }
 

@@ -30,8 +30,10 @@ uint64_t due_find_safe_span_ns(const struct rapl *rapl) {
  * readings' by 8.3 % (clock_raw_ns): an eighth more is waited for. */
 static uint64_t ready_ns(const struct rapl *rapl, const struct series *series,
                          const struct mark *mark) {
-    const uint64_t left_ns =
-        clock_span_ns(series->counter.time_ns, mark->time_ns + series->power_span_ns);
+    const uint64_t sharp_ns = series_sharp_span_ns(mark->doubt_ns);
+    uint64_t span_ns = series->power_span_ns;
+    span_ns = span_ns > sharp_ns ? span_ns : sharp_ns;
+    const uint64_t left_ns = clock_span_ns(series->counter.time_ns, mark->time_ns + span_ns);
     return rapl->sampled_ns + left_ns + left_ns / 8;
 }
 

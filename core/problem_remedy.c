@@ -344,6 +344,28 @@ void problem_word_remedy(struct problems *problems, const struct problem *proble
     case PROBLEM_JUMPED:
         snprintf(text, size, "if the machine can draw that much, set %s", power_options);
         break;
+    case PROBLEM_LEAPT:
+        snprintf(text, size,
+                 "after a driver was loaded again or a virtual machine moved, nothing is to be "
+                 "done; if it happens again and again, leave the zone out with --exclude "
+                 "(rapl-execd) or Zone (collectd)");
+        break;
+    case PROBLEM_UNSTEADY:
+        snprintf(text, size,
+                 "in a virtual machine, let the hypervisor pin its CPUs to one socket, or measure "
+                 "on the host; else leave the zone out with --exclude (rapl-execd) or Zone "
+                 "(collectd)");
+        break;
+    case PROBLEM_ABOVE_WHOLE:
+        snprintf(text, size,
+                 "after CPUs were offline, nothing is to be done; if it happens again and again, "
+                 "leave the zone out with --exclude (rapl-execd) or Zone (collectd)");
+        break;
+    case PROBLEM_APART:
+        snprintf(text, size,
+                 "if its power looks wrong, leave it out with --exclude (rapl-execd) or Zone "
+                 "(collectd)");
+        break;
     case PROBLEM_RAISED:
         snprintf(text, size, "set %s to what the machine can draw", power_options);
         break;

@@ -141,7 +141,8 @@ struct rapl_value {
     uint64_t end_ns;
     uint64_t span_energy_uj;
     /* Mean power of the span in microwatts; false where the span is too short to tell (under
-     * 50 ms, or under unit / 2 W) or the machine slept in it. */
+     * 50 ms, or under unit / 2 W), the machine slept in it, or the reads at its ends took so long
+     * that it is not known to 5 %. */
     bool has_power;
     uint64_t power_uw;
     /* Those of the same span; false where there is no power, or nothing samples. */
@@ -171,6 +172,7 @@ struct rapl_health {
     uint64_t rediscoveries;  /* zones were found, lost, opened anew, or mirrors told apart */
     uint64_t sleeps;         /* samples since whose predecessor the machine has slept */
     uint64_t missed_samples; /* instants that passed without the sample that was due at them */
+    uint64_t stalls;         /* powers left out, for the machine stalled while it read a counter */
 };
 
 /* The same as a list, zones first: what each plugin names and sends. */
@@ -178,7 +180,7 @@ struct rapl_count {
     const char *name;
     uint64_t count;
 };
-#define RAPL_HEALTH_COUNTS 9
+#define RAPL_HEALTH_COUNTS 10
 void rapl_health_list(const struct rapl_health *health,
                       struct rapl_count counts[RAPL_HEALTH_COUNTS]);
 

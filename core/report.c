@@ -35,7 +35,12 @@ static void tell_statistics(struct series *series, struct rapl_value *value) {
         statistics->max_uw = value->power_uw;
 }
 
-static void fill(struct series *series, uint64_t stands_ns, struct rapl_value *value) {
+static bool is_sharp(const struct mark *begin, const struct mark *end) {
+    return end->time_ns - begin->time_ns >= series_sharp_span_ns(begin->doubt_ns + end->doubt_ns);
+}
+
+static void fill(struct series *series, uint64_t stands_ns, struct rapl_value *value,
+                 struct rapl_health *health) {
     struct mark end;
     const bool ends = series_end_power(series, &series->power, stands_ns, &end);
     describe(series, value);
@@ -44,24 +49,30 @@ static void fill(struct series *series, uint64_t stands_ns, struct rapl_value *v
     value->end_ns = series->counter.time_ns;
     if (series->energy_uj > series->power.energy_uj)
         value->span_energy_uj = series->energy_uj - series->power.energy_uj;
-    if (ends && !series->slept) {
-        value->has_power = true;
-        value->end_ns = end.time_ns;
-        value->span_energy_uj = end.energy_uj - series->power.energy_uj;
-        value->power_uw =
-            counter_mean_uw(value->span_energy_uj, end.time_ns - series->power.time_ns);
-        series->power = end;
-        tell_statistics(series, value);
+    if (!ends || series->slept)
+        return;
+    if (!is_sharp(&series->power, &end)) {
+        health->stalls++;
+        return;
     }
+    value->has_power = true;
+    value->end_ns = end.time_ns;
+    value->span_energy_uj = end.energy_uj - series->power.energy_uj;
+    value->power_uw = counter_mean_uw(value->span_energy_uj, end.time_ns - series->power.time_ns);
+    series->power = end;
+    tell_statistics(series, value);
 }
 
-static void add_power(struct series *series, uint64_t stands_ns, struct rapl_value *value) {
+static void add_power(struct series *series, uint64_t stands_ns, struct rapl_value *value,
+                      bool *sharp) {
     struct mark *end = &series->sum_end;
-    if (series_end_power(series, &series->summed, stands_ns, end))
+    if (series_end_power(series, &series->summed, stands_ns, end)) {
         value->power_uw += counter_mean_uw(end->energy_uj - series->summed.energy_uj,
                                            end->time_ns - series->summed.time_ns);
-    else
+        *sharp = *sharp && is_sharp(&series->summed, end);
+    } else {
         value->has_power = false;
+    }
     value->span_energy_uj += end->energy_uj - series->summed.energy_uj;
     if (value->start_ns == 0 || series->summed.time_ns < value->start_ns)
         value->start_ns = series->summed.time_ns;
@@ -95,8 +106,9 @@ static void begin_sum(struct series *const *series, size_t count, const struct s
  * all: a sum of powers over different memberships would be the power of no machine.
  */
 static bool fill_sum(struct series *const *series, size_t count, struct series *sum,
-                     uint64_t stands_ns, struct rapl_value *value) {
+                     uint64_t stands_ns, struct rapl_value *value, struct rapl_health *health) {
     bool silent = false;
+    bool sharp = true;
     bool restart = false;
     size_t members = 0;
     describe(sum, value);
@@ -113,14 +125,19 @@ static bool fill_sum(struct series *const *series, size_t count, struct series *
         silent = silent || !speaks(member);
         restart = restart || member->lost || member->slept || member->joined || member->apart ||
                   member->counter.low.count > 0;
-        add_power(member, stands_ns, value);
+        add_power(member, stands_ns, value, &sharp);
     }
+    const bool reported = members > 0 && !silent && !sum->lacks;
     value->has_power = value->has_power && !restart;
+    if (value->has_power && !sharp) {
+        value->has_power = false;
+        health->stalls += reported ? 1 : 0;
+    }
     if (restart || (value->has_power && !silent))
         tell_statistics(sum, value);
     value->has_statistics = value->has_statistics && value->has_power;
     begin_sum(series, count, sum, restart, value->has_power && !silent);
-    return members > 0 && !silent && !sum->lacks;
+    return reported;
 }
 
 /* How long a counter that never moved has to stand to be at rest: as the slowest of the others
@@ -153,17 +170,18 @@ static void judge_motion(struct series *series) {
 }
 
 size_t report_build(struct series *const *series, size_t count, struct series *const *sums,
-                    size_t sum_count, struct rapl_value *values) {
+                    size_t sum_count, struct rapl_value *values, struct rapl_health *health) {
     size_t filled = 0;
     uint64_t stands_ns = 0;
     for (size_t i = 0; i < count; i++) {
         if (series[i]->motion == SERIES_UNMOVED && stands_ns == 0)
             stands_ns = find_rest_ns(series, count);
         if (series[i]->selected && speaks(series[i]))
-            fill(series[i], stands_ns, &values[filled++]);
+            fill(series[i], stands_ns, &values[filled++], health);
     }
     for (size_t i = 0; i < sum_count; i++) {
-        if (sums[i]->selected && fill_sum(series, count, sums[i], stands_ns, &values[filled]))
+        if (sums[i]->selected &&
+            fill_sum(series, count, sums[i], stands_ns, &values[filled], health))
             filled++;
     }
     for (size_t i = 0; i < count; i++) {

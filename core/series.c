@@ -28,10 +28,10 @@ static void take_sample(struct series *series, const struct counter_step *step,
                         const struct reading *reading, bool slept) {
     const struct reading counted = {
         .ticks = step->ticks, .time_ns = reading->time_ns, .doubt_ns = reading->doubt_ns};
-    if (series->reads)
-        series->doubt_ns = reading->doubt_ns;
     series->follows =
         !slept && (step->outcome == COUNTER_COUNTED || step->outcome == COUNTER_WRAPPED);
+    if (!series->follows)
+        series->breaks += series->reads ? 1 : 0;
     if (series->window == NULL)
         return;
     if (slept || (series->reads && !series->follows))
@@ -42,39 +42,79 @@ static void take_sample(struct series *series, const struct counter_step *step,
 
 /* It started again at its first low reading: what it counted since is energy from there. */
 static struct mark find_restart(const struct series *series, const struct counter_step *step,
-                                uint64_t low_ns) {
+                                const struct low_readings *low) {
     const uint64_t energy_uj =
         counter_to_uj(series->traits.scale, series->ticks - step->ticks) + series->held.energy_uj;
-    return (struct mark){.time_ns = low_ns, .energy_uj = energy_uj};
+    return (struct mark){
+        .time_ns = low->first_ns, .doubt_ns = low->first_doubt_ns, .energy_uj = energy_uj};
+}
+
+static void judge_steady(struct series *series, struct counter_step *step,
+                         const struct reading *from, const struct reading *reading,
+                         const struct low_readings *low) {
+    const struct steady_step taken = {.step = *step, .from = *from, .low = *low};
+    const enum counter_outcome outcome =
+        steady_judge(&series->steady, &series->traits, &taken, reading);
+    if (outcome != step->outcome)
+        *step = (struct counter_step){.outcome = outcome};
+}
+
+/* Adds its energy, where its package does not show that it is none. */
+static void count_step(struct series *series, struct counter_step *step, uint64_t begin_ns,
+                       const struct reading *reading) {
+    const rapl_uint128 ticks = series->ticks + step->ticks;
+    const uint64_t energy_uj = counter_to_uj(series->traits.scale, ticks);
+    const struct part *part = &series->part;
+    const uint64_t step_uj = energy_uj - series->energy_uj;
+    if (part->whole != NULL && step_uj > part->whole->energy_uj - part->whole_uj &&
+        part_exceeds(series, step_uj, begin_ns, reading)) {
+        *step = (struct counter_step){.outcome = COUNTER_ABOVE_WHOLE};
+        return;
+    }
+    series->ticks = ticks;
+    series->energy_uj = energy_uj;
+}
+
+/* What its package counts from this reading on bounds its next step. */
+static void follow_whole(struct part *part, const struct reading *reading) {
+    const struct series *whole = part->whole;
+    part->whole_uj = whole->energy_uj;
+    part->whole_ns = whole->counter.time_ns + whole->doubt_ns + reading->doubt_ns;
+    part->whole_breaks = whole->breaks;
 }
 
 enum counter_outcome series_take(struct series *series, const struct reading *reading,
                                  uint64_t slept_ns, struct rapl_health *health) {
     const bool was_in_gap = series->counter.in_gap;
     const bool had_read = series->has_read;
+    const struct reading from = {.ticks = series->counter.ticks,
+                                 .time_ns = series->counter.time_ns,
+                                 .doubt_ns = series->doubt_ns};
     const unsigned int lows = series->counter.low.count;
-    const uint64_t low_ns = series->counter.low.first_ns;
-    const uint64_t before_ticks = series->counter.ticks;
-    const uint64_t before_ns = series->counter.time_ns;
-    const struct counter_step step =
+    struct low_readings low = {.count = 0};
+    if (lows > 0)
+        low = series->counter.low;
+    struct counter_step step =
         counter_advance(&series->counter, &series->traits, reading, slept_ns);
+    series->slept = series->slept || slept_ns > 0;
+    if (step.outcome != COUNTER_COUNTED || series->steady.watches || lows > 0)
+        judge_steady(series, &step, &from, reading, &low);
+    count_step(series, &step, from.time_ns, reading);
     series->reads = step.outcome != COUNTER_FAILED && step.outcome != COUNTER_LOW;
+    if (series->reads)
+        series->doubt_ns = reading->doubt_ns;
     series->returned = series->reads && was_in_gap;
     series->has_read = series->has_read || series->reads;
-    series->ticks += step.ticks;
-    series->energy_uj = counter_to_uj(series->traits.scale, series->ticks);
-    series->slept = series->slept || slept_ns > 0;
     enum counter_outcome outcome = step.outcome;
     const bool broken = slept_ns > 0 || was_in_gap;
     if (outcome == COUNTER_COUNTED && !broken &&
-        period_is_usual(&series->period, step.ticks > 0, reading->time_ns - before_ns)) {
+        period_is_usual(&series->period, step.ticks > 0, reading->time_ns - from.time_ns))
         period_skip(&series->period);
-    } else {
-        const struct reading before = {
-            .ticks = before_ticks, .time_ns = before_ns, .doubt_ns = series->doubt_ns};
-        outcome = series_follow_updates(series, &step, &before, reading, broken);
-    }
+    else
+        outcome = series_follow_updates(series, &step, &from, reading, broken);
     take_sample(series, &step, reading, slept_ns > 0);
+    if (series->part.whole != NULL && series->reads)
+        follow_whole(&series->part, reading);
     switch (outcome) {
     case COUNTER_BASELINE:
         series->power = series_now(series);
@@ -98,10 +138,11 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
             series->lost = true;
             break;
         }
-        series->power = series->summed = find_restart(series, &step, low_ns);
+        series->power = series->summed = find_restart(series, &step, &low);
         series->apart = false; /* the sum's power restarted there, too */
         break;
     case COUNTER_RESET:
+    case COUNTER_ABOVE_WHOLE:
         health->resets += lows < 2 ? 1 : 0;
         series->lost = true;
         break;
@@ -112,6 +153,11 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
         break;
     case COUNTER_UNDECIDED:
         health->gaps += was_in_gap ? 0 : 1;
+        series->lost = true;
+        break;
+    case COUNTER_RETURNED:
+    case COUNTER_UNSTEADY:
+        health->gaps++;
         series->lost = true;
         break;
     case COUNTER_FAILED:

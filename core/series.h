@@ -8,8 +8,10 @@
 #include <stdint.h>
 
 #include "counter.h"
+#include "part.h"
 #include "period.h"
 #include "rapl.h"
+#include "steady.h"
 #include "window.h"
 #include "zone.h"
 
@@ -23,6 +25,7 @@ enum mark_kind {
 /* A point from which energy and time are counted. */
 struct mark {
     uint64_t time_ns;
+    uint64_t doubt_ns; /* as in struct reading */
     uint64_t energy_uj;
     enum mark_kind kind;
 };
@@ -68,8 +71,10 @@ struct series {
     size_t zone_count;
     size_t fed_by; /* that of the last reading, where it was after that; or SERIES_FED_BY_NONE */
     struct counter_traits traits;
+    uint64_t unit_span_ns; /* their unit / 2 W */
     /* What it is added to: the total, or all cores of its package; NULL: to nothing. */
     struct series *sum;
+    struct part part; /* where it is one of a package */
 
     struct counter counter;
     bool has_read;      /* ever */
@@ -92,7 +97,8 @@ struct series {
     struct window *window;
     uint64_t sampled_uj; /* its energy, as the sum's window has it */
 
-    uint64_t doubt_ns; /* of the last reading */
+    uint64_t doubt_ns; /* of the reading that its counter goes on from */
+    uint32_t breaks;   /* readings so far that did not count what went by since the one before */
     bool reads;        /* at the last sample */
     bool follows;      /* at the last sample: it counted what went by since the one before */
     bool returned;     /* at the last sample: it reads again */
@@ -104,6 +110,7 @@ struct series {
     bool apart; /* it was silent when the span of the sum's power began anew for the others */
     bool left;  /* in this interval: it read before, and discovery no longer finds it */
     bool gone;  /* discovery no longer finds it */
+    struct steady steady;
 };
 
 /* Takes its part of a sample. Counts what happened in health; returns the outcome. */
@@ -137,6 +144,7 @@ static inline bool series_is_read(const struct series *series) {
 /* Energy and time now, with steps that are held. */
 static inline struct mark series_now(const struct series *series) {
     return (struct mark){.time_ns = series->counter.time_ns,
+                         .doubt_ns = series->doubt_ns,
                          .energy_uj = series->energy_uj + series->held.energy_uj};
 }
 
@@ -156,6 +164,15 @@ static inline bool series_end_power(const struct series *series, const struct ma
     if (series->period.state != PERIOD_FAST)
         return series_end_unusual_power(series, begin, stands_ns, end);
     return end->time_ns > begin->time_ns && end->time_ns - begin->time_ns >= series->power_span_ns;
+}
+
+/* Power is reported if at most one part in so many of its span is not known. Otherwise the span
+ * goes on, and the next report has the power of all of it. */
+#define SERIES_SHARPNESS 20
+
+/* Shortest span for which so much doubt at both of its ends together is not too much. */
+static inline uint64_t series_sharp_span_ns(uint64_t doubt_ns) {
+    return SERIES_SHARPNESS * doubt_ns;
 }
 
 #endif

@@ -23,7 +23,7 @@ static enum move find_move(const struct series *series, uint64_t ticks) {
 }
 
 static bool is_sharp(const struct series *series, uint64_t width_ns) {
-    return width_ns <= series->period.most_ns / PERIOD_SHARPNESS;
+    return width_ns <= series->period.least_ns / PERIOD_SHARPNESS;
 }
 
 /* Power that began at a reading begins at the first update after it: what that one counts was used
@@ -51,6 +51,7 @@ static void take_update(struct series *series, uint64_t begin_ns, uint64_t end_n
     if (!is_slow || is_sharp(series, width_ns)) {
         update.kind = MARK_AT_UPDATE;
         update.time_ns = begin_ns + width_ns / 2;
+        update.doubt_ns = width_ns / 2;
     }
     if (is_slow)
         begin_power(series, &update);

@@ -77,15 +77,18 @@ def count_instructions(machine, kind):
 
 def count_calls(machine):
     """System calls of rapl-execd from one write of a report to the next: the fewest, for while its
-    counters have not moved it reads between reports, too."""
+    counters have not moved it reads between reports, too. A counter that is read again at once, for
+    the machine stalled in its read, counts once."""
     log = os.path.join(machine.root, "strace.out")
     with execd.Execd(root=machine.root, before=(STRACE, "-o", log)) as program:
         time.sleep(STANDS_SECONDS)
         bench.prompt(program, REPORTS_TRACED)
         program.stop(bench.SECONDS)
     with open(log, encoding="utf-8", errors="replace") as file:
-        names = [line.split("(")[0] for line in file
+        calls = [line.split(",")[0] for line in file
                  if re.match("[a-z]", line) and not line.startswith(CLOCK)]
+    names = [call.split("(")[0] for before, call in zip([None, *calls], calls)
+             if call != before or not call.startswith("pread64(")]
     ends = [place for place, name in enumerate(names) if name == "write"]
     return min(end - begin for begin, end in zip(ends, ends[1:]))
 

@@ -103,7 +103,8 @@ class Fields(OptionCase):
         self.tree.settle(execd)
         before, health = [execd.ask()["rapl_health,source=powercap"] for _ in range(2)]
         self.assertEqual(set(health), {"zones", "samples", "read_errors", "wraps", "resets",
-                                       "gaps", "rediscoveries", "sleeps", "missed_samples"})
+                                       "gaps", "rediscoveries", "sleeps", "missed_samples",
+                                       "stalls"})
         for name, value in health.items():
             self.assertIs(type(value), int, name)
         self.assertEqual(health["zones"], len(ZONES))

@@ -96,7 +96,8 @@ class Options(daemons.StageTest):
     def test_report_health_true(self):
         health = {"rapl/count-zones", "rapl/derive-samples", "rapl/derive-read_errors",
                   "rapl/derive-wraps", "rapl/derive-resets", "rapl/derive-gaps",
-                  "rapl/derive-rediscoveries", "rapl/derive-sleeps", "rapl/derive-missed_samples"}
+                  "rapl/derive-rediscoveries", "rapl/derive-sleeps", "rapl/derive-missed_samples",
+                  "rapl/derive-stalls"}
         rows = self.rows["health"]
         self.assertEqual(sorted(rows), sorted({*names_of("server"), *health}))
         self.assertEqual({value for _, value in rows["rapl/count-zones"]}, {4})

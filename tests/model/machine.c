@@ -124,11 +124,28 @@ void machine_sleep(struct machine *machine, uint64_t ns) {
 
 /* --- what happens ---------------------------------------------------------------------------- */
 
+void machine_share_power(struct machine *machine) {
+    for (size_t i = 0; i < machine->counter_count; i++) {
+        struct hardware *part = &machine->hardware[i];
+        if (!machine->parts_within || part->whole == SIZE_MAX)
+            continue;
+        machine_settle(machine, part);
+        part->power_uw = machine->hardware[part->whole].power_uw / 1024 * part->share;
+        if (part->power_uw > part->most_uw)
+            part->power_uw = part->most_uw;
+    }
+}
+
 static void choose_power(struct machine *machine, struct hardware *hardware) {
     struct random *random = &machine->random;
     machine_settle(machine, hardware);
     if (hardware->is_stuck)
         return;
+    if (machine->parts_within && hardware->whole != SIZE_MAX) {
+        hardware->share = random_below(random, 1025);
+        machine_share_power(machine);
+        return;
+    }
     switch (random_below(random, 6)) {
     case 0:
         hardware->power_uw = 0;
@@ -146,6 +163,7 @@ static void choose_power(struct machine *machine, struct hardware *hardware) {
         hardware->power_uw = random_below(random, hardware->most_uw + 1);
         break;
     }
+    machine_share_power(machine);
 }
 
 static void fail_place(struct machine *machine, struct place *place, uint64_t longest) {
@@ -307,7 +325,7 @@ void machine_live(struct machine *machine) {
             choose_power(machine, hardware);
         if (hardware->calm || !random_once_in(random, habits->reset))
             continue;
-        hardware->restart = RESTART_ZERO + (enum restart)random_below(random, 3);
+        hardware->restart = RESTART_ZERO + (enum restart)random_below(random, 4);
     }
     if (random_once_in(random, habits->failure))
         fail_place(machine, choose_place(machine), 1);

@@ -26,6 +26,8 @@ static size_t add_counter(struct machine *machine, enum zone_kind kind) {
     *hardware = (struct hardware){.unit_aj = choose_unit_aj(machine, kind),
                                   .as_of_ns = machine_true_ns(machine),
                                   .most_uw = UINT64_MAX,
+                                  .whole = SIZE_MAX,
+                                  .share = random_below(&machine->random, 1025),
                                   .offset = random_next(&machine->random)};
     return machine->counter_count++;
 }
@@ -79,6 +81,8 @@ static size_t add_place(struct machine *machine, enum zone_kind kind, size_t par
                                                       : choose_ceiling_uw(machine, kind);
     if (kind != ZONE_PSYS && machine->max_power_uw == 0)
         place->raised_uw = 4 * place->ceiling_uw;
+    if (follows && parent != SIZE_MAX)
+        machine->hardware[counter].whole = machine->places[parent].counter;
     limit_power(machine, place);
     if (machine->style != STYLE_POWERCAP)
         place->shows_range = machine->style == STYLE_MSR;
@@ -168,6 +172,7 @@ static void add_dies(struct machine *machine, int package_id, int dies) {
             same ? machine->places[first].counter : add_counter(machine, ZONE_PACKAGE);
         const size_t place = add_place(machine, ZONE_PACKAGE, SIZE_MAX, package_id, die, counter);
         machine->places[place].ceiling_uw = machine->places[first].ceiling_uw;
+        machine->places[place].raised_uw = machine->places[first].raised_uw;
         machine->places[place].shows_range = machine->places[first].shows_range;
         limit_power(machine, &machine->places[place]);
         if (same && !is_amd(machine))
@@ -361,6 +366,7 @@ void machine_make(struct machine *machine, uint64_t seed, bool powercap) {
         if (machine->range_unit_nj < 15258)
             machine->range_unit_nj = 61035;
     }
+    machine->parts_within = !random_once_in(random, 4);
     machine->monotonic_ns = 1000 * NS_PER_S + random_below(random, 1000000 * NS_PER_S);
     machine->raw_ns = random_below(random, 1000000 * NS_PER_S);
     machine->ahead_ns = random_once_in(random, 2) ? 0 : random_below(random, 1000000 * NS_PER_S);
@@ -379,6 +385,7 @@ void machine_make(struct machine *machine, uint64_t seed, bool powercap) {
         hardware->power_uw = hardware->is_stuck ? 0 : random_below(random, hardware->most_uw);
         machine_settle(machine, hardware);
     }
+    machine_share_power(machine);
     machine_live(machine);
     /* Near its end, so that wraps are seen also where they are seldom. */
     for (size_t i = 0; i < machine->counter_count; i++) {

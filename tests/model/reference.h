@@ -59,6 +59,7 @@ bool step_may_be_energy(const struct step *step);
 /* A moment from which energy is counted. */
 struct moment {
     uint64_t time_ns;
+    uint64_t doubt_ns; /* so much earlier or later it may have been */
     wide energy_aj;
     uint64_t slack_uj;
     enum { AT_READING, AT_MOVE, AT_UPDATE } kind;
@@ -96,6 +97,22 @@ struct held {
     bool is_start; /* one of them is no energy */
 };
 
+/* A step of a part that was more than its package's. */
+struct overrun {
+    uint64_t begin_ns;
+    uint64_t end_ns;
+};
+
+#define OVERRUNS_MOST 6
+
+/* The row of values that a counter was on before it went to another one. */
+struct row {
+    enum { ROW_OF_NONE, ROW_ABOVE, ROW_BELOW, ROW_BEHIND } where;
+    uint64_t shown; /* its last value */
+    uint64_t time_ns;
+    uint64_t distance; /* of ROW_ABOVE, when it was left */
+};
+
 /* What is known of one series. */
 struct account {
     enum zone_kind kind;
@@ -117,7 +134,8 @@ struct account {
     size_t zone_count;
     bool ended;
     bool gone;
-    int fed_die; /* the name of the zone that gave its last reading */
+    bool is_doubled; /* two zones have had its name at a time */
+    int fed_die;     /* the name of the zone that gave its last reading */
     int fed_package;
     uint32_t epoch;
 
@@ -140,6 +158,26 @@ struct account {
     bool follows; /* what it has read is energy since the sample before */
     bool returns; /* it had gone */
     bool slept;   /* since it was last reported */
+
+    /* Of a part: its package, what that had counted when the part was read last, in which sample
+     * that was, and the time that the package's reading is at most from. */
+    struct account *whole;
+    struct account *followed;
+    wide followed_shown;
+    uint64_t followed_in;
+    uint64_t followed_ns;
+    bool is_apart; /* most of its steps were more than its package's */
+    struct overrun overruns[OVERRUNS_MOST];
+    size_t overrun_count;
+    uint64_t row_began; /* number of the sample from which on it has followed */
+
+    bool minds_rows; /* one was left some time ago, or it is unsteady */
+    bool is_unsteady;
+    struct row left_row;
+    uint64_t most_uw; /* of its steps since then */
+    unsigned int row_returns;
+    unsigned int quiet; /* readings since it last left a row, or began again; and when that was */
+    uint64_t stirred_ns;
 
     wide shown;    /* counted since the start, as it is shown; of a sum, in microjoules */
     wide observed; /* of that, what its window has */
@@ -178,7 +216,8 @@ struct tally {
         partings, mirrored, totals, core_sums, powers, left_out, no_memory, errors, machines,
         mistaken, slept, offlines, reloads, returns, online, epochs, wall_jumps, windows,
         window_samples, empty_windows, sum_windows, covered, left_windows, missed, slews, above,
-        raised, lows, false_lows, late_starts, held, held_counted, slow_powers, rests, stuck;
+        raised, lows, false_lows, late_starts, held, held_counted, slow_powers, rests, stuck, vague,
+        repeats, overruns, apart, strange_parts, returned, unsteady, climbs;
 };
 
 struct reference {
@@ -242,6 +281,10 @@ bool reference_is_settled(const struct fake_zone *zone);
 
 /* Counters that the core is to read again within the report. */
 unsigned int reference_count_lows(void);
+
+/* The last value of the row that the zone's counter left before; the given one where it left none.
+ */
+uint64_t reference_find_row(const struct fake_zone *zone, uint64_t shown);
 
 /* The zone's counter has started again. */
 void reference_started_again(const struct fake_zone *zone);

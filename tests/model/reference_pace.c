@@ -82,7 +82,7 @@ static void name_pace(struct pace *pace, uint64_t now_ns) {
 }
 
 static bool is_sharp(const struct pace *pace, uint64_t width_ns) {
-    return pace->longest_ns != 0 && width_ns <= pace->longest_ns / SHARP;
+    return width_ns <= pace->shortest_ns / SHARP;
 }
 
 static void begin_there(const struct account *account, struct moment *power,
@@ -92,10 +92,10 @@ static void begin_there(const struct account *account, struct moment *power,
         *power = *update;
 }
 
-/* The last instant at which counters moved. */
-static uint64_t true_update_ns(void) {
+/* The last instant by then at which counters moved. */
+static uint64_t true_update_ns(uint64_t time_ns) {
     const struct machine *machine = reference.machine;
-    const uint64_t now_ns = machine_true_ns(machine);
+    const uint64_t now_ns = time_ns + machine->ahead_ns;
     const uint64_t period_ns = machine->period_ns != 0 ? machine->period_ns : 1;
     return now_ns - now_ns % period_ns - machine->ahead_ns;
 }
@@ -106,9 +106,11 @@ static void note_update(struct account *account, uint64_t begin_ns, uint64_t end
     const bool is_slow = pace->kind == PACE_SLOW;
     struct moment update = account->now;
     update.kind = sharp || !is_slow ? AT_UPDATE : AT_MOVE;
-    update.true_ns = true_update_ns();
-    if (update.kind == AT_UPDATE)
+    update.true_ns = true_update_ns(account->now.time_ns);
+    if (update.kind == AT_UPDATE) {
         update.time_ns = begin_ns + (end_ns - begin_ns) / 2;
+        update.doubt_ns = (end_ns - begin_ns) / 2;
+    }
     if (is_slow) {
         if (pace->update.time_ns != 0 && is_sharp(pace, pace->update_width_ns)) {
             begin_there(account, &account->power, &pace->update);

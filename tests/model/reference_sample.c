@@ -98,6 +98,15 @@ struct step account_make_step(const struct account *account, uint64_t shown, uin
 /* Longer than any sample takes: a mirror may show it that much later. */
 #define LATER_NS (10 * NS_PER_S)
 
+/* No other zone shows its counter, nor may seem to. */
+static bool is_alone(const struct fake_zone *zone) {
+    const struct machine *machine = reference.machine;
+    unsigned int places = 0;
+    for (size_t i = 0; i < machine->place_count; i++)
+        places += machine->places[i].counter == zone->place->counter;
+    return places == 1 && presumption_of(zone) == NULL;
+}
+
 bool reference_would_count(const struct fake_zone *zone, uint64_t shown, uint64_t time_ns) {
     const struct account *account = zone->account;
     const struct machine *machine = reference.machine;
@@ -120,6 +129,10 @@ bool reference_would_count(const struct fake_zone *zone, uint64_t shown, uint64_
     if (shown <= step.before &&
         (wide)step_energy_uj(&missing, 0) * 1000000000 <= (wide)step.ceiling_uw * LATER_NS)
         return true;
+    if (verdict == COUNTED && slept_ns == 0 &&
+        (part_would_overrun(account, shown, time_ns) ||
+         (is_alone(zone) && steady_would_refuse(account, shown, time_ns, energy_uj))))
+        return false;
     /* With the time a new start turns into energy, and energy into what nobody can decide. */
     return verdict == COUNTED || verdict == WRAPPED || step_judge(&later, &energy_uj) != verdict;
 }
@@ -146,8 +159,13 @@ static bool is_wrong(uint64_t energy_uj, wide true_aj, uint64_t slack_uj) {
     return apart_uj > slack_uj;
 }
 
+static void note_time(struct account *account, const struct glimpse *glimpse) {
+    account->now.time_ns = glimpse->time_ns;
+    account->now.doubt_ns = glimpse->doubt_ns;
+}
+
 /* Ten steps in a row above the ceiling, and below four times as much, raise it. */
-static void judge_ceiling(struct account *account, struct step step, bool held) {
+static void judge_ceiling(struct account *account, struct step step, bool refused) {
     uint64_t energy_uj;
     const bool is_above = step_judge(&step, &energy_uj) == JUMP;
     step.ceiling_uw = account->place->raised_uw;
@@ -155,7 +173,7 @@ static void judge_ceiling(struct account *account, struct step step, bool held) 
                          ? account->above + 1
                          : 0;
     tally->above += account->above > 0;
-    if (account->raised || account->above < 10 || !is_above || held)
+    if (account->raised || account->above < 10 || !is_above || refused)
         return;
     account->raised = true;
     tally->raised++;
@@ -164,6 +182,10 @@ static void judge_ceiling(struct account *account, struct step step, bool held) 
 /* Before it is known how seldom a counter moves, a wrap of it may pass for a new start. */
 static bool may_be_unknown(const struct account *account) {
     return reference.machine->period_ns > NS_PER_MS && account->pace.kind != PACE_SLOW;
+}
+
+static enum course course_of(enum verdict verdict) {
+    return verdict == COUNTED ? COURSE_ON : verdict == JUMP ? COURSE_JUMP : COURSE_BROKEN;
 }
 
 /* What the rules take for energy is energy, and what they take for a new start is one. Whether it
@@ -179,16 +201,25 @@ static bool count_step(struct account *account, const struct fake_zone *zone, ui
     wide energy_aj = true_energy_aj(account, glimpse);
     uint64_t energy_uj;
     const enum verdict verdict = step_judge(&step, &energy_uj);
-    const bool held = verdict == JUMP && follows && pace_hold(account, glimpse, started_again);
-    judge_ceiling(account, step, held);
-    account->now.time_ns = glimpse->time_ns;
-    if (held) {
+    const bool refused =
+        steady_refuses(account, glimpse, course_of(verdict), verdict == COUNTED ? energy_uj : 0);
+    const bool held =
+        verdict == JUMP && follows && !refused && pace_hold(account, glimpse, started_again);
+    judge_ceiling(account, step, refused || held);
+    note_time(account, glimpse);
+    if (held)
         pace_take(account, glimpse, glimpse->shown - account->last.shown);
+    else if (refused)
+        pace_break(account);
+    if (held || refused)
         return false;
-    }
     switch (verdict) {
     case COUNTED:
     case WRAPPED:
+        if (part_overruns(account, glimpse, step_shown(&step, verdict == WRAPPED))) {
+            pace_break(account);
+            return false;
+        }
         if (account->unseen || (glimpse->counter != account->last.counter && zone->is_same)) {
             /* Two counters that stood alike when both were read for the first time are one until
              * they part (rule 9): what was counted then is what the one showed of the other. */
@@ -302,7 +333,7 @@ static void take_sample(struct account *account, uint64_t slept_ns) {
             return;
         account->follows = verdict == LOW_FOLLOWS;
         account->above = 0;
-        account->now.time_ns = glimpse->time_ns;
+        note_time(account, glimpse);
         if (verdict == LOW_FOLLOWS)
             pace_take(account, glimpse, account->shown - shown);
         else
@@ -315,10 +346,11 @@ static void take_sample(struct account *account, uint64_t slept_ns) {
     } else {
         pace_break(account);
         account->now.slack_uj++;
-        account->now.time_ns = glimpse->time_ns;
+        note_time(account, glimpse);
         account->power = account->now;
         account->power.kind = AT_READING;
         account->joined = true;
+        steady_begin(account, glimpse);
         /* It has been another counter, or may have been: what went by in between is not known. */
         if (account->has_read) {
             account->lost = true;
@@ -333,6 +365,7 @@ static void take_sample(struct account *account, uint64_t slept_ns) {
     account->has_read = account->has_baseline = account->reads = true;
     account->silent = account->unseen = false;
     account->silent_slept_ns = 0;
+    part_follow(account);
 }
 
 /* --- a sample ------------------------------------------------------------------------------------
@@ -354,6 +387,27 @@ static void note_look(const struct account *account) {
     const uint64_t look_ns = pace_look_ns(account);
     if ((account->reads || account->lows > 0) && look_ns < reference.look_ns)
         reference.look_ns = look_ns;
+}
+
+/* Packages come first, for their parts are held against them. */
+static void take_samples(uint64_t slept_ns, bool moved, bool packages) {
+    for (size_t i = 0; i < reference.account_count; i++) {
+        struct account *account = &reference.accounts[i];
+        if ((account->kind == ZONE_PACKAGE) != packages)
+            continue;
+        account->reads = false;
+        if (account->ended || !account_is_wanted(account)) {
+            note_look(account);
+            continue;
+        }
+        take_sample(account, slept_ns);
+        window_sample(account, slept_ns > 0);
+        pace_decide(account);
+        note_look(account);
+        /* It is not known which core was read. */
+        if (moved && is_lead_core(account))
+            account_forget(account);
+    }
 }
 
 void reference_sampled(const struct source *source, bool taken) {
@@ -380,20 +434,7 @@ void reference_sampled(const struct source *source, bool taken) {
     tally->slept += slept_ns > 0;
     reference.health.sleeps += slept_ns > 0;
     reference.look_ns = UINT64_MAX;
-    for (size_t i = 0; i < reference.account_count; i++) {
-        struct account *account = &reference.accounts[i];
-        account->reads = false;
-        if (account->ended || !account_is_wanted(account)) {
-            note_look(account);
-            continue;
-        }
-        take_sample(account, slept_ns);
-        window_sample(account, slept_ns > 0);
-        pace_decide(account);
-        note_look(account);
-        /* Which core it was that was read, nobody knows. */
-        if (moved && is_lead_core(account))
-            account_forget(account);
-    }
+    take_samples(slept_ns, moved, true);
+    take_samples(slept_ns, moved, false);
     window_sample_sums();
 }

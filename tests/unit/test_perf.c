@@ -690,6 +690,92 @@ static void test_a_read_that_takes_long_says_nothing(void **state) {
     assert_int_equal(reading("power/energy-pkg@0")->error, 0);
 }
 
+static void stall_second_group(uint64_t ns, void (*pass_time)(uint64_t ns)) {
+    const struct fake_stall stalls[] = {{0, 0}, {0, ns}};
+    slow_reads_begin(&bench.source->slow_reads, NS_PER_S);
+    fake_reads_stall(stalls, COUNT_OF(stalls), pass_time);
+    sample();
+    assert_int_equal(fake_stalls_left(), 0);
+}
+
+static void use_5_joules(uint64_t ns) {
+    fake_clocks_pass(ns);
+    if (ns > 0)
+        fake_perf_add(PKG, 2, 5 * JOULE);
+}
+
+/* All events of the group, and no other group. */
+static void test_slow_read_of_a_group_is_repeated(void **state) {
+    (void)state;
+    add_server();
+    assert_int_equal(discover(), 1);
+    sample();
+    const uint32_t reads = fake_perf_reads();
+    const uint64_t before = reading("power/energy-pkg@2")->ticks;
+    stall_second_group(20 * NS_PER_MS, use_5_joules);
+    assert_int_equal(fake_perf_reads() - reads, 2);
+    assert_int_equal(reading("power/energy-pkg@2")->ticks, before);
+    assert_int_equal(reading("power/energy-pkg@2")->doubt_ns, 10 * NS_PER_MS);
+    stall_second_group(20 * NS_PER_MS + 1, use_5_joules);
+    assert_int_equal(fake_perf_reads() - reads, 5);
+    assert_int_equal(reading("power/energy-pkg@2")->ticks - before, 10 * JOULE);
+    assert_int_equal(reading("power/energy-pkg@2")->time_ns, fake_clocks_raw_ns());
+    assert_int_equal(reading("power/energy-pkg@2")->doubt_ns, 0);
+    assert_int_equal(reading("power/energy-ram@2")->doubt_ns, 0);
+}
+
+static void test_shortest_read_of_a_group_counts(void **state) {
+    (void)state;
+    static const struct fake_stall stalls[] = {{0, 0}, {0, 30 * NS_PER_MS}, {0, 40 * NS_PER_MS}};
+    add_server();
+    assert_int_equal(discover(), 1);
+    sample();
+    const uint64_t before = reading("power/energy-pkg@2")->ticks;
+    slow_reads_begin(&bench.source->slow_reads, NS_PER_S);
+    fake_reads_stall(stalls, COUNT_OF(stalls), use_5_joules);
+    sample();
+    assert_int_equal(fake_stalls_left(), 0);
+    assert_int_equal(reading("power/energy-pkg@2")->doubt_ns, 15 * NS_PER_MS);
+    assert_int_equal(reading("power/energy-pkg@2")->ticks, before);
+}
+
+static void test_repeat_hides_no_interruption(void **state) {
+    (void)state;
+    add_server();
+    assert_int_equal(discover(), 1);
+    sample();
+    const uint32_t epoch = zone("power/energy-pkg@2")->epoch;
+    fake_clocks_pass(NS_PER_S);
+    fake_perf_pause(2, NS_PER_S / 2);
+    static const struct fake_stall stalls[] = {{0, 0}, {0, 0}, {0, 100 * NS_PER_MS}};
+    slow_reads_begin(&bench.source->slow_reads, NS_PER_S);
+    /* an interrupted group is read twice, and the second of these stalls */
+    fake_reads_stall(stalls, COUNT_OF(stalls), NULL);
+    sample();
+    assert_int_equal(fake_stalls_left(), 0);
+    assert_int_equal(reading("power/energy-pkg@2")->error, 0);
+    assert_int_equal(reading("power/energy-pkg@2")->doubt_ns, 0);
+    assert_true(zone("power/energy-pkg@2")->epoch > epoch);
+}
+
+static void lose_the_cpu(uint64_t ns) {
+    fake_clocks_pass(ns);
+    if (ns > 0)
+        fake_perf_offline(2);
+}
+
+static void test_repeat_that_fails_leaves_the_first(void **state) {
+    (void)state;
+    add_server();
+    assert_int_equal(discover(), 1);
+    sample();
+    stall_second_group(100 * NS_PER_MS, lose_the_cpu);
+    assert_int_equal(reading("power/energy-pkg@2")->error, 0);
+    assert_int_equal(reading("power/energy-pkg@2")->doubt_ns, 50 * NS_PER_MS);
+    sample();
+    assert_int_equal(reading("power/energy-pkg@2")->error, -ENODEV);
+}
+
 static void test_group_that_lost_a_member(void **state) {
     (void)state;
     add_server();
@@ -1614,6 +1700,10 @@ int main(void) {
         OVER(test_clock_of_jiffies),
         OVER(test_slewed_clocks_do_not_interrupt),
         OVER(test_a_read_that_takes_long_says_nothing),
+        OVER(test_slow_read_of_a_group_is_repeated),
+        OVER(test_shortest_read_of_a_group_counts),
+        OVER(test_repeat_hides_no_interruption),
+        OVER(test_repeat_that_fails_leaves_the_first),
         OVER(test_group_that_lost_a_member),
         OVER(test_read_that_fails),
         OVER(test_pmu_that_is_registered_anew),

@@ -38,7 +38,7 @@
 /* Events that leave something to say lie so far apart, at least. */
 #define CALM_REPORTS 20
 #define SETTLE_MOVES 20
-#define LEAST_UJ (4 * UNIT_UJ)
+#define LEAST_UJ (UINT64_C(4) * UNIT_UJ)
 
 struct soaked {
     const char *id;

@@ -115,6 +115,7 @@ class Fields(OptionCase):
 
     def test_health_counts_errors_and_gaps(self):
         execd = self.start("--health=yes")
+        self.tree.settle(execd)
         execd.ask()
         self.tree.write("intel-rapl:1", "energy_uj", b"?\n")
         execd.ask()

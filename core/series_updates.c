@@ -124,8 +124,8 @@ static bool is_undecided(const struct series *series) {
 
 static bool is_energy(const struct series *series) {
     const struct held_steps *held = &series->held;
-    return series->period.state == PERIOD_SLOW && held->ticks <= UINT64_MAX &&
-           !counter_exceeds(&series->traits, (uint64_t)held->ticks,
+    return series->period.state == PERIOD_SLOW &&
+           !counter_exceeds(&series->traits, held->ticks,
                             held->span_ns + 2 * series->period.most_ns);
 }
 

@@ -164,6 +164,17 @@ static void test_first_steps_are_counted_once_they_are_known(void **state) {
     assert_int_equal(bench.health.resets, 0);
 }
 
+/* Of a package whose steps are held, it is not known yet how much it used. */
+static void test_parts_of_a_package_whose_steps_are_held(void **state) {
+    (void)state;
+    part_set_whole(&bench.series[CORE].part, &bench.series[PACKAGE]);
+    move(CORE, NS_PER_MS, 300 * WATT);
+    begin(NS_PER_S, 900 * WATT);
+    report_after(5 * NS_PER_S);
+    expect_watts(find(&bench.series[CORE]), 300 * WATT);
+    assert_int_equal(bench.health.resets, 0);
+}
+
 /* The same jump of a counter that turns out to be fast is no energy. */
 static void test_a_first_jump_of_a_fast_counter_is_no_energy(void **state) {
     (void)state;
@@ -360,6 +371,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_a_counter_of_once_a_second, setup),
         cmocka_unit_test_setup(test_first_steps_are_counted_once_they_are_known, setup),
+        cmocka_unit_test_setup(test_parts_of_a_package_whose_steps_are_held, setup),
         cmocka_unit_test_setup(test_a_first_jump_of_a_fast_counter_is_no_energy, setup),
         cmocka_unit_test_setup(test_a_first_jump_of_which_no_more_is_known, setup),
         cmocka_unit_test_setup(test_a_jump_before_a_break_is_no_energy, setup),

@@ -5,6 +5,7 @@ import re
 import shutil
 import struct
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
@@ -58,6 +59,15 @@ class Check(unittest.TestCase):
         self.assertEqual(self.row(ended.text, "intel-rapl:0:0")[4], "400 W")
         self.assertEqual(self.row(ended.text, "intel-rapl:1")[4], "50000 W")
         self.assertIn("intel-rapl:0", self.row(ended.text, "intel-rapl-mmio:0")[-1])
+
+    def test_it_waits_for_each_counter(self):
+        late = "intel-rapl:a"
+        with Pump(self.tree, [zone for zone in ZONES if zone != late], 20), \
+                Execd("--check", root=self.tree.root) as execd:
+            execd.wait_asleep()
+            time.sleep(0.1)
+            self.tree.move({late: 10**6})
+            self.assertEqual(self.row(execd.read_rest(), late)[-1], "yes")
 
     def test_energy_filter_shows_where_it_can_be_read(self):
         self.tree.set_vendor("GenuineIntel")

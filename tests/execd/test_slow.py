@@ -224,6 +224,19 @@ class Standing(unittest.TestCase):
         with tap.excused(pump.lateness(0.02)):
             self.assertAlmostEqual(30, report.power(PACKAGE_0), delta=1)
 
+    def test_one_moves_each_10_ms(self):
+        """Its power takes 20 updates, however early it is asked for."""
+        pump = Pump(self.tree, "intel-rapl:0", 30)
+        pump.STEP_SECONDS = 0.01
+        with pump:
+            ended = run("--once", "--interval=60ms", root=self.tree.root)
+            with Execd("--energy=no", root=self.tree.root) as execd:
+                reports = [execd.ask(), execd.ask()]
+        self.assertEqual((0, []), (ended.status, ended.messages))
+        for report in [*parse_reports(ended.text), *reports]:
+            self.assertIsNotNone(report.power(PACKAGE_0))
+            self.assertNotIn(PACKAGE_1, report)
+
 
 if __name__ == "__main__":
     tap.main()

@@ -171,6 +171,7 @@ run_model() {
     tap "model/walk, seed $seed" "$program" --seed "$seed" --steps "$steps"
     tap "model/walk through powercap's files" "$program" --tree --seed "$seed" --steps 200000
     tap "model/undetectable" "$program" --undetectable
+    tap "model/slow" "$program" --slow
 }
 
 run_trees() {

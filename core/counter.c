@@ -46,10 +46,14 @@ struct counter_traits counter_raise(const struct counter_traits *traits) {
     return raised;
 }
 
-bool counter_exceeds(const struct counter_traits *traits, uint64_t ticks, uint64_t span_ns) {
+static bool is_above(struct tick_scale scale, uint64_t ticks, uint64_t power_uw, uint64_t span_ns) {
     /* uJ / ns = kW = 10^9 uW */
-    return (rapl_uint128)counter_to_uj(traits->scale, ticks) * UINT64_C(1000000000) >
-           (rapl_uint128)traits->ceiling_uw * span_ns;
+    return (rapl_uint128)counter_to_uj(scale, ticks) * UINT64_C(1000000000) >
+           (rapl_uint128)power_uw * span_ns;
+}
+
+bool counter_exceeds(const struct counter_traits *traits, uint64_t ticks, uint64_t span_ns) {
+    return is_above(traits->scale, ticks, traits->ceiling_uw, span_ns);
 }
 
 /* No domain draws more than this for long. The ceiling of psys, 50 kW, would let every new start of
@@ -62,9 +66,7 @@ static uint64_t sustained_uw(const struct counter_traits *traits) {
 
 bool counter_exceeds_sustained(const struct counter_traits *traits, uint64_t ticks,
                                uint64_t span_ns) {
-    struct counter_traits sustained = *traits;
-    sustained.ceiling_uw = sustained_uw(traits);
-    return counter_exceeds(&sustained, ticks, span_ns);
+    return is_above(traits->scale, ticks, sustained_uw(traits), span_ns);
 }
 
 uint64_t counter_safe_span_ns(const struct counter_traits *traits, uint64_t unread_uj) {

@@ -105,7 +105,7 @@ struct rapl_options {
 /*
  * The power inside an interval, in microwatts, over samples that were each weighted by their span.
  * A sample is closed at the first reading at which one unit of the counter, and one update of it
- * (1.2 ms, or longer where it is seen to be), are together at most a 20th of it: hence not before
+ * (1.2 ms, or longer where that was measured), are together at most a 20th of it: hence not before
  * 24 ms. The one that is open at a report belongs to the next interval, so that the power of the
  * whole interval is not quite the mean of these; it is never outside of min and max.
  */
@@ -141,8 +141,9 @@ struct rapl_value {
     uint64_t end_ns;
     uint64_t span_energy_uj;
     /* Mean power of the span in microwatts; false where the span is too short to tell (under
-     * 50 ms, or under unit / 2 W), the machine slept in it, or the reads at its ends took so long
-     * that it is not known to 5 %. */
+     * 50 ms, 20 updates of the counter, or unit / 2 W), the machine slept in it, the reads at its
+     * ends took so long that it is not known to 5 %, or of a counter that moves seldom no update
+     * came, and it has not stood for three of them; and of a package that has never moved. */
     bool has_power;
     uint64_t power_uw;
     /* Those of the same span; false where there is no power, or nothing samples. */

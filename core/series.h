@@ -33,7 +33,7 @@ struct mark {
 /* Steps of a counter that stood before, and whose period is not known yet: for a reading that came
  * soon before them they are too large. */
 struct held_steps {
-    rapl_uint128 ticks;
+    uint64_t ticks;
     uint64_t energy_uj; /* the same, as marks hold it already */
     uint64_t span_ns;   /* of them, each from the reading before it */
     uint64_t since_ns;  /* the first */

@@ -61,6 +61,16 @@ static void take_update(struct series *series, uint64_t begin_ns, uint64_t end_n
     series->update_width_ns = width_ns;
 }
 
+/* What the first move of a counter that stood since the start holds has no power. */
+static void begin_to_move(struct series *series) {
+    series->motion = SERIES_MOVED;
+    if (!series->period.has_stood)
+        return;
+    series->power = series_now(series);
+    series->power.kind = MARK_AT_MOVE;
+    series->summed = series->power;
+}
+
 static void take_move(struct series *series, uint64_t ticks, const struct reading *before,
                       const struct reading *reading) {
     const enum move move = find_move(series, ticks);
@@ -68,8 +78,8 @@ static void take_move(struct series *series, uint64_t ticks, const struct readin
     const uint64_t end_ns = reading->time_ns + reading->doubt_ns;
     if (begin_ns >= end_ns)
         return;
-    if (move != MOVE_NONE)
-        series->motion = SERIES_MOVED;
+    if (move != MOVE_NONE && series->motion != SERIES_MOVED)
+        begin_to_move(series);
     period_take(&series->period, move, begin_ns, end_ns);
     series_set_spans(series);
     if (move != MOVE_NONE && series->period.state != PERIOD_FAST)
@@ -114,8 +124,8 @@ static bool is_undecided(const struct series *series) {
 
 static bool is_energy(const struct series *series) {
     const struct held_steps *held = &series->held;
-    return series->period.state == PERIOD_SLOW && held->ticks <= UINT64_MAX &&
-           !counter_exceeds(&series->traits, (uint64_t)held->ticks,
+    return series->period.state == PERIOD_SLOW &&
+           !counter_exceeds(&series->traits, held->ticks,
                             held->span_ns + 2 * series->period.most_ns);
 }
 

@@ -163,6 +163,11 @@ void pace_take(struct account *account, const struct glimpse *glimpse, wide move
         short_ns = 0;
     pace->spans += pace->unshown_ns != 0;
     learn(pace, short_ns, pace->unshown_ns != 0 ? apart_ns(pace->unshown_ns, end_ns) : UINT64_MAX);
+    if (!pace->moves && pace->may_be_slow) {
+        account->power = account->now;
+        account->power.kind = AT_MOVE;
+        account->sum_power = account->power;
+    }
     pace->moves = true;
     pace->is_stuck = false;
     pace->unshown_ns = begin_ns;

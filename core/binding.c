@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "binding_mirror.h"
+#include "binding_whole.h"
 
 /* --- identities ------------------------------------------------------------------------------ */
 
@@ -19,10 +20,9 @@ static bool counts_package(const struct binding *binding, const struct zone_iden
     return is_amd(binding) && identity->kind == ZONE_PACKAGE;
 }
 
-/* What the zone is, the vendor known. AMD's core zone is the one core of the package's lead CPU
- * (intel_rapl_msr.c, MSR 0xC001029A). */
-static struct zone_identity interpret(const struct binding *binding,
-                                      const struct zone_identity *kernels) {
+/* AMD's core zone is the one core of the package's lead CPU (intel_rapl_msr.c, MSR 0xC001029A). */
+struct zone_identity binding_interpret(const struct binding *binding,
+                                       const struct zone_identity *kernels) {
     struct zone_identity identity = *kernels;
     if (counts_package(binding, kernels))
         identity.die_id = RAPL_NO_ID;
@@ -114,7 +114,7 @@ bool binding_wants(const struct series *series) {
 
 enum limit_rank binding_rank(const void *context, const struct zone_identity *kernels) {
     const struct binding *binding = context;
-    const struct zone_identity identity = interpret(binding, kernels);
+    const struct zone_identity identity = binding_interpret(binding, kernels);
     const struct series *known = binding_find(binding, &identity);
     struct zone_identity whole;
     char name[ZONE_NAME_SIZE];
@@ -167,7 +167,7 @@ static int bind_zone(struct binding *binding, const struct source *source, size_
     zone->stood_by = false;
     const struct mirror *mirror = mirror_of(zone);
     const struct zone_identity identity =
-        mirror != NULL ? mirror->identity : interpret(binding, &zone->identity);
+        mirror != NULL ? mirror->identity : binding_interpret(binding, &zone->identity);
     zone_format_name(&identity, zone->name);
     struct series *series = binding_find(binding, &identity);
     zone->series = series;
@@ -186,9 +186,12 @@ static int bind_zone(struct binding *binding, const struct source *source, size_
         zone->wanted = selection_matches(binding->selection, zone->name);
         return 0;
     }
-    if (series == NULL)
+    if (series == NULL) {
         series = add_series(binding, &identity, &binding->series, &binding->series_count,
                             &binding->series_map);
+        if (series != NULL)
+            whole_order(binding);
+    }
     if (series == NULL || (series->sum == NULL && join_sum(binding, series) != 0))
         return -ENOMEM;
     zone->series = series;
@@ -279,8 +282,10 @@ int binding_update(struct binding *binding, const struct source *source,
         series->left_out = series->left_out && !series->present;
         series->ended = !series->present && mirror_has_ended(binding, series);
     }
-    if (error == 0)
+    if (error == 0) {
         note_lacks(binding, source);
+        whole_bind(binding, source);
+    }
     if (error == 0 && binding->windows)
         error = add_windows(binding->series, binding->series_count);
     if (error == 0 && binding->windows)

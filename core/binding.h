@@ -44,6 +44,10 @@ int binding_open(struct binding *binding, const struct selection *selection, boo
  * the binding. */
 enum limit_rank binding_rank(const void *context, const struct zone_identity *kernels);
 
+/* What a zone of that identity, by the kernel's name, is on a processor of this vendor. */
+struct zone_identity binding_interpret(const struct binding *binding,
+                                       const struct zone_identity *kernels);
+
 /* The series of that identity, or NULL. */
 struct series *binding_find(const struct binding *binding, const struct zone_identity *identity);
 

@@ -22,6 +22,9 @@ static rapl_uint128 divide(rapl_uint128 dividend, uint64_t divisor) {
 }
 
 uint64_t counter_to_uj(struct tick_scale scale, rapl_uint128 ticks) {
+    /* Most counters are powercap's, whose ticks are microjoules. */
+    if (scale.numerator_uj == scale.denominator)
+        return ticks < UINT64_MAX ? (uint64_t)ticks : UINT64_MAX;
     const rapl_uint128 energy_uj = divide(ticks * scale.numerator_uj, scale.denominator);
     return energy_uj < UINT64_MAX ? (uint64_t)energy_uj : UINT64_MAX;
 }
@@ -43,10 +46,14 @@ struct counter_traits counter_raise(const struct counter_traits *traits) {
     return raised;
 }
 
-bool counter_exceeds(const struct counter_traits *traits, uint64_t ticks, uint64_t span_ns) {
+static bool is_above(struct tick_scale scale, uint64_t ticks, uint64_t power_uw, uint64_t span_ns) {
     /* uJ / ns = kW = 10^9 uW */
-    return (rapl_uint128)counter_to_uj(traits->scale, ticks) * UINT64_C(1000000000) >
-           (rapl_uint128)traits->ceiling_uw * span_ns;
+    return (rapl_uint128)counter_to_uj(scale, ticks) * UINT64_C(1000000000) >
+           (rapl_uint128)power_uw * span_ns;
+}
+
+bool counter_exceeds(const struct counter_traits *traits, uint64_t ticks, uint64_t span_ns) {
+    return is_above(traits->scale, ticks, traits->ceiling_uw, span_ns);
 }
 
 /* No domain draws more than this for long. The ceiling of psys, 50 kW, would let every new start of
@@ -59,9 +66,7 @@ static uint64_t sustained_uw(const struct counter_traits *traits) {
 
 bool counter_exceeds_sustained(const struct counter_traits *traits, uint64_t ticks,
                                uint64_t span_ns) {
-    struct counter_traits sustained = *traits;
-    sustained.ceiling_uw = sustained_uw(traits);
-    return counter_exceeds(&sustained, ticks, span_ns);
+    return is_above(traits->scale, ticks, sustained_uw(traits), span_ns);
 }
 
 uint64_t counter_safe_span_ns(const struct counter_traits *traits, uint64_t unread_uj) {
@@ -94,6 +99,7 @@ static struct counter_step step_back(const struct counter_traits *traits, uint64
     if (slept || traits->modulus == 0 || back >= traits->modulus)
         return (struct counter_step){.outcome = COUNTER_RESET};
     uint64_t ticks = traits->modulus - back;
+    span_ns += traits->period_ns;
     if (counter_exceeds_sustained(traits, ticks, span_ns))
         return (struct counter_step){.outcome = COUNTER_RESET};
     if (gap || may_hide_wrap(traits, ticks, span_ns))
@@ -103,8 +109,9 @@ static struct counter_step step_back(const struct counter_traits *traits, uint64
 
 static struct counter_step step_forward(const struct counter_traits *traits, uint64_t ticks,
                                         uint64_t span_ns, bool gap, bool slept) {
-    if (counter_exceeds(traits, ticks, span_ns))
+    if (counter_exceeds(traits, ticks, span_ns + 2 * traits->period_ns))
         return (struct counter_step){.outcome = COUNTER_RESET_FORWARD};
+    span_ns += traits->period_ns;
     /* Of a sleep, what the counter shows is counted: it never shows more than was used. */
     bool hidden = traits->modulus != 0 ? may_hide_wrap(traits, ticks, span_ns) : gap;
     if (hidden && (gap || !slept))
@@ -115,7 +122,14 @@ static struct counter_step step_forward(const struct counter_traits *traits, uin
 /* Whether a step above the ceiling may be energy all the same. */
 static bool may_be_too_low(const struct counter_traits *traits, uint64_t ticks, uint64_t span_ns) {
     const struct counter_traits raised = counter_raise(traits);
-    return !counter_exceeds(&raised, ticks, span_ns);
+    return !counter_exceeds(&raised, ticks, span_ns + 2 * traits->period_ns);
+}
+
+/* Whether it is more than any ceiling that is just too low would have to allow. */
+static bool is_far(const struct counter_traits *traits, uint64_t ticks, uint64_t span_ns) {
+    struct counter_traits raised = *traits;
+    raised.ceiling_uw *= COUNTER_NEAR_FACTOR;
+    return counter_exceeds(&raised, ticks, span_ns);
 }
 
 static uint64_t judged_span_ns(uint64_t begin_ns, uint64_t end_ns, uint64_t slept_ns) {
@@ -136,6 +150,12 @@ static bool is_plausible(const struct counter_step *step) {
     return step->outcome == COUNTER_COUNTED || step->outcome == COUNTER_UNDECIDED;
 }
 
+bool counter_may_go_on(const struct counter_traits *traits, uint64_t from, uint64_t from_ns,
+                       const struct reading *reading) {
+    const struct counter_step step = step_on(traits, from, from_ns, reading);
+    return is_plausible(&step);
+}
+
 /* The first of them, or one more: the baseline stays. */
 static struct counter_step note_low(struct counter *counter, const struct counter *before,
                                     const struct reading *reading) {
@@ -143,6 +163,7 @@ static struct counter_step note_low(struct counter *counter, const struct counte
     if (counter->low.count++ == 0) {
         counter->low.first_ticks = reading->ticks;
         counter->low.first_ns = reading->time_ns;
+        counter->low.first_doubt_ns = reading->doubt_ns;
     }
     counter->low.last_ticks = reading->ticks;
     counter->low.last_ns = reading->time_ns;
@@ -233,6 +254,7 @@ struct counter_step counter_advance(struct counter *counter, const struct counte
     counter->ticks = reading->ticks;
     counter->time_ns = reading->time_ns;
     counter->above = above;
+    counter->leapt = exceeds && is_far(traits, ticks, span_ns);
     return step;
 }
 

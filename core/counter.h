@@ -34,6 +34,7 @@ struct counter_traits {
     uint64_t
         unit; /* ticks that it moves by at least, those of one tick of the hardware; 0: unknown */
     struct tick_scale scale;
+    uint64_t period_ns;  /* measured, of a counter that moves seldom (period.h); 0: of others */
     uint64_t ceiling_uw; /* above it, a step cannot have been energy */
     uint64_t most_uw;    /* what steps in a row above it raise it to; 0: nothing does */
 };
@@ -43,6 +44,7 @@ struct low_readings {
     unsigned int count;
     uint64_t first_ticks;
     uint64_t first_ns;
+    uint64_t first_doubt_ns;
     uint64_t last_ticks;
     uint64_t last_ns;
 };
@@ -55,7 +57,11 @@ struct counter {
     uint64_t time_ns;
     struct low_readings low; /* since ticks were read */
     unsigned int above;      /* steps in a row between the ceiling and the most it can be */
+    bool leapt;              /* the last step was more than COUNTER_NEAR_FACTOR times the ceiling */
 };
+
+/* A step above its ceiling by more says nothing of what the machine can draw. */
+#define COUNTER_NEAR_FACTOR 4
 
 /* So many of them say that the ceiling is too low: processors of more than 1 kW, many DIMMs. */
 #define COUNTER_BELIEVED_STEPS 10
@@ -70,6 +76,9 @@ enum counter_outcome {
     COUNTER_RESET_FORWARD, /* it jumped further than the ceiling allows */
     COUNTER_UNDECIDED,     /* a wrap may have hidden since the last reading */
     COUNTER_FAILED,        /* it could not be read */
+    COUNTER_RETURNED,      /* it may be a row of values that it left before (core/steady.h) */
+    COUNTER_UNSTEADY,      /* it goes back and forth between two rows */
+    COUNTER_ABOVE_WHOLE,   /* of a part: it is more than its package used (core/part.h) */
 };
 
 struct counter_step {
@@ -78,8 +87,12 @@ struct counter_step {
 };
 
 /*
- * Takes the next reading. slept_ns is the time since the last one, even a failed one, that
- * CLOCK_MONOTONIC did not count. RESET, RESET_FORWARD and UNDECIDED make the reading a new
+ * Takes the next reading. A step forward may hold what was used since up to two updates before the
+ * last reading: one that had not come yet, and the next, which may come late. In a decrease, and
+ * where a turn may hide, one is reckoned with. Time for which a counter stood allows nothing.
+ *
+ * slept_ns is the time since the last reading, even a failed one, that CLOCK_MONOTONIC did not
+ * count. RESET, RESET_FORWARD and UNDECIDED make the reading a new
  * baseline; ticks of RESTARTED are those since low.first_ns, as it was before the call.
  *
  * A single low reading may be a failed read: perf on Linux 6.19 gave 0 when it was read on another
@@ -92,6 +105,10 @@ struct counter_step {
  */
 struct counter_step counter_advance(struct counter *counter, const struct counter_traits *traits,
                                     const struct reading *reading, uint64_t slept_ns);
+
+/* Whether the reading may be of a counter that showed from at from_ns, and went on from there. */
+bool counter_may_go_on(const struct counter_traits *traits, uint64_t from, uint64_t from_ns,
+                       const struct reading *reading);
 
 /* Starts anew: the next reading is a first one. */
 void counter_forget(struct counter *counter);

@@ -30,41 +30,52 @@ uint64_t due_find_safe_span_ns(const struct rapl *rapl) {
  * readings' by 8.3 % (clock_raw_ns): an eighth more is waited for. */
 static uint64_t ready_ns(const struct rapl *rapl, const struct series *series,
                          const struct mark *mark) {
-    const uint64_t left_ns =
-        clock_span_ns(series->counter.time_ns, mark->time_ns + series_power_span_ns(series));
+    const uint64_t sharp_ns = series_sharp_span_ns(mark->doubt_ns);
+    uint64_t span_ns = series->power_span_ns;
+    span_ns = span_ns > sharp_ns ? span_ns : sharp_ns;
+    const uint64_t left_ns = clock_span_ns(series->counter.time_ns, mark->time_ns + span_ns);
     return rapl->sampled_ns + left_ns + left_ns / 8;
-}
-
-/* When power of a sum can be told: once it can be of all its members. 0: of none. */
-static uint64_t sum_ready_ns(const struct rapl *rapl, const struct series *sum) {
-    uint64_t last_ns = 0;
-    for (size_t i = 0; i < rapl->binding.series_count; i++) {
-        const struct series *series = rapl->binding.series[i];
-        if (series->sum != sum || !series->reads)
-            continue;
-        const uint64_t series_ns = ready_ns(rapl, series, &series->summed);
-        last_ns = series_ns > last_ns ? series_ns : last_ns;
-    }
-    return last_ns;
 }
 
 static uint64_t earlier_ns(uint64_t a_ns, uint64_t b_ns) {
     return a_ns == 0 || (b_ns != 0 && b_ns < a_ns) ? b_ns : a_ns;
 }
 
-uint64_t rapl_power_ready_ns(const struct rapl *rapl) {
+/* When power of a sum can be told: once it can be of all its members. 0: of none, or one of them
+ * has not moved. */
+static uint64_t sum_ready_ns(const struct rapl *rapl, const struct series *sum, bool moved) {
+    uint64_t last_ns = 0;
+    for (size_t i = 0; i < rapl->binding.series_count; i++) {
+        const struct series *series = rapl->binding.series[i];
+        if (series->sum != sum || !series->reads)
+            continue;
+        if (moved && series->motion != SERIES_MOVED)
+            return 0;
+        const uint64_t series_ns = ready_ns(rapl, series, &series->summed);
+        last_ns = series_ns > last_ns ? series_ns : last_ns;
+    }
+    return last_ns;
+}
+
+/* moved: of counters that have not moved there may never be power. */
+static uint64_t first_ready_ns(const struct rapl *rapl, bool moved) {
     const struct binding *binding = &rapl->binding;
     uint64_t first_ns = 0;
     for (size_t i = 0; i < binding->sum_count; i++) {
         if (binding->sums[i]->selected)
-            first_ns = earlier_ns(first_ns, sum_ready_ns(rapl, binding->sums[i]));
+            first_ns = earlier_ns(first_ns, sum_ready_ns(rapl, binding->sums[i], moved));
     }
     for (size_t i = 0; i < binding->series_count; i++) {
         const struct series *series = binding->series[i];
-        if (series->selected && series->reads)
+        if (series->selected && series->reads && (!moved || series->motion == SERIES_MOVED))
             first_ns = earlier_ns(first_ns, ready_ns(rapl, series, &series->power));
     }
     return first_ns;
+}
+
+uint64_t rapl_power_ready_ns(const struct rapl *rapl) {
+    const uint64_t first_ns = first_ready_ns(rapl, true);
+    return first_ns != 0 ? first_ns : first_ready_ns(rapl, false);
 }
 
 /* After a sample that took longer than the grid is wide, too, it lies in the future: whoever wants
@@ -76,10 +87,38 @@ static uint64_t grid_due_ns(const struct rapl *rapl) {
 }
 
 uint64_t rapl_sample_due_ns(const struct rapl *rapl) {
-    const bool guards = rapl->sampled && rapl->safe_span_ns != UINT64_MAX;
+    const uint64_t span_ns =
+        rapl->look_ns < rapl->safe_span_ns ? rapl->look_ns : rapl->safe_span_ns;
     /* From its end: after a sample that took longer than that, other users of the handle come in.
      */
-    return earlier_ns(guards ? rapl->ended_ns + rapl->safe_span_ns : 0, grid_due_ns(rapl));
+    const bool waits = rapl->sampled && span_ns != UINT64_MAX;
+    return earlier_ns(waits ? rapl->ended_ns + span_ns : 0, grid_due_ns(rapl));
+}
+
+/* It has moved, and power will be known after the next updates. */
+static bool is_being_measured(const struct series *series) {
+    const struct period *period = &series->period;
+    if (period->state == PERIOD_SLOW)
+        return series->power.kind != MARK_AT_UPDATE ||
+               series->update.time_ns <= series->power.time_ns;
+    return period->state == PERIOD_SOUGHT && period->has_stood;
+}
+
+bool rapl_expects_power(const struct rapl *rapl) {
+    bool moved = false;
+    bool read = false;
+    for (size_t i = 0; i < rapl->binding.series_count; i++) {
+        const struct series *series = rapl->binding.series[i];
+        if (!series_is_read(series) || !binding_wants(series))
+            continue;
+        read = true;
+        if (series->motion != SERIES_MOVED)
+            continue;
+        moved = true;
+        if (is_being_measured(series))
+            return true;
+    }
+    return read && !moved;
 }
 
 bool rapl_needs_sampler(const struct rapl *rapl, uint64_t interval_ns) {

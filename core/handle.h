@@ -33,13 +33,16 @@ struct rapl {
     uint64_t ahead_ns; /* of CLOCK_BOOTTIME before CLOCK_MONOTONIC, at the last sample's begin */
     bool sampled;
     uint64_t sampled_ns;         /* CLOCK_MONOTONIC at the last sample's begin */
+    uint64_t reported_ns;        /* the same of the last report's; UINT64_MAX: none */
     uint64_t ended_ns;           /* and at its end */
     uint64_t sample_interval_ns; /* of the grid; 0: nobody asked for statistics */
     /* A sample is due so long after the last one; UINT64_MAX: never; 0: to be found anew. */
     uint64_t safe_span_ns;
-    size_t low_count; /* series that showed less than before, first at the last sample */
-    bool observes;    /* at the last sample: something with a window read */
-    bool bound;       /* the binding fits the zones of the source */
+    uint64_t interval_ns; /* between the last two; 0: there were none */
+    uint64_t look_ns;     /* a sample is due so long after the last one to learn of updates */
+    size_t low_count;     /* series that showed less than before, first at the last sample */
+    bool observes;        /* at the last sample: something with a window read */
+    bool bound;           /* the binding fits the zones of the source */
 
     struct rapl_value *values; /* room for one per series, and the total */
     size_t value_room;
@@ -63,6 +66,9 @@ void discovery_forget_lead_cores(struct rapl *rapl);
 
 /* Whether the series has been read, and has no zone any more or one that has gone. */
 bool discovery_lost_series(const struct rapl *rapl, const struct series *series);
+
+/* Reads every counter once, slow ones of a report again. -ENOMEM. */
+int sample_take(struct rapl *rapl, bool for_report);
 
 /* Instants since the last sample at which one was due: all that have passed but one, which is that
  * of the sample that begins now. */

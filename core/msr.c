@@ -349,6 +349,10 @@ static int msr_discover(struct source *source, struct problems *problems) {
     return result;
 }
 
+static int msr_read(struct zone *zone, uint64_t *ticks) {
+    return msr_zone_read((struct msr_zone *)zone, ticks);
+}
+
 static void msr_sample(struct source *source) {
     uint64_t before_ns = clock_raw_ns();
     for (size_t i = 0; i < source->zone_count; i++) {
@@ -358,9 +362,7 @@ static void msr_sample(struct source *source) {
         if (!zone->zone.wanted)
             continue;
         reading->error = msr_zone_read(zone, &reading->ticks);
-        const uint64_t after_ns = clock_raw_ns();
-        source_stamp(&zone->zone, reading, before_ns, after_ns);
-        before_ns = after_ns > before_ns ? after_ns : before_ns;
+        before_ns = source_finish_read(source, i, before_ns, clock_raw_ns());
     }
 }
 
@@ -377,6 +379,7 @@ struct source *msr_open(const struct source_options *options) {
                                                         .module = "msr",
                                                         .discover = msr_discover,
                                                         .sample = msr_sample,
+                                                        .read = msr_read,
                                                         .close = msr_close};
     struct msr *msr = calloc(1, sizeof(*msr));
     if (msr == NULL)

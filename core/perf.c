@@ -132,7 +132,7 @@ static void perf_sample(struct source *source) {
         struct perf_reader *reader = perf->readers[i];
         for (size_t j = 0; j < reader->group_count; j++) {
             if (reader->groups[j].due)
-                perf_group_read(&reader->groups[j]);
+                perf_group_sample(&reader->groups[j], &source->slow_reads);
             reader->groups[j].due = false;
         }
     }

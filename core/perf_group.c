@@ -145,6 +145,26 @@ int perf_group_read(struct perf_group *group) {
     return 0;
 }
 
+static uint64_t took_ns(const struct perf_group *group) {
+    return clock_span_ns(group->begin_ns, group->end_ns);
+}
+
+static uint64_t read_once_more(void *counter) {
+    struct perf_group *group = counter;
+    const struct perf_group first = *group;
+    const uint64_t repeat_ns = perf_group_read(group) == 0 ? took_ns(group) : 0;
+    group->interrupted = group->interrupted || first.interrupted;
+    if (group->error != 0 || repeat_ns >= took_ns(&first))
+        *group = first;
+    return repeat_ns;
+}
+
+int perf_group_sample(struct perf_group *group, struct slow_reads *slow) {
+    if (perf_group_read(group) == 0 && took_ns(group) > slow->slow_ns)
+        slow_reads_repeat(slow, took_ns(group), read_once_more, group);
+    return group->error;
+}
+
 int perf_group_check(const struct perf_group *group) {
     struct timed_contents now;
     bool interrupted;

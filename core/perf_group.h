@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "rapl.h"
+#include "slow_read.h"
 
 #define PERF_GROUP_MAX 8
 
@@ -42,6 +43,9 @@ int perf_group_add(struct perf_group *group, uint32_t type, uint64_t config, uns
  * for some ten milliseconds, they do not count either: they are interrupted then, and go on.
  */
 int perf_group_read(struct perf_group *group);
+
+/* The same, and repeats a read that was slow. */
+int perf_group_sample(struct perf_group *group, struct slow_reads *slow);
 
 /* Whether they count no more; leaves no trace. */
 int perf_group_check(const struct perf_group *group);

@@ -349,6 +349,10 @@ static int powercap_discover(struct source *source, struct problems *problems) {
     return changed | loaded;
 }
 
+static int powercap_read(struct zone *zone, uint64_t *ticks) {
+    return powercap_zone_read((struct powercap_zone *)zone, ticks);
+}
+
 static void powercap_sample(struct source *source) {
     uint64_t before_ns = clock_raw_ns();
     for (size_t i = 0; i < source->zone_count; i++) {
@@ -359,9 +363,7 @@ static void powercap_sample(struct source *source) {
             continue;
         reading->error = powercap_zone_read(zone, &reading->ticks);
         zone->served = zone->served || reading->error == 0;
-        uint64_t after_ns = clock_raw_ns();
-        source_stamp(&zone->zone, reading, before_ns, after_ns);
-        before_ns = after_ns > before_ns ? after_ns : before_ns;
+        before_ns = source_finish_read(source, i, before_ns, clock_raw_ns());
         if (source_lost_zone(reading->error))
             powercap_zone_close(zone);
     }
@@ -381,6 +383,7 @@ struct source *powercap_open(const struct source_options *options) {
         .module = "intel_rapl_msr",
         .discover = powercap_discover,
         .sample = powercap_sample,
+        .read = powercap_read,
         .close = powercap_close,
     };
     struct powercap *powercap = calloc(1, sizeof(*powercap));

@@ -18,7 +18,8 @@ static bool is_event(enum problem_cause cause) {
 }
 
 bool problem_is_told_by_subject(enum problem_cause cause) {
-    return is_event(cause) || cause == PROBLEM_GONE || cause == PROBLEM_GONE_FROM_TOTAL;
+    return is_event(cause) || cause == PROBLEM_GONE || cause == PROBLEM_GONE_FROM_TOTAL ||
+           cause == PROBLEM_STUCK || cause == PROBLEM_UNSTEADY;
 }
 
 static bool has_end(enum problem_cause cause) {

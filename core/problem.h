@@ -51,14 +51,19 @@ enum problem_cause {
     PROBLEM_ENERGY, /* a counter cannot be read */
     PROBLEM_GONE,   /* a series has no counter any more */
     PROBLEM_GONE_FROM_TOTAL,
+    PROBLEM_STUCK,    /* a package or platform that has never moved */
+    PROBLEM_UNSTEADY, /* two counters answer for it in turns */
     /* What happened in one: nobody asks when it is over. */
     PROBLEM_JUMPED,
-    PROBLEM_RAISED, /* it did so ten times in a row, and its ceiling was raised */
+    PROBLEM_LEAPT,       /* further than a ceiling that is too low explains */
+    PROBLEM_ABOVE_WHOLE, /* a part stepped further than its package */
+    PROBLEM_RAISED,      /* it did so ten times in a row, and its ceiling was raised */
     PROBLEM_UNDECIDED,
     /* What happened to a binding. */
     PROBLEM_SOURCE, /* which source is read, and why not another */
     PROBLEM_DUPLICATE,
     PROBLEM_PARTED,
+    PROBLEM_APART, /* a part that steps further than its package is believed from now on */
 };
 
 struct problem {

@@ -331,8 +331,40 @@ void problem_word_remedy(struct problems *problems, const struct problem *proble
                  "modprobe %s",
                  problems->module != NULL ? problems->module : "intel_rapl_msr");
         break;
+    case PROBLEM_STUCK:
+        if (problems->is_virtual)
+            snprintf(
+                text, size,
+                "this is a virtual machine, and its host shows no energy: measure on the host, "
+                "or give the guest counters (QEMU 9.1 and later: -accel kvm,rapl=true)");
+        else
+            snprintf(text, size,
+                     "see whether another source counts: rapl-execd --check --source=msr");
+        break;
     case PROBLEM_JUMPED:
         snprintf(text, size, "if the machine can draw that much, set %s", power_options);
+        break;
+    case PROBLEM_LEAPT:
+        snprintf(text, size,
+                 "after a driver was loaded again or a virtual machine moved, nothing is to be "
+                 "done; if it happens again and again, leave the zone out with --exclude "
+                 "(rapl-execd) or Zone (collectd)");
+        break;
+    case PROBLEM_UNSTEADY:
+        snprintf(text, size,
+                 "in a virtual machine, let the hypervisor pin its CPUs to one socket, or measure "
+                 "on the host; else leave the zone out with --exclude (rapl-execd) or Zone "
+                 "(collectd)");
+        break;
+    case PROBLEM_ABOVE_WHOLE:
+        snprintf(text, size,
+                 "after CPUs were offline, nothing is to be done; if it happens again and again, "
+                 "leave the zone out with --exclude (rapl-execd) or Zone (collectd)");
+        break;
+    case PROBLEM_APART:
+        snprintf(text, size,
+                 "if its power looks wrong, leave it out with --exclude (rapl-execd) or Zone "
+                 "(collectd)");
         break;
     case PROBLEM_RAISED:
         snprintf(text, size, "set %s to what the machine can draw", power_options);

@@ -130,6 +130,12 @@ void problem_word_reason(struct problems *problems, const struct problem *proble
     case PROBLEM_GONE_FROM_TOTAL:
         snprintf(text, size, "%s%s has gone; total goes on without its power", what, others);
         break;
+    case PROBLEM_STUCK:
+        snprintf(text, size,
+                 "%s%s has not moved since it was first read, which no machine that runs does; it "
+                 "is left out until it moves",
+                 what, others);
+        break;
     case PROBLEM_DUPLICATE:
         snprintf(text, size, "%s%s is there more than once; the lowest zone is reported", what,
                  others);
@@ -148,6 +154,29 @@ void problem_word_reason(struct problems *problems, const struct problem *proble
         snprintf(text, size,
                  "%s%s stepped further than its ceiling allows; the interval is left out", what,
                  others);
+        break;
+    case PROBLEM_LEAPT:
+        snprintf(text, size,
+                 "%s%s jumped further than any power explains; the interval is left out", what,
+                 others);
+        break;
+    case PROBLEM_UNSTEADY:
+        snprintf(text, size,
+                 "%s%s goes back and forth: two counters answer for it in turns; it, and a total "
+                 "that it is part of, are left out until it has been steady for a minute",
+                 what, others);
+        break;
+    case PROBLEM_ABOVE_WHOLE:
+        snprintf(text, size,
+                 "%s%s stepped further than its package: a part cannot use more than its package, "
+                 "so the interval is left out",
+                 what, others);
+        break;
+    case PROBLEM_APART:
+        snprintf(text, size,
+                 "%s%s steps further than its package in most intervals: this processor measures "
+                 "it apart from its package, and from now on it is reported as it is",
+                 what, others);
         break;
     case PROBLEM_RAISED:
         snprintf(

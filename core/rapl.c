@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "energy_filter.h"
 #include "handle.h"
 #include "report.h"
@@ -16,8 +17,12 @@
 static void close_interval(struct rapl *rapl) {
     rapl->report.value_count =
         report_build(rapl->binding.series, rapl->binding.series_count, rapl->binding.sums,
-                     rapl->binding.sum_count, rapl->values);
+                     rapl->binding.sum_count, rapl->values, &rapl->report.health);
     rapl->report.values = rapl->values;
+    if (!rapl->sampled)
+        return;
+    rapl->interval_ns = clock_span_ns(rapl->reported_ns, rapl->sampled_ns);
+    rapl->reported_ns = rapl->sampled_ns;
 }
 
 /* A counter that shows less than before is read again within the report: most often that decides
@@ -29,11 +34,11 @@ int rapl_report(struct rapl *rapl, const struct rapl_report **report) {
     /* A look that found no memory is made again at the next report: known zones are read now. */
     int error = discovery_run_if_due(rapl);
     if (error == 0 || rapl->source != NULL)
-        error = rapl_sample(rapl);
+        error = sample_take(rapl, true);
     for (int tries = 0; error == 0 && rapl->low_count > 0 && tries < READ_AGAIN_TRIES; tries++) {
         const struct timespec soon = {.tv_nsec = READ_AGAIN_NS};
         nanosleep(&soon, NULL);
-        error = rapl_sample(rapl);
+        error = sample_take(rapl, true);
     }
     if (error != 0)
         return error;
@@ -55,6 +60,7 @@ void rapl_health_list(const struct rapl_health *health,
         {"rediscoveries", health->rediscoveries},
         {"sleeps", health->sleeps},
         {"missed_samples", health->missed_samples},
+        {"stalls", health->stalls},
     };
     memcpy(counts, list, sizeof(list));
 }
@@ -110,6 +116,7 @@ int rapl_open(const struct rapl_options *options, struct rapl **opened) {
     rapl->sample_interval_ns = samples ? options->sample_interval_ns : 0;
     rapl->binding.windows = samples;
     rapl->report.health.source = "none";
+    rapl->reported_ns = UINT64_MAX;
     rapl->values = calloc(1, sizeof(*rapl->values));
     rapl->value_room = 1;
     int error = selection_open(&rapl->selection, options->include, options->include_count,
@@ -132,7 +139,7 @@ int rapl_open(const struct rapl_options *options, struct rapl **opened) {
         goto fail;
     error = discovery_run(rapl);
     if (error == 0)
-        error = rapl_sample(rapl);
+        error = sample_take(rapl, true);
     if (error != 0)
         goto fail;
     /* The first interval begins here, and what it says of none is said to nobody. */
@@ -180,6 +187,7 @@ void rapl_zone(const struct rapl *rapl, size_t index, struct rapl_zone *describe
         .ceiling_uw = zone->traits.ceiling_uw,
         .error = zone->error,
         .reported = zone->reported,
+        .moved = zone->series != NULL && zone->series->motion == SERIES_MOVED,
         .mirrors = zone->shown != NULL ? zone->shown->id : NULL,
     };
     if (zone->identified)

@@ -105,7 +105,7 @@ struct rapl_options {
 /*
  * The power inside an interval, in microwatts, over samples that were each weighted by their span.
  * A sample is closed at the first reading at which one unit of the counter, and one update of it
- * (1.2 ms, or longer where it is seen to be), are together at most a 20th of it: hence not before
+ * (1.2 ms, or longer where that was measured), are together at most a 20th of it: hence not before
  * 24 ms. The one that is open at a report belongs to the next interval, so that the power of the
  * whole interval is not quite the mean of these; it is never outside of min and max.
  */
@@ -141,7 +141,9 @@ struct rapl_value {
     uint64_t end_ns;
     uint64_t span_energy_uj;
     /* Mean power of the span in microwatts; false where the span is too short to tell (under
-     * 50 ms, or under unit / 2 W) or the machine slept in it. */
+     * 50 ms, 20 updates of the counter, or unit / 2 W), the machine slept in it, the reads at its
+     * ends took so long that it is not known to 5 %, or of a counter that moves seldom no update
+     * came, and it has not stood for three of them; and of a package that has never moved. */
     bool has_power;
     uint64_t power_uw;
     /* Those of the same span; false where there is no power, or nothing samples. */
@@ -171,6 +173,7 @@ struct rapl_health {
     uint64_t rediscoveries;  /* zones were found, lost, opened anew, or mirrors told apart */
     uint64_t sleeps;         /* samples since whose predecessor the machine has slept */
     uint64_t missed_samples; /* instants that passed without the sample that was due at them */
+    uint64_t stalls;         /* powers left out, for the machine stalled while it read a counter */
 };
 
 /* The same as a list, zones first: what each plugin names and sends. */
@@ -178,7 +181,7 @@ struct rapl_count {
     const char *name;
     uint64_t count;
 };
-#define RAPL_HEALTH_COUNTS 9
+#define RAPL_HEALTH_COUNTS 10
 void rapl_health_list(const struct rapl_health *health,
                       struct rapl_count counts[RAPL_HEALTH_COUNTS]);
 
@@ -225,6 +228,13 @@ uint64_t rapl_sample_due_ns(const struct rapl *rapl);
  */
 int rapl_report(struct rapl *rapl, const struct rapl_report **report);
 
+/*
+ * Whether a report that comes later, if rapl_sample() is called when it is due, will hold power
+ * that one now lacks: counters that move seldom, as a QEMU guest's do once a second, tell of power
+ * after two updates; and those that have not moved yet may move. It may stay so for ever.
+ */
+bool rapl_expects_power(const struct rapl *rapl);
+
 /* Earliest CLOCK_MONOTONIC instant at which a report can hold power; 0: now, or nothing reads. */
 uint64_t rapl_power_ready_ns(const struct rapl *rapl);
 
@@ -257,6 +267,7 @@ struct rapl_zone {
     uint64_t ceiling_uw; /* power above which a step is no energy */
     int error;           /* negative errno of the last attempt to read it; 0: it reads */
     bool reported;       /* it is selected and feeds a series */
+    bool moved;          /* its counter has moved since it was first read */
     const char *mirrors; /* id of the zone that shows the same counter in its stead, or NULL */
 };
 

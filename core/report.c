@@ -15,12 +15,8 @@ static void describe(const struct series *series, struct rapl_value *value) {
     };
 }
 
-static uint64_t span_between(const struct mark *begin, const struct mark *end) {
-    return end->time_ns > begin->time_ns ? end->time_ns - begin->time_ns : 0;
-}
-
 static bool speaks(const struct series *series) {
-    return series->reads && !series->lost;
+    return series->reads && !series->lost && series->motion != SERIES_STUCK;
 }
 
 /* What was open at the last report, and what is now, make the samples another span than that of
@@ -39,35 +35,69 @@ static void tell_statistics(struct series *series, struct rapl_value *value) {
         statistics->max_uw = value->power_uw;
 }
 
-static void fill(struct series *series, struct rapl_value *value) {
-    const struct mark now = series_now(series);
-    describe(series, value);
-    value->energy_uj = now.energy_uj;
-    value->start_ns = series->power.time_ns;
-    value->end_ns = now.time_ns;
-    value->span_energy_uj = now.energy_uj - series->power.energy_uj;
-    const uint64_t span_ns = span_between(&series->power, &now);
-    if (!series->slept && span_ns > 0 && span_ns >= series_power_span_ns(series)) {
-        value->has_power = true;
-        value->power_uw = counter_mean_uw(value->span_energy_uj, span_ns);
-        series->power = now;
-        tell_statistics(series, value);
-    }
+static bool is_sharp(const struct mark *begin, const struct mark *end) {
+    return end->time_ns - begin->time_ns >= series_sharp_span_ns(begin->doubt_ns + end->doubt_ns);
 }
 
-static void add_power(const struct series *series, struct rapl_value *value) {
-    const struct mark now = series_now(series);
-    const uint64_t span_ns = span_between(&series->summed, &now);
-    const uint64_t energy_uj = now.energy_uj - series->summed.energy_uj;
-    if (span_ns == 0 || span_ns < series_power_span_ns(series))
+static void fill(struct series *series, uint64_t stands_ns, struct rapl_value *value,
+                 struct rapl_health *health) {
+    struct mark end;
+    const bool ends = series_end_power(series, &series->power, stands_ns, &end);
+    describe(series, value);
+    value->energy_uj = series->energy_uj;
+    value->start_ns = series->power.time_ns;
+    value->end_ns = series->counter.time_ns;
+    if (series->energy_uj > series->power.energy_uj)
+        value->span_energy_uj = series->energy_uj - series->power.energy_uj;
+    if (!ends || series->slept)
+        return;
+    if (!is_sharp(&series->power, &end)) {
+        health->stalls++;
+        return;
+    }
+    value->has_power = true;
+    value->end_ns = end.time_ns;
+    value->span_energy_uj = end.energy_uj - series->power.energy_uj;
+    value->power_uw = counter_mean_uw(value->span_energy_uj, end.time_ns - series->power.time_ns);
+    series->power = end;
+    tell_statistics(series, value);
+}
+
+static void add_power(struct series *series, uint64_t stands_ns, struct rapl_value *value,
+                      bool *sharp) {
+    struct mark *end = &series->sum_end;
+    if (series_end_power(series, &series->summed, stands_ns, end)) {
+        value->power_uw += counter_mean_uw(end->energy_uj - series->summed.energy_uj,
+                                           end->time_ns - series->summed.time_ns);
+        *sharp = *sharp && is_sharp(&series->summed, end);
+    } else {
         value->has_power = false;
-    else
-        value->power_uw += counter_mean_uw(energy_uj, span_ns);
-    value->span_energy_uj += energy_uj;
+    }
+    value->span_energy_uj += end->energy_uj - series->summed.energy_uj;
     if (value->start_ns == 0 || series->summed.time_ns < value->start_ns)
         value->start_ns = series->summed.time_ns;
-    if (series->counter.time_ns > value->end_ns)
-        value->end_ns = series->counter.time_ns;
+    if (end->time_ns > value->end_ns)
+        value->end_ns = end->time_ns;
+}
+
+/* What it has counted stays in the sum, and it adds nothing. */
+static bool is_silent_member(const struct series *series) {
+    return series->ended || series->gone || !series->has_read;
+}
+
+/* The next span of the sum's power. */
+static void begin_sum(struct series *const *series, size_t count, const struct series *sum,
+                      bool restarts, bool goes_on) {
+    for (size_t i = 0; i < count; i++) {
+        struct series *member = series[i];
+        if (member->sum != sum)
+            continue;
+        member->apart = restarts && !member->reads;
+        if (restarts)
+            member->summed = series_begin_power(member);
+        else if (goes_on)
+            member->summed = is_silent_member(member) ? series_now(member) : member->sum_end;
+    }
 }
 
 /*
@@ -76,54 +106,91 @@ static void add_power(const struct series *series, struct rapl_value *value) {
  * all: a sum of powers over different memberships would be the power of no machine.
  */
 static bool fill_sum(struct series *const *series, size_t count, struct series *sum,
-                     struct rapl_value *value) {
+                     uint64_t stands_ns, struct rapl_value *value, struct rapl_health *health) {
     bool silent = false;
+    bool sharp = true;
     bool restart = false;
     size_t members = 0;
     describe(sum, value);
     value->has_power = true;
     for (size_t i = 0; i < count; i++) {
-        const struct series *member = series[i];
+        struct series *member = series[i];
         if (!sum_has_member(sum, member))
             continue;
         value->energy_uj += member->energy_uj;
         silent = silent || member->left;
-        if (member->ended || member->gone)
+        if (is_silent_member(member))
             continue;
         members++;
         silent = silent || !speaks(member);
         restart = restart || member->lost || member->slept || member->joined || member->apart ||
                   member->counter.low.count > 0;
-        add_power(member, value);
+        add_power(member, stands_ns, value, &sharp);
     }
+    const bool reported = members > 0 && !silent && !sum->lacks;
     value->has_power = value->has_power && !restart;
+    if (value->has_power && !sharp) {
+        value->has_power = false;
+        health->stalls += reported ? 1 : 0;
+    }
     if (restart || (value->has_power && !silent))
         tell_statistics(sum, value);
     value->has_statistics = value->has_statistics && value->has_power;
+    begin_sum(series, count, sum, restart, value->has_power && !silent);
+    return reported;
+}
+
+/* How long a counter that never moved has to stand to be at rest: as the slowest of the others
+ * does. UINT64_MAX: of none is it known how often it moves. */
+static uint64_t find_rest_ns(struct series *const *series, size_t count) {
+    uint64_t slowest_ns = 0;
     for (size_t i = 0; i < count; i++) {
-        if (series[i]->sum != sum)
+        const struct period *period = &series[i]->period;
+        if (period->state != PERIOD_FAST && period->state != PERIOD_SLOW)
             continue;
-        if (restart || (value->has_power && !silent))
-            series[i]->summed = series_now(series[i]);
-        series[i]->apart = restart && !series[i]->reads;
+        const uint64_t update_ns = period_update_ns(period);
+        slowest_ns = update_ns > slowest_ns ? update_ns : slowest_ns;
     }
-    return members > 0 && !silent && !sum->lacks;
+    return slowest_ns != 0 ? SERIES_REST_PERIODS * slowest_ns : UINT64_MAX;
+}
+
+/* For so long, and in so many reports, a package or platform has to stand to count nothing. */
+#define STUCK_NS UINT64_C(60000000000)
+#define STUCK_REPORTS 10
+
+static void judge_motion(struct series *series) {
+    const enum zone_kind kind = series->identity.kind;
+    if (series->motion != SERIES_UNMOVED || !series->reads ||
+        (kind != ZONE_PACKAGE && kind != ZONE_PSYS))
+        return;
+    series->unmoved_reports++;
+    if (series->unmoved_reports >= STUCK_REPORTS &&
+        series->counter.time_ns - series->first_ns >= STUCK_NS)
+        series->motion = SERIES_STUCK;
 }
 
 size_t report_build(struct series *const *series, size_t count, struct series *const *sums,
-                    size_t sum_count, struct rapl_value *values) {
+                    size_t sum_count, struct rapl_value *values, struct rapl_health *health) {
     size_t filled = 0;
+    uint64_t stands_ns = 0;
     for (size_t i = 0; i < count; i++) {
+        if (series[i]->motion == SERIES_UNMOVED && stands_ns == 0)
+            stands_ns = find_rest_ns(series, count);
         if (series[i]->selected && speaks(series[i]))
-            fill(series[i], &values[filled++]);
+            fill(series[i], stands_ns, &values[filled++], health);
     }
     for (size_t i = 0; i < sum_count; i++) {
-        if (sums[i]->selected && fill_sum(series, count, sums[i], &values[filled]))
+        if (sums[i]->selected &&
+            fill_sum(series, count, sums[i], stands_ns, &values[filled], health))
             filled++;
     }
     for (size_t i = 0; i < count; i++) {
+        if (series[i]->period.state != PERIOD_FAST) {
+            series_settle_power(series[i]);
+            judge_motion(series[i]);
+        }
         if (series[i]->lost || series[i]->slept) {
-            series[i]->power = series_now(series[i]);
+            series[i]->power = series_begin_power(series[i]);
             if (series[i]->window != NULL)
                 window_close(series[i]->window);
         }

@@ -70,6 +70,30 @@ static size_t choose_zone(const struct source *source, const struct series *seri
     return chosen;
 }
 
+/* To set MaxPower is right only where the ceiling is what is wrong: not for a counter that jumps
+ * far or goes back, nor for psys, which MaxPower does not concern. */
+static enum problem_cause judge_jump(const struct series *series) {
+    const bool near =
+        !series->counter.leapt && series->steady.returns == 0 && series->identity.kind != ZONE_PSYS;
+    return near ? PROBLEM_JUMPED : PROBLEM_LEAPT;
+}
+
+static void note_outcome(struct rapl *rapl, const struct series *series,
+                         enum counter_outcome outcome, bool raised) {
+    struct problems *problems = &rapl->problems;
+    if (series->steady.unsteady)
+        problems_raise(problems, PROBLEM_UNSTEADY, 0, series->name);
+    if (raised) {
+        problems_raise(problems, PROBLEM_RAISED, 0, series->name);
+        rapl->safe_span_ns = 0;
+    } else if (outcome == COUNTER_RESET_FORWARD) {
+        problems_raise(problems, judge_jump(series), 0, series->name);
+    } else if (outcome == COUNTER_ABOVE_WHOLE) {
+        problems_raise(problems, series->part.is_apart ? PROBLEM_APART : PROBLEM_ABOVE_WHOLE, 0,
+                       series->name);
+    }
+}
+
 static void take_reading(struct rapl *rapl, struct series *series, uint64_t slept_ns) {
     const struct source *source = rapl->source;
     struct reading reading = {.error = -ENODEV};
@@ -89,14 +113,11 @@ static void take_reading(struct rapl *rapl, struct series *series, uint64_t slep
     const bool was_low = series->counter.low.count > 0;
     const bool was_raised = series->raised;
     enum counter_outcome outcome = series_take(series, &reading, slept_ns, &rapl->report.health);
-    if (series->raised && !was_raised) {
-        problems_raise(&rapl->problems, PROBLEM_RAISED, 0, series->name);
-        rapl->safe_span_ns = 0;
-    } else if (outcome == COUNTER_RESET_FORWARD) {
-        problems_raise(&rapl->problems, PROBLEM_JUMPED, 0, series->name);
+    if (outcome != COUNTER_COUNTED) {
+        note_outcome(rapl, series, outcome, series->raised && !was_raised);
+        if (outcome == COUNTER_UNDECIDED && !was_in_gap && !was_low)
+            problems_raise(&rapl->problems, PROBLEM_UNDECIDED, 0, series->name);
     }
-    if (outcome == COUNTER_UNDECIDED && !was_in_gap && !was_low)
-        problems_raise(&rapl->problems, PROBLEM_UNDECIDED, 0, series->name);
 }
 
 static void take_sums(struct rapl *rapl) {
@@ -107,8 +128,20 @@ static void take_sums(struct rapl *rapl) {
     }
 }
 
+/* Of counters that do not move as usual. */
+static void note_slow(struct rapl *rapl, const struct series *series) {
+    if (series->motion == SERIES_STUCK && series->reads)
+        problems_raise(&rapl->problems, PROBLEM_STUCK, 0, series->name);
+    if (!series_is_read(series))
+        return;
+    const uint64_t look_ns =
+        period_look_ns(&series->period, series->counter.time_ns, rapl->interval_ns);
+    rapl->look_ns = look_ns < rapl->look_ns ? look_ns : rapl->look_ns;
+}
+
 static void take_readings(struct rapl *rapl, uint64_t slept_ns) {
     rapl->observes = false;
+    rapl->look_ns = UINT64_MAX;
     rapl->low_count = 0;
     for (size_t i = 0; i < rapl->binding.series_count; i++) {
         struct series *series = rapl->binding.series[i];
@@ -118,6 +151,8 @@ static void take_readings(struct rapl *rapl, uint64_t slept_ns) {
         if (series_is_read(series) != series->guarded)
             rapl->safe_span_ns = 0;
         series->guarded = series_is_read(series);
+        if (series->period.state != PERIOD_FAST)
+            note_slow(rapl, series);
         rapl->low_count += series->counter.low.count == 1;
         rapl->observes = rapl->observes || (series->reads && rapl->sample_interval_ns != 0);
     }
@@ -125,7 +160,16 @@ static void take_readings(struct rapl *rapl, uint64_t slept_ns) {
         rapl->safe_span_ns = due_find_safe_span_ns(rapl);
 }
 
-int rapl_sample(struct rapl *rapl) {
+/* How long ago the counters were read: half of what the sample took, or where the machine stalled
+ * in it, and reads were repeated, what their own stamps say. */
+static uint64_t find_age_ns(const struct source *source, uint64_t span_ns) {
+    if (span_ns <= source->slow_reads.slow_ns)
+        return span_ns / 2;
+    const uint64_t middle_ns = source_find_middle_ns(source);
+    return middle_ns != 0 ? clock_span_ns(middle_ns, clock_raw_ns()) : span_ns / 2;
+}
+
+int sample_take(struct rapl *rapl, bool for_report) {
     uint64_t end_ns;
     if (rapl->source == NULL) {
         rapl->report.time_ns = clock_realtime_ns();
@@ -137,10 +181,13 @@ int rapl_sample(struct rapl *rapl) {
         return error;
     const uint64_t begin_ns = clock_monotonic_ns();
     const uint64_t begin_ahead_ns = clock_most_ahead_ns(begin_ns);
+    /* Statistics take the doubt of a reading into account: a sample between reports may be slow. */
+    slow_reads_begin(&rapl->source->slow_reads,
+                     for_report ? clock_span_ns(rapl->reported_ns, begin_ns) : UINT64_MAX);
     rapl->source->operations->sample(rapl->source);
     const uint64_t end_ahead_ns = clock_least_ahead_ns(&end_ns);
-    const uint64_t span_ns = clock_span_ns(begin_ns, end_ns);
-    rapl->report.time_ns = clock_span_ns(span_ns / 2, clock_realtime_ns());
+    const uint64_t age_ns = find_age_ns(rapl->source, clock_span_ns(begin_ns, end_ns));
+    rapl->report.time_ns = clock_span_ns(age_ns, clock_realtime_ns());
     /* From the begin of one sample to the end of the next: a sleep in the midst of a sample is
      * seen by both. */
     const uint64_t ahead_ns = rapl->sampled ? rapl->ahead_ns : begin_ahead_ns;
@@ -169,10 +216,16 @@ int rapl_sample(struct rapl *rapl) {
     if (moved)
         discovery_forget_lead_cores(rapl);
     take_sums(rapl);
-    for (size_t i = 0; i < rapl->binding.series_count; i++)
-        note_gone(rapl, rapl->binding.series[i]);
+    for (size_t i = 0; i < rapl->binding.series_count; i++) {
+        if (!rapl->binding.series[i]->reads)
+            note_gone(rapl, rapl->binding.series[i]);
+    }
     problems_end(&rapl->problems, PROBLEM_ENERGY, PROBLEM_UNDECIDED);
     /* Of thousands of zones, what comes after the reads takes a millisecond, too. */
     rapl->ended_ns = rapl->observes ? clock_monotonic_ns() : end_ns;
     return 0;
+}
+
+int rapl_sample(struct rapl *rapl) {
+    return sample_take(rapl, false);
 }

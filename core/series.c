@@ -1,30 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "series.h"
 
-/* Below it, the counter's own step (about 1 ms) is more than 2 % of the power. */
-#define POWER_SPAN_NS UINT64_C(50000000)
-/* unit / 2 W: a counter of whole joules then tells power to 2 W. */
-#define POWER_SPAN_NS_PER_UJ UINT64_C(500)
-
-struct mark series_now(const struct series *series) {
-    return (struct mark){.time_ns = series->counter.time_ns, .energy_uj = series->energy_uj};
-}
-
-uint64_t series_power_span_ns(const struct series *series) {
-    const struct counter_traits *traits = &series->traits;
-    uint64_t span_ns = counter_to_uj(traits->scale, traits->unit) * POWER_SPAN_NS_PER_UJ;
-    return span_ns > POWER_SPAN_NS ? span_ns : POWER_SPAN_NS;
-}
+#include "series_updates.h"
 
 void series_forget(struct series *series) {
     if (!series->has_read)
         return;
     counter_forget(&series->counter);
+    series_break_updates(series);
     series->lost = true;
 }
 
 void series_set_traits(struct series *series, const struct counter_traits *traits) {
     series->traits = series->raised ? counter_raise(traits) : *traits;
+    series_set_spans(series);
 }
 
 static void judge_ceiling(struct series *series) {
@@ -39,34 +28,94 @@ static void take_sample(struct series *series, const struct counter_step *step,
                         const struct reading *reading, bool slept) {
     const struct reading counted = {
         .ticks = step->ticks, .time_ns = reading->time_ns, .doubt_ns = reading->doubt_ns};
-    series->doubt_ns = reading->doubt_ns;
     series->follows =
         !slept && (step->outcome == COUNTER_COUNTED || step->outcome == COUNTER_WRAPPED);
+    if (!series->follows)
+        series->breaks += series->reads ? 1 : 0;
     if (series->window == NULL)
         return;
     if (slept || (series->reads && !series->follows))
         window_break(series->window);
     if (series->reads)
-        window_take(series->window, &series->traits, &counted);
+        window_take(series->window, &series->traits, &counted, period_update_ns(&series->period));
+}
+
+/* It started again at its first low reading: what it counted since is energy from there. */
+static struct mark find_restart(const struct series *series, const struct counter_step *step,
+                                const struct low_readings *low) {
+    const uint64_t energy_uj =
+        counter_to_uj(series->traits.scale, series->ticks - step->ticks) + series->held.energy_uj;
+    return (struct mark){
+        .time_ns = low->first_ns, .doubt_ns = low->first_doubt_ns, .energy_uj = energy_uj};
+}
+
+static void judge_steady(struct series *series, struct counter_step *step,
+                         const struct reading *from, const struct reading *reading,
+                         const struct low_readings *low) {
+    const struct steady_step taken = {.step = *step, .from = *from, .low = *low};
+    const enum counter_outcome outcome =
+        steady_judge(&series->steady, &series->traits, &taken, reading);
+    if (outcome != step->outcome)
+        *step = (struct counter_step){.outcome = outcome};
+}
+
+/* Adds its energy, where its package does not show that it is none. */
+static void count_step(struct series *series, struct counter_step *step, uint64_t begin_ns,
+                       const struct reading *reading) {
+    const rapl_uint128 ticks = series->ticks + step->ticks;
+    const uint64_t energy_uj = counter_to_uj(series->traits.scale, ticks);
+    const struct part *part = &series->part;
+    const uint64_t step_uj = energy_uj - series->energy_uj;
+    if (part->whole != NULL && step_uj > part->whole->energy_uj - part->whole_uj &&
+        part_exceeds(series, step_uj, begin_ns, reading)) {
+        *step = (struct counter_step){.outcome = COUNTER_ABOVE_WHOLE};
+        return;
+    }
+    series->ticks = ticks;
+    series->energy_uj = energy_uj;
+}
+
+/* What its package counts from this reading on bounds its next step. */
+static void follow_whole(struct part *part, const struct reading *reading) {
+    const struct series *whole = part->whole;
+    part->whole_uj = whole->energy_uj;
+    part->whole_ns = whole->counter.time_ns + whole->doubt_ns + reading->doubt_ns;
+    part->whole_breaks = whole->breaks;
 }
 
 enum counter_outcome series_take(struct series *series, const struct reading *reading,
                                  uint64_t slept_ns, struct rapl_health *health) {
     const bool was_in_gap = series->counter.in_gap;
     const bool had_read = series->has_read;
+    const struct reading from = {.ticks = series->counter.ticks,
+                                 .time_ns = series->counter.time_ns,
+                                 .doubt_ns = series->doubt_ns};
     const unsigned int lows = series->counter.low.count;
-    const struct mark restart = {.time_ns = series->counter.low.first_ns,
-                                 .energy_uj = series->energy_uj};
-    const struct counter_step step =
+    struct low_readings low = {.count = 0};
+    if (lows > 0)
+        low = series->counter.low;
+    struct counter_step step =
         counter_advance(&series->counter, &series->traits, reading, slept_ns);
+    series->slept = series->slept || slept_ns > 0;
+    if (step.outcome != COUNTER_COUNTED || series->steady.watches || lows > 0)
+        judge_steady(series, &step, &from, reading, &low);
+    count_step(series, &step, from.time_ns, reading);
     series->reads = step.outcome != COUNTER_FAILED && step.outcome != COUNTER_LOW;
+    if (series->reads)
+        series->doubt_ns = reading->doubt_ns;
     series->returned = series->reads && was_in_gap;
     series->has_read = series->has_read || series->reads;
-    series->ticks += step.ticks;
-    series->energy_uj = counter_to_uj(series->traits.scale, series->ticks);
-    series->slept = series->slept || slept_ns > 0;
+    enum counter_outcome outcome = step.outcome;
+    const bool broken = slept_ns > 0 || was_in_gap;
+    if (outcome == COUNTER_COUNTED && !broken &&
+        period_is_usual(&series->period, step.ticks > 0, reading->time_ns - from.time_ns))
+        period_skip(&series->period);
+    else
+        outcome = series_follow_updates(series, &step, &from, reading, broken);
     take_sample(series, &step, reading, slept_ns > 0);
-    switch (step.outcome) {
+    if (series->part.whole != NULL && series->reads)
+        follow_whole(&series->part, reading);
+    switch (outcome) {
     case COUNTER_BASELINE:
         series->power = series_now(series);
         series->joined = true;
@@ -89,10 +138,11 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
             series->lost = true;
             break;
         }
-        series->power = series->summed = restart;
+        series->power = series->summed = find_restart(series, &step, &low);
         series->apart = false; /* the sum's power restarted there, too */
         break;
     case COUNTER_RESET:
+    case COUNTER_ABOVE_WHOLE:
         health->resets += lows < 2 ? 1 : 0;
         series->lost = true;
         break;
@@ -105,16 +155,23 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
         health->gaps += was_in_gap ? 0 : 1;
         series->lost = true;
         break;
+    case COUNTER_RETURNED:
+    case COUNTER_UNSTEADY:
+        health->gaps++;
+        series->lost = true;
+        break;
     case COUNTER_FAILED:
         series->lost = series->lost || lows > 0;
         health->gaps += series->counter.in_gap && !was_in_gap ? 1 : 0;
         break;
     }
     series->left_low = series->left_low && series->counter.low.count > 0;
+    if (series->held.ticks != 0 && series_decide_held(series, health))
+        outcome = COUNTER_RESET_FORWARD;
     if (series->reads && series->gone) {
         series->gone = false;
         series->joined = true;
         series->follows = false; /* for the sum, which went on without it */
     }
-    return step.outcome;
+    return outcome;
 }

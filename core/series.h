@@ -8,17 +8,46 @@
 #include <stdint.h>
 
 #include "counter.h"
+#include "part.h"
+#include "period.h"
 #include "rapl.h"
+#include "steady.h"
 #include "window.h"
 #include "zone.h"
+
+/* Where a mark lies: the later kinds say more of a slow counter. */
+enum mark_kind {
+    MARK_AT_READING,
+    MARK_AT_MOVE,   /* at the first reading that showed an update */
+    MARK_AT_UPDATE, /* where that was sharp (period.h): at the update */
+};
 
 /* A point from which energy and time are counted. */
 struct mark {
     uint64_t time_ns;
+    uint64_t doubt_ns; /* as in struct reading */
     uint64_t energy_uj;
+    enum mark_kind kind;
+};
+
+/* Steps of a counter that stood before, and whose period is not known yet: for a reading that came
+ * soon before them they are too large. */
+struct held_steps {
+    uint64_t ticks;
+    uint64_t energy_uj; /* the same, as marks hold it already */
+    uint64_t span_ns;   /* of them, each from the reading before it */
+    uint64_t since_ns;  /* the first */
+    bool is_over;       /* what came after them did not follow on them */
 };
 
 #define SERIES_FED_BY_NONE SIZE_MAX
+
+/* What is known of whether its counter counts. */
+enum series_motion {
+    SERIES_UNMOVED, /* it has not moved since it was first read */
+    SERIES_MOVED,
+    SERIES_STUCK, /* it has not moved for so long that it does not count: it says nothing */
+};
 
 struct series {
     struct zone_identity identity;
@@ -42,20 +71,34 @@ struct series {
     size_t zone_count;
     size_t fed_by; /* that of the last reading, where it was after that; or SERIES_FED_BY_NONE */
     struct counter_traits traits;
+    uint64_t unit_span_ns; /* their unit / 2 W */
     /* What it is added to: the total, or all cores of its package; NULL: to nothing. */
     struct series *sum;
+    struct part part; /* where it is one of a package */
 
     struct counter counter;
     bool has_read;      /* ever */
     rapl_uint128 ticks; /* counted since the start */
     uint64_t energy_uj; /* the same as energy */
     struct mark power;
-    struct mark summed; /* the same for its part of the sum */
+    struct mark summed;  /* the same for its part of the sum */
+    struct mark sum_end; /* where that ends in the report under way */
+    struct period period;
+    /* Shortest span that its power may be told of: 50 ms, 20 updates of a counter that is not slow,
+     * and unit / 2 W. */
+    uint64_t power_span_ns;
+    struct mark update; /* the last sharp one, while it is slow or sought; time 0: none */
+    uint64_t update_width_ns;
+    struct held_steps held;
+    uint64_t first_ns; /* of a counter that never moved: the first reading */
+    unsigned int unmoved_reports;
+    enum series_motion motion;
     /* Of the span of its power, where statistics are asked for, or NULL. */
     struct window *window;
     uint64_t sampled_uj; /* its energy, as the sum's window has it */
 
-    uint64_t doubt_ns; /* of the last reading */
+    uint64_t doubt_ns; /* of the reading that its counter goes on from */
+    uint32_t breaks;   /* readings so far that did not count what went by since the one before */
     bool reads;        /* at the last sample */
     bool follows;      /* at the last sample: it counted what went by since the one before */
     bool returned;     /* at the last sample: it reads again */
@@ -67,11 +110,25 @@ struct series {
     bool apart; /* it was silent when the span of the sum's power began anew for the others */
     bool left;  /* in this interval: it read before, and discovery no longer finds it */
     bool gone;  /* discovery no longer finds it */
+    struct steady steady;
 };
 
 /* Takes its part of a sample. Counts what happened in health; returns the outcome. */
 enum counter_outcome series_take(struct series *series, const struct reading *reading,
                                  uint64_t slept_ns, struct rapl_health *health);
+
+/* A slow counter that stands for so many periods is at rest. */
+#define SERIES_REST_PERIODS 3
+
+/* From where on power is counted when the span before says nothing. */
+struct mark series_begin_power(const struct series *series);
+
+/* After a report: energy of a slow counter that rests by now, and whose update was not sharp, has
+ * no power. */
+void series_settle_power(struct series *series);
+
+/* To be called when its traits or its period have changed. */
+void series_set_spans(struct series *series);
 
 /* What its zone says of its counter, but for a ceiling that was raised. */
 void series_set_traits(struct series *series, const struct counter_traits *traits);
@@ -84,10 +141,38 @@ static inline bool series_is_read(const struct series *series) {
     return series->reads || series->counter.low.count > 0;
 }
 
-/* Energy and time now. */
-struct mark series_now(const struct series *series);
+/* Energy and time now, with steps that are held. */
+static inline struct mark series_now(const struct series *series) {
+    return (struct mark){.time_ns = series->counter.time_ns,
+                         .doubt_ns = series->doubt_ns,
+                         .energy_uj = series->energy_uj + series->held.energy_uj};
+}
 
-/* Shortest span that its power may be told of, in nanoseconds: 50 ms, and unit / 2 W. */
-uint64_t series_power_span_ns(const struct series *series);
+/* A slow counter that stands for so many periods is at rest. */
+#define SERIES_REST_PERIODS 3
+
+/* The same as series_end_power() for a counter of which it is not known that it is fast. */
+bool series_end_unusual_power(const struct series *series, const struct mark *begin,
+                              uint64_t stands_ns, struct mark *end);
+
+/* Whether the span of a power that began at a mark ends now, and where; otherwise end is now.
+ * stands_ns: for how long a counter that never moved has to stand to be at rest; UINT64_MAX: for
+ * ever. */
+static inline bool series_end_power(const struct series *series, const struct mark *begin,
+                                    uint64_t stands_ns, struct mark *end) {
+    *end = series_now(series);
+    if (series->period.state != PERIOD_FAST)
+        return series_end_unusual_power(series, begin, stands_ns, end);
+    return end->time_ns > begin->time_ns && end->time_ns - begin->time_ns >= series->power_span_ns;
+}
+
+/* Power is reported if at most one part in so many of its span is not known. Otherwise the span
+ * goes on, and the next report has the power of all of it. */
+#define SERIES_SHARPNESS 20
+
+/* Shortest span for which so much doubt at both of its ends together is not too much. */
+static inline uint64_t series_sharp_span_ns(uint64_t doubt_ns) {
+    return SERIES_SHARPNESS * doubt_ns;
+}
 
 #endif

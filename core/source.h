@@ -11,6 +11,7 @@
 #include "counter.h"
 #include "limit.h"
 #include "problem.h"
+#include "slow_read.h"
 #include "topology.h"
 #include "zone.h"
 
@@ -52,15 +53,13 @@ static inline bool source_lost_zone(int error) {
     return error == -ENODEV || error == -ENOENT || error == -ENXIO;
 }
 
-/* A read that takes longer says nothing of when the counter stood so: the next one does. */
-#define SOURCE_READ_LONGEST_NS UINT64_C(1000000000)
 #define SOURCE_READ_TOO_LONG (-ETIMEDOUT)
 
 /* The reading of the zone was taken between these instants of CLOCK_MONOTONIC_RAW. */
 static inline void source_stamp(struct zone *zone, struct reading *reading, uint64_t begin_ns,
                                 uint64_t end_ns) {
     reading_stamp(reading, begin_ns, end_ns);
-    if (reading->error == 0 && end_ns > begin_ns && end_ns - begin_ns > SOURCE_READ_LONGEST_NS)
+    if (reading->error == 0 && end_ns > begin_ns && end_ns - begin_ns > SLOW_READ_LONGEST_NS)
         reading->error = zone->error = SOURCE_READ_TOO_LONG;
 }
 
@@ -75,6 +74,7 @@ struct source {
     bool lacks_members;
     /* Energy after which each counter has to be read, whatever its range is; 0: as that allows. */
     uint64_t unread_uj;
+    struct slow_reads slow_reads; /* the caller of sample() begins them */
 };
 
 /* How many zones read when they were last tried. */
@@ -95,8 +95,30 @@ struct source_operations {
     int (*discover)(struct source *source, struct problems *problems);
     /* Reads every wanted zone into readings; the others' hold an error. */
     void (*sample)(struct source *source);
+    /* Reads a zone once; returns its error. NULL: the source reads several at a time. */
+    int (*read)(struct zone *zone, uint64_t *ticks);
     void (*close)(struct source *source);
 };
+
+/* CLOCK_MONOTONIC_RAW in the middle between the first and the last reading of a sample; 0: nothing
+ * read. */
+uint64_t source_find_middle_ns(const struct source *source);
+
+/* Repeats a read that was slow. Returns when the last repeated read ended. */
+uint64_t source_repeat_read(struct source *source, size_t index, uint64_t begin_ns,
+                            uint64_t end_ns);
+
+/* Stamps the reading that was taken between these instants; the next read begins at the instant
+ * that is returned. */
+static inline uint64_t source_finish_read(struct source *source, size_t index, uint64_t begin_ns,
+                                          uint64_t end_ns) {
+    reading_stamp(&source->readings[index], begin_ns, end_ns);
+    if (end_ns <= begin_ns)
+        return begin_ns;
+    return end_ns - begin_ns > source->slow_reads.slow_ns
+               ? source_repeat_read(source, index, begin_ns, end_ns)
+               : end_ns;
+}
 
 /* What a source is opened with. */
 struct source_options {

@@ -10,6 +10,7 @@ void sum_take(struct series *sum, struct series *const *series, size_t count) {
     struct reading counted = {.ticks = 0};
     uint64_t first_ns = UINT64_MAX;
     uint64_t last_ns = 0;
+    uint64_t update_ns = 0;
     bool reads = true;
     bool follows = !sum->lacks;
     for (size_t i = 0; i < count; i++) {
@@ -22,6 +23,8 @@ void sum_take(struct series *sum, struct series *const *series, size_t count) {
             continue;
         reads = reads && member->reads;
         follows = follows && member->follows;
+        const uint64_t member_update_ns = period_update_ns(&member->period);
+        update_ns = member_update_ns > update_ns ? member_update_ns : update_ns;
         traits.unit += counter_to_uj(member->traits.scale, member->traits.unit);
         const uint64_t begin_ns = member->counter.time_ns - member->doubt_ns;
         const uint64_t end_ns = member->counter.time_ns + member->doubt_ns;
@@ -34,7 +37,7 @@ void sum_take(struct series *sum, struct series *const *series, size_t count) {
     if (!reads || last_ns == 0)
         return;
     reading_stamp(&counted, first_ns, last_ns);
-    window_take(sum->window, &traits, &counted);
+    window_take(sum->window, &traits, &counted, update_ns);
 }
 
 void sum_lose_member(struct series *sum) {

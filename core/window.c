@@ -24,21 +24,10 @@ static uint64_t find_middle_uw(unsigned int bucket) {
 
 /* --- samples --------------------------------------------------------------------------------- */
 
-/* Where a counter was found as it had been before, though an update was due in between, its updates
- * come as seldom as readings found it otherwise. Soon after another, a reading tells nothing. */
-static uint64_t measure_update_ns(const struct window_sample *sample, uint64_t span_ns) {
-    if (!sample->stood)
-        return WINDOW_UPDATE_NS;
-    const uint64_t measured_ns = span_ns / sample->updates;
-    return measured_ns > WINDOW_UPDATE_NS ? measured_ns : WINDOW_UPDATE_NS;
-}
-
 static bool is_sharp(const struct window_sample *sample, const struct counter_traits *traits,
-                     uint64_t span_ns, uint64_t doubt_ns) {
-    if (sample->updates == 0)
+                     uint64_t span_ns, uint64_t unknown_ns) {
+    if (sample->ticks == 0)
         return false; /* also where the unit is unknown */
-    const uint64_t unknown_ns =
-        measure_update_ns(sample, span_ns) + sample->begin_doubt_ns + doubt_ns;
     const rapl_uint128 unknown = (rapl_uint128)traits->unit * span_ns + unknown_ns * sample->ticks;
     return WINDOW_SHARPNESS * unknown <= sample->ticks * span_ns;
 }
@@ -60,23 +49,12 @@ void window_break(struct window *window) {
 }
 
 static void begin_sample(struct window *window, const struct reading *reading) {
-    window->sample = (struct window_sample){.begun = true,
-                                            .begin_ns = reading->time_ns,
-                                            .begin_doubt_ns = reading->doubt_ns,
-                                            .moved_ns = reading->time_ns};
-}
-
-static void note_update(struct window_sample *sample, const struct reading *reading) {
-    if (reading->ticks > 0) {
-        sample->updates++;
-        sample->moved_ns = reading->time_ns;
-    } else if (reading->time_ns - sample->moved_ns > WINDOW_UPDATE_NS) {
-        sample->stood = true;
-    }
+    window->sample = (struct window_sample){
+        .begun = true, .begin_ns = reading->time_ns, .begin_doubt_ns = reading->doubt_ns};
 }
 
 void window_take(struct window *window, const struct counter_traits *traits,
-                 const struct reading *reading) {
+                 const struct reading *reading, uint64_t update_ns) {
     struct window_sample *sample = &window->sample;
     if (reading->time_ns < window->latest.time_ns) {
         window_break(window);
@@ -89,8 +67,8 @@ void window_take(struct window *window, const struct counter_traits *traits,
     }
     const uint64_t span_ns = reading->time_ns - sample->begin_ns;
     sample->ticks += reading->ticks;
-    note_update(sample, reading);
-    if (!is_sharp(sample, traits, span_ns, reading->doubt_ns))
+    if (update_ns == UINT64_MAX ||
+        !is_sharp(sample, traits, span_ns, update_ns + sample->begin_doubt_ns + reading->doubt_ns))
         return;
     add_sample(window, counter_mean_uw(counter_to_uj(traits->scale, sample->ticks), span_ns),
                span_ns);
@@ -137,7 +115,7 @@ static uint64_t find_percentile_uw(const struct window *window, unsigned int per
 
 struct rapl_statistics window_close(struct window *window) {
     struct rapl_statistics statistics = {.samples = window->count};
-    if (window->sample.begun && window->sample.updates == 0)
+    if (window->sample.begun && window->sample.ticks == 0)
         begin_sample(window, &window->latest);
     if (window->count == 0)
         return statistics;

@@ -13,10 +13,6 @@
  * counter and how long the two reads took: together at most one part in so many. */
 #define WINDOW_SHARPNESS 20
 
-/* Counters move about once a millisecond (SDM vol. 3B 16.10.3). With up to a tenth of that as
- * jitter, one update may be early and the next late. */
-#define WINDOW_UPDATE_NS UINT64_C(1200000)
-
 /*
  * Powers fall into buckets of a 64th of their binary order: the middle of one is within 0.8 % of
  * all in it. Above 68 kW they share the last one.
@@ -29,9 +25,6 @@ struct window_sample {
     uint64_t begin_ns;
     uint64_t begin_doubt_ns;
     rapl_uint128 ticks;
-    uint64_t updates;  /* readings that differed from the one before */
-    uint64_t moved_ns; /* of the last of them, or the begin */
-    bool stood;        /* the counter, for longer than its updates usually take */
 };
 
 struct window {
@@ -48,10 +41,11 @@ struct window {
 };
 
 /* Takes what a counter counted since it was last taken: the reading's ticks are those between the
- * two. After a break a sample begins there, and ticks count for nothing. Of an instant before one
- * that was taken, it is a break. */
+ * two. update_ns: how often it moves; UINT64_MAX: not known yet, and no sample ends. After a break
+ * a sample begins there, and ticks count for nothing. Of an instant before one that was taken, it
+ * is a break. */
 void window_take(struct window *window, const struct counter_traits *traits,
-                 const struct reading *reading);
+                 const struct reading *reading, uint64_t update_ns);
 
 /* What comes next does not follow on what came before: the open sample is given up. */
 void window_break(struct window *window);

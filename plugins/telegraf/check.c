@@ -18,8 +18,10 @@ static void word_state(const struct rapl_zone *zone, char *text, size_t size) {
         snprintf(text, size, "no: %s", rapl_error_text(zone->error));
     else if (zone->mirrors != NULL)
         snprintf(text, size, "yes, shown by %s", zone->mirrors);
+    else if (!zone->reported)
+        snprintf(text, size, "yes, not selected");
     else
-        snprintf(text, size, "%s", zone->reported ? "yes" : "yes, not selected");
+        snprintf(text, size, "yes%s", zone->moved ? "" : ", has not moved so far");
 }
 
 static void fill_row(const struct rapl_zone *zone, struct row *row) {

@@ -22,6 +22,10 @@
 #include "ticks.h"
 
 #define ONCE_INTERVAL_NS UINT64_C(1000000000)
+/* Counters that move seldom: a file that a host writes for its guests moves each 5 s. */
+#define POWER_LONGEST_NS UINT64_C(12000000000)
+/* A counter that has not moved for longer is shown as such: most move once a second at least. */
+#define CHECK_LONGEST_NS UINT64_C(1200000000)
 /* After a sample that found no memory. */
 #define RETRY_NS UINT64_C(1000000000)
 
@@ -51,21 +55,27 @@ static int format_report(struct rapl *rapl, struct line_writer *writer, bool deb
     return (int)writer->series_count;
 }
 
-/* Waits for what the prompt waits for, but no longer than until counters have to be read. */
-static void wait_and_sample(struct rapl *rapl, struct prompt *prompt, uint64_t timeout_ns) {
+/* Waits for what the prompt waits for, but no longer than until counters have to be read: whether
+ * they were. */
+static bool wait_or_sample(struct rapl *rapl, struct prompt *prompt, uint64_t timeout_ns) {
     const uint64_t due_ns = rapl_sample_due_ns(rapl);
     const uint64_t now_ns = clock_now_ns();
     if (due_ns == 0 || (timeout_ns != UINT64_MAX && due_ns > now_ns + timeout_ns)) {
         prompt_wait(prompt, timeout_ns);
-        return;
+        return false;
     }
     if (due_ns > now_ns) {
         prompt_wait(prompt, due_ns - now_ns);
-        return;
+        return false;
     }
     if (rapl_sample(rapl) != 0)
         prompt_wait(prompt, RETRY_NS);
-    log_problems(rapl);
+    return true;
+}
+
+static void wait_and_sample(struct rapl *rapl, struct prompt *prompt, uint64_t timeout_ns) {
+    if (wait_or_sample(rapl, prompt, timeout_ns))
+        log_problems(rapl);
 }
 
 /* The status, where the prompt says that it is over. */
@@ -76,15 +86,74 @@ static int end_of_prompts(const struct prompt *prompt) {
     return EXIT_FAILURE;
 }
 
-static int run_once(struct rapl *rapl, struct line_writer *writer, struct prompt *prompt,
-                    const struct execd_options *options) {
-    const uint64_t end_ns =
-        clock_now_ns() + (options->interval_ns != 0 ? options->interval_ns : ONCE_INTERVAL_NS);
+static void sample_until(struct rapl *rapl, struct prompt *prompt, uint64_t end_ns) {
     for (uint64_t now = clock_now_ns(); now < end_ns && !prompt->stop; now = clock_now_ns())
         wait_and_sample(rapl, prompt, end_ns - now);
+}
+
+/* Until no counter is left of which more will be known by then. */
+static void wait_for_power(struct rapl *rapl, struct prompt *prompt, uint64_t end_ns) {
+    for (uint64_t now = clock_now_ns(); now < end_ns && !prompt->stop && rapl_expects_power(rapl);
+         now = clock_now_ns())
+        wait_and_sample(rapl, prompt, end_ns - now);
+}
+
+/* How many selected counters that read have moved, or have not. */
+static size_t count_moved(const struct rapl *rapl, bool moved) {
+    struct rapl_zone zone;
+    size_t count = 0;
+    for (size_t i = 0; i < rapl_zone_count(rapl); i++) {
+        rapl_zone(rapl, i, &zone);
+        count += zone.error == 0 && zone.reported && zone.mirrors == NULL && zone.moved == moved;
+    }
+    return count;
+}
+
+/* Problems are left to the table. */
+static void wait_for_moves(struct rapl *rapl, struct prompt *prompt, uint64_t end_ns) {
+    for (uint64_t now = clock_now_ns();
+         now < end_ns && !prompt->stop && count_moved(rapl, false) > 0; now = clock_now_ns())
+        wait_or_sample(rapl, prompt, end_ns - now);
+}
+
+static const char *explain_nothing(const struct rapl *rapl) {
+    if (rapl_readable_count(rapl) == 0)
+        return "no energy counter can be read; rapl-execd --check shows what was found";
+    if (count_moved(rapl, true) == 0 && count_moved(rapl, false) > 0)
+        return "no energy counter has moved since the start, which no machine that runs does. To "
+               "mend: in a virtual machine, measure on its host, or give it counters that count "
+               "(QEMU 9.1 and later: -accel kvm,rapl=true); on others, see whether another source "
+               "counts: rapl-execd --check --source=msr";
+    return "no selected zone produced a power value in this time";
+}
+
+/* Takes a report that has power, where there is any by then; as format_report(). What a report
+ * reads may show that its counters move seldom, so that their power takes up to 20 updates. */
+static int format_power(struct rapl *rapl, struct line_writer *writer, struct prompt *prompt,
+                        bool debug, uint64_t end_ns) {
+    uint64_t ready_ns = 0;
+    int result = 0;
+    do {
+        wait_for_power(rapl, prompt, end_ns);
+        ready_ns = rapl_power_ready_ns(rapl);
+        sample_until(rapl, prompt, ready_ns < end_ns ? ready_ns : end_ns);
+        if (prompt->stop)
+            return 0;
+        result = format_report(rapl, writer, debug);
+        ready_ns = rapl_power_ready_ns(rapl);
+    } while (result == 0 && clock_now_ns() < ready_ns && clock_now_ns() < end_ns);
+    return result;
+}
+
+static int run_once(struct rapl *rapl, struct line_writer *writer, struct prompt *prompt,
+                    const struct execd_options *options) {
+    const uint64_t begin_ns = clock_now_ns();
+    const uint64_t end_ns =
+        begin_ns + (options->interval_ns != 0 ? options->interval_ns : ONCE_INTERVAL_NS);
+    sample_until(rapl, prompt, end_ns);
+    int result = format_power(rapl, writer, prompt, options->debug, begin_ns + POWER_LONGEST_NS);
     if (prompt->stop)
         return end_of_prompts(prompt);
-    int result = format_report(rapl, writer, options->debug);
     if (result > 0)
         result = output_write(prompt, writer->text, writer->length);
     else if (result == 0)
@@ -92,10 +161,7 @@ static int run_once(struct rapl *rapl, struct line_writer *writer, struct prompt
     if (result == 0)
         return EXIT_SUCCESS;
     if (result == -ENODATA)
-        log_line('E', "nothing to report: %s",
-                 rapl_readable_count(rapl) > 0
-                     ? "no zone is selected that reads and had power to tell of in this time"
-                     : "no energy counter can be read; rapl-execd --check shows what was found");
+        log_line('E', "nothing to report: %s", explain_nothing(rapl));
     else if (result != -EPIPE)
         log_line('E', "cannot report: %s", strerror(-result));
     return EXIT_FAILURE;
@@ -104,16 +170,20 @@ static int run_once(struct rapl *rapl, struct line_writer *writer, struct prompt
 /*
  * A report that could only be empty, for want of energy, is put off until power is known. So is the
  * first: Telegraf prompts at once, and "telegraf --test" never again, so that nobody would see
- * watts.
+ * watts. But once stdin has ended, the program ends within a second.
  */
 static uint64_t put_off_until_ns(const struct rapl *rapl, const struct execd_options *options,
-                                 bool first) {
+                                 const struct prompt *prompt, bool first, uint64_t begin_ns) {
     const bool empty = !options->fields.energy && !options->fields.health;
+    const bool waits = empty && !prompt->stop;
+    if (waits && rapl_expects_power(rapl) && clock_now_ns() < begin_ns + POWER_LONGEST_NS)
+        return begin_ns + POWER_LONGEST_NS;
     return first || empty ? rapl_power_ready_ns(rapl) : 0;
 }
 
 static int run(struct rapl *rapl, struct line_writer *writer, struct prompt *prompt,
                const struct execd_options *options, struct lock_in *locked) {
+    const uint64_t begin_ns = clock_now_ns();
     bool out_of_memory = false;
     bool first = true;
     if (isatty(STDIN_FILENO) && options->interval_ns == 0)
@@ -122,7 +192,7 @@ static int run(struct rapl *rapl, struct line_writer *writer, struct prompt *pro
     while (!prompt->stop || prompt->asked) {
         uint64_t timeout_ns = UINT64_MAX;
         if (prompt->asked) {
-            const uint64_t ready_ns = put_off_until_ns(rapl, options, first);
+            const uint64_t ready_ns = put_off_until_ns(rapl, options, prompt, first, begin_ns);
             const uint64_t now = ready_ns > 0 ? clock_now_ns() : 0;
             timeout_ns = ready_ns > now ? ready_ns - now : 0;
         }
@@ -187,7 +257,8 @@ int main(int count, char **words) {
         goto free_options;
     }
     const bool once = options.mode == EXECD_ONCE;
-    error = prompt_open(&prompt, once ? 0 : options.interval_ns, !once);
+    const bool prompted = options.mode == EXECD_RUN;
+    error = prompt_open(&prompt, prompted ? options.interval_ns : 0, prompted);
     if (error == 0) {
         ticks_spare(STDOUT_FILENO);
         options.rapl.file_limit = file_limit_raise();
@@ -199,6 +270,7 @@ int main(int count, char **words) {
         goto close_prompt;
     }
     if (options.mode == EXECD_CHECK) {
+        wait_for_moves(rapl, &prompt, clock_now_ns() + CHECK_LONGEST_NS);
         const bool reads = check_print(rapl, privileges.rights, &locked);
         status = fflush(stdout) == 0 && reads ? EXIT_SUCCESS : EXIT_FAILURE;
         lock_in_log();

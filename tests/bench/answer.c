@@ -15,6 +15,7 @@
 #include "measure.h"
 #include "output.h"
 #include "ticks.h"
+#include "usual.h"
 
 /* A report of 512 zones is longer than a pipe usually holds. */
 #define PIPE_SIZE (1 << 20)
@@ -51,13 +52,13 @@ static void check(int error, const char *what) {
 
 /* --- the machine ----------------------------------------------------------------------------- */
 
-struct counter {
+struct counter_file {
     int file;
     uint64_t energy_uj;
 };
 
 static void add_counter(struct answerer *answerer, const char *path) {
-    struct counter *counter = &answerer->counters[answerer->counter_count++];
+    struct counter_file *counter = &answerer->counters[answerer->counter_count++];
     char text[32] = "";
     counter->file = open(path, O_RDWR | O_CLOEXEC);
     if (counter->file < 0 || pread(counter->file, text, sizeof(text) - 1, 0) <= 0)
@@ -88,12 +89,17 @@ static void find_counters(struct answerer *answerer, const char *root) {
 static void move_counters(struct answerer *answerer, uint64_t energy_uj) {
     char text[32];
     for (size_t i = 0; i < answerer->counter_count; i++) {
-        struct counter *counter = &answerer->counters[i];
+        struct counter_file *counter = &answerer->counters[i];
         counter->energy_uj += energy_uj;
         const int length = snprintf(text, sizeof(text), "%" PRIu64 "\n", counter->energy_uj);
         if (pwrite(counter->file, text, (size_t)length, 0) != length)
             err(1, "a counter");
     }
+}
+
+void answer_pass(struct answerer *answerer) {
+    move_counters(answerer, SAMPLE_UJ * INTERVAL_SAMPLES);
+    clocks_skip(SAMPLE_NS * INTERVAL_SAMPLES);
 }
 
 void answer_prepare(struct answerer *answerer) {
@@ -158,6 +164,7 @@ void answer_open(struct answerer *answerer, const char *root, bool samples) {
     check(rapl_open(&options, &answerer->rapl), root);
     if (rapl_readable_count(answerer->rapl) == 0)
         errx(1, "%s: nothing reads", root);
+    assume_usual_counters(answerer->rapl);
     line_writer_open(&answerer->writer, NULL, 0,
                      (struct line_fields){.energy = true, .statistics = options.statistics});
     find_counters(answerer, root);

@@ -14,13 +14,13 @@
 #include "prompt.h"
 #include "rapl.h"
 
-struct counter;
+struct counter_file;
 
 struct answerer {
     struct rapl *rapl;
     struct prompt prompt;
     struct line_writer writer;
-    struct counter *counters; /* those that are moved */
+    struct counter_file *counters; /* those that are moved */
     size_t counter_count;
     bool samples; /* inside the interval, every 10 ms */
 };
@@ -38,6 +38,9 @@ void answer_open(struct answerer *answerer, const char *root, bool samples);
  * a plain file of the root has moved by 3 J.
  */
 void answer_prepare(struct answerer *answerer);
+
+/* The same time passes, and no prompt comes. */
+void answer_pass(struct answerer *answerer);
 
 /* The parts of an answer, in their order. */
 enum answer_part { ANSWER_PROMPT, ANSWER_REPORT, ANSWER_FORMAT, ANSWER_WRITE, ANSWER_PARTS };

@@ -45,6 +45,8 @@ int main(int count, char **words) {
         answer_prompt(&answerer, NULL);
         answer_drain();
         bare_read(bare);
+        /* Counters that stand are no usual ones. */
+        answer_pass(&answerer);
         if (rapl_sample(answerer.rapl) != 0)
             errx(1, "sample");
     }

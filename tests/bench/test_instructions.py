@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 import unittest
 
 import bench
@@ -17,6 +18,9 @@ FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "instructions.tx
 SAME, OTHER = 0.02, 0.25
 LINEAR = 1.1
 REPORTS = 100  # of count_report
+# It reads by a 32nd of the time for which its counters have stood.
+STANDS_SECONDS = 2
+REPORTS_TRACED = 6
 # What callgrind counts: by its caller, so that what is done at the start is not among it.
 COUNTED = {"answer": ("main", "answer_prompt"), "prompt": ("answer_prompt", "prompt_wait"),
            "report": ("answer_prompt", "rapl_report"),
@@ -72,17 +76,21 @@ def count_instructions(machine, kind):
 
 
 def count_calls(machine):
-    """System calls of rapl-execd from one write of a report to the next."""
+    """System calls of rapl-execd from one write of a report to the next: the fewest, for while its
+    counters have not moved it reads between reports, too. A counter that is read again at once, for
+    the machine stalled in its read, counts once."""
     log = os.path.join(machine.root, "strace.out")
     with execd.Execd(root=machine.root, before=(STRACE, "-o", log)) as program:
-        for _ in range(3):
-            program.ask(bench.SECONDS)
+        time.sleep(STANDS_SECONDS)
+        bench.prompt(program, REPORTS_TRACED)
         program.stop(bench.SECONDS)
     with open(log, encoding="utf-8", errors="replace") as file:
-        names = [line.split("(")[0] for line in file
+        calls = [line.split(",")[0] for line in file
                  if re.match("[a-z]", line) and not line.startswith(CLOCK)]
+    names = [call.split("(")[0] for before, call in zip([None, *calls], calls)
+             if call != before or not call.startswith("pread64(")]
     ends = [place for place, name in enumerate(names) if name == "write"]
-    return ends[-1] - ends[-2]
+    return min(end - begin for begin, end in zip(ends, ends[1:]))
 
 
 def measure_one(kind, count):

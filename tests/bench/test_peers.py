@@ -157,10 +157,11 @@ class Peers(daemons.StageTest):
         cls.tree = tree.Tree.make(ZONES)
         cls.addClassCleanup(cls.tree.__exit__)
         tree.write(cls.tree.root, "proc/cpuinfo", "".join(CPU % (cpu, cpu) for cpu in range(2)))
-        cls.start_execd()
-        cls.start_node_exporter()
-        cls.start_telegraf()
-        cls.start_collectd()
+        with tree.Pump(cls.tree, list(ZONES), WATTS):  # until all know their counters
+            cls.start_execd()
+            cls.start_node_exporter()
+            cls.start_telegraf()
+            cls.start_collectd()
         cls.contenders = [row for row in cls.rows.values() if isinstance(row, Contender)]
         cls.measure()
         cls.show()
@@ -224,7 +225,7 @@ class Peers(daemons.StageTest):
         program = cls.stage.collectd(
             "rapl", '<Plugin rapl>\n  Root "%s"\n</Plugin>' % cls.tree.root, outputs=to_log,
             load="<LoadPlugin rapl>\n  Interval %g\n</LoadPlugin>" % (PACE_NS / 1e9))
-        program.wait_log("^PUTVAL")
+        program.wait_log("^PUTVAL .*/power-")
         cls.rows[name] = Dispatched(program, idle=idle)
 
     @classmethod

@@ -9,6 +9,7 @@ import unittest
 import bench
 import execd
 import tap
+import tree
 import usage
 
 MOST = 1.3  # times the bare process
@@ -51,8 +52,9 @@ def measure(milliseconds):
             bench.run_bare(machine, "every", milliseconds) as bare:
         for process in (sampler, bare):
             bench.run_apart(process.pid, cpu)
+        with tree.Pump(machine, machine.zones(), 20):  # until it knows its counters
+            time.sleep(SETTLE_SECONDS)
         before, began = sampler.ask()[HEALTH]["samples"], time.monotonic()
-        time.sleep(SETTLE_SECONDS)
         windows = take_windows(lambda: Mark(usage.cpu_ns(sampler.pid) / 1e9,
                                             usage.cpu_ns(bare.pid) / 1e9,
                                             bench.used_seconds(cpu)))

@@ -100,6 +100,7 @@ def measure_process(count):
         return (usage.cpu_ns(process.pid) - began) / times / 1000
 
     with bench.make(count) as machine, execd.Execd(root=machine.root) as reporter:
+        machine.settle(reporter)
         bench.prompt(reporter, 1)
         length = len(bench.prompt(reporter, 1))  # too soon for power, as all that follow
         with bench.run_bare(machine, "prompted", length) as bare:

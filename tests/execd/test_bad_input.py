@@ -4,7 +4,6 @@ import os
 import shutil
 import stat
 import sys
-import tempfile
 import time
 import unittest
 
@@ -13,7 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import tap
 import usage
 from execd import Execd, run
-from tree import CLASS, RANGE_UJ, Tree
+from tree import CLASS, RANGE_UJ, Pump, Tree, write
 
 ZONES = {"intel-rapl:0": "package-0", "intel-rapl:0:0": "dram", "intel-rapl:1": "package-1"}
 BAD = "intel-rapl:1"
@@ -342,9 +341,10 @@ class NoZones(TreeCase):
         with Tree.make(ZONES) as tree:
             # The leak sanitizer of an instrumented build does not work under strace.
             leaks = {"ASAN_OPTIONS": "detect_leaks=0"}
-            ended = run("--once", "--interval=60ms", root=tree.root, environment=leaks, before=[
-                STRACE, "-f", "-o", "/dev/null", "-e", "trace=openat2", "-e",
-                "inject=openat2:error=EAGAIN:when=2+3"])
+            with Pump(tree, tree.zones(), 20):
+                ended = run("--once", "--interval=60ms", root=tree.root, environment=leaks, before=[
+                    STRACE, "-f", "-o", "/dev/null", "-e", "trace=openat2", "-e",
+                    "inject=openat2:error=EAGAIN:when=2+3"])
             self.assertEqual((ended.status, ended.messages), (0, []))
             self.assertEqual(ended.text.count("\n"), len(ZONES) + 1)
 
@@ -363,16 +363,14 @@ class Once(TreeCase):
             self.assertRegex(ended.messages[0], "^E! .*sys/class/powercap")
 
     def test_huge_class(self):
-        folder = tempfile.mkdtemp(prefix="rapl-huge-")
-        self.addCleanup(shutil.rmtree, folder, True)
-        for number in range(300):
-            zone = os.path.join(folder, CLASS, "intel-rapl:%x" % number)
-            os.makedirs(zone)
-            for attribute, text in (("name", "package-%d\n" % number), ("energy_uj", "5\n"),
-                                    ("max_energy_range_uj", "%d\n" % RANGE_UJ)):
-                with open(os.path.join(zone, attribute), "w", encoding="ascii") as file:
-                    file.write(text)
-        ended = run("--once", "--interval=100ms", root=folder)
+        with Tree() as tree:
+            zones = ["intel-rapl:%x" % number for number in range(300)]
+            for number, zone in enumerate(zones):
+                for attribute, text in (("name", "package-%d\n" % number), ("energy_uj", "5\n"),
+                                        ("max_energy_range_uj", "%d\n" % RANGE_UJ)):
+                    write(tree.root, os.path.join(CLASS, zone, attribute), text)
+            with Pump(tree, zones, 20):
+                ended = run("--once", "--interval=100ms", root=tree.root)
         self.assertEqual((ended.status, ended.text.count("\n"), ended.messages), (0, 301, []))
 
 

@@ -5,13 +5,14 @@ import re
 import shutil
 import struct
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
 import tap
 from execd import Execd, run
-from tree import RANGE_UJ, Tree
+from tree import RANGE_UJ, Pump, Tree
 
 ZONES = {"intel-rapl:0": "package-0", "intel-rapl:0:0": "core", "intel-rapl:1": "psys",
          "intel-rapl:a": "package-1", "intel-rapl-mmio:0": "package-0"}
@@ -22,8 +23,17 @@ class Check(unittest.TestCase):
         self.tree = Tree.make(ZONES)
         self.addCleanup(self.tree.__exit__)
 
-    def check(self, *options, **more):
-        return run("--check", *options, **{"root": self.tree.root, **more})
+    def check(self, *options, standing=(), **more):
+        """While counters move, but for those that stand or are none."""
+        with Pump(self.tree, [zone for zone in ZONES if self.is_number(zone) and zone not in standing],
+                  20):
+            return run("--check", *options, **{"root": self.tree.root, **more})
+
+    def is_number(self, zone):
+        try:
+            return self.tree.energy_uj(zone) > 0
+        except (OSError, ValueError):
+            return False
 
     def row(self, text, zone):
         """The cells of the zone's row: at least two spaces are between them."""
@@ -35,7 +45,7 @@ class Check(unittest.TestCase):
 
     def test_table_names_every_zone(self):
         self.tree.set_vendor("GenuineIntel")
-        ended = self.check()
+        ended = self.check(standing=["intel-rapl:a"])
         self.assertEqual((ended.status, ended.messages), (0, []))
         self.assertIn("powercap", ended.text)
         self.assertIn(self.tree.root, ended.text)
@@ -44,10 +54,20 @@ class Check(unittest.TestCase):
             self.row(ended.text, zone)
         self.assertEqual(self.row(ended.text, "intel-rapl:0")[1:],
                          ["package-0", "61.035 uJ", "262143.3 J", "400 W", "yes"])
+        self.assertEqual(self.row(ended.text, "intel-rapl:a")[-1], "yes, has not moved so far")
         self.assertEqual(self.row(ended.text, "intel-rapl:0:0")[1], "package-0/core")
         self.assertEqual(self.row(ended.text, "intel-rapl:0:0")[4], "400 W")
         self.assertEqual(self.row(ended.text, "intel-rapl:1")[4], "50000 W")
         self.assertIn("intel-rapl:0", self.row(ended.text, "intel-rapl-mmio:0")[-1])
+
+    def test_it_waits_for_each_counter(self):
+        late = "intel-rapl:a"
+        with Pump(self.tree, [zone for zone in ZONES if zone != late], 20), \
+                Execd("--check", root=self.tree.root) as execd:
+            execd.wait_asleep()
+            time.sleep(0.1)
+            self.tree.move({late: 10**6})
+            self.assertEqual(self.row(execd.read_rest(), late)[-1], "yes")
 
     def test_energy_filter_shows_where_it_can_be_read(self):
         self.tree.set_vendor("GenuineIntel")

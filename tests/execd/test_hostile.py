@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import tap
 from execd import PATIENCE_SECONDS, run
 from hostile import (BAD, SOUND, HostileCase, class_path, replace_with_link, write)
-from tree import CLASS, RANGE_UJ, Tree
+from tree import CLASS, RANGE_UJ, Pump, Tree
 
 STRACE = shutil.which("strace")
 ATTRIBUTES = ("name", "energy_uj", "max_energy_range_uj", "constraint_0_max_power_uw")
@@ -199,9 +199,10 @@ class Links(HostileCase):
                 tree.add(zone, "package-%d" % (2 + number), 5)
                 replace_with_link(os.path.realpath(tree.path(zone, attribute)), way)
             trace = os.path.join(tree.root, "trace")
-            ended = run("--once", "--interval=60ms", root=tree.root,
-                        environment={"ASAN_OPTIONS": "detect_leaks=0"},
-                        before=[STRACE, "-f", "-y", "-o", trace, "-e", "trace=file,pread64,read"])
+            with Pump(tree, list(SOUND), 20):
+                ended = run("--once", "--interval=60ms", root=tree.root,
+                            environment={"ASAN_OPTIONS": "detect_leaks=0"}, before=[
+                                STRACE, "-f", "-y", "-o", trace, "-e", "trace=file,pread64,read"])
             with self.subTest(attribute=attribute):
                 self.assertEqual(ended.status, 0)
                 with open(trace, encoding="utf-8", errors="replace") as file:
@@ -298,7 +299,8 @@ class Names(HostileCase):
         tree = self.sound_tree()
         tree.add(BAD, "other", 5)
         tree.write(BAD, "name", b"\x1b[2J\x07\xff\n")
-        text = run("--check", root=tree.root).text
+        with Pump(tree, [*SOUND, BAD], 20):
+            text = run("--check", root=tree.root).text
         self.assertRegex(text, r"\A[\x20-\x7e\n]+\Z")
 
 

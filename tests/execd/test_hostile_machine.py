@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import tap
 from execd import run
 from hostile import BAD, MOST_SECONDS, InMemory, class_path, write
-from tree import RANGE_UJ, Tree
+from tree import RANGE_UJ, Pump, Tree
 
 CPUS = "sys/devices/system/cpu"
 PMUS = "sys/bus/event_source/devices"
@@ -89,7 +89,8 @@ class Many(InMemory):
     def test_all_of_one_name(self):
         with Tree() as tree:
             add_flat_zones(tree.root, 5000, lambda number: ("intel-rapl:%x" % number, "package-0"))
-            ended = run("--once", "--interval=60ms", root=tree.root)
+            with Pump(tree, "intel-rapl:0", 20):
+                ended = run("--once", "--interval=60ms", root=tree.root)
             self.assertEqual(ended.text.count("\n"), 2, ended.text)
             self.assertLessEqual(len(ended.messages), 2, ended.messages)
 

@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import tap
 from execd import run
 from hostile import HostileCase, InMemory, open_files
-from tree import Tree
+from tree import Pump, Tree
 
 PACKAGES = 8
 # Each package has these; the class lists dram last.
@@ -95,7 +95,8 @@ class Limits(HostileCase):
         self.assertRegex(messages[0], "^W! 4 counters are left out, such as package-4/uncore")
 
     def test_check_tells_of_each_zone(self):
-        ended = run("--check", root=self.tree.root, before=under(16))
+        with Pump(self.tree, self.tree.zones(), 20):
+            ended = run("--check", root=self.tree.root, before=under(16))
         self.assertEqual(ended.status, 0)
         self.assertIn("16 of 41 zones can be read", ended.text)
         self.assertEqual(len(re.findall("(?m)no: left out, for it would take more open files", ended.text)),
@@ -103,8 +104,9 @@ class Limits(HostileCase):
         self.assertRegex(ended.text, r"(?m)^25 counters are left out.*\n  to mend it: raise LimitNOFILE")
 
     def test_the_soft_limit_is_raised(self):
-        ended = run("--once", "--interval=60ms", root=self.tree.root,
-                    before=["prlimit", "--nofile=20:4096"])
+        with Pump(self.tree, self.tree.zones(), 20):
+            ended = run("--once", "--interval=60ms", root=self.tree.root,
+                        before=["prlimit", "--nofile=20:4096"])
         self.assertEqual((ended.text.count("\n"), ended.messages), (PACKAGES * 5 + 2, []))
 
     def test_nothing_fits(self):

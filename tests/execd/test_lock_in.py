@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import execd  # noqa: E402
 import lock  # noqa: E402
 import tap  # noqa: E402
-from tree import Tree  # noqa: E402
+from tree import Pump, Tree  # noqa: E402
 
 ZONES = {"intel-rapl:0": "package-0", "intel-rapl:0:0": "dram"}
 PERF = ("count_event", "move_to_cpu")
@@ -40,6 +40,7 @@ class Simulated(lock.Tries):
         super().setUp()
         self.tree = Tree.make(ZONES)
         self.addCleanup(self.tree.__exit__)
+        self.enterContext(Pump(self.tree, list(ZONES), 20))
         self.root = self.tree.root
 
     def start(self, *options, **more):

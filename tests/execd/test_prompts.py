@@ -147,6 +147,7 @@ class Prompts(unittest.TestCase):
     def test_without_energy_an_early_prompt_waits_for_power(self):
         began = time.monotonic()
         execd = self.start("--energy=no")
+        self.tree.settle(execd)
         report = execd.ask()
         self.assertGreaterEqual(time.monotonic() - began, 0.05)
         for identity, fields in report.items():

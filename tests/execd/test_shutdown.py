@@ -76,9 +76,21 @@ class Ends(ShutdownCase):
     @soon
     def check_one_prompt_and_the_end(self, option):
         execd = self.start(option)
+        if option == "--energy=no":
+            self.tree.settle(execd)
         execd.prompt()
         self.assertEqual(execd.stop(ALLOWED_SECONDS), 0)
         self.assertIn(PACKAGE, execd.read_report())
+
+    @soon
+    def test_end_of_stdin_while_a_report_waits_for_power(self):
+        """Of counters that have not moved, there may be none for long."""
+        execd = self.start("--energy=no")
+        execd.prompt()
+        execd.wait_taken()
+        self.assertIsNone(execd.read_report(0.2))
+        self.assertEqual(execd.stop(ALLOWED_SECONDS), 0)
+        self.assertEqual(execd.messages(), [])
 
     @soon
     def test_stdin_from_the_start_at_its_end(self):

@@ -12,8 +12,11 @@ from tree import Tree
 CPUS = os.path.join("sys", "devices", "system", "cpu")
 EVENTS = os.path.join("sys", "bus", "event_source", "devices", "power")
 
-# In the n-th step a zone uses its portion 2^n times: an energy is then a sum of steps, and tells
-# which. Together below the ceiling of 400 W, where a step is 53 ms.
+# Before each step, a zone uses its portion once in a millisecond or two, so that the program knows
+# its counter as usual: less than SETTLE_MOVES times in all. In the n-th step it uses that 2^n *
+# SETTLE_MOVES times: an energy is then a sum of steps, and tells which. Together below the ceiling of
+# 400 W, where a step is 53 ms.
+SETTLE_MOVES, SETTLE_MOVES_ONCE = 256, 80
 STEPS = 6
 STEP_SECONDS = 0.053
 TOTAL = "domain=total"
@@ -41,6 +44,13 @@ class Energies:
 
     def __init__(self, portions_uj):
         self.portions_uj = portions_uj  # by identity, total apart
+        self.settled = 0  # how often each was used between the steps
+
+    def split(self, identity, energy_uj):
+        """The steps that it holds, as bits; how often it was used between them; and what is neither.
+        """
+        used, rest = divmod(energy_uj, self.portions_uj[identity])
+        return *divmod(used, SETTLE_MOVES), rest
 
     def check(self, identity, energy_uj, before_uj, steps, fresh):
         """Of the steps that were made, none twice, and none that was told of taken back; fresh: the
@@ -48,22 +58,22 @@ class Energies:
         if energy_uj < before_uj:
             raise AssertionError("%s: falls from %d to %d uJ" % (identity, before_uj, energy_uj))
         if identity == TOTAL:
-            most = (2**steps - 1) * sum(
+            most = ((2**steps - 1) * SETTLE_MOVES + self.settled) * sum(
                 uj for other, uj in self.portions_uj.items()
                 if "domain=package" in other or "domain=dram" in other)
             if energy_uj > most:
                 raise AssertionError("total: %d uJ, of %d" % (energy_uj, most))
             return
-        told, rest = divmod(energy_uj, self.portions_uj[identity])
-        before = before_uj // self.portions_uj[identity]
-        if rest or told >> steps or before & ~told or fresh and not told >> (steps - 1):
+        told, used, rest = self.split(identity, energy_uj)
+        before = self.split(identity, before_uj)[0]
+        if rest or used > self.settled or told >> steps or before & ~told or fresh and not told >> (steps - 1):
             raise AssertionError("%s: %d uJ after %d are no steps of %d uJ, of %d that were made"
                                  % (identity, energy_uj, before_uj, self.portions_uj[identity],
                                     steps))
 
     def has_hole(self, identity, energy_uj):
         """A step is missing between others."""
-        bits = bin(energy_uj // self.portions_uj[identity])[2:].rstrip("0")
+        bits = bin(self.split(identity, energy_uj)[0])[2:].rstrip("0")
         return "0" in bits
 
 
@@ -74,8 +84,8 @@ class Powercap:
     CLOCKED = False
     ZONES = {"intel-rapl:0": "package-0", "intel-rapl:0:0": "dram",
              "intel-rapl:1": "package-1", "intel-rapl:1:0": "dram"}
-    PORTIONS_UJ = {"intel-rapl:0": 100003, "intel-rapl:0:0": 50021, "intel-rapl:1": 90001,
-                   "intel-rapl:1:0": 40009}
+    PORTIONS_UJ = {"intel-rapl:0": 397, "intel-rapl:0:0": 193, "intel-rapl:1": 353,
+                   "intel-rapl:1:0": 157}
     IDENTITIES = {"intel-rapl:0": "domain=package,package_id=0",
                   "intel-rapl:0:0": "domain=dram,package_id=0",
                   "intel-rapl:1": "domain=package,package_id=1",
@@ -93,13 +103,23 @@ class Powercap:
     def close(self):
         shutil.rmtree(self.root, ignore_errors=True)
 
+    def settle(self):
+        """The one that has gone uses its portion, too."""
+        if self.energies.settled == SETTLE_MOVES - 1:
+            return
+        self.energies.settled += 1
+        for zone, uj in self.PORTIONS_UJ.items():
+            self.use(zone, uj)
+
+    def use(self, zone, uj):
+        if zone == self.GOES and self.gone_uj is not None:
+            self.gone_uj += uj
+        else:
+            self.tree.set_energy(zone, self.tree.energy_uj(zone) + uj)
+
     def step(self, number):
         for zone, uj in self.PORTIONS_UJ.items():
-            moved = uj << number
-            if zone == self.GOES and self.gone_uj is not None:
-                self.gone_uj += moved
-            else:
-                self.tree.set_energy(zone, self.tree.energy_uj(zone) + moved)
+            self.use(zone, uj * SETTLE_MOVES << number)
         if number == 2:
             self.gone_uj = self.tree.energy_uj(self.GOES)
             self.tree.remove(self.GOES)
@@ -138,7 +158,7 @@ class Clocked(Powercap):
 class Registers(Powercap):
     """Two processors' registers, as bytes of plain files; one package goes and returns."""
 
-    OPTIONS = ("--source=msr", "--max-power=400")
+    OPTIONS = ("--source=msr", "--max-power=40000")
     GOES = None
     UNIT = 6  # 2^-6 J: 15625 uJ, without a remainder
     UNIT_UJ = 15625
@@ -175,10 +195,18 @@ class Registers(Powercap):
     def poke_counter(self, cpu, domain):
         self.poke(cpu, self.ADDRESSES[domain], struct.pack("<I", self.ticks[cpu, domain]))
 
-    def step(self, number):
+    def use_all(self, times):
         for cpu, domain in self.ticks:
-            self.ticks[cpu, domain] += self.TICKS[domain] << number
+            self.ticks[cpu, domain] += self.TICKS[domain] * times
             self.poke_counter(cpu, domain)
+
+    def settle(self):
+        if self.energies.settled < SETTLE_MOVES - 1:
+            self.energies.settled += 1
+            self.use_all(1)
+
+    def step(self, number):
+        self.use_all(SETTLE_MOVES << number)
         if number in (2, 3):
             put(self.root, os.path.join(CPUS, "online"), "0" if number == 2 else "0-1")
 
@@ -212,6 +240,10 @@ class Events:
 
     def close(self):
         shutil.rmtree(self.root, ignore_errors=True)
+
+    @staticmethod
+    def settle():
+        """They always move."""
 
     def step(self, number):
         folder = os.path.join(self.root, EVENTS)

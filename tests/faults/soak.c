@@ -37,6 +37,8 @@
 #define SAMPLE_INTERVAL_NS (20 * NS_PER_MS)
 /* Events that leave something to say lie so far apart, at least. */
 #define CALM_REPORTS 20
+#define SETTLE_MOVES 20
+#define LEAST_UJ (UINT64_C(4) * UNIT_UJ)
 
 struct soaked {
     const char *id;
@@ -111,11 +113,28 @@ static void drop_zone(const struct soak *soak, struct soaked *zone) {
     tree_drop_zone(soak->tree, zone->id);
 }
 
-static void move(struct soak *soak, struct soaked *zone, uint64_t span_ns) {
-    const uint64_t moved_uj = draw(soak, MOST_UW * (span_ns / NS_PER_MS) / 1000);
+static void add_energy(struct soaked *zone, uint64_t moved_uj) {
     zone->moved_uj += moved_uj;
     zone->counter_uj = (zone->counter_uj + moved_uj) % MODULUS_UJ;
     show(zone, zone->fails_for > 0 ? EIO : 0);
+}
+
+/* What it has used, of so much at most, and some units at least: a counter that stands at times
+ * may move seldom. */
+static uint64_t move(struct soak *soak, struct soaked *zone, uint64_t most_uj) {
+    const uint64_t moved_uj = LEAST_UJ + draw(soak, most_uj - LEAST_UJ + 1);
+    add_energy(zone, moved_uj);
+    return moved_uj;
+}
+
+/* So that it is known that they move once a millisecond. */
+static void settle(struct soak *soak) {
+    for (int i = 0; i < SETTLE_MOVES; i++) {
+        for (size_t j = 0; j < COUNT_OF(soak->zones); j++)
+            add_energy(&soak->zones[j], LEAST_UJ);
+        fake_clocks_pass(NS_PER_MS);
+        assert_int_equal(rapl_sample(soak->rapl), 0);
+    }
 }
 
 /* Something that happens to one zone; never to two at once, so that all of them are calm at times.
@@ -257,11 +276,15 @@ static void report(struct soak *soak) {
 }
 
 static void pass(struct soak *soak, uint64_t span_ns) {
+    const uint64_t most_uj = MOST_UW * (span_ns / NS_PER_MS) / 1000;
+    uint64_t before_uj = 0;
     fake_clocks_pass(span_ns);
     for (size_t i = 0; i < COUNT_OF(soak->zones); i++) {
+        struct soaked *zone = &soak->zones[i];
+        /* core, the last, uses no more than its package, before it. */
+        const uint64_t limit_uj = zone->in_total ? most_uj : before_uj;
         /* What is used after a new start, and before it is read, is not known. */
-        if (!soak->zones[i].reset && draw(soak, 4) != 0)
-            move(soak, &soak->zones[i], span_ns);
+        before_uj = zone->reset || limit_uj == 0 ? 0 : move(soak, zone, limit_uj);
     }
 }
 
@@ -354,6 +377,7 @@ static void open_soak(struct soak *soak, const struct tree *tree, uint64_t seed)
     options.root = tree->path;
     options.sample_interval_ns = SAMPLE_INTERVAL_NS;
     assert_int_equal(rapl_open(&options, &soak->rapl), 0);
+    settle(soak);
     line_writer_open(
         &soak->writer, NULL, 0,
         (struct line_fields){.energy = true, .health = true, .statistics = RAPL_STATISTICS_ALL});

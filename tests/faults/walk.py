@@ -13,6 +13,7 @@ import time
 
 import calls
 import machines
+import tree
 import usage
 from execd import PROGRAM, parse_reports
 from meter import Mark
@@ -120,14 +121,13 @@ class Walk:
                 self.command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
                 bufsize=0, env={**os.environ, "HOST_MOUNT_PREFIX": "", **self.environment})
         for number in range(machines.STEPS):
+            self.settle(process)
             self.machine.step(number)
             self.steps = number + 1
             if not self.ask(process):
                 self.wait_end(process)
                 break
             self.count_descriptors(process)
-            if self.steps < machines.STEPS:
-                time.sleep(machines.STEP_SECONDS)
         early = self.has_ended(process)
         killed = self.end(process)
         rest = process.stdout.read()
@@ -136,6 +136,13 @@ class Walk:
             self.take(rest, time.monotonic(), time.monotonic())
         return Outcome(process.returncode, self.messages(), self.told, self.unanswered,
                        self.descriptors, self.count_traced(), self.cpu_seconds, killed, early)
+
+    def settle(self, process):
+        """Zones that were found at the last report, too."""
+        began = time.monotonic()
+        tree.move_until_settled(self.machine.settle, lambda: number_sleep(process.pid),
+                                machines.SETTLE_MOVES_ONCE)
+        time.sleep(max(0, began + machines.STEP_SECONDS - time.monotonic()))
 
     # --- asking ---
 

@@ -21,6 +21,8 @@ static void take_traits(struct input *input, struct pair *pair) {
     pair->traits = (struct counter_traits){.unit = unit, .scale = scale};
     pair->scale = (struct naive_scale){.parts = 1000000 / scale.numerator_uj * scale.denominator,
                                        .unit = unit};
+    const uint64_t update_ns = take_number(input) >> (28 + kind % 36);
+    pair->scale.update_ns = kind % 16 == 0 ? UINT64_MAX : update_ns;
 }
 
 /* Not more than 68 kW, to which percentiles are told; not later than 18 minutes, held up for a
@@ -37,7 +39,7 @@ static void take_reading(struct input *input, struct pair *pair) {
     const struct reading reading = {.ticks = ticks, .time_ns = pair->time_ns, .doubt_ns = doubt_ns};
     const struct naive_reading same = {
         .parts = ticks, .time_ns = pair->time_ns, .doubt_ns = doubt_ns};
-    window_take(&pair->window, &pair->traits, &reading);
+    window_take(&pair->window, &pair->traits, &reading, pair->scale.update_ns);
     naive_take(&pair->naive, &pair->scale, &same);
 }
 

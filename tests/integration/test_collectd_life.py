@@ -94,7 +94,7 @@ class ManyZones(daemons.StageTest):
                               "ReportHealth true"),
                 load="<LoadPlugin rapl>\n  Interval %g\n</LoadPlugin>" % self.INTERVAL_SECONDS,
                 before=["prlimit", "--nofile=10000:10000"])
-            collectd.wait_rows("rapl/power-total", 15)
+            collectd.wait_rows("rapl/energy-total", 16)
             self.assertEqual({"many": 0}, self.stage.stop([collectd], seconds=30))
         rows = collectd.rows()
         times = [ns for ns, _ in rows["rapl/energy-total"]]
@@ -127,9 +127,10 @@ class Limits(daemons.StageTest):
         read = self.FILES // 2 - self.OWN_FILES
         with tree.Tree.make(zones) as machine:
             limit = "--nofile=%d:%d" % (self.FILES, self.FILES)
-            collectd = self.stage.collectd("limited", block(root_of(machine)),
-                                           before=["prlimit", limit])
-            collectd.wait_rows("rapl/power-total", 2)
+            with tree.Pump(machine, machine.zones(), 50):
+                collectd = self.stage.collectd("limited", block(root_of(machine)),
+                                               before=["prlimit", limit])
+                collectd.wait_rows("rapl/power-total", 2)
             pid = collectd.process.pid
             opened = [os.readlink("/proc/%d/fd/%s" % (pid, fd))
                       for fd in os.listdir("/proc/%d/fd" % pid)]

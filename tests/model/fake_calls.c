@@ -80,6 +80,10 @@ bool fake_memory_fails(void) {
 /* The core waits within a report, for what showed less than before. */
 int __wrap_nanosleep(const struct timespec *wanted, struct timespec *left) {
     (void)left;
+    if (world.is_unjudged) {
+        machine_pass(world.machine, (uint64_t)wanted->tv_nsec);
+        return 0;
+    }
     if (world.samples > 0)
         reference_sampled(world.source, true);
     world.samples = 0;

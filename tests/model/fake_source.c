@@ -197,6 +197,8 @@ static void start_again(struct fake_zone *zone, uint64_t time_ns) {
         target = random_below(random, range);
     else if (hardware->restart == RESTART_FORWARD && shown < range)
         target = shown + random_scaled(random, range - shown);
+    else if (hardware->restart == RESTART_BACK)
+        target = reference_find_row(zone, shown) + random_scaled(random, range / 1000);
     else if (random_once_in(random, 2))
         target = random_scaled(random, range / 1000);
     machine_restart(machine, place, target);
@@ -268,6 +270,15 @@ static void read_zone(struct fake_zone *zone, struct reading *reading) {
     reading->doubt_ns = glimpse->doubt_ns = half_ns;
 }
 
+/* A 50th of the time since the last report, 2 ms to 1 s; between two reports 1 s. */
+static uint64_t find_slow_ns(void) {
+    const uint64_t interval_ns = world.has_reported ? world.begin_ns - world.reported_ns : 0;
+    const uint64_t share_ns = world.is_report ? interval_ns / 50 : NS_PER_S;
+    if (share_ns < 2 * NS_PER_MS)
+        return 2 * NS_PER_MS;
+    return share_ns < NS_PER_S ? share_ns : NS_PER_S;
+}
+
 void fake_begin_sample(const struct source *source) {
     /* The core has given its zones to series by now. */
     if (!reference.bound)
@@ -277,6 +288,7 @@ void fake_begin_sample(const struct source *source) {
     world.restarts_before = world.restarts;
     world.begin_ns = world.machine->monotonic_ns;
     world.begin_ahead_ns = world.machine->ahead_ns;
+    world.slow_ns = find_slow_ns();
 }
 
 void fake_live_inside(void) {
@@ -286,6 +298,7 @@ void fake_live_inside(void) {
 
 void fake_end_sample(void) {
     world.end_ns = world.machine->monotonic_ns;
+    world.end_raw_ns = world.machine->raw_ns;
     world.end_ahead_ns = world.machine->ahead_ns;
 }
 
@@ -332,9 +345,9 @@ struct source *fake_source_open(enum style style) {
         {.name = "msr", .discover = discover, .sample = sample, .close = close_source},
     };
     static const struct source_operations idle[] = {
-        {"powercap", NULL, find_nothing, sample_nothing, close_source},
-        {"perf", NULL, find_nothing, sample_nothing, close_source},
-        {"msr", NULL, find_nothing, sample_nothing, close_source},
+        {"powercap", NULL, find_nothing, sample_nothing, NULL, close_source},
+        {"perf", NULL, find_nothing, sample_nothing, NULL, close_source},
+        {"msr", NULL, find_nothing, sample_nothing, NULL, close_source},
     };
     struct source *source = fake_allocate(sizeof(*source));
     const bool serves = world.machine->style == style;

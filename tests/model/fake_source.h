@@ -46,6 +46,7 @@ struct fake_zone {
 struct world {
     struct machine *machine;
     struct source *source;
+    bool is_unjudged;  /* the reference takes no part */
     bool memory_fails; /* at the next but so many allocations of the core */
     uint64_t memory_left;
     bool memory_failed;
@@ -58,12 +59,17 @@ struct world {
     uint64_t end_ahead_ns;
     uint64_t begin_ns;
     uint64_t end_ns;
+    uint64_t end_raw_ns;
+    uint64_t slow_ns;         /* reads of it that take longer are slow */
     uint64_t restarts_before; /* that sample */
     uint64_t restarts;        /* ever */
     uint64_t postponed;       /* starts that would have passed for a wrap */
-    unsigned int waits;       /* for a second look at what showed less than before */
-    uint64_t number;          /* of the sample under way */
-    uint64_t readings;        /* ever: the steps of the walk */
+    bool is_report;           /* samples are those of a report */
+    bool has_reported;        /* and the sample of the last one began then, by CLOCK_MONOTONIC: */
+    uint64_t reported_ns;
+    unsigned int waits; /* for a second look at what showed less than before */
+    uint64_t number;    /* of the sample under way */
+    uint64_t readings;  /* ever: the steps of the walk */
 };
 
 extern struct world world;

@@ -5,6 +5,8 @@
 
 #include "account.h"
 
+/* What the second read of a low reading may make of a step: it is judged as if it were that long.
+ */
 #define SHORT_STEP_NS (50 * NS_PER_MS)
 
 static struct tally *const tally = &reference.tally;
@@ -33,7 +35,8 @@ static bool health_explains(const struct rapl_health *health) {
     const struct rapl_health *before = &reference.told_health;
     return health->read_errors > before->read_errors || health->gaps > before->gaps ||
            health->resets > before->resets || health->rediscoveries > before->rediscoveries ||
-           health->sleeps > before->sleeps || health->zones != before->zones;
+           health->sleeps > before->sleeps || health->stalls > before->stalls ||
+           health->zones != before->zones;
 }
 
 /* --- one value -----------------------------------------------------------------------------------
@@ -47,12 +50,11 @@ static uint64_t to_uj(wide aj) {
     return (uint64_t)(aj / AJ_PER_UJ);
 }
 
-/* 50 ms, or unit / 2 W. */
-static uint64_t shortest_span_ns(const struct account *account) {
-    const uint64_t unit_uj = reference.machine->hardware[account->last.counter].unit_aj / AJ_PER_UJ;
-    const bool knows_unit = account->range != 0 || reference.machine->style == STYLE_PERF;
-    const uint64_t span_ns = knows_unit ? unit_uj * 500 : 0;
-    return span_ns > SHORT_STEP_NS ? span_ns : SHORT_STEP_NS;
+/* How long it was from one moment to the other is known to 5 %: the two reads took, together, at
+ * most a tenth of it. */
+static bool is_known(const struct moment *begin, const struct moment *end) {
+    const uint64_t reads_ns = 2 * begin->doubt_ns + 2 * end->doubt_ns;
+    return end->time_ns - begin->time_ns >= 10 * reads_ns;
 }
 
 static const struct rapl_value *find_value(const struct rapl_report *report,
@@ -106,11 +108,23 @@ static void judge_power(const struct account *account, const struct rapl_value *
     if (apart > (wide)span_ns * slack_uw)
         reference_complain("%s: %llu uW over %llu ns is not %llu uJ", account->name,
                            number(value->power_uw), number(span_ns), number(value->span_energy_uj));
-    const uint64_t short_ns = reference.machine->habits.low != 0 ? SHORT_STEP_NS : 0;
+    const uint64_t short_ns =
+        2 * reference.machine->period_ns + (reference.machine->habits.low != 0 ? SHORT_STEP_NS : 0);
     if (product > (wide)ceiling_uw * (span_ns + short_ns) && !reference.machine->is_hot)
         reference_complain("%s: %llu uW over %llu ns is above the ceiling", account->name,
                            number(value->power_uw), number(span_ns));
     tally->powers++;
+}
+
+/* From update to update, the span is the true one to a twentieth. */
+static void judge_updates(const struct account *account, const struct moment *begin,
+                          const struct moment *end) {
+    const uint64_t span_ns = end->time_ns - begin->time_ns;
+    const uint64_t true_ns = end->true_ns - begin->true_ns;
+    if (!is_near(span_ns, true_ns, true_ns / 20))
+        reference_complain("%s: power over %llu ns, its updates are %llu apart", account->name,
+                           number(span_ns), number(true_ns));
+    tally->slow_powers++;
 }
 
 /* A gap in a dashboard: no value, or no power although the span allows it. */
@@ -123,37 +137,56 @@ static void judge_gap(struct account *account, bool tells_power, bool is_gap, bo
 /* --- one series
  * ----------------------------------------------------------------------------------- */
 
+static bool is_expected(const struct account *account) {
+    return account->selected && account->reads && !account->lost && !account->pace.is_stuck;
+}
+
+/* It would have power if its reads had taken less time. */
+static bool is_vague(const struct account *account) {
+    struct moment end;
+    return is_expected(account) && !account->slept &&
+           pace_end_power(account, &account->power, &end) && !is_known(&account->power, &end);
+}
+
 static void judge_series(struct account *account, const struct rapl_report *report, bool explains) {
     learn_number(report, account);
     const struct rapl_value *value = find_value(report, account);
-    const bool expected = account->selected && account->reads && !account->lost;
+    const bool expected = is_expected(account);
     if ((value != NULL) != expected)
         reference_complain("%s is %s", account->name, expected ? "missing" : "told of");
     if (value == NULL || !expected) {
-        judge_gap(account, false, account->told, explains);
+        judge_gap(account, false, account->told && !account->pace.is_stuck, explains);
         tally->left_out += account->lost;
         return;
     }
     const struct moment *power = &account->power;
     const struct moment *now = &account->now;
-    const uint64_t span_ns = now->time_ns - power->time_ns;
-    const bool is_long = span_ns >= shortest_span_ns(account);
-    const bool has_power = is_long && !account->slept;
-    const uint64_t slack_uj = 2 + now->slack_uj - power->slack_uj;
+    struct moment end;
+    const bool is_long = pace_end_power(account, power, &end);
+    const bool has_power = is_long && !account->slept && is_known(power, &end);
+    if (!has_power) {
+        end = *now;
+        end.energy_aj -= account->held.energy_aj;
+        if (end.energy_aj < power->energy_aj)
+            end.energy_aj = power->energy_aj;
+    }
+    const uint64_t slack_uj = 2 + end.slack_uj - power->slack_uj;
     judge_identity(account, value);
-    judge_energy(account, value, now->energy_aj, now->slack_uj + 1);
-    if (value->start_ns != power->time_ns || value->end_ns != now->time_ns)
+    judge_energy(account, value, now->energy_aj - account->held.energy_aj, now->slack_uj + 1);
+    if (value->start_ns != power->time_ns || value->end_ns != end.time_ns)
         reference_complain("%s: span %llu to %llu instead of %llu to %llu", account->name,
                            number(value->start_ns), number(value->end_ns), number(power->time_ns),
-                           number(now->time_ns));
-    if (!is_near(value->span_energy_uj, to_uj(now->energy_aj - power->energy_aj), slack_uj))
+                           number(end.time_ns));
+    if (!is_near(value->span_energy_uj, to_uj(end.energy_aj - power->energy_aj), slack_uj))
         reference_complain("%s: %llu uJ of the span instead of %llu", account->name,
                            number(value->span_energy_uj),
-                           number(to_uj(now->energy_aj - power->energy_aj)));
+                           number(to_uj(end.energy_aj - power->energy_aj)));
     if (value->has_power != has_power)
         reference_complain("%s has %s power", account->name, has_power ? "no" : "a");
     if (has_power)
         judge_power(account, value, account_ceiling_uw(account), 1);
+    if (has_power && power->kind == AT_UPDATE && end.kind == AT_UPDATE)
+        judge_updates(account, power, &end);
     window_judge(account, value);
     window_judge_mean(account, value);
     judge_gap(account, has_power, account->told && is_long && !has_power, explains);
@@ -161,7 +194,7 @@ static void judge_series(struct account *account, const struct rapl_report *repo
     tally->intervals++;
     if (!has_power)
         return;
-    account->power = account->now;
+    account->power = end;
     naive_begin(&account->window);
 }
 
@@ -173,64 +206,90 @@ static void judge_series(struct account *account, const struct rapl_report *repo
  * in which none lost energy, joined, or slept; only a member that has gone for good is left out. As
  * long as that is not so, the span begins anew at each report.
  */
-static void judge_sum(struct account *sum, const struct rapl_report *report, bool explains) {
-    wide energy_aj = 0;
-    wide span_aj = 0;
-    uint64_t slack_uj = 1;
-    uint64_t begin_ns = UINT64_MAX;
-    uint64_t end_ns = 0;
-    size_t members = 0;
-    bool silent = false;
-    bool broken = false;
-    bool is_long = true;
+struct members {
+    wide energy_aj;
+    wide span_aj;
+    uint64_t slack_uj;
+    uint64_t begin_ns;
+    uint64_t end_ns;
+    size_t count;
+    bool silent;
+    bool is_stuck;
+    bool broken;
+    bool is_long;
+    bool is_known;
+};
+
+static struct members look_at_members(const struct account *sum) {
+    struct members all = {.slack_uj = 1, .begin_ns = UINT64_MAX, .is_long = true, .is_known = true};
     for (size_t i = 0; i < reference.account_count; i++) {
-        const struct account *member = &reference.accounts[i];
+        struct account *member = &reference.accounts[i];
         if (member->sum != sum || !member->has_read)
             continue;
-        energy_aj += member->now.energy_aj;
-        slack_uj += member->now.slack_uj + 1;
-        silent = silent || member->left;
+        member->sum_end = member->now;
+        member->sum_end.kind = AT_READING;
+        all.energy_aj += member->now.energy_aj - member->held.energy_aj;
+        all.slack_uj += member->now.slack_uj + 1;
+        all.silent = all.silent || member->left;
         if (member->gone || member->ended)
             continue;
-        members++;
-        silent = silent || !member->reads || member->lost;
-        broken = broken || member->lost || member->joined || member->slept || member->lows > 0 ||
-                 member->sum_span != sum->spans;
-        span_aj += member->now.energy_aj - member->sum_power.energy_aj;
-        if (member->sum_power.time_ns < begin_ns)
-            begin_ns = member->sum_power.time_ns;
-        if (member->now.time_ns > end_ns)
-            end_ns = member->now.time_ns;
-        is_long =
-            is_long && member->now.time_ns - member->sum_power.time_ns >= shortest_span_ns(member);
+        all.count++;
+        all.is_stuck = all.is_stuck || member->pace.is_stuck;
+        all.silent = all.silent || !member->reads || member->lost;
+        all.broken = all.broken || member->lost || member->joined || member->slept ||
+                     member->lows > 0 || member->sum_span != sum->spans;
+        if (pace_end_power(member, &member->sum_power, &member->sum_end))
+            all.is_known = all.is_known && is_known(&member->sum_power, &member->sum_end);
+        else
+            all.is_long = false;
+        all.span_aj += member->sum_end.energy_aj - member->sum_power.energy_aj;
+        if (member->sum_power.time_ns < all.begin_ns)
+            all.begin_ns = member->sum_power.time_ns;
+        if (member->sum_end.time_ns > all.end_ns)
+            all.end_ns = member->sum_end.time_ns;
     }
+    return all;
+}
+
+static bool is_sum_expected(const struct account *sum, const struct members *all) {
+    return sum->selected && all->count > 0 && !all->silent && !all->is_stuck;
+}
+
+static bool is_sum_vague(const struct account *sum) {
+    const struct members all = look_at_members(sum);
+    return is_sum_expected(sum, &all) && all.is_long && !all.broken && !all.is_known;
+}
+
+static void judge_sum(struct account *sum, const struct rapl_report *report, bool explains) {
+    const struct members all = look_at_members(sum);
     learn_number(report, sum);
     const struct rapl_value *value = find_value(report, sum);
-    const bool expected = sum->selected && members > 0 && !silent;
-    const bool has_power = expected && is_long && !broken;
+    const bool expected = is_sum_expected(sum, &all);
+    const bool has_power = expected && all.is_long && !all.broken && all.is_known;
     if ((value != NULL) != expected)
         reference_complain("%s is %s", sum->name, expected ? "missing" : "told of");
     if (value != NULL && expected) {
         judge_identity(sum, value);
-        judge_energy(sum, value, energy_aj, slack_uj);
+        judge_energy(sum, value, all.energy_aj, all.slack_uj);
         if (value->has_power != has_power)
             reference_complain("%s has %s power", sum->name, has_power ? "no" : "a");
         window_judge(sum, value);
         tally->sum_windows += value->has_statistics;
         if (has_power) {
-            if (value->start_ns != begin_ns || value->end_ns != end_ns)
+            if (value->start_ns != all.begin_ns || value->end_ns != all.end_ns)
                 reference_complain("%s: span %llu to %llu instead of %llu to %llu", sum->name,
-                                   number(value->start_ns), number(value->end_ns), number(begin_ns),
-                                   number(end_ns));
-            if (!is_near(value->span_energy_uj, to_uj(span_aj), slack_uj))
+                                   number(value->start_ns), number(value->end_ns),
+                                   number(all.begin_ns), number(all.end_ns));
+            if (!is_near(value->span_energy_uj, to_uj(all.span_aj), all.slack_uj))
                 reference_complain("%s: energy of the span", sum->name);
         }
         tally->totals += has_power && sum->kind == ZONE_TOTAL;
         tally->core_sums += has_power && sum->kind != ZONE_TOTAL;
     }
-    judge_gap(sum, has_power, sum->told && !has_power && (!expected || is_long), explains);
+    judge_gap(sum, has_power,
+              sum->told && !has_power && !all.is_stuck && (!expected || all.is_long), explains);
     sum->told = sum->told || expected;
-    if (!has_power && !broken)
+    if (!has_power && !all.broken)
         return;
     sum->spans++;
     naive_begin(&sum->window);
@@ -239,7 +298,7 @@ static void judge_sum(struct account *sum, const struct rapl_report *report, boo
         if (member->sum != sum || !member->reads)
             continue;
         member->sum_span = sum->spans;
-        member->sum_power = member->now;
+        member->sum_power = all.broken ? pace_begin_power(member) : member->sum_end;
     }
 }
 
@@ -255,15 +314,19 @@ static void judge_sum_power(const struct account *sum, const struct rapl_report 
         const struct account *member = &reference.accounts[i];
         if (member->sum != sum || !member->has_read || member->gone || member->ended)
             continue;
-        const uint64_t span_ns = member->now.time_ns - member->sum_power.time_ns;
-        power_uw += (member->now.energy_aj - member->sum_power.energy_aj) / span_ns / 1000;
+        struct moment end;
+        pace_end_power(member, &member->sum_power, &end);
+        const uint64_t span_ns = end.time_ns - member->sum_power.time_ns;
+        power_uw += (end.energy_aj - member->sum_power.energy_aj) / span_ns / 1000;
         ceiling_uw += account_ceiling_uw(member);
-        members +=
-            1 + (2 + member->now.slack_uj - member->sum_power.slack_uj) * 1000000000 / span_ns;
+        members += 1 + (2 + end.slack_uj - member->sum_power.slack_uj) * 1000000000 / span_ns;
     }
     if (!is_near(value->power_uw, (uint64_t)power_uw, 2 * members))
         reference_complain("%s: %llu uW instead of %llu", sum->name, number(value->power_uw),
                            number((uint64_t)power_uw));
+    /* From update to update, a span is known to a twentieth. */
+    if (reference.machine->period_ns > NS_PER_MS)
+        ceiling_uw += ceiling_uw / 20;
     if (value->power_uw > ceiling_uw && !reference.machine->is_hot)
         reference_complain("%s: above the ceilings", sum->name);
 }
@@ -285,8 +348,9 @@ static void judge_values(const struct rapl_report *report) {
 static void begin_interval(void) {
     for (size_t i = 0; i < reference.account_count; i++) {
         struct account *account = &reference.accounts[i];
+        pace_report(account);
         if (account->lost || account->slept) {
-            account->power = account->now;
+            account->power = pace_begin_power(account);
             tally->left_windows += account->window.count > 0;
             naive_begin(&account->window);
         }
@@ -297,6 +361,7 @@ static void begin_interval(void) {
 }
 
 void reference_close_first(void) {
+    reference.reported_ns = reference.sampled ? reference.sampled_ns : 0;
     for (size_t i = 0; i < reference.account_count; i++) {
         struct account *account = &reference.accounts[i];
         if (account->sum == NULL || !account->reads)
@@ -309,11 +374,25 @@ void reference_close_first(void) {
     reference.told_health = reference.health;
 }
 
+/* Powers that are missing because the length of their spans is not known. */
+static void count_vague(void) {
+    uint64_t vague = 0;
+    for (size_t i = 0; i < reference.account_count; i++)
+        vague += is_vague(&reference.accounts[i]);
+    for (size_t i = 0; i < reference.sum_count; i++)
+        vague += is_sum_vague(&reference.sums[i]);
+    reference.health.stalls += vague;
+    tally->vague += vague;
+}
+
 bool reference_judge(const struct rapl_report *report) {
     const struct machine *machine = reference.machine;
+    if (reference.reported_ns != 0)
+        reference.interval_ns = reference.sampled_ns - reference.reported_ns;
+    reference.reported_ns = reference.sampled_ns;
+    count_vague();
     const bool explains = health_explains(&report->health);
-    const uint64_t wall_ns =
-        world.end_ns + world.end_ahead_ns + machine->wall_ns - (world.end_ns - world.begin_ns) / 2;
+    const uint64_t wall_ns = world.end_ns + world.end_ahead_ns + machine->wall_ns - report_age_ns();
     if (report->time_ns != wall_ns)
         reference_complain("the report is of another time");
     if (report->value_count > reference.account_count + reference.sum_count)

@@ -26,8 +26,8 @@ static void use_energy(struct hardware *hardware, uint64_t power_uw, uint64_t ns
 
 void machine_settle(struct machine *machine, struct hardware *hardware) {
     uint64_t now_ns = machine_true_ns(machine);
-    if (machine->updates_late)
-        now_ns -= now_ns % NS_PER_MS;
+    if (machine->period_ns != 0)
+        now_ns -= now_ns % machine->period_ns;
     if (now_ns <= hardware->as_of_ns)
         return;
     use_energy(hardware, hardware->power_uw, now_ns - hardware->as_of_ns);
@@ -112,7 +112,8 @@ void machine_sleep(struct machine *machine, uint64_t ns) {
         const uint64_t most_uw = hardware->most_uw < 3000000 ? hardware->most_uw : 3000000;
         machine_settle(machine, hardware);
         /* What is left of the time before its last update passes, too. */
-        use_energy(hardware, random_below(&machine->random, most_uw), ns);
+        if (!hardware->is_stuck)
+            use_energy(hardware, random_below(&machine->random, most_uw), ns);
         hardware->as_of_ns += ns;
         if (loses_counters && !hardware->calm)
             hardware->restart = RESTART_ZERO;
@@ -123,9 +124,28 @@ void machine_sleep(struct machine *machine, uint64_t ns) {
 
 /* --- what happens ---------------------------------------------------------------------------- */
 
+void machine_share_power(struct machine *machine) {
+    for (size_t i = 0; i < machine->counter_count; i++) {
+        struct hardware *part = &machine->hardware[i];
+        if (!machine->parts_within || part->whole == SIZE_MAX)
+            continue;
+        machine_settle(machine, part);
+        part->power_uw = machine->hardware[part->whole].power_uw / 1024 * part->share;
+        if (part->power_uw > part->most_uw)
+            part->power_uw = part->most_uw;
+    }
+}
+
 static void choose_power(struct machine *machine, struct hardware *hardware) {
     struct random *random = &machine->random;
     machine_settle(machine, hardware);
+    if (hardware->is_stuck)
+        return;
+    if (machine->parts_within && hardware->whole != SIZE_MAX) {
+        hardware->share = random_below(random, 1025);
+        machine_share_power(machine);
+        return;
+    }
     switch (random_below(random, 6)) {
     case 0:
         hardware->power_uw = 0;
@@ -143,6 +163,7 @@ static void choose_power(struct machine *machine, struct hardware *hardware) {
         hardware->power_uw = random_below(random, hardware->most_uw + 1);
         break;
     }
+    machine_share_power(machine);
 }
 
 static void fail_place(struct machine *machine, struct place *place, uint64_t longest) {
@@ -304,7 +325,7 @@ void machine_live(struct machine *machine) {
             choose_power(machine, hardware);
         if (hardware->calm || !random_once_in(random, habits->reset))
             continue;
-        hardware->restart = RESTART_ZERO + (enum restart)random_below(random, 3);
+        hardware->restart = RESTART_ZERO + (enum restart)random_below(random, 4);
     }
     if (random_once_in(random, habits->failure))
         fail_place(machine, choose_place(machine), 1);

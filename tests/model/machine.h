@@ -27,7 +27,13 @@
 enum style { STYLE_POWERCAP, STYLE_PERF, STYLE_MSR };
 
 /* What is to become of a counter at its next reading. */
-enum restart { RESTART_NONE, RESTART_ZERO, RESTART_ANYWHERE, RESTART_FORWARD };
+enum restart {
+    RESTART_NONE,
+    RESTART_ZERO,
+    RESTART_ANYWHERE,
+    RESTART_FORWARD,
+    RESTART_BACK, /* to the row of values that it left before */
+};
 
 /* One counter of the hardware: 32 bits of it can be read, the rest is known here alone. */
 struct hardware {
@@ -42,6 +48,9 @@ struct hardware {
     uint64_t read_in;      /* number of the sample that has read it last */
     unsigned int restarts; /* done */
     bool calm;             /* it does not start again, its zones always read */
+    bool is_stuck;         /* it never moves */
+    size_t whole;          /* counter of the package that it is part of; SIZE_MAX: none */
+    uint64_t share;        /* 1024ths of that one's power; where parts are within */
 };
 
 /* One zone that the kernel shows, or would. */
@@ -83,7 +92,8 @@ struct machine {
     uint64_t max_power_uw;
     bool is_hot; /* counters may use more than their ceilings allow */
     uint64_t range_unit_nj;
-    bool updates_late; /* counters move once a millisecond */
+    uint64_t period_ns; /* of the updates of its counters; 0: they move all the time */
+    bool parts_within;  /* the parts of a package use no more than the package */
     struct hardware hardware[COUNTERS_MAX];
     size_t counter_count;
     struct place places[PLACES_MAX];
@@ -107,6 +117,9 @@ struct machine {
 
 /* powercap: one that is read in that way. */
 void machine_make(struct machine *machine, uint64_t seed, bool powercap);
+
+/* Parts that are within use their share of their package's power. */
+void machine_share_power(struct machine *machine);
 
 /* Time passes, energy is used. Until: up to an instant of CLOCK_MONOTONIC. */
 void machine_pass(struct machine *machine, uint64_t ns);

@@ -26,6 +26,8 @@ static size_t add_counter(struct machine *machine, enum zone_kind kind) {
     *hardware = (struct hardware){.unit_aj = choose_unit_aj(machine, kind),
                                   .as_of_ns = machine_true_ns(machine),
                                   .most_uw = UINT64_MAX,
+                                  .whole = SIZE_MAX,
+                                  .share = random_below(&machine->random, 1025),
                                   .offset = random_next(&machine->random)};
     return machine->counter_count++;
 }
@@ -79,6 +81,8 @@ static size_t add_place(struct machine *machine, enum zone_kind kind, size_t par
                                                       : choose_ceiling_uw(machine, kind);
     if (kind != ZONE_PSYS && machine->max_power_uw == 0)
         place->raised_uw = 4 * place->ceiling_uw;
+    if (follows && parent != SIZE_MAX)
+        machine->hardware[counter].whole = machine->places[parent].counter;
     limit_power(machine, place);
     if (machine->style != STYLE_POWERCAP)
         place->shows_range = machine->style == STYLE_MSR;
@@ -168,6 +172,7 @@ static void add_dies(struct machine *machine, int package_id, int dies) {
             same ? machine->places[first].counter : add_counter(machine, ZONE_PACKAGE);
         const size_t place = add_place(machine, ZONE_PACKAGE, SIZE_MAX, package_id, die, counter);
         machine->places[place].ceiling_uw = machine->places[first].ceiling_uw;
+        machine->places[place].raised_uw = machine->places[first].raised_uw;
         machine->places[place].shows_range = machine->places[first].shows_range;
         limit_power(machine, &machine->places[place]);
         if (same && !is_amd(machine))
@@ -181,7 +186,8 @@ static void add_dies(struct machine *machine, int package_id, int dies) {
 static void add_psys(struct machine *machine, int packages) {
     struct random *random = &machine->random;
     const size_t first = add_own(machine, ZONE_PSYS, SIZE_MAX, RAPL_NO_ID, RAPL_NO_ID);
-    if (machine->style == STYLE_POWERCAP && random_once_in(random, 3)) {
+    if (machine->style == STYLE_POWERCAP && machine->period_ns <= NS_PER_MS &&
+        random_once_in(random, 3)) {
         const enum kinship kinship = (enum kinship)random_below(random, 3);
         const size_t counter =
             kinship == TWINS ? machine->places[first].counter : add_counter(machine, ZONE_PSYS);
@@ -240,6 +246,34 @@ static void add_zones(struct machine *machine) {
     if (machine->style == STYLE_POWERCAP && machine->vendor == CPU_VENDOR_INTEL &&
         random_once_in(random, 4))
         add_mmio(machine);
+}
+
+/* --- updates --------------------------------------------------------------------------------- */
+
+/* From the hardware's millisecond to a file that a host writes each 5 s. Half of the machines
+ * have counters that move all the time. */
+static uint64_t choose_period_ns(struct machine *machine) {
+    static const uint64_t slow_ns[] = {2 * NS_PER_MS,    5 * NS_PER_MS,   10 * NS_PER_MS,
+                                       30 * NS_PER_MS,   100 * NS_PER_MS, NS_PER_S,
+                                       1150 * NS_PER_MS, 5 * NS_PER_S};
+    struct random *random = &machine->random;
+    if (random_once_in(random, 2))
+        return 0;
+    if (!random_once_in(random, 4))
+        return NS_PER_MS;
+    return slow_ns[random_below(random, sizeof(slow_ns) / sizeof(slow_ns[0]))];
+}
+
+/* A start of a slow counter, before it is known for one, and its next step are the same to see; and
+ * zones of one counter show an update between their reads. */
+static void calm_slow(struct machine *machine) {
+    struct habits *habits = &machine->habits;
+    /* From a third of the period to eleven, beside intervals that have nothing to do with it. */
+    if (!random_once_in(&machine->random, 3))
+        machine->interval_ns =
+            machine->period_ns / 3 + random_scaled(&machine->random, 11 * machine->period_ns);
+    habits->reset = habits->sleep = habits->offline = habits->reload = habits->epoch = 0;
+    habits->online = habits->outlier = habits->memory = habits->low = 0;
 }
 
 /* --- habits ---------------------------------------------------------------------------------- */
@@ -324,20 +358,34 @@ void machine_make(struct machine *machine, uint64_t seed, bool powercap) {
     /* Presumed mirrors part where a counter uses more than its ceiling allows. */
     machine->is_hot = machine->max_power_uw == 0 && machine->range_unit_nj >= 15258 &&
                       machine->vendor != CPU_VENDOR_UNKNOWN && random_once_in(random, 12);
-    machine->updates_late = random_once_in(random, 2);
+    machine->period_ns = choose_period_ns(machine);
+    if (machine->period_ns > NS_PER_MS) {
+        machine->vendor = CPU_VENDOR_INTEL;
+        machine->is_hot = false;
+        /* Others pass their range between two updates. */
+        if (machine->range_unit_nj < 15258)
+            machine->range_unit_nj = 61035;
+    }
+    machine->parts_within = !random_once_in(random, 4);
     machine->monotonic_ns = 1000 * NS_PER_S + random_below(random, 1000000 * NS_PER_S);
     machine->raw_ns = random_below(random, 1000000 * NS_PER_S);
     machine->ahead_ns = random_once_in(random, 2) ? 0 : random_below(random, 1000000 * NS_PER_S);
     machine->wall_ns = UINT64_C(1600000000) * NS_PER_S;
     machine->online_mark = random_next(random);
     choose_habits(machine);
+    if (machine->period_ns > NS_PER_MS)
+        calm_slow(machine);
     if (powercap)
         machine->habits.memory = 0;
     add_zones(machine);
     for (size_t i = 0; i < machine->counter_count; i++) {
         struct hardware *hardware = &machine->hardware[i];
-        hardware->power_uw = random_below(random, hardware->most_uw);
+        hardware->is_stuck = random_once_in(random, 12);
+        hardware->calm = hardware->calm || hardware->is_stuck;
+        hardware->power_uw = hardware->is_stuck ? 0 : random_below(random, hardware->most_uw);
+        machine_settle(machine, hardware);
     }
+    machine_share_power(machine);
     machine_live(machine);
     /* Near its end, so that wraps are seen also where they are seldom. */
     for (size_t i = 0; i < machine->counter_count; i++) {
@@ -348,10 +396,10 @@ void machine_make(struct machine *machine, uint64_t seed, bool powercap) {
 
 void machine_print(const struct machine *machine) {
     static const char *const styles[] = {"powercap", "perf", "msr"};
-    fprintf(stderr, "# %s, %s, interval %.3f s, MaxPower %llu W%s\n", styles[machine->style],
-            topology_vendor_name(machine->vendor), (double)machine->interval_ns / 1e9,
-            (unsigned long long)(machine->max_power_uw / WATT),
-            machine->updates_late ? ", updates each millisecond" : "");
+    fprintf(stderr, "# %s, %s, interval %.3f s, MaxPower %llu W, period %.3f ms\n",
+            styles[machine->style], topology_vendor_name(machine->vendor),
+            (double)machine->interval_ns / 1e9, (unsigned long long)(machine->max_power_uw / WATT),
+            (double)machine->period_ns / 1e6);
     for (size_t i = 0; i < machine->place_count; i++) {
         const struct place *place = &machine->places[i];
         fprintf(stderr,

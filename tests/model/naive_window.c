@@ -5,10 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Rule 12: at least 20 units and 20 updates, which come once a millisecond, give or take a tenth
- * (SDM vol. 3B 16.10.3). */
+/* Rule 12: at least 20 units and 20 updates. */
 #define SHARPNESS 20
-#define UPDATE_NS UINT64_C(1200000)
 /* "Within 1 %": half of a 64th. */
 #define PERCENTILE_PART (1.0L / 128)
 
@@ -29,22 +27,14 @@ static void add(struct naive_window *window, const struct naive_sample *sample) 
     window->samples[window->count++] = *sample;
 }
 
-/* A counter that was found as it was where it should have moved moves as seldom as it was seen to.
- */
-static uint64_t find_update_ns(const struct naive_window *window, uint64_t span_ns) {
-    const uint64_t seen_ns = window->stands ? span_ns / window->moves : 0;
-    return seen_ns > UPDATE_NS ? seen_ns : UPDATE_NS;
-}
-
 /* The part of its energy that one unit is, and the part of its time that one update and both reads
  * are, make a twentieth at most. One that has not moved says nothing. */
 static bool is_sharp(const struct naive_window *window, const struct naive_scale *scale,
                      const struct naive_reading *end) {
-    if (window->parts == 0)
+    if (window->parts == 0 || scale->update_ns == UINT64_MAX)
         return false;
     const uint64_t span_ns = end->time_ns - window->begin.time_ns;
-    const uint64_t unknown_ns =
-        find_update_ns(window, span_ns) + window->begin.doubt_ns + end->doubt_ns;
+    const uint64_t unknown_ns = scale->update_ns + window->begin.doubt_ns + end->doubt_ns;
     const wide whole = window->parts * span_ns;
     const wide by_unit = (wide)scale->unit * span_ns;
     const wide by_time = window->parts * unknown_ns;
@@ -55,20 +45,11 @@ static void begin_sample(struct naive_window *window, const struct naive_reading
     window->is_open = true;
     window->begin = *reading;
     window->parts = 0;
-    window->moves = 0;
-    window->moved_ns = reading->time_ns;
-    window->stands = false;
 }
 
 static void go_on(struct naive_window *window, const struct naive_scale *scale,
                   const struct naive_reading *reading) {
     window->parts += reading->parts;
-    const uint64_t rest_ns = reading->time_ns - window->moved_ns;
-    window->stands = window->stands || (reading->parts == 0 && rest_ns > UPDATE_NS);
-    if (reading->parts > 0) {
-        window->moves++;
-        window->moved_ns = reading->time_ns;
-    }
     if (!is_sharp(window, scale, reading))
         return;
     const uint64_t span_ns = reading->time_ns - window->begin.time_ns;

@@ -15,8 +15,9 @@
 
 /* What a counter counts in. */
 struct naive_scale {
-    uint64_t parts; /* per joule */
-    uint64_t unit;  /* parts that it moves by at least; 0: not known */
+    uint64_t parts;     /* per joule */
+    uint64_t unit;      /* parts that it moves by at least; 0: not known */
+    uint64_t update_ns; /* how often it moves; UINT64_MAX: not known yet */
 };
 
 struct naive_reading {
@@ -36,10 +37,7 @@ struct naive_window {
     bool is_open;
     struct naive_reading latest; /* of all */
     struct naive_reading begin;
-    wide parts; /* since then */
-    uint64_t moves;
-    uint64_t moved_ns;            /* at the last of them, or the begin */
-    bool stands;                  /* it did for longer than one update takes */
+    wide parts;                   /* since then */
     struct naive_sample *samples; /* that were closed */
     size_t count;
     size_t room;

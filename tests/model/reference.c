@@ -251,6 +251,7 @@ void account_forget(struct account *account) {
     account->above = 0;
     account->lows = 0;
     account->lost = true;
+    pace_break(account);
 }
 
 void reference_forget_zone(struct fake_zone *zone) {
@@ -279,13 +280,16 @@ static void bind_zone(struct fake_zone *zone) {
     struct fake_zone *first = account->zone_count > 0 ? account->zones[0] : NULL;
     if (first != NULL && !shows_the_same(zone, first)) {
         zone->stands_by = true;
+        account->is_doubled = account->is_doubled || zone->place->is_mmio == first->place->is_mmio;
         /* Another counter as far as anyone knows: what went by before it is read is lost. */
         if (was == account)
             account_forget(account);
         return;
     }
     if (first == NULL) {
-        if (stood_by || account->control != zone->zone.control)
+        /* Of two zones of one name, nobody knows which one has returned. */
+        if (stood_by || (account->is_doubled && was == NULL) ||
+            account->control != zone->zone.control)
             account_forget(account);
         account->control = zone->zone.control;
         account->place = zone->place;
@@ -345,5 +349,6 @@ void reference_bind(const struct source *source) {
         account->left = account->reads;
         window_lose_member(account->sum);
     }
+    part_bind();
     reference.bound = true;
 }

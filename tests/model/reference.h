@@ -30,8 +30,9 @@ struct step {
     uint64_t slept_ns;
     bool gap;
     enum style style;
-    uint64_t range; /* largest value, in what it shows; 0: not known */
-    uint64_t parts; /* per joule, of a register or of perf's sum */
+    uint64_t period_ns; /* of its updates, where they come seldom */
+    uint64_t range;     /* largest value, in what it shows; 0: not known */
+    uint64_t parts;     /* per joule, of a register or of perf's sum */
     uint64_t ceiling_uw;
 };
 
@@ -58,8 +59,58 @@ bool step_may_be_energy(const struct step *step);
 /* A moment from which energy is counted. */
 struct moment {
     uint64_t time_ns;
+    uint64_t doubt_ns; /* so much earlier or later it may have been */
     wide energy_aj;
     uint64_t slack_uj;
+    enum { AT_READING, AT_MOVE, AT_UPDATE } kind;
+    uint64_t true_ns; /* of a slow counter: when it moved to that energy */
+};
+
+/* How often a counter moves, as far as its readings show. */
+struct pace {
+    enum { PACE_UNKNOWN, PACE_QUICK, PACE_TAKEN_FOR_QUICK, PACE_SLOW } kind;
+    uint64_t shortest_ns;
+    uint64_t longest_ns; /* 0: not known */
+    unsigned int spans;  /* between moves */
+    unsigned int contradictions;
+    uint64_t sought_ns;  /* since its first move; 0: it is not */
+    uint64_t unshown_ns; /* last instant at which it did not show its value; 0: not known */
+    uint64_t shown_ns;   /* first one at which it did */
+    bool was_large;      /* the last move */
+    bool stands;         /* since the reading before the last */
+    bool may_be_slow;    /* it stood */
+    bool moves;          /* it has moved, ever */
+    bool is_stuck;
+    uint64_t first_ns;
+    unsigned int still_reports;
+    struct moment update; /* the last that is sharp; time 0: none */
+    uint64_t update_width_ns;
+};
+
+/* Steps that are too large for what is known of the pace. */
+struct held {
+    wide energy_aj; /* the true one; the account's has it already */
+    wide shown;
+    uint64_t span_ns;
+    uint64_t since_ns;
+    bool is_over;
+    bool is_start; /* one of them is no energy */
+};
+
+/* A step of a part that was more than its package's. */
+struct overrun {
+    uint64_t begin_ns;
+    uint64_t end_ns;
+};
+
+#define OVERRUNS_MOST 6
+
+/* The row of values that a counter was on before it went to another one. */
+struct row {
+    enum { ROW_OF_NONE, ROW_ABOVE, ROW_BELOW, ROW_BEHIND } where;
+    uint64_t shown; /* its last value */
+    uint64_t time_ns;
+    uint64_t distance; /* of ROW_ABOVE, when it was left */
 };
 
 /* What is known of one series. */
@@ -83,7 +134,8 @@ struct account {
     size_t zone_count;
     bool ended;
     bool gone;
-    int fed_die; /* the name of the zone that gave its last reading */
+    bool is_doubled; /* two zones have had its name at a time */
+    int fed_die;     /* the name of the zone that gave its last reading */
     int fed_package;
     uint32_t epoch;
 
@@ -98,12 +150,34 @@ struct account {
     struct glimpse first_low;
     struct glimpse last_low;
     bool unseen;       /* its counter has started again while another series read it */
-    struct moment now; /* at its last reading */
+    struct moment now; /* at its last reading; with what is held */
+    struct pace pace;
+    struct held held;
     struct moment power;
     bool reads;   /* at the last sample; and so the next two */
     bool follows; /* what it has read is energy since the sample before */
     bool returns; /* it had gone */
     bool slept;   /* since it was last reported */
+
+    /* Of a part: its package, what that had counted when the part was read last, in which sample
+     * that was, and the time that the package's reading is at most from. */
+    struct account *whole;
+    struct account *followed;
+    wide followed_shown;
+    uint64_t followed_in;
+    uint64_t followed_ns;
+    bool is_apart; /* most of its steps were more than its package's */
+    struct overrun overruns[OVERRUNS_MOST];
+    size_t overrun_count;
+    uint64_t row_began; /* number of the sample from which on it has followed */
+
+    bool minds_rows; /* one was left some time ago, or it is unsteady */
+    bool is_unsteady;
+    struct row left_row;
+    uint64_t most_uw; /* of its steps since then */
+    unsigned int row_returns;
+    unsigned int quiet; /* readings since it last left a row, or began again; and when that was */
+    uint64_t stirred_ns;
 
     wide shown;    /* counted since the start, as it is shown; of a sum, in microjoules */
     wide observed; /* of that, what its window has */
@@ -116,6 +190,7 @@ struct account {
     /* Of the sum that it is in. */
     uint64_t sum_span;
     struct moment sum_power;
+    struct moment sum_end; /* in the report under way */
     /* Of a sum. */
     uint64_t spans;
 
@@ -141,7 +216,8 @@ struct tally {
         partings, mirrored, totals, core_sums, powers, left_out, no_memory, errors, machines,
         mistaken, slept, offlines, reloads, returns, online, epochs, wall_jumps, windows,
         window_samples, empty_windows, sum_windows, covered, left_windows, missed, slews, above,
-        raised, lows, false_lows, late_starts;
+        raised, lows, false_lows, late_starts, held, held_counted, slow_powers, rests, stuck, vague,
+        repeats, overruns, apart, strange_parts, returned, unsteady, climbs;
 };
 
 struct reference {
@@ -160,6 +236,9 @@ struct reference {
     bool bound;
     bool sampled;
     uint64_t sampled_ns;
+    uint64_t look_ns;     /* a sample is due so long after the last, to learn of updates */
+    uint64_t interval_ns; /* between two reports; 0: there were not yet two */
+    uint64_t reported_ns;
     uint64_t ahead_ns;
     uint64_t looked_ns; /* CLOCK_BOOTTIME; 0: the look failed */
     unsigned int looks_left;
@@ -202,6 +281,10 @@ bool reference_is_settled(const struct fake_zone *zone);
 
 /* Counters that the core is to read again within the report. */
 unsigned int reference_count_lows(void);
+
+/* The last value of the row that the zone's counter left before; the given one where it left none.
+ */
+uint64_t reference_find_row(const struct fake_zone *zone, uint64_t shown);
 
 /* The zone's counter has started again. */
 void reference_started_again(const struct fake_zone *zone);

@@ -79,8 +79,11 @@ static void count_between(struct account *account, const struct glimpse *from,
  * since begins there. */
 static void count_new_start(struct account *account, const struct glimpse *glimpse) {
     const struct step since = step_from(account, &account->first_low, glimpse);
+    if (part_overruns(account, glimpse, step_shown(&since, 0)))
+        return;
     account->now.slack_uj++;
     account->now.time_ns = account->first_low.time_ns;
+    account->now.doubt_ns = account->first_low.doubt_ns;
     const struct moment start = account->now;
     count_between(account, &account->first_low, glimpse, step_shown(&since, 0),
                   step_energy_uj(&since, 0));
@@ -90,22 +93,39 @@ static void count_new_start(struct account *account, const struct glimpse *glimp
         return;
     }
     account->power = account->sum_power = start;
+    account->power.kind = account->sum_power.kind = AT_READING;
     if (account->sum != NULL)
         account->sum_span = account->sum->spans;
     tally->late_starts++;
 }
 
-static void count_wrap(struct account *account, const struct glimpse *glimpse,
+static bool count_wrap(struct account *account, const struct glimpse *glimpse,
                        const struct step *down) {
     const struct step since = step_from(account, &account->first_low, glimpse);
-    count_between(account, &account->last, glimpse, step_shown(down, 1) + step_shown(&since, 0),
+    const uint64_t shown = step_shown(down, 1) + step_shown(&since, 0);
+    if (part_overruns(account, glimpse, shown))
+        return false;
+    count_between(account, &account->last, glimpse, shown,
                   step_energy_uj(down, 1) + step_energy_uj(&since, 0));
     reference.health.wraps++;
     tally->wraps++;
+    return true;
 }
 
-enum low_verdict low_judge(struct account *account, const struct glimpse *glimpse,
-                           uint64_t slept_ns) {
+static bool count_above(struct account *account, const struct glimpse *glimpse,
+                        const struct step *above) {
+    if (part_overruns(account, glimpse, step_shown(above, 0)))
+        return false;
+    count_between(account, &account->last, glimpse, step_shown(above, 0), step_energy_uj(above, 0));
+    reference.health.read_errors += account->lows;
+    tally->false_lows += account->lows;
+    return true;
+}
+
+/* What the third reading, or the second, makes of it. COURSE_BROKEN: undecided or not, as it says.
+ */
+static enum course find_course(const struct account *account, const struct glimpse *glimpse,
+                               bool interrupted, bool *undecided) {
     const struct step above = step_from(account, &account->last, glimpse);
     const struct step below = step_from(account, &account->last_low, glimpse);
     const struct step down = step_from(account, &account->last, &account->first_low);
@@ -115,35 +135,58 @@ enum low_verdict low_judge(struct account *account, const struct glimpse *glimps
     const enum verdict went_down = step_judge(&down, &energy_uj);
     const bool can_be_above = !step_goes_back(&above) && is_above != JUMP;
     const bool can_be_below = !step_goes_back(&below) && is_below != JUMP;
-    const bool interrupted = account->silent_slept_ns + slept_ns > 0;
-    enum low_verdict verdict = LOW_ENDS;
-    if (interrupted || (can_be_above && (can_be_below || is_above == UNDECIDED)) ||
-        (can_be_below && (is_below == UNDECIDED || went_down == UNDECIDED))) {
+    *undecided = interrupted || (can_be_above && (can_be_below || is_above == UNDECIDED)) ||
+                 (can_be_below && (is_below == UNDECIDED || went_down == UNDECIDED));
+    if (*undecided || (!can_be_above && !can_be_below))
+        return COURSE_BROKEN;
+    if (can_be_above)
+        return COURSE_ON_AFTER_LOW;
+    return went_down == WRAPPED ? COURSE_WRAP : COURSE_RESTART;
+}
+
+static void lose_low(struct account *account, bool undecided) {
+    if (undecided) {
         tally->undecided++;
         reference.health.gaps += !account->silent;
-        lose(account);
-    } else if (can_be_above) {
-        count_between(account, &account->last, glimpse, step_shown(&above, 0),
-                      step_energy_uj(&above, 0));
-        reference.health.read_errors += account->lows;
-        tally->false_lows += account->lows;
-        verdict = LOW_FOLLOWS;
-    } else if (!can_be_below) {
+    } else {
         reference.health.resets += account->lows < 2;
         tally->resets++;
-        lose(account);
-    } else if (went_down == WRAPPED) {
-        count_wrap(account, glimpse, &down);
-        verdict = LOW_FOLLOWS;
-    } else if (account->lows == 1) {
+    }
+    lose(account);
+}
+
+enum low_verdict low_judge(struct account *account, const struct glimpse *glimpse,
+                           uint64_t slept_ns) {
+    const struct step above = step_from(account, &account->last, glimpse);
+    const struct step down = step_from(account, &account->last, &account->first_low);
+    const struct step since = step_from(account, &account->first_low, glimpse);
+    bool undecided;
+    bool follows = false;
+    uint64_t shown = 0;
+    const enum course course =
+        find_course(account, glimpse, account->silent_slept_ns + slept_ns > 0, &undecided);
+    if (course == COURSE_RESTART && account->lows == 1) {
         low_note(account, glimpse);
         return LOW_GOES_ON;
-    } else {
-        count_new_start(account, glimpse);
     }
+    if (course == COURSE_ON_AFTER_LOW)
+        shown = step_shown(&above, 0);
+    else if (course != COURSE_BROKEN)
+        shown = step_shown(&since, 0) + (course == COURSE_WRAP ? step_shown(&down, 1) : 0);
+    const uint64_t energy_uj = (uint64_t)((wide)shown * 1000000 / machine_parts(reference.machine));
+    if (steady_refuses(account, glimpse, course, energy_uj))
+        follows = false;
+    else if (course == COURSE_BROKEN)
+        lose_low(account, undecided);
+    else if (course == COURSE_ON_AFTER_LOW)
+        follows = count_above(account, glimpse, &above);
+    else if (course == COURSE_WRAP)
+        follows = count_wrap(account, glimpse, &down);
+    else
+        count_new_start(account, glimpse);
     account->lows = 0;
     account->low_told = false;
-    return verdict;
+    return follows ? LOW_FOLLOWS : LOW_ENDS;
 }
 
 unsigned int reference_count_lows(void) {

@@ -89,6 +89,7 @@ struct step account_make_step(const struct account *account, uint64_t shown, uin
                          .slept_ns = account->silent_slept_ns + slept_ns,
                          .gap = account->silent,
                          .style = reference.machine->style,
+                         .period_ns = pace_judged_ns(account),
                          .range = account->range,
                          .parts = machine_parts(reference.machine),
                          .ceiling_uw = account_ceiling_uw(account)};
@@ -96,6 +97,15 @@ struct step account_make_step(const struct account *account, uint64_t shown, uin
 
 /* Longer than any sample takes: a mirror may show it that much later. */
 #define LATER_NS (10 * NS_PER_S)
+
+/* No other zone shows its counter, nor may seem to. */
+static bool is_alone(const struct fake_zone *zone) {
+    const struct machine *machine = reference.machine;
+    unsigned int places = 0;
+    for (size_t i = 0; i < machine->place_count; i++)
+        places += machine->places[i].counter == zone->place->counter;
+    return places == 1 && presumption_of(zone) == NULL;
+}
 
 bool reference_would_count(const struct fake_zone *zone, uint64_t shown, uint64_t time_ns) {
     const struct account *account = zone->account;
@@ -119,6 +129,10 @@ bool reference_would_count(const struct fake_zone *zone, uint64_t shown, uint64_
     if (shown <= step.before &&
         (wide)step_energy_uj(&missing, 0) * 1000000000 <= (wide)step.ceiling_uw * LATER_NS)
         return true;
+    if (verdict == COUNTED && slept_ns == 0 &&
+        (part_would_overrun(account, shown, time_ns) ||
+         (is_alone(zone) && steady_would_refuse(account, shown, time_ns, energy_uj))))
+        return false;
     /* With the time a new start turns into energy, and energy into what nobody can decide. */
     return verdict == COUNTED || verdict == WRAPPED || step_judge(&later, &energy_uj) != verdict;
 }
@@ -145,8 +159,13 @@ static bool is_wrong(uint64_t energy_uj, wide true_aj, uint64_t slack_uj) {
     return apart_uj > slack_uj;
 }
 
+static void note_time(struct account *account, const struct glimpse *glimpse) {
+    account->now.time_ns = glimpse->time_ns;
+    account->now.doubt_ns = glimpse->doubt_ns;
+}
+
 /* Ten steps in a row above the ceiling, and below four times as much, raise it. */
-static void judge_ceiling(struct account *account, struct step step) {
+static void judge_ceiling(struct account *account, struct step step, bool refused) {
     uint64_t energy_uj;
     const bool is_above = step_judge(&step, &energy_uj) == JUMP;
     step.ceiling_uw = account->place->raised_uw;
@@ -154,10 +173,19 @@ static void judge_ceiling(struct account *account, struct step step) {
                          ? account->above + 1
                          : 0;
     tally->above += account->above > 0;
-    if (account->raised || account->above < 10)
+    if (account->raised || account->above < 10 || !is_above || refused)
         return;
     account->raised = true;
     tally->raised++;
+}
+
+/* Before it is known how seldom a counter moves, a wrap of it may pass for a new start. */
+static bool may_be_unknown(const struct account *account) {
+    return reference.machine->period_ns > NS_PER_MS && account->pace.kind != PACE_SLOW;
+}
+
+static enum course course_of(enum verdict verdict) {
+    return verdict == COUNTED ? COURSE_ON : verdict == JUMP ? COURSE_JUMP : COURSE_BROKEN;
 }
 
 /* What the rules take for energy is energy, and what they take for a new start is one. Whether it
@@ -165,16 +193,33 @@ static void judge_ceiling(struct account *account, struct step step) {
 static bool count_step(struct account *account, const struct fake_zone *zone, uint64_t slept_ns) {
     const struct glimpse *glimpse = &zone->glimpse;
     const struct step step = account_make_step(account, glimpse->shown, glimpse->time_ns, slept_ns);
-    judge_ceiling(account, step);
     const bool started_again =
         glimpse->counter != account->last.counter || glimpse->restarts != account->last.restarts;
     const bool slept = step.slept_ns > 0;
+    const bool is_unknown = may_be_unknown(account);
+    const bool follows = slept_ns == 0 && !account->silent;
     wide energy_aj = true_energy_aj(account, glimpse);
     uint64_t energy_uj;
     const enum verdict verdict = step_judge(&step, &energy_uj);
+    const bool refused =
+        steady_refuses(account, glimpse, course_of(verdict), verdict == COUNTED ? energy_uj : 0);
+    const bool held =
+        verdict == JUMP && follows && !refused && pace_hold(account, glimpse, started_again);
+    judge_ceiling(account, step, refused || held);
+    note_time(account, glimpse);
+    if (held)
+        pace_take(account, glimpse, glimpse->shown - account->last.shown);
+    else if (refused)
+        pace_break(account);
+    if (held || refused)
+        return false;
     switch (verdict) {
     case COUNTED:
     case WRAPPED:
+        if (part_overruns(account, glimpse, step_shown(&step, verdict == WRAPPED))) {
+            pace_break(account);
+            return false;
+        }
         if (account->unseen || (glimpse->counter != account->last.counter && zone->is_same)) {
             /* Two counters that stood alike when both were read for the first time are one until
              * they part (rule 9): what was counted then is what the one showed of the other. */
@@ -185,7 +230,7 @@ static bool count_step(struct account *account, const struct fake_zone *zone, ui
         }
         /* In a sleep, or where no range is known, a turn that ends higher than it began is seen by
          * nobody: what the counter tells is less than what was used, and never more. */
-        if ((slept || step.range == 0) && (wide)energy_uj * AJ_PER_UJ < energy_aj) {
+        if ((slept || step.range == 0 || is_unknown) && (wide)energy_uj * AJ_PER_UJ < energy_aj) {
             energy_aj = (wide)energy_uj * AJ_PER_UJ;
             account->now.slack_uj++;
         }
@@ -196,18 +241,28 @@ static bool count_step(struct account *account, const struct fake_zone *zone, ui
                                (unsigned long long)(energy_aj / AJ_PER_UJ));
         account->now.energy_aj += energy_aj;
         account->shown += step_shown(&step, verdict == WRAPPED);
+        if (follows)
+            pace_take(account, glimpse, step_shown(&step, verdict == WRAPPED));
+        else
+            pace_break(account);
         tally->wraps += verdict == WRAPPED;
         reference.health.wraps += verdict == WRAPPED;
         return true;
     case NEW_START:
     case JUMP:
-        if (!started_again && !slept && step.range != 0 && !reference.machine->is_hot)
+        if (verdict == JUMP && follows)
+            pace_take(account, glimpse, glimpse->shown - account->last.shown);
+        else
+            pace_break(account);
+        if (!started_again && !slept && step.range != 0 && !reference.machine->is_hot &&
+            !is_unknown)
             reference_complain("%s: energy passes for a new start", account->name);
         tally->resets += verdict == NEW_START;
         tally->jumps += verdict == JUMP;
         reference.health.resets++;
         break;
     case UNDECIDED:
+        pace_break(account);
         tally->undecided++;
         reference.health.gaps += !account->silent;
         break;
@@ -263,30 +318,39 @@ static void take_sample(struct account *account, uint64_t slept_ns) {
         fail(account, slept_ns);
         return;
     }
+    if (account->pace.first_ns == 0)
+        account->pace.first_ns = zone->glimpse.time_ns;
     if (account->has_read && (other || zone->zone.epoch != account->epoch))
         account_forget(account);
     account->fed_die = zone->place->die_id;
     account->fed_package = zone->place->package_id;
     account->epoch = zone->zone.epoch;
     const struct glimpse *glimpse = &zone->glimpse;
+    const wide shown = account->shown;
     if (account->has_baseline && account->lows > 0) {
         const enum low_verdict verdict = low_judge(account, glimpse, slept_ns);
         if (verdict == LOW_GOES_ON)
             return;
         account->follows = verdict == LOW_FOLLOWS;
         account->above = 0;
-        account->now.time_ns = glimpse->time_ns;
+        note_time(account, glimpse);
+        if (verdict == LOW_FOLLOWS)
+            pace_take(account, glimpse, account->shown - shown);
+        else
+            pace_break(account);
     } else if (account->has_baseline && low_begins(account, glimpse, slept_ns)) {
         low_note(account, glimpse);
         return;
     } else if (account->has_baseline) {
         account->follows = count_step(account, zone, slept_ns) && slept_ns == 0;
-        account->now.time_ns = glimpse->time_ns;
     } else {
+        pace_break(account);
         account->now.slack_uj++;
-        account->now.time_ns = glimpse->time_ns;
+        note_time(account, glimpse);
         account->power = account->now;
+        account->power.kind = AT_READING;
         account->joined = true;
+        steady_begin(account, glimpse);
         /* It has been another counter, or may have been: what went by in between is not known. */
         if (account->has_read) {
             account->lost = true;
@@ -301,6 +365,7 @@ static void take_sample(struct account *account, uint64_t slept_ns) {
     account->has_read = account->has_baseline = account->reads = true;
     account->silent = account->unseen = false;
     account->silent_slept_ns = 0;
+    part_follow(account);
 }
 
 /* --- a sample ------------------------------------------------------------------------------------
@@ -315,6 +380,33 @@ static void count_zones(const struct source *source) {
         reference.health.zones += zone->glimpse.error == 0;
         reference.health.read_errors += zone->glimpse.error != 0;
         tally->errors += zone->glimpse.error != 0;
+    }
+}
+
+static void note_look(const struct account *account) {
+    const uint64_t look_ns = pace_look_ns(account);
+    if ((account->reads || account->lows > 0) && look_ns < reference.look_ns)
+        reference.look_ns = look_ns;
+}
+
+/* Packages come first, for their parts are held against them. */
+static void take_samples(uint64_t slept_ns, bool moved, bool packages) {
+    for (size_t i = 0; i < reference.account_count; i++) {
+        struct account *account = &reference.accounts[i];
+        if ((account->kind == ZONE_PACKAGE) != packages)
+            continue;
+        account->reads = false;
+        if (account->ended || !account_is_wanted(account)) {
+            note_look(account);
+            continue;
+        }
+        take_sample(account, slept_ns);
+        window_sample(account, slept_ns > 0);
+        pace_decide(account);
+        note_look(account);
+        /* It is not known which core was read. */
+        if (moved && is_lead_core(account))
+            account_forget(account);
     }
 }
 
@@ -341,16 +433,8 @@ void reference_sampled(const struct source *source, bool taken) {
     tally->samples++;
     tally->slept += slept_ns > 0;
     reference.health.sleeps += slept_ns > 0;
-    for (size_t i = 0; i < reference.account_count; i++) {
-        struct account *account = &reference.accounts[i];
-        account->reads = false;
-        if (account->ended || !account_is_wanted(account))
-            continue;
-        take_sample(account, slept_ns);
-        window_sample(account, slept_ns > 0);
-        /* Which core it was that was read, nobody knows. */
-        if (moved && is_lead_core(account))
-            account_forget(account);
-    }
+    reference.look_ns = UINT64_MAX;
+    take_samples(slept_ns, moved, true);
+    take_samples(slept_ns, moved, false);
     window_sample_sums();
 }

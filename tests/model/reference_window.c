@@ -28,9 +28,11 @@ static uint64_t guard_due_ns(void) {
         if (half_ns < soonest_ns)
             soonest_ns = half_ns;
     }
-    if (soonest_ns == UINT64_MAX)
-        return 0;
-    return world.end_ns + (uint64_t)(soonest_ns > NS_PER_S ? soonest_ns : NS_PER_S);
+    if (soonest_ns != UINT64_MAX && soonest_ns < NS_PER_S)
+        soonest_ns = NS_PER_S;
+    if (reference.look_ns < soonest_ns)
+        soonest_ns = reference.look_ns;
+    return soonest_ns != UINT64_MAX ? world.end_ns + (uint64_t)soonest_ns : 0;
 }
 
 static bool any_reads(void) {
@@ -84,7 +86,8 @@ static uint64_t unit_of(const struct account *account) {
 /* After a sleep, too, its next reading does not follow on the last. */
 void window_sample(struct account *account, bool slept) {
     const struct naive_scale scale = {.parts = machine_parts(reference.machine),
-                                      .unit = unit_of(account)};
+                                      .unit = unit_of(account),
+                                      .update_ns = pace_update_ns(account)};
     const struct naive_reading reading = {.time_ns = account->last.time_ns,
                                           .doubt_ns = account->last.doubt_ns,
                                           .parts = (uint64_t)(account->shown - account->observed)};
@@ -133,6 +136,8 @@ static void sample_sum(struct account *sum) {
         all_read = all_read && member->reads;
         all_follow = all_follow && member->follows && !member->returns;
         scale.unit += to_uj(unit_of(member));
+        if (pace_update_ns(member) > scale.update_ns)
+            scale.update_ns = pace_update_ns(member);
         if (member->last.time_ns - member->last.doubt_ns < first_ns)
             first_ns = member->last.time_ns - member->last.doubt_ns;
         if (member->last.time_ns + member->last.doubt_ns > last_ns)

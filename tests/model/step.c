@@ -50,6 +50,8 @@ static bool is_possible(const struct step *step, unsigned int turns) {
         most_uw = WRAP_UW;
     if (span_ns < JUDGED_NS)
         span_ns = JUDGED_NS;
+    /* It may hold an update that was still to come before, and the next one early. */
+    span_ns += (turns == 0 ? 2 : 1) * step->period_ns;
     return (wide)energy_uj * 1000000000 <= (wide)most_uw * span_ns;
 }
 

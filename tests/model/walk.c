@@ -12,6 +12,7 @@
 #include "machine.h"
 #include "rapl.h"
 #include "reference.h"
+#include "slow.h"
 #include "tree_source.h"
 #include "undetectable.h"
 
@@ -107,17 +108,22 @@ static bool take_report(const struct rapl_report **report) {
         const bool due = reference_look_is_due();
         world.looks = 0;
         world.waits = 0;
+        world.is_report = true;
         result = rapl_report(walk.rapl, report);
+        world.is_report = false;
         if (world.looks != due)
             reference_complain("%s", due ? "it does not look for zones" : "it looks for zones");
     } while (has_to_repeat(result));
     if (world.waits < 4 && reference_count_lows() > 0)
         reference_complain("it does not read again what showed less than before");
     reference.health.gaps += reference_count_lows();
+    world.has_reported = true;
+    world.reported_ns = world.begin_ns;
     return result == 0;
 }
 
 #define SAMPLES_MOST 300
+#define LONG_STEPS 10000000
 
 /* Until the next report, with the samples in between that the core asks for. */
 static void pass_interval(void) {
@@ -166,8 +172,12 @@ static bool walk_machine(uint64_t seed) {
     const uint64_t steps = 200 + random_scaled(&walk.machine.random, most);
     const uint64_t last = world.readings + steps;
     walk.tells_problems = random_once_in(&walk.machine.random, 2);
+    world.is_report = true;
     if (rapl_open(&options, &walk.rapl) != 0)
         reference_complain("it does not open");
+    world.is_report = false;
+    world.has_reported = true;
+    world.reported_ns = world.begin_ns;
     note_sample(0);
     reference.tally.machines++;
     reference_close_first();
@@ -242,6 +252,9 @@ static void print_tally(void) {
         {"low readings", tally->lows},
         {"reads that failed by less", tally->false_lows},
         {"starts decided later", tally->late_starts},
+        {"parts above their package", tally->overruns},
+        {"returns to a row of values", tally->returned},
+        {"readings while unsteady", tally->unsteady},
         {"samples that were missed", tally->missed},
         {"windows told", tally->windows},
         {"windows of sums told", tally->sum_windows},
@@ -250,19 +263,33 @@ static void print_tally(void) {
         {"windows that cover power", tally->covered},
         {"windows left out", tally->left_windows},
     };
-    /* They take another source than powercap, or a memory that runs out. */
+    /* They take another source than powercap, a memory that runs out. */
     const struct count untreed[] = {
-        {"powers of all cores", tally->core_sums},
-        {"times without memory", tally->no_memory},
-        {"ceilings that were raised", tally->raised},
-        {"counts started by perf", tally->epochs},
+        {"powers of all cores", tally->core_sums},    {"times without memory", tally->no_memory},
+        {"ceilings that were raised", tally->raised}, {"counts started by perf", tally->epochs},
+        {"parts measured apart", tally->apart},
+    };
+    /* A short walk may meet none. */
+    const struct count rare[] = {
+        {"steps held", tally->held},
+        {"steps held and counted", tally->held_counted},
+        {"powers between updates", tally->slow_powers},
+        {"counters that are stuck", tally->stuck},
+        {"rests of slow counters", tally->rests},
+        {"powers not known to 5 %", tally->vague},
     };
     const struct count seldom[] = {
         {"starts put off", world.postponed},
         {"counters taken for another", tally->mistaken},
+        {"starts above the package", tally->strange_parts},
+        {"returns like energy", tally->climbs},
     };
+    const struct count treed[] = {{"slow reads repeated", tally->repeats}};
     print_counts(always, sizeof(always) / sizeof(always[0]), true);
     print_counts(untreed, sizeof(untreed) / sizeof(untreed[0]), tree_source_root() == NULL);
+    print_counts(treed, sizeof(treed) / sizeof(treed[0]), tree_source_root() != NULL);
+    print_counts(rare, sizeof(rare) / sizeof(rare[0]),
+                 world.readings >= LONG_STEPS && tree_source_root() == NULL);
     print_counts(seldom, sizeof(seldom) / sizeof(seldom[0]), false);
 }
 
@@ -315,6 +342,8 @@ int main(int count, char **words) {
         const char *value = i + 1 < count ? words[i + 1] : "";
         if (strcmp(words[i], "--undetectable") == 0)
             return undetectable_measure();
+        if (strcmp(words[i], "--slow") == 0)
+            return slow_measure();
         if (strcmp(words[i], "--tree") == 0) {
             tree = true;
             continue;
@@ -327,7 +356,8 @@ int main(int count, char **words) {
             machine = read_number(value);
         else {
             fprintf(stderr, "usage: walk [--seed N] [--steps N] [--machine N] [--tree]\n"
-                            "       walk --undetectable\n");
+                            "       walk --undetectable\n"
+                            "       walk --slow\n");
             return 2;
         }
         i++;

@@ -37,3 +37,11 @@ def complaints(collectd):
     """What the plugin logged, without the time."""
     lines = [re.sub(r"^\[[^]]*\] ", "", line) for line in collectd.lines("rapl plugin: ")]
     return [line for line in lines if not re.search("rapl plugin: (no )?source ", line)]
+
+
+def check_quiet(case, samples):
+    """What rapl/derive-samples was, report by report: after the first report, the plugin reads often
+    to find out how often counters move, and then once for a report."""
+    case.assertEqual(samples[0], 2)  # one at the start
+    case.assertGreater(samples[1], 2 + 8)
+    case.assertEqual(samples[1:], list(range(int(samples[1]), int(samples[-1]) + 1)))

@@ -12,6 +12,41 @@ LAYOUTS = os.path.join(HERE, "..", "trees")
 CLASS = os.path.join("sys", "class", "powercap")
 RANGE_UJ = 262143328850  # of client processors: 61 uJ a tick
 
+# See settle(): a move of one unit alone may come from a counter that stood for want of load.
+SETTLE_UNITS = 4
+SETTLED_SECONDS = 0.03  # more than a counter stands that moves as usual (core/period.h)
+SETTLE_LONGEST_SECONDS = 60
+
+
+def move_until_settled(move, number_sleep, most=None):
+    """Moves counters, each about once a millisecond, until a program that reads them knows that
+    they move as usual: it then sleeps until it is asked. How often they were moved, at most so often.
+    number_sleep: the number of the sleep that it is in, None: it does not sleep."""
+    count, longest = 0, 0  # between two moves: for so long, it may sleep until the next one
+    sleep, slept_from = None, 0
+    passed = began = time.monotonic()
+    while sleep is None or passed - slept_from < SETTLED_SECONDS + 2 * longest:
+        if count == most:
+            break
+        move()
+        count += 1
+        time.sleep(0.001)
+        before, passed = passed, time.monotonic()
+        longest = max(longest, passed - before)
+        last, sleep = sleep, number_sleep()
+        if sleep != last:
+            slept_from = passed
+        if passed - began > SETTLE_LONGEST_SECONDS:
+            raise AssertionError("the program still reads between prompts")
+    return count
+
+
+def number_sleep(pid):
+    """The number of the sleep that a process is in; None: it does not sleep."""
+    with open("/proc/%d/status" % pid, encoding="ascii") as file:
+        status = dict(line.rstrip("\n").split(":\t", 1) for line in file)
+    return int(status["voluntary_ctxt_switches"]) if status["State"][0] == "S" else None
+
 
 def write(root, path, content):
     """A file below the root, with the folders on its way."""
@@ -99,6 +134,35 @@ class Tree:
         for zone, energy_uj in zones_uj.items():
             self.set_energy(zone, self.energy_uj(zone) + energy_uj)
 
+    def settle(self, program, zones=None):
+        """Moves these counters, or all, until the program knows that they move as usual. By how
+        much each was moved, all of it after the program's first reading."""
+        zones = list(zones or self.zones())
+        moved = dict.fromkeys(zones, 0)
+        counters = [(os.open(self.path(zone, "energy_uj"), os.O_WRONLY), zone, self.energy_uj(zone),
+                     SETTLE_UNITS * self.unit_uj(zone)) for zone in zones]
+
+        def move():
+            for file, zone, first, step in counters:
+                moved[zone] += step
+                os.pwrite(file, b"%d\n" % (first + moved[zone]), 0)
+
+        try:
+            program.wait_asleep()
+            move_until_settled(move, lambda: number_sleep(program.pid))
+        finally:
+            for file, *_ in counters:
+                os.close(file)
+        return moved
+
+    def unit_uj(self, zone):
+        """That of a counter of 32 bits, rounded up; a millijoule where no range says it."""
+        try:
+            with open(self.path(zone, "max_energy_range_uj"), encoding="ascii") as file:
+                return -(-int(file.read().rstrip("\0")) // (2**32 - 1)) or 1000
+        except (OSError, ValueError):
+            return 1000
+
     def remove(self, zone):
         """Takes the zone, and those in it, from the class and from below its parent."""
         for other in self.zones():
@@ -119,15 +183,17 @@ class Tree:
 
 
 class Pump:
-    """Moves a zone's counter at a power, round and round, while the block is in use: a process of
-    its own, which takes its turn before others. written_uj is what a reader has seen at least by
-    now, begun_uj the most that it can have seen."""
+    """Moves the counters of zones (a list, or the id of one) while the block is in use, each at the
+    same power, round and round: a process of its own, which takes its turn before others.
+    written_uj is what a reader has seen at least by now of each, begun_uj the most that it can have
+    seen."""
 
-    STEP_SECONDS = 0.005
+    STEP_SECONDS = 0.002
     LATE_SECONDS = 0.08
 
-    def __init__(self, tree, zone, watts, range_uj):
-        self.tree, self.zone, self.watts = tree, zone, watts
+    def __init__(self, tree, zones, watts, range_uj=RANGE_UJ):
+        self.tree, self.zones = tree, [zones] if isinstance(zones, str) else zones
+        self.watts = watts
         self.modulus_uj = range_uj + round(range_uj / (2**32 - 1))  # one unit more than the range
         self.written, self.begun = [multiprocessing.Value("q", 0, lock=False) for _ in range(2)]
         self.longest_step = multiprocessing.Value("d", 0, lock=False)
@@ -142,29 +208,36 @@ class Pump:
     def begun_uj(self):
         return self.begun.value
 
-    def lateness(self):
+    def lateness(self, seconds=LATE_SECONDS):
         """What excuses a failure: a step took so long that reads find more power than the pump has,
         such as 133 ms of 300 W in 50 ms, which are judged as 800 W. Otherwise empty."""
         longest = self.longest_step.value
-        return "" if longest < self.LATE_SECONDS else "a step of the pump took %.3f s" % longest
+        return "" if longest < seconds else "a step of the pump took %.3f s" % longest
 
     def run(self, parent):
         with contextlib.suppress(PermissionError):
             os.setpriority(os.PRIO_PROCESS, 0, -15)
-        first, began = self.tree.energy_uj(self.zone), time.monotonic()
-        written = began
+        began = written = time.monotonic()
         while not self.ended.wait(self.STEP_SECONDS) and os.getppid() == parent:
             used_uj = int(self.watts * 1e6 * (time.monotonic() - began))
             self.begun.value = used_uj
-            # Padded to one length, as some kernels do: who reads meanwhile gets a whole number.
-            text = b"%d\n" % ((first + used_uj) % self.modulus_uj)
-            self.tree.write(self.zone, "energy_uj", text.ljust(24, b"\0"))
+            for file, first in self.counters:
+                text = b"%d\n" % ((first + used_uj) % self.modulus_uj)
+                # After a wrap padded to the length before, as some kernels do: who reads meanwhile
+                # gets a whole number.
+                os.pwrite(file, text.ljust(os.fstat(file).st_size, b"\0"), 0)
             self.written.value = used_uj
             last, written = written, time.monotonic()
             self.longest_step.value = max(self.longest_step.value, written - last)
 
     def __enter__(self):
+        self.counters = [(os.open(self.tree.path(zone, "energy_uj"), os.O_WRONLY),
+                          self.tree.energy_uj(zone)) for zone in self.zones]
         self.process.start()
+        for file, _ in self.counters:
+            os.close(file)
+        while self.written_uj == 0 and self.process.is_alive():
+            time.sleep(0.001)
         return self
 
     def __exit__(self, *_):

@@ -19,6 +19,7 @@ INTEL, AMD, HYGON = "GenuineIntel", "AuthenticAMD", "HygonGenuine"
 
 # Above the 50 ms that power needs; a step of 32 zones then stays far below any ceiling.
 STEP_SECONDS = 0.11
+ROUNDS_MOST = 20
 
 PACKAGE_0 = "domain=package,package_id=0"
 CORE_0 = "domain=core,package_id=0"
@@ -82,16 +83,18 @@ class TreeCase(unittest.TestCase):
                 tree.set_energy(zone, 5 * 10**9 + count * 10**8)
 
     def check_series(self, tree, expected):
-        """Every zone's series, and the total, must show exactly what was moved, twice."""
+        """Every zone's series, and the total, must show exactly what was moved, three times and more,
+        and power twice: a report whose reads were late has none."""
         execd, meter = self.start(tree)
-        meter.ask()
         moved = {identity: 0 for identity in expected.values() if identity}
-        for round_number in (1, 2):
-            time.sleep(STEP_SECONDS)
-            energies = steps(expected)
-            for zone, energy in energies.items():
-                energies[zone] = energy * round_number
-            tree.move(energies)
+        powers = dict.fromkeys([*moved, TOTAL], 0)
+        energies = tree.settle(execd, expected)
+        for round_number in range(ROUNDS_MOST):
+            if round_number:
+                time.sleep(STEP_SECONDS)
+                factor = 1 + round_number % 2
+                energies = {zone: uj * factor for zone, uj in steps(expected).items()}
+                tree.move(energies)
             for zone, identity in expected.items():
                 if identity:
                     moved[identity] += energies[zone]
@@ -100,7 +103,10 @@ class TreeCase(unittest.TestCase):
             self.assertEqual({name: report.energy_uj(name) for name in report},
                              {**moved, TOTAL: total})
             for identity in report:
-                self.assertIsNotNone(report.power(identity), identity)
+                powers[identity] += report.power(identity) is not None
+            if round_number >= 2 and min(powers.values()) >= 2:
+                break
+        self.assertGreaterEqual(min(powers.values()), 2, powers)
         self.assertEqual(execd.stop(), 0)
         return execd.messages()
 
@@ -186,11 +192,12 @@ class Threadripper(TreeCase):
             with self.subTest(vendor=vendor):
                 tree = self.copy_dies(vendor)
                 execd, meter = self.start(tree)
+                energy_uj = tree.settle(execd)[self.DIES[0]]
                 meter.ask()
-                for energy_uj in (7000003, 18000010):
+                for moved_uj in (7000003, 11000007):
                     time.sleep(STEP_SECONDS)
-                    tree.move({zone: 7000003 if energy_uj == 7000003 else 11000007
-                               for zone in self.DIES})
+                    tree.move(dict.fromkeys(self.DIES, moved_uj))
+                    energy_uj += moved_uj
                     report = meter.ask()
                     self.assertEqual({name: report.energy_uj(name) for name in report},
                                      {PACKAGE_0: energy_uj, TOTAL: energy_uj})
@@ -313,15 +320,24 @@ class Psys(TreeCase):
 
     def test_whole_joules_need_half_a_second(self):
         # Sapphire Rapids: the range is 2^32 - 1 joules.
-        tree = self.make({"intel-rapl:0": "package-0", "intel-rapl:1": "psys"})
-        tree.write("intel-rapl:1", "max_energy_range_uj", "%d\n" % ((2**32 - 1) * 10**6))
+        for is_usual in (True, False):  # or one that moves each tenth of a second
+            with self.subTest(is_usual=is_usual):
+                tree = self.make({"intel-rapl:0": "package-0", "intel-rapl:1": "psys"})
+                tree.write("intel-rapl:1", "max_energy_range_uj", "%d\n" % ((2**32 - 1) * 10**6))
+                self.check_half_a_second(tree, is_usual)
+
+    def check_half_a_second(self, tree, is_usual):
         execd, meter = self.start(tree)
+        ask = execd.ask  # power runs from move to move, and the meter's from prompt to prompt
+        if is_usual:
+            tree.settle(execd)
+            ask = meter.ask
         end = time.monotonic() + PATIENCE_SECONDS
-        report = meter.ask()
+        report = ask()
         while report.power("domain=psys") is None and time.monotonic() < end:
             time.sleep(STEP_SECONDS)
             tree.move({"intel-rapl:1": 20 * 10**6})
-            report = meter.ask()
+            report = ask()
         self.assertIsNotNone(report.power("domain=psys"))
         self.assertGreaterEqual(time.monotonic() - meter.began, 0.5)
         self.assertEqual(execd.stop(), 0)

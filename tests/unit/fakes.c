@@ -74,6 +74,10 @@ struct fake_event {
 static struct {
     bool clocks_stopped;
     uint64_t read_ns;
+    struct fake_stall stalls[FAKE_STALLS_MAX];
+    size_t stall_count;
+    size_t stalled;
+    void (*pass)(uint64_t ns);
     uint64_t raw_ns;
     uint64_t awake_ns; /* the same, slewed */
     uint64_t slept_ns;
@@ -139,6 +143,51 @@ void fake_clocks_slew(int64_t ppm) {
 
 void fake_reads_take(uint64_t ns) {
     fakes.read_ns = ns;
+}
+
+void fake_reads_stall(const struct fake_stall *stalls, size_t count, void (*pass)(uint64_t ns)) {
+    if (count > FAKE_STALLS_MAX)
+        abort();
+    for (size_t i = 0; i < count; i++)
+        fakes.stalls[i] = stalls[i];
+    fakes.stall_count = count;
+    fakes.stalled = 0;
+    fakes.pass = pass != NULL ? pass : fake_clocks_pass;
+}
+
+size_t fake_stalls_left(void) {
+    return fakes.stall_count - fakes.stalled;
+}
+
+/* The stall of the read that begins, whose first part passes here. */
+static struct fake_stall begin_read(bool of_counter) {
+    if (fakes.read_ns > 0)
+        fake_clocks_pass(fakes.read_ns);
+    if (!of_counter || fake_stalls_left() == 0)
+        return (struct fake_stall){.before_ns = 0};
+    const struct fake_stall stall = fakes.stalls[fakes.stalled++];
+    fakes.pass(stall.before_ns);
+    return stall;
+}
+
+static void end_read(struct fake_stall stall) {
+    const int error = errno;
+    if (stall.after_ns > 0)
+        fakes.pass(stall.after_ns);
+    errno = error;
+}
+
+static bool is_energy_file(int file) {
+    static const char ending[] = "/energy_uj";
+    char own[32];
+    char path[512];
+    if (fake_stalls_left() == 0)
+        return false;
+    snprintf(own, sizeof(own), "/proc/self/fd/%d", file);
+    const ssize_t length = readlink(own, path, sizeof(path) - 1);
+    path[length > 0 ? length : 0] = '\0';
+    const char *tail = strrchr(path, '/');
+    return tail != NULL && strcmp(tail, ending) == 0;
 }
 
 void fake_clocks_sleep(uint64_t ns) {
@@ -285,11 +334,12 @@ static ssize_t read_register(unsigned int cpu, void *value, size_t size, uint32_
 ssize_t __wrap_pread(int file, void *text, size_t size, off_t offset) {
     static const char mark[] = "errno ";
     const int cpu = fakes.register_count > 0 ? msr_cpu(file) : -1;
-    if (fakes.read_ns > 0)
-        fake_clocks_pass(fakes.read_ns);
+    const struct fake_stall stall = begin_read(cpu >= 0 || is_energy_file(file));
+    ssize_t length = cpu >= 0 ? read_register((unsigned int)cpu, text, size, (uint32_t)offset)
+                              : __real_pread(file, text, size, offset);
+    end_read(stall);
     if (cpu >= 0)
-        return read_register((unsigned int)cpu, text, size, (uint32_t)offset);
-    ssize_t length = __real_pread(file, text, size, offset);
+        return length;
     if (length > (ssize_t)strlen(mark) && memcmp(text, mark, strlen(mark)) == 0) {
         errno = (int)strtol((const char *)text + strlen(mark), NULL, 10);
         return -1;
@@ -533,9 +583,12 @@ static ssize_t read_event(const struct fake_event *leader, uint64_t *values, siz
 
 ssize_t __wrap_read(int file, void *buffer, size_t size) {
     const struct fake_event *event = fakes.has_perf ? find_event(file) : NULL;
-    if (event != NULL && fakes.read_ns > 0)
-        fake_clocks_pass(fakes.read_ns);
-    return event != NULL ? read_event(event, buffer, size) : __real_read(file, buffer, size);
+    if (event == NULL)
+        return __real_read(file, buffer, size);
+    const struct fake_stall stall = begin_read(true);
+    const ssize_t length = read_event(event, buffer, size);
+    end_read(stall);
+    return length;
 }
 
 ssize_t __wrap___read_chk(int file, void *buffer, size_t size, size_t room) {

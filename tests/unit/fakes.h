@@ -35,6 +35,17 @@ bool fake_clocks_have_erred(void);
 /* Each read takes that long, by clocks that are stopped. */
 void fake_reads_take(uint64_t ns);
 
+/* The next reads of counters stall: so much time passes before the counter gives its value, and so
+ * much afterwards. pass: what passes it; NULL: fake_clocks_pass(). */
+struct fake_stall {
+    uint64_t before_ns;
+    uint64_t after_ns;
+};
+#define FAKE_STALLS_MAX 16
+void fake_reads_stall(const struct fake_stall *stalls, size_t count, void (*pass)(uint64_t ns));
+/* How many have yet to stall. */
+size_t fake_stalls_left(void);
+
 /* A file that holds "errno N" cannot be read, and N is why. */
 #define FAKE_ERRNO "errno %d\n"
 

@@ -9,6 +9,7 @@
 #include "line_protocol.h"
 #include "rapl.h"
 #include "tree.h"
+#include "usual.h"
 #include "values.h"
 
 #define STEP_UJ UINT64_C(10000000)
@@ -42,6 +43,7 @@ static void open_bench(struct bench *bench, const struct tree *tree) {
     options.root = tree->path;
     options.sample_interval_ns = NS_PER_S;
     assert_int_equal(rapl_open(&options, &bench->rapl), 0);
+    assume_usual_counters(bench->rapl);
 }
 
 static void take_report(struct bench *bench) {

@@ -253,7 +253,7 @@ static void test_statistics_by_their_names(void **state) {
 
 static const char health_line[] =
     "rapl_health,source=powercap zones=5i,samples=7i,read_errors=1i,wraps=2i,resets=3i,gaps=4i,"
-    "rediscoveries=18446744073709551615i,sleeps=6i,missed_samples=7i " TIME_TEXT "\n";
+    "rediscoveries=18446744073709551615i,sleeps=6i,missed_samples=7i,stalls=8i " TIME_TEXT "\n";
 
 static struct rapl_report health_report(void) {
     return (struct rapl_report){.time_ns = TIME_NS,
@@ -266,7 +266,8 @@ static struct rapl_report health_report(void) {
                                            .gaps = 4,
                                            .rediscoveries = UINT64_MAX,
                                            .sleeps = 6,
-                                           .missed_samples = 7}};
+                                           .missed_samples = 7,
+                                           .stalls = 8}};
 }
 
 static void test_health_is_integers(void **state) {

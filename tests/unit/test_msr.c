@@ -662,6 +662,27 @@ static void test_a_read_that_takes_long_says_nothing(void **state) {
     assert_int_equal(reading("package-0")->error, 0);
 }
 
+static void test_slow_read_is_repeated(void **state) {
+    (void)state;
+    static const struct fake_stall stalls[] = {{0, 0}, {0, 0}, {30 * NS_PER_MS, 30 * NS_PER_MS}};
+    (void)make_amd(1, 1, 2, 2);
+    open_source(&zen4, 0);
+    fake_clocks_stop();
+    assert_int_equal(discover(), 1);
+    assert_int_equal(bench.source->zone_count, 3);
+    slow_reads_begin(&bench.source->slow_reads, NS_PER_S);
+    fake_reads_stall(stalls, COUNT_OF(stalls), NULL);
+    const size_t reads = fake_msr_reads();
+    sample();
+    assert_int_equal(fake_msr_reads() - reads, 4);
+    for (size_t i = 0; i < bench.source->zone_count; i++) {
+        const struct reading *reading = &bench.source->readings[i];
+        assert_int_equal(reading->error, 0);
+        assert_int_equal(reading->doubt_ns, 0);
+        assert_int_equal(fake_clocks_raw_ns() - reading->time_ns, i < 2 ? 60 * NS_PER_MS : 0);
+    }
+}
+
 static void test_module_that_is_not_loaded(void **state) {
     (void)state;
     (void)make_laptop();
@@ -1054,6 +1075,7 @@ int main(void) {
         IN_TREE(test_topology_that_cannot_be_read_takes_nothing_away),
         IN_TREE(test_core_whose_topology_comes_late),
         IN_TREE(test_a_read_that_takes_long_says_nothing),
+        IN_TREE(test_slow_read_is_repeated),
         IN_TREE(test_module_that_is_not_loaded),
         IN_TREE(test_file_that_may_not_be_opened),
         IN_TREE(test_neither_device_nor_file),

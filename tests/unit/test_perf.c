@@ -12,6 +12,7 @@
 #include "rapl.h"
 #include "source.h"
 #include "tree.h"
+#include "usual.h"
 #include "values.h"
 
 #define DEVICES "sys/bus/event_source/devices"
@@ -689,6 +690,92 @@ static void test_a_read_that_takes_long_says_nothing(void **state) {
     assert_int_equal(reading("power/energy-pkg@0")->error, 0);
 }
 
+static void stall_second_group(uint64_t ns, void (*pass_time)(uint64_t ns)) {
+    const struct fake_stall stalls[] = {{0, 0}, {0, ns}};
+    slow_reads_begin(&bench.source->slow_reads, NS_PER_S);
+    fake_reads_stall(stalls, COUNT_OF(stalls), pass_time);
+    sample();
+    assert_int_equal(fake_stalls_left(), 0);
+}
+
+static void use_5_joules(uint64_t ns) {
+    fake_clocks_pass(ns);
+    if (ns > 0)
+        fake_perf_add(PKG, 2, 5 * JOULE);
+}
+
+/* All events of the group, and no other group. */
+static void test_slow_read_of_a_group_is_repeated(void **state) {
+    (void)state;
+    add_server();
+    assert_int_equal(discover(), 1);
+    sample();
+    const uint32_t reads = fake_perf_reads();
+    const uint64_t before = reading("power/energy-pkg@2")->ticks;
+    stall_second_group(20 * NS_PER_MS, use_5_joules);
+    assert_int_equal(fake_perf_reads() - reads, 2);
+    assert_int_equal(reading("power/energy-pkg@2")->ticks, before);
+    assert_int_equal(reading("power/energy-pkg@2")->doubt_ns, 10 * NS_PER_MS);
+    stall_second_group(20 * NS_PER_MS + 1, use_5_joules);
+    assert_int_equal(fake_perf_reads() - reads, 5);
+    assert_int_equal(reading("power/energy-pkg@2")->ticks - before, 10 * JOULE);
+    assert_int_equal(reading("power/energy-pkg@2")->time_ns, fake_clocks_raw_ns());
+    assert_int_equal(reading("power/energy-pkg@2")->doubt_ns, 0);
+    assert_int_equal(reading("power/energy-ram@2")->doubt_ns, 0);
+}
+
+static void test_shortest_read_of_a_group_counts(void **state) {
+    (void)state;
+    static const struct fake_stall stalls[] = {{0, 0}, {0, 30 * NS_PER_MS}, {0, 40 * NS_PER_MS}};
+    add_server();
+    assert_int_equal(discover(), 1);
+    sample();
+    const uint64_t before = reading("power/energy-pkg@2")->ticks;
+    slow_reads_begin(&bench.source->slow_reads, NS_PER_S);
+    fake_reads_stall(stalls, COUNT_OF(stalls), use_5_joules);
+    sample();
+    assert_int_equal(fake_stalls_left(), 0);
+    assert_int_equal(reading("power/energy-pkg@2")->doubt_ns, 15 * NS_PER_MS);
+    assert_int_equal(reading("power/energy-pkg@2")->ticks, before);
+}
+
+static void test_repeat_hides_no_interruption(void **state) {
+    (void)state;
+    add_server();
+    assert_int_equal(discover(), 1);
+    sample();
+    const uint32_t epoch = zone("power/energy-pkg@2")->epoch;
+    fake_clocks_pass(NS_PER_S);
+    fake_perf_pause(2, NS_PER_S / 2);
+    static const struct fake_stall stalls[] = {{0, 0}, {0, 0}, {0, 100 * NS_PER_MS}};
+    slow_reads_begin(&bench.source->slow_reads, NS_PER_S);
+    /* an interrupted group is read twice, and the second of these stalls */
+    fake_reads_stall(stalls, COUNT_OF(stalls), NULL);
+    sample();
+    assert_int_equal(fake_stalls_left(), 0);
+    assert_int_equal(reading("power/energy-pkg@2")->error, 0);
+    assert_int_equal(reading("power/energy-pkg@2")->doubt_ns, 0);
+    assert_true(zone("power/energy-pkg@2")->epoch > epoch);
+}
+
+static void lose_the_cpu(uint64_t ns) {
+    fake_clocks_pass(ns);
+    if (ns > 0)
+        fake_perf_offline(2);
+}
+
+static void test_repeat_that_fails_leaves_the_first(void **state) {
+    (void)state;
+    add_server();
+    assert_int_equal(discover(), 1);
+    sample();
+    stall_second_group(100 * NS_PER_MS, lose_the_cpu);
+    assert_int_equal(reading("power/energy-pkg@2")->error, 0);
+    assert_int_equal(reading("power/energy-pkg@2")->doubt_ns, 50 * NS_PER_MS);
+    sample();
+    assert_int_equal(reading("power/energy-pkg@2")->error, -ENODEV);
+}
+
 static void test_group_that_lost_a_member(void **state) {
     (void)state;
     add_server();
@@ -1113,6 +1200,7 @@ static struct rapl *open_core(void) {
     tree_write(bench.tree, "proc/cpuinfo",
                "processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 85\n");
     assert_int_equal(rapl_open(&options, &rapl), 0);
+    assume_usual_counters(rapl);
     return rapl;
 }
 
@@ -1200,6 +1288,7 @@ static struct rapl *open_server(uint64_t max_power_uw) {
     options.max_power_uw = max_power_uw;
     add_server();
     assert_int_equal(rapl_open(&options, &rapl), 0);
+    assume_usual_counters(rapl);
     return rapl;
 }
 
@@ -1236,6 +1325,7 @@ static void test_memory_that_fails_while_no_source_reads(void **state) {
         tree_set(bench.tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, EIO);
         tree_set(bench.tree, "intel-rapl:1", "energy_uj", FAKE_ERRNO, EIO);
         assert_int_equal(rapl_open(&options, &rapl), 0);
+        assume_usual_counters(rapl);
         tree_drop_zone(bench.tree, "intel-rapl:0");
         fake_clocks_pass(60 * NS_PER_S);
         fake_memory_fails_at(i);
@@ -1269,6 +1359,7 @@ static void test_source_that_has_been_reported_stays(void **state) {
     tree_add_zone(bench.tree, "intel-rapl:0", "package-0", 0, RANGE_61_UJ);
     tree_set(bench.tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, EIO);
     assert_int_equal(rapl_open(&options, &rapl), 0);
+    assume_usual_counters(rapl);
     for (uint64_t i = 0; i < 3; i++) {
         tree_set_energy(bench.tree, "intel-rapl:0", i * 40000000);
         fake_clocks_pass(NS_PER_S);
@@ -1304,6 +1395,7 @@ static void test_cores_that_cannot_all_be_opened_have_no_sum(void **state) {
                "vendor_id\t: AuthenticAMD\ncpu family\t: 26\nmodel\t\t: 2\n");
     fake_perf_fails_on(1, EMFILE);
     assert_int_equal(rapl_open(&options, &rapl), 0);
+    assume_usual_counters(rapl);
     /* what cannot be shown holds no descriptors: two groups of packages and two of cores are open
      */
     assert_int_equal(fake_perf_open(), 6);
@@ -1337,6 +1429,7 @@ static void test_cores_that_sleep_use_nothing(void **state) {
                "vendor_id\t: AuthenticAMD\ncpu family\t: 26\nmodel\t\t: 2\n");
     fake_perf_start(0);
     assert_int_equal(rapl_open(&options, &rapl), 0);
+    assume_usual_counters(rapl);
     for (int i = 0; i < 3; i++) {
         pass(CORE, 0, 6);
         assert_int_equal(rapl_report(rapl, &report), 0);
@@ -1607,6 +1700,10 @@ int main(void) {
         OVER(test_clock_of_jiffies),
         OVER(test_slewed_clocks_do_not_interrupt),
         OVER(test_a_read_that_takes_long_says_nothing),
+        OVER(test_slow_read_of_a_group_is_repeated),
+        OVER(test_shortest_read_of_a_group_counts),
+        OVER(test_repeat_hides_no_interruption),
+        OVER(test_repeat_that_fails_leaves_the_first),
         OVER(test_group_that_lost_a_member),
         OVER(test_read_that_fails),
         OVER(test_pmu_that_is_registered_anew),

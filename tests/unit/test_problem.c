@@ -248,6 +248,10 @@ static void test_every_cause_has_words(void **state) {
         {PROBLEM_PARTED, 0, RAPL_WARNING, false},
         {PROBLEM_JUMPED, 0, RAPL_WARNING, true},
         {PROBLEM_UNDECIDED, 0, RAPL_WARNING, true},
+        {PROBLEM_ABOVE_WHOLE, 0, RAPL_WARNING, true},
+        {PROBLEM_LEAPT, 0, RAPL_WARNING, true},
+        {PROBLEM_UNSTEADY, 0, RAPL_WARNING, true},
+        {PROBLEM_APART, 0, RAPL_WARNING, true},
     };
     for (size_t i = 0; i < COUNT_OF(causes); i++) {
         problems_raise(problems, causes[i].cause, causes[i].error, "the-subject");
@@ -407,6 +411,14 @@ static void test_each_that_has_gone_is_told(void **state) {
     expect_holds(next(problems).reason, "package-0 has gone; total goes on");
 }
 
+static void test_each_unsteady_zone_is_named(void **state) {
+    struct problems *problems = *state;
+    problems_raise(problems, PROBLEM_UNSTEADY, 0, "package-0");
+    problems_raise(problems, PROBLEM_UNSTEADY, 0, "package-1");
+    expect_holds(next(problems).reason, "package-0 goes back and forth");
+    expect_holds(next(problems).reason, "package-1 goes back and forth");
+}
+
 static void test_the_zone_that_fails_now_is_named(void **state) {
     struct problems *problems = *state;
     pass_sample(problems, PROBLEM_ENERGY, -EIO, "package-0/energy_uj");
@@ -537,6 +549,7 @@ int main(void) {
         TOLD(test_root_stands_before_the_path),
         TOLD(test_world_readable_counters_are_never_the_remedy),
         TOLD(test_each_that_has_gone_is_told),
+        TOLD(test_each_unsteady_zone_is_named),
         TOLD(test_the_zone_that_fails_now_is_named),
         TOLD(test_nobody_asks_when_a_jump_is_over),
         TOLD(test_long_subject_is_cut),

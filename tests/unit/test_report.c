@@ -7,6 +7,7 @@
 
 #include "cmocka_all.h"
 #include "fakes.h"
+#include "usual.h"
 
 /* A machine of one package with dram, core and psys: the last two are outside of the total. */
 enum { PACKAGE, DRAM, CORE, PSYS, SERIES_COUNT };
@@ -37,6 +38,7 @@ static void name_series(struct series *series, enum zone_kind kind, const char *
     snprintf(series->identity.domain, sizeof(series->identity.domain), "%s", domain);
     zone_format_name(&series->identity, series->name);
     zone_format_parent(&series->identity, series->parent);
+    assume_usual(series);
 }
 
 static void start(struct machine *machine) {
@@ -67,6 +69,13 @@ static void read_energy(struct machine *machine, size_t index, uint64_t ticks) {
     take(machine, index, ticks, 0);
 }
 
+/* The read took twice the doubt. */
+static void read_slowly(struct machine *machine, size_t index, uint64_t ticks, uint64_t doubt_ns) {
+    const struct reading reading = {
+        .ticks = ticks, .time_ns = machine->now_ns, .doubt_ns = doubt_ns};
+    series_take(machine->list[index], &reading, 0, &machine->health);
+}
+
 static void fail_read(struct machine *machine, size_t index) {
     const struct reading reading = {.error = -EIO};
     series_take(machine->list[index], &reading, 0, &machine->health);
@@ -86,7 +95,8 @@ static void pass(struct machine *machine, uint64_t ns) {
 }
 
 static void build(struct machine *machine) {
-    machine->count = report_build(machine->list, SERIES_COUNT, machine->sums, 1, machine->values);
+    machine->count = report_build(machine->list, SERIES_COUNT, machine->sums, 1, machine->values,
+                                  &machine->health);
     assert_true(machine->count <= SERIES_COUNT + 1);
 }
 
@@ -240,8 +250,10 @@ static void test_whole_joules_need_half_a_second(void **state) {
     (void)state;
     struct machine machine;
     start(&machine);
-    machine.series[DRAM].traits.modulus = counter_modulus(UINT64_C(4294967295000000));
-    machine.series[DRAM].traits.unit = 1000000;
+    struct counter_traits traits = machine.series[DRAM].traits;
+    traits.modulus = counter_modulus(UINT64_C(4294967295000000));
+    traits.unit = 1000000;
+    series_set_traits(&machine.series[DRAM], &traits);
     read_all(&machine, 0, 0, 0, 0);
     build(&machine);
     pass(&machine, 500 * NS_PER_MS - 1);
@@ -258,6 +270,97 @@ static void test_whole_joules_need_half_a_second(void **state) {
     build(&machine);
     expect_power(&machine, "dram", 10, 10);
     expect_power(&machine, "total", 20, 20);
+}
+
+/* The doubt of both ends counts, and what was left out is in the next span. */
+static void test_power_is_known_to_5_percent(void **state) {
+    (void)state;
+    struct machine machine;
+    start_running(&machine);
+    pass(&machine, NS_PER_S);
+    read_all(&machine, 510, 605, 700, 800);
+    read_slowly(&machine, PACKAGE, 510000000, 40 * NS_PER_MS);
+    build(&machine);
+    expect_power(&machine, "package", 10, 10);
+    expect_power(&machine, "total", 15, 15);
+    assert_int_equal(machine.health.stalls, 0);
+    pass(&machine, NS_PER_S);
+    read_all(&machine, 520, 610, 700, 800);
+    read_slowly(&machine, PACKAGE, 520000000, 10 * NS_PER_MS + 1);
+    build(&machine);
+    expect_energy_alone(&machine, "package", 20);
+    expect_power(&machine, "dram", 10, 5);
+    assert_false(find(&machine, "total")->has_power);
+    assert_int_equal(find(&machine, "total")->energy_uj, 30000000);
+    assert_int_equal(machine.health.stalls, 2);
+    pass(&machine, NS_PER_S);
+    read_all(&machine, 530, 615, 700, 800);
+    read_slowly(&machine, PACKAGE, 530000000, 60 * NS_PER_MS);
+    build(&machine);
+    expect_power(&machine, "package", 30, 10);
+    expect_power(&machine, "total", 45, 15);
+    assert_int_equal(machine.health.stalls, 2);
+}
+
+/* Of a new start that is decided after a report: at the first reading of the new count. */
+static void test_span_begins_at_a_slow_low_reading(void **state) {
+    (void)state;
+    struct machine machine;
+    start_running(&machine);
+    pass(&machine, NS_PER_S);
+    read_all(&machine, 600, 600, 700, 800);
+    build(&machine);
+    pass(&machine, NS_PER_S);
+    read_slowly(&machine, PACKAGE, 1000000, 300 * NS_PER_MS);
+    build(&machine);
+    expect_silence(&machine, "package");
+    for (uint64_t joules = 2; joules < 7; joules += 4) {
+        if (joules == 6)
+            pass(&machine, 4 * NS_PER_S - 1);
+        pass(&machine, NS_PER_S);
+        read_energy(&machine, PACKAGE, joules * 1000000);
+    }
+    build(&machine);
+    expect_energy_alone(&machine, "package", 105);
+    pass(&machine, NS_PER_S + 1);
+    read_energy(&machine, PACKAGE, 8000000);
+    build(&machine);
+    expect_power(&machine, "package", 107, 1);
+}
+
+/* A read that fails leaves the doubt of the one before it. */
+static void test_span_begins_at_a_slow_reading_before_a_failed_one(void **state) {
+    (void)state;
+    struct machine machine;
+    start_running(&machine);
+    pass(&machine, NS_PER_S);
+    read_slowly(&machine, PACKAGE, 900000000000, 60 * NS_PER_MS);
+    pass(&machine, NS_PER_S / 10);
+    fail_read(&machine, PACKAGE);
+    build(&machine);
+    pass(&machine, NS_PER_S);
+    read_energy(&machine, PACKAGE, 900011000000);
+    build(&machine);
+    expect_energy_alone(&machine, "package", 11);
+    pass(&machine, NS_PER_S / 10);
+    read_energy(&machine, PACKAGE, 900012000000);
+    build(&machine);
+    expect_power(&machine, "package", 12, 10);
+}
+
+/* It has no value, so that it lacks no power. */
+static void test_silent_total_is_no_stall(void **state) {
+    (void)state;
+    struct machine machine;
+    start_running(&machine);
+    pass(&machine, NS_PER_S);
+    read_all(&machine, 510, 605, 700, 800);
+    read_slowly(&machine, PACKAGE, 510000000, 60 * NS_PER_MS);
+    machine.total.lacks = true;
+    build(&machine);
+    expect_energy_alone(&machine, "package", 10);
+    expect_silence(&machine, "total");
+    assert_int_equal(machine.health.stalls, 1);
 }
 
 static void test_spans_add_up_to_the_energy(void **state) {
@@ -437,7 +540,8 @@ static void test_no_total_where_it_is_not_wanted(void **state) {
     start_running(&machine);
     pass(&machine, 10 * NS_PER_S);
     read_all(&machine, 600, 650, 760, 1000);
-    machine.count = report_build(machine.list, SERIES_COUNT, NULL, 0, machine.values);
+    machine.count =
+        report_build(machine.list, SERIES_COUNT, NULL, 0, machine.values, &machine.health);
     assert_int_equal(machine.count, 4);
     expect_silence(&machine, "total");
 }
@@ -452,7 +556,7 @@ static void test_no_total_without_a_member(void **state) {
     build(&machine);
     assert_int_equal(machine.count, 2);
     expect_silence(&machine, "total");
-    assert_int_equal(report_build(NULL, 0, machine.sums, 1, machine.values), 0);
+    assert_int_equal(report_build(NULL, 0, machine.sums, 1, machine.values, &machine.health), 0);
 }
 
 static void test_zone_that_never_read_is_no_member(void **state) {
@@ -626,6 +730,10 @@ int main(void) {
         cmocka_unit_test(test_short_interval_holds_energy_alone_and_the_next_covers_it),
         cmocka_unit_test(test_50_ms_are_enough),
         cmocka_unit_test(test_whole_joules_need_half_a_second),
+        cmocka_unit_test(test_power_is_known_to_5_percent),
+        cmocka_unit_test(test_span_begins_at_a_slow_low_reading),
+        cmocka_unit_test(test_span_begins_at_a_slow_reading_before_a_failed_one),
+        cmocka_unit_test(test_silent_total_is_no_stall),
         cmocka_unit_test(test_spans_add_up_to_the_energy),
         cmocka_unit_test(test_unselected_series_is_silent),
         cmocka_unit_test(test_series_that_does_not_read_is_silent),

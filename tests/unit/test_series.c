@@ -177,8 +177,10 @@ static void test_power_needs_50_ms_or_half_a_second_per_joule(void **state) {
     };
     for (size_t i = 0; i < COUNT_OF(known); i++) {
         struct series series = new_series();
-        series.traits.unit = counter_unit(known[i].range);
-        assert_int_equal(series_power_span_ns(&series), known[i].span_ms * NS_PER_MS);
+        struct counter_traits traits = series.traits;
+        traits.unit = counter_unit(known[i].range);
+        series_set_traits(&series, &traits);
+        assert_int_equal(series.power_span_ns, known[i].span_ms * NS_PER_MS);
     }
 }
 
@@ -187,13 +189,15 @@ static void test_unit_of_a_finer_scale(void **state) {
     struct series series = new_series();
     struct rapl_health health = {.wraps = 0};
     /* an MSR that counts whole joules: 2^32 ticks */
-    series.traits.modulus = UINT64_C(1) << 32;
-    series.traits.unit = 1;
-    series.traits.scale = (struct tick_scale){.numerator_uj = 1000000, .denominator = 1};
-    series.traits.ceiling_uw = UINT64_C(1000000000);
+    const struct counter_traits traits = {.modulus = UINT64_C(1) << 32,
+                                          .unit = 1,
+                                          .scale = {.numerator_uj = 1000000, .denominator = 1},
+                                          .ceiling_uw = UINT64_C(1000000000)};
+    series_set_traits(&series, &traits);
     take(&series, 1, 7, &health);
     take(&series, 2, 10, &health);
-    assert_int_equal(series_power_span_ns(&series), 500 * NS_PER_MS);
+    series_set_spans(&series);
+    assert_int_equal(series.power_span_ns, 500 * NS_PER_MS);
     assert_int_equal(series.energy_uj, 3000000);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cmocka_all.h"
+#include "period.h"
 #include "window.h"
 
 #define MS UINT64_C(1000000)
@@ -30,7 +31,7 @@ static int free_window(void **state) {
 static void take(struct window *window, const struct counter_traits *traits, uint64_t time_ns,
                  uint64_t ticks) {
     const struct reading reading = {.time_ns = time_ns, .ticks = ticks};
-    window_take(window, traits, &reading);
+    window_take(window, traits, &reading, PERIOD_USUAL_NS);
 }
 
 /* A counter that moves once a millisecond with jitter, and the instants at which it is read. */
@@ -64,7 +65,10 @@ static void run_until(struct meter *meter, uint64_t time_ns) {
 static void read_meter(struct meter *meter) {
     const uint64_t unit = meter->traits->unit > 0 ? meter->traits->unit : 1;
     const uint64_t shown = (uint64_t)(meter->energy_uj / (double)unit) * unit;
-    take(meter->window, meter->traits, meter->time_ns, shown - meter->last);
+    const uint64_t longest_ns = meter->period_ns + 2 * meter->jitter_ns;
+    const struct reading reading = {.time_ns = meter->time_ns, .ticks = shown - meter->last};
+    window_take(meter->window, meter->traits, &reading,
+                longest_ns > PERIOD_USUAL_NS ? longest_ns : PERIOD_USUAL_NS);
     meter->last = shown;
 }
 
@@ -326,14 +330,26 @@ static void break_gives_up_the_open_sample(void **state) {
 static void long_reads_take_long_samples(void **state) {
     struct window *window = new_window(state);
     const struct reading first = {.doubt_ns = 5 * MS / 2};
-    window_take(window, &package, &first);
+    window_take(window, &package, &first, PERIOD_USUAL_NS);
     for (uint64_t i = 1; i <= 12; i++) {
         const struct reading reading = {
             .time_ns = i * 10 * MS, .doubt_ns = 5 * MS / 2, .ticks = 1000000};
-        window_take(window, &package, &reading);
+        window_take(window, &package, &reading, PERIOD_USUAL_NS);
     }
     assert_int_equal(window_close(window).samples, 0);
     take(window, &package, 125 * MS, 500000);
+    assert_int_equal(window_close(window).samples, 1);
+}
+
+/* What is not known of a counter's updates is not known of its power. */
+static void no_sample_ends_before_the_period_is_known(void **state) {
+    struct window *window = new_window(state);
+    for (uint64_t i = 0; i <= 100; i++) {
+        const struct reading reading = {.time_ns = i * 100 * MS, .ticks = i == 0 ? 0 : 1000000};
+        window_take(window, &package, &reading, UINT64_MAX);
+    }
+    assert_int_equal(window_close(window).samples, 0);
+    take(window, &package, 10001 * MS, 10000);
     assert_int_equal(window_close(window).samples, 1);
 }
 
@@ -428,6 +444,7 @@ int main(void) {
         cmocka_unit_test_teardown(open_sample_goes_on_into_the_next_window, free_window),
         cmocka_unit_test_teardown(break_gives_up_the_open_sample, free_window),
         cmocka_unit_test_teardown(long_reads_take_long_samples, free_window),
+        cmocka_unit_test_teardown(no_sample_ends_before_the_period_is_known, free_window),
         cmocka_unit_test_teardown(standing_counter_closes_no_sample, free_window),
         cmocka_unit_test_teardown(counter_without_a_unit_has_to_move_too, free_window),
         cmocka_unit_test_teardown(idle_time_is_of_no_sample_to_come, free_window),

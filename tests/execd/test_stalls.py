@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+"""The machine stalls while a counter is read: strace holds the read for that long, before or after the
+counter gives its value. The stamp of such a reading is off by up to half of the stall."""
+import os
+import shutil
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+
+import execd
+import sim
+import tap
+
+STRACE = shutil.which("strace")
+ZONE = "sys/class/powercap/intel-rapl:1/energy_uj"
+PACKAGE = "domain=package,package_id=1"
+HEALTH = "rapl_health,source=powercap"
+
+INTERVAL_SECONDS = 1
+STALL_SECONDS = 0.3
+# Half of the stall is 15 % of the interval. A read that is not slow enough to be repeated may be off by
+# 1 % at each end; the rest is for a counter that moves once a millisecond.
+ALLOWED = 0.025
+
+
+@unittest.skipUnless(STRACE, "strace is not installed")
+@sim.needed
+class Stalls(sim.Simulated):
+    def start_stalled(self, delay, when):
+        """rapl-execd whose reads of that zone, from the start on, stall."""
+        machine = self.simulate()
+        path = os.path.realpath(os.path.join(machine.root, ZONE))
+        self.watts = machine.truth().watts["package-1"]
+        return self.start(machine, "--include=package-1", before=[
+            STRACE, "-D", "-f", "--seccomp-bpf", "-o", "/dev/null", "-P", path, "-e",
+            "trace=pread64", "-e",
+            "inject=pread64:%s=%d:when=%s" % (delay, STALL_SECONDS * 1e6, when), "--"])
+
+    def ask(self, program, count):
+        for _ in range(count):
+            time.sleep(INTERVAL_SECONDS)
+            yield program.ask()
+
+    def check_power(self, report, before):
+        """Within the allowed; where the machine itself stalled as well, power may be missing, and
+        health says so."""
+        watts = report.power(PACKAGE)
+        if watts is None:
+            self.assertGreater(report[HEALTH]["stalls"], before[HEALTH]["stalls"])
+            return
+        self.assertLess(abs(watts / self.watts - 1), ALLOWED, "%.3f W instead of %.3f" %
+                        (watts, self.watts))
+
+    def test_single_stalls_change_no_power(self):
+        """Every fifth read stalls: the intervals before and after it have power, and it is true."""
+        for delay in ("delay_enter", "delay_exit"):
+            with self.subTest(delay=delay):
+                program = self.start_stalled(delay, "4+5")
+                before = program.ask()
+                powers = 0
+                for report in self.ask(program, 8):
+                    self.check_power(report, before)
+                    powers += report.power(PACKAGE) is not None
+                    before = report
+                self.assertGreater(powers, 4)
+
+    def test_power_is_left_out_while_every_read_stalls(self):
+        """0.15 s at each end of an interval of 1 s are too much, and of 6 s they are not."""
+        program = self.start_stalled("delay_exit", "4+")
+        before = program.ask()
+        reports = [before, *self.ask(program, 7)]
+        missing = [report for report in reports[1:] if report.power(PACKAGE) is None]
+        self.assertGreater(len(missing), 2)
+        for earlier, report in zip(reports, reports[1:]):
+            self.assertGreater(report.energy_uj(PACKAGE), earlier.energy_uj(PACKAGE))
+            watts = report.power(PACKAGE)
+            if watts is None:
+                self.assertGreater(report[HEALTH]["stalls"], earlier[HEALTH]["stalls"])
+            else:
+                self.assertLess(abs(watts / self.watts - 1), 0.06)
+        self.assertEqual(reports[-1][HEALTH]["read_errors"], 0)
+
+
+if __name__ == "__main__":
+    tap.main()

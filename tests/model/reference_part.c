@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* A part of a package uses no more than the package: DESIGN.md, section 5. */
+#include "account.h"
+
+static struct tally *const tally = &reference.tally;
+
+#define UPDATES_NS (50 * NS_PER_MS)
+
+static bool is_amd(void) {
+    return reference.machine->vendor == CPU_VENDOR_AMD ||
+           reference.machine->vendor == CPU_VENDOR_HYGON;
+}
+
+static bool is_certain(const struct account *account) {
+    return account->zone_count > 0 && presumption_of(account->zones[0]) == NULL;
+}
+
+static struct account *find_whole(const struct account *part) {
+    const bool is_part =
+        part->core_id < 0 &&
+        (part->kind == ZONE_CORE || part->kind == ZONE_UNCORE || part->kind == ZONE_LEAD_CORE);
+    for (size_t i = 0; is_part && i < reference.account_count; i++) {
+        struct account *whole = &reference.accounts[i];
+        if (whole->kind != ZONE_PACKAGE || whole->package_id != part->package_id ||
+            whole->die_id != (is_amd() ? RAPL_NO_ID : part->die_id))
+            continue;
+        const bool bounds = is_certain(part) && is_certain(whole) && !part->is_apart;
+        return bounds ? whole : NULL;
+    }
+    return NULL;
+}
+
+void part_bind(void) {
+    for (size_t i = 0; i < reference.account_count; i++) {
+        struct account *part = &reference.accounts[i];
+        struct account *whole = find_whole(part);
+        if (whole == part->whole)
+            continue;
+        part->whole = whole;
+        part->followed = NULL;
+        part->overrun_count = 0;
+    }
+}
+
+static uint64_t to_uj(wide shown) {
+    return (uint64_t)(shown * 1000000 / machine_parts(reference.machine));
+}
+
+static uint64_t later_by(uint64_t a_ns, uint64_t b_ns) {
+    return a_ns > b_ns ? a_ns - b_ns : 0;
+}
+
+/* More than the package, a tenth of that, and what the package can use in a time in which it may
+ * not have been counted; in tenths of 10^-15 J. */
+static bool is_more(const struct account *whole, uint64_t part_uj, uint64_t whole_uj,
+                    uint64_t lacks_ns) {
+    const wide used = 10 * (wide)part_uj * 1000000000;
+    const wide counted = 11 * (wide)whole_uj * 1000000000;
+    /* A tenth is cut to whole microjoules. */
+    const wide cut = whole_uj % 10 * (wide)1000000000;
+    return used > counted - cut + 10 * (wide)account_ceiling_uw(whole) * lacks_ns;
+}
+
+/* The steps above must be most of the time, six tenths at least, since the first of them. */
+static void note_overrun(struct account *part, uint64_t end_ns) {
+    const struct overrun overrun = {part->last.time_ns, end_ns};
+    uint64_t above_ns = end_ns - overrun.begin_ns;
+    for (size_t i = 0; i < part->overrun_count; i++)
+        above_ns += part->overruns[i].end_ns - part->overruns[i].begin_ns;
+    if (part->overrun_count > 0 && above_ns / 6 < (end_ns - part->overruns[0].begin_ns) / 10)
+        part->overrun_count = 0;
+    part->overruns[part->overrun_count++] = overrun;
+    if (part->overrun_count < OVERRUNS_MOST)
+        return;
+    part->is_apart = true;
+    part->whole = part->followed = NULL;
+    tally->apart++;
+}
+
+/* Where the truth is known to be within, only another counter is not. */
+static void check(const struct account *part, const struct glimpse *glimpse) {
+    const struct machine *machine = reference.machine;
+    const bool same = glimpse->counter == part->last.counter &&
+                      glimpse->restarts == part->last.restarts && !part->last.is_false;
+    tally->strange_parts += glimpse->restarts != part->last.restarts;
+    const bool seen = part->whole->range != 0 || machine->style == STYLE_PERF;
+    if (machine->parts_within && same && seen && !machine->is_hot && !part->unseen)
+        reference_complain("%s: energy is taken for more than its package used", part->name);
+}
+
+bool part_overruns(struct account *account, const struct glimpse *glimpse, wide shown) {
+    const struct account *whole = account->whole;
+    if (whole == NULL || account->followed != whole || !whole->reads || whole->held.shown != 0 ||
+        whole->row_began > account->followed_in || account->slept || whole->slept)
+        return false;
+    const uint64_t part_uj = to_uj(account->shown + shown) - to_uj(account->shown);
+    const uint64_t whole_uj = to_uj(whole->shown) - to_uj(account->followed_shown);
+    const uint64_t end_ns = glimpse->time_ns + glimpse->doubt_ns + whole->last.doubt_ns;
+    const uint64_t lacks_ns = UPDATES_NS + pace_judged_ns(account) + pace_judged_ns(whole) +
+                              later_by(account->followed_ns, account->last.time_ns) +
+                              later_by(end_ns, whole->last.time_ns);
+    if (whole_uj == 0 || glimpse->time_ns == account->last.time_ns ||
+        !is_more(whole, part_uj, whole_uj, lacks_ns))
+        return false;
+    check(account, glimpse);
+    note_overrun(account, glimpse->time_ns);
+    reference.health.resets += account->lows < 2;
+    account->now.slack_uj++;
+    account->lost = true;
+    tally->overruns++;
+    return true;
+}
+
+#define FAR_NS NS_PER_S
+
+bool part_would_overrun(const struct account *account, uint64_t shown, uint64_t time_ns) {
+    const struct account *whole = account->whole;
+    if (whole == NULL || whole->zone_count != 1 || account->followed != whole || account->slept ||
+        !account->reads || !whole->has_baseline || !whole->reads || whole->silent || whole->slept ||
+        whole->lost || whole->minds_rows || whole->row_began > account->followed_in ||
+        shown < account->last.shown)
+        return false;
+    const struct fake_zone *zone = whole->zones[0];
+    const struct glimpse *glimpse = &zone->glimpse;
+    const bool is_known =
+        glimpse->tried && glimpse->error == 0 && zone->zone.epoch == whole->epoch &&
+        !glimpse->is_false && glimpse->restarts == whole->last.restarts &&
+        glimpse->counter == whole->last.counter && glimpse->time_ns > whole->last.time_ns &&
+        glimpse->shown > whole->last.shown;
+    if (!is_known)
+        return false;
+    const uint64_t whole_uj =
+        to_uj(whole->shown + (glimpse->shown - whole->last.shown)) - to_uj(account->followed_shown);
+    const uint64_t lacks_ns = FAR_NS + later_by(account->followed_ns, account->last.time_ns) +
+                              later_by(time_ns, glimpse->time_ns);
+    return whole_uj > 0 && is_more(whole, to_uj(shown - account->last.shown), whole_uj, lacks_ns);
+}
+
+void part_follow(struct account *account) {
+    const struct account *whole = account->whole;
+    if (!account->follows)
+        account->row_began = world.number;
+    if (whole == NULL)
+        return;
+    account->followed = account->whole;
+    account->followed_shown = whole->shown;
+    account->followed_in = world.number;
+    account->followed_ns = whole->last.time_ns + whole->last.doubt_ns + account->last.doubt_ns;
+}

@@ -68,6 +68,8 @@ static void sample(void) {
         bench.jumps +=
             series_take(bench.list[i], &reading, 0, &bench.health) == COUNTER_RESET_FORWARD;
     }
+    if (bench.total.window != NULL)
+        sum_take(&bench.total, bench.list, SERIES);
 }
 
 /* With the samples in between that the periods ask for. */
@@ -162,6 +164,43 @@ static void test_first_steps_are_counted_once_they_are_known(void **state) {
     assert_int_equal(package()->energy_uj, shown_uj(PACKAGE) - first_uj);
     expect_watts(package(), 900 * WATT);
     assert_int_equal(bench.health.resets, 0);
+}
+
+/* Nor do the statistics of the total show a peak when they are. */
+static void test_first_steps_are_no_peak(void **state) {
+    (void)state;
+    static struct window windows[2];
+    memset(windows, 0, sizeof(windows));
+    bench.series[PACKAGE].window = &windows[0];
+    bench.total.window = &windows[1];
+    begin(NS_PER_S, 900 * WATT);
+    report_after(90 * NS_PER_S);
+    const struct rapl_statistics *own = &package()->statistics;
+    const struct rapl_statistics *all = &find(&bench.total)->statistics;
+    assert_in_range(own->samples, 3, 4);
+    assert_in_range(all->samples, 3, 4);
+    assert_in_range(own->max_uw, 855 * WATT, 945 * WATT);
+    assert_in_range(all->max_uw, 855 * WATT, 945 * WATT);
+}
+
+/* A step that may be no energy is in no power, as large as it may be for a longer period. */
+static void test_a_step_that_is_held_has_no_power(void **state) {
+    (void)state;
+    begin(NS_PER_S, 900 * WATT);
+    report_after(10 * NS_PER_S);
+    /* Its first step holds more than was used since the last update, and is a reset. */
+    move(PACKAGE, 4200 * NS_PER_MS, 900 * WATT);
+    for (int i = 0; i < 2; i++) {
+        while (bench.series[PACKAGE].held.ticks == 0 && bench.jumps == 0) {
+            bench.now_ns += 20 * NS_PER_MS;
+            sample();
+        }
+        bench.jumps = 0;
+        report_after(20 * NS_PER_MS);
+    }
+    assert_true(bench.series[PACKAGE].held.ticks > 0);
+    assert_non_null(package());
+    assert_false(package()->has_power);
 }
 
 /* Of a package whose steps are held, it is not known yet how much it used. */
@@ -371,6 +410,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_a_counter_of_once_a_second, setup),
         cmocka_unit_test_setup(test_first_steps_are_counted_once_they_are_known, setup),
+        cmocka_unit_test_setup(test_first_steps_are_no_peak, setup),
+        cmocka_unit_test_setup(test_a_step_that_is_held_has_no_power, setup),
         cmocka_unit_test_setup(test_parts_of_a_package_whose_steps_are_held, setup),
         cmocka_unit_test_setup(test_a_first_jump_of_a_fast_counter_is_no_energy, setup),
         cmocka_unit_test_setup(test_a_first_jump_of_which_no_more_is_known, setup),

@@ -29,7 +29,8 @@ void series_set_spans(struct series *series) {
     const struct counter_traits *traits = &series->traits;
     const uint64_t unit_uj = counter_to_uj(traits->scale, traits->unit);
     series->power_span_ns = later_ns(POWER_SPAN_NS, unit_uj * POWER_SPAN_NS_PER_UJ);
-    if (period->state == PERIOD_FAST)
+    const bool may_be_fast = period->state == PERIOD_FAST || period->state == PERIOD_SOUGHT;
+    if (may_be_fast && period->most_ns <= PERIOD_SLOW_NS)
         series->power_span_ns = later_ns(series->power_span_ns, PERIOD_SHARPNESS * period->most_ns);
     series->traits.period_ns = judged_period_ns(period);
 }

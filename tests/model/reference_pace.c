@@ -71,7 +71,8 @@ static void name_pace(struct pace *pace, uint64_t now_ns) {
     if (pace->kind == PACE_SLOW || (pace->kind == PACE_QUICK && !is_short) ||
         (pace->kind == PACE_TAKEN_FOR_QUICK && is_short))
         seek_anew(pace);
-    if (is_short && (pace->spans >= 8 || is_exact || pace->kind == PACE_QUICK)) {
+    const unsigned int enough = pace->longest_ns <= 2 * USUAL_NS ? 8 : 64;
+    if (is_short && (pace->spans >= enough || is_exact || pace->kind == PACE_QUICK)) {
         pace->kind = PACE_QUICK;
     } else if (pace->kind == PACE_UNKNOWN) {
         if (pace->sought_ns == 0)
@@ -289,8 +290,11 @@ static uint64_t shortest_span_ns(const struct account *account) {
     const uint64_t unit_uj = reference.machine->hardware[account->last.counter].unit_aj / AJ_PER_UJ;
     const bool knows_unit = account->range != 0 || reference.machine->style == STYLE_PERF;
     const uint64_t span_ns = most(50 * NS_PER_MS, knows_unit ? unit_uj * 500 : 0);
-    return account->pace.kind == PACE_QUICK ? most(span_ns, SHARP * account->pace.longest_ns)
-                                            : span_ns;
+    const bool may_be_quick =
+        account->pace.kind == PACE_QUICK || account->pace.kind == PACE_UNKNOWN;
+    return may_be_quick && account->pace.longest_ns <= SLOW_NS
+               ? most(span_ns, SHARP * account->pace.longest_ns)
+               : span_ns;
 }
 
 static bool rests(const struct account *account) {

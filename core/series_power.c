@@ -29,8 +29,9 @@ void series_set_spans(struct series *series) {
     const struct counter_traits *traits = &series->traits;
     const uint64_t unit_uj = counter_to_uj(traits->scale, traits->unit);
     series->power_span_ns = later_ns(POWER_SPAN_NS, unit_uj * POWER_SPAN_NS_PER_UJ);
-    const bool may_be_fast = period->state == PERIOD_FAST || period->state == PERIOD_SOUGHT;
-    if (may_be_fast && period->most_ns <= PERIOD_SLOW_NS)
+    const bool is_sought =
+        period->state == PERIOD_SOUGHT && (period->large || period->most_ns <= PERIOD_SLOW_NS);
+    if (period->state == PERIOD_FAST || is_sought)
         series->power_span_ns = later_ns(series->power_span_ns, PERIOD_SHARPNESS * period->most_ns);
     series->traits.period_ns = judged_period_ns(period);
 }
@@ -82,8 +83,9 @@ bool series_end_unusual_power(const struct series *series, const struct mark *be
         return ends_unmoved(series, begin, stands_ns, end);
     if (period->state == PERIOD_SLOW)
         return end_slow(series, begin, end);
-    /* While the period is sought, what has stood may be slow. */
-    const bool may_be_slow = period->state == PERIOD_SOUGHT && period->has_stood;
+    /* While the period is sought, what has stood, or moved but once, may be slow. */
+    const bool may_be_slow = period->state == PERIOD_SOUGHT &&
+                             (period->has_stood || (period->large && period->most_ns == 0));
     return !may_be_slow && is_long(series, begin, end);
 }
 

@@ -290,11 +290,11 @@ static uint64_t shortest_span_ns(const struct account *account) {
     const uint64_t unit_uj = reference.machine->hardware[account->last.counter].unit_aj / AJ_PER_UJ;
     const bool knows_unit = account->range != 0 || reference.machine->style == STYLE_PERF;
     const uint64_t span_ns = most(50 * NS_PER_MS, knows_unit ? unit_uj * 500 : 0);
-    const bool may_be_quick =
-        account->pace.kind == PACE_QUICK || account->pace.kind == PACE_UNKNOWN;
-    return may_be_quick && account->pace.longest_ns <= SLOW_NS
-               ? most(span_ns, SHARP * account->pace.longest_ns)
-               : span_ns;
+    const struct pace *pace = &account->pace;
+    const bool is_sought =
+        pace->kind == PACE_UNKNOWN && (pace->was_large || pace->longest_ns <= SLOW_NS);
+    return pace->kind == PACE_QUICK || is_sought ? most(span_ns, SHARP * pace->longest_ns)
+                                                 : span_ns;
 }
 
 static bool rests(const struct account *account) {
@@ -330,7 +330,8 @@ bool pace_end_power(const struct account *account, const struct moment *begin, s
         return is_long && !is_whole && end->time_ns - pace->first_ns >= find_rest_ns();
     if (pace->kind == PACE_SLOW)
         return end_slow(account, begin, end);
-    if (pace->kind == PACE_UNKNOWN && pace->may_be_slow)
+    const bool moved_once = pace->was_large && pace->longest_ns == 0;
+    if (pace->kind == PACE_UNKNOWN && (pace->may_be_slow || moved_once))
         return false;
     return is_long;
 }

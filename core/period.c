@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "period.h"
 
-/* So many spans between moves, or a quarter of doubt, measure a short period. */
+/* So many spans between moves, or little doubt, measure a short period. On a busy machine the first
+ * readings come late, and find one that is too long: more of them show it. */
 #define PAIRS_ENOUGH 8
+#define PAIRS_OF_LONG 64
 #define DOUBT_PART 8
 
 /* A counter that has stood for longer than its period was idle, or the period has grown: so many
@@ -58,7 +60,9 @@ static void seek(struct period *period) {
 static bool is_fast(const struct period *period) {
     if (period->most_ns == 0 || period->most_ns > PERIOD_SLOW_NS)
         return false;
-    return period->state == PERIOD_FAST || period->pairs >= PAIRS_ENOUGH ||
+    const bool is_usual = period->most_ns <= 2 * PERIOD_USUAL_NS;
+    return period->state == PERIOD_FAST ||
+           period->pairs >= (is_usual ? PAIRS_ENOUGH : PAIRS_OF_LONG) ||
            period->most_ns - period->least_ns <= period->most_ns / DOUBT_PART;
 }
 

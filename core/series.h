@@ -84,7 +84,7 @@ struct series {
     struct mark summed;  /* the same for its part of the sum */
     struct mark sum_end; /* where that ends in the report under way */
     struct period period;
-    /* Shortest span that its power may be told of: 50 ms, 20 updates of a counter that is not slow,
+    /* Shortest span that its power may be told of: 50 ms, 20 updates of a counter that may be fast,
      * and unit / 2 W. */
     uint64_t power_span_ns;
     struct mark update; /* the last sharp one, while it is slow or sought; time 0: none */

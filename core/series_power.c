@@ -29,7 +29,9 @@ void series_set_spans(struct series *series) {
     const struct counter_traits *traits = &series->traits;
     const uint64_t unit_uj = counter_to_uj(traits->scale, traits->unit);
     series->power_span_ns = later_ns(POWER_SPAN_NS, unit_uj * POWER_SPAN_NS_PER_UJ);
-    if (period->state == PERIOD_FAST)
+    const bool is_sought =
+        period->state == PERIOD_SOUGHT && (period->large || period->most_ns <= PERIOD_SLOW_NS);
+    if (period->state == PERIOD_FAST || is_sought)
         series->power_span_ns = later_ns(series->power_span_ns, PERIOD_SHARPNESS * period->most_ns);
     series->traits.period_ns = judged_period_ns(period);
 }
@@ -39,14 +41,15 @@ static bool may_rest(const struct series *series) {
     return series->identity.kind != ZONE_PACKAGE && series->identity.kind != ZONE_PSYS;
 }
 
-static bool is_long(const struct series *series, const struct mark *begin, const struct mark *end) {
+static bool is_long_enough(const struct series *series, const struct mark *begin,
+                           const struct mark *end) {
     return end->time_ns > begin->time_ns && end->time_ns - begin->time_ns >= series->power_span_ns;
 }
 
 static bool ends_unmoved(const struct series *series, const struct mark *begin, uint64_t stands_ns,
                          const struct mark *end) {
     return may_rest(series) && end->time_ns - series->first_ns >= stands_ns &&
-           is_long(series, begin, end);
+           is_long_enough(series, begin, end);
 }
 
 static bool rests(const struct series *series) {
@@ -81,9 +84,10 @@ bool series_end_unusual_power(const struct series *series, const struct mark *be
         return ends_unmoved(series, begin, stands_ns, end);
     if (period->state == PERIOD_SLOW)
         return end_slow(series, begin, end);
-    /* While the period is sought, what has stood may be slow. */
-    const bool may_be_slow = period->state == PERIOD_SOUGHT && period->has_stood;
-    return !may_be_slow && is_long(series, begin, end);
+    /* While the period is sought, what has stood, or moved but once, may be slow. */
+    const bool may_be_slow = period->state == PERIOD_SOUGHT &&
+                             (period->has_stood || (period->large && period->most_ns == 0));
+    return !may_be_slow && is_long_enough(series, begin, end);
 }
 
 void series_settle_power(struct series *series) {

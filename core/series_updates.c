@@ -6,6 +6,7 @@
 
 void series_break_updates(struct series *series) {
     period_break(&series->period);
+    series_set_spans(series);
     series->update.time_ns = 0;
     series->held.is_over = true;
 }

@@ -281,7 +281,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
         struct rapl_value values[VALUES];
         struct rapl_report report = {.time_ns = take_number(&input) >> 1, .values = values};
         report.health =
-            (struct rapl_health){"powercap", take_number(&input) >> 1, 1, 2, 3, 4, 5, 6, 7, 8};
+            (struct rapl_health){"powercap", take_number(&input) >> 1, 1, 2, 3, 4, 5, 6, 7, 8, 9};
         const uint8_t silent = take_byte(&input);
         for (size_t j = 0; j < count; j++) {
             take_numbers(&input, &known[j]);

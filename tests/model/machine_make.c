@@ -381,7 +381,6 @@ void machine_make(struct machine *machine, uint64_t seed, bool powercap) {
     for (size_t i = 0; i < machine->counter_count; i++) {
         struct hardware *hardware = &machine->hardware[i];
         hardware->is_stuck = random_once_in(random, 12);
-        hardware->calm = hardware->calm || hardware->is_stuck;
         hardware->power_uw = hardware->is_stuck ? 0 : random_below(random, hardware->most_uw);
         machine_settle(machine, hardware);
     }

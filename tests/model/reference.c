@@ -280,16 +280,13 @@ static void bind_zone(struct fake_zone *zone) {
     struct fake_zone *first = account->zone_count > 0 ? account->zones[0] : NULL;
     if (first != NULL && !shows_the_same(zone, first)) {
         zone->stands_by = true;
-        account->is_doubled = account->is_doubled || zone->place->is_mmio == first->place->is_mmio;
         /* Another counter as far as anyone knows: what went by before it is read is lost. */
         if (was == account)
             account_forget(account);
         return;
     }
     if (first == NULL) {
-        /* Of two zones of one name, nobody knows which one has returned. */
-        if (stood_by || (account->is_doubled && was == NULL) ||
-            account->control != zone->zone.control)
+        if (stood_by || account->control != zone->zone.control)
             account_forget(account);
         account->control = zone->zone.control;
         account->place = zone->place;

@@ -134,7 +134,6 @@ struct account {
     size_t zone_count;
     bool ended;
     bool gone;
-    bool is_doubled; /* two zones have had its name at a time */
     int fed_die;     /* the name of the zone that gave its last reading */
     int fed_package;
     uint32_t epoch;

@@ -53,8 +53,10 @@ static void count_between(struct account *account, const struct glimpse *from,
     /* A wrap at a power above its ceiling may be taken for a read that failed, a wrap right after a
      * read that failed for a new start, and where no range is known a wrap is not seen: what is
      * counted is less than what was used since the last reading. */
-    const bool may_be_less =
-        reference.machine->is_hot || account->first_low.is_false || account->range == 0;
+    const bool is_unknown =
+        reference.machine->period_ns > NS_PER_MS && account->pace.kind != PACE_SLOW;
+    const bool may_be_less = reference.machine->is_hot || account->first_low.is_false ||
+                             account->range == 0 || is_unknown;
     const wide most_aj = (wide)(to->count - account->last.count) * hardware->unit_aj;
     if (may_be_less && (wide)energy_uj * AJ_PER_UJ < most_aj)
         energy_aj = (wide)energy_uj * AJ_PER_UJ;

@@ -71,7 +71,8 @@ static void name_pace(struct pace *pace, uint64_t now_ns) {
     if (pace->kind == PACE_SLOW || (pace->kind == PACE_QUICK && !is_short) ||
         (pace->kind == PACE_TAKEN_FOR_QUICK && is_short))
         seek_anew(pace);
-    if (is_short && (pace->spans >= 8 || is_exact || pace->kind == PACE_QUICK)) {
+    const unsigned int enough = pace->longest_ns <= 2 * USUAL_NS ? 8 : 64;
+    if (is_short && (pace->spans >= enough || is_exact || pace->kind == PACE_QUICK)) {
         pace->kind = PACE_QUICK;
     } else if (pace->kind == PACE_UNKNOWN) {
         if (pace->sought_ns == 0)
@@ -289,8 +290,11 @@ static uint64_t shortest_span_ns(const struct account *account) {
     const uint64_t unit_uj = reference.machine->hardware[account->last.counter].unit_aj / AJ_PER_UJ;
     const bool knows_unit = account->range != 0 || reference.machine->style == STYLE_PERF;
     const uint64_t span_ns = most(50 * NS_PER_MS, knows_unit ? unit_uj * 500 : 0);
-    return account->pace.kind == PACE_QUICK ? most(span_ns, SHARP * account->pace.longest_ns)
-                                            : span_ns;
+    const struct pace *pace = &account->pace;
+    const bool is_sought =
+        pace->kind == PACE_UNKNOWN && (pace->was_large || pace->longest_ns <= SLOW_NS);
+    return pace->kind == PACE_QUICK || is_sought ? most(span_ns, SHARP * pace->longest_ns)
+                                                 : span_ns;
 }
 
 static bool rests(const struct account *account) {
@@ -326,7 +330,8 @@ bool pace_end_power(const struct account *account, const struct moment *begin, s
         return is_long && !is_whole && end->time_ns - pace->first_ns >= find_rest_ns();
     if (pace->kind == PACE_SLOW)
         return end_slow(account, begin, end);
-    if (pace->kind == PACE_UNKNOWN && pace->may_be_slow)
+    const bool moved_once = pace->was_large && pace->longest_ns == 0;
+    if (pace->kind == PACE_UNKNOWN && (pace->may_be_slow || moved_once))
         return false;
     return is_long;
 }

@@ -252,9 +252,6 @@ static void print_tally(void) {
         {"low readings", tally->lows},
         {"reads that failed by less", tally->false_lows},
         {"starts decided later", tally->late_starts},
-        {"parts above their package", tally->overruns},
-        {"returns to a row of values", tally->returned},
-        {"readings while unsteady", tally->unsteady},
         {"samples that were missed", tally->missed},
         {"windows told", tally->windows},
         {"windows of sums told", tally->sum_windows},
@@ -265,12 +262,17 @@ static void print_tally(void) {
     };
     /* They take another source than powercap, a memory that runs out. */
     const struct count untreed[] = {
-        {"powers of all cores", tally->core_sums},    {"times without memory", tally->no_memory},
-        {"ceilings that were raised", tally->raised}, {"counts started by perf", tally->epochs},
-        {"parts measured apart", tally->apart},
+        {"powers of all cores", tally->core_sums},
+        {"times without memory", tally->no_memory},
+        {"ceilings that were raised", tally->raised},
+        {"counts started by perf", tally->epochs},
     };
     /* A short walk may meet none. */
     const struct count rare[] = {
+        {"parts above their package", tally->overruns},
+        {"returns to a row of values", tally->returned},
+        {"readings while unsteady", tally->unsteady},
+        {"parts measured apart", tally->apart},
         {"steps held", tally->held},
         {"steps held and counted", tally->held_counted},
         {"powers between updates", tally->slow_powers},

@@ -346,7 +346,7 @@ static void test_the_longest_lines_fit(void **state) {
                                  .value_count = COUNT_OF(values),
                                  .health = {"powercap", UINT64_MAX, UINT64_MAX, UINT64_MAX,
                                             UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX,
-                                            UINT64_MAX, UINT64_MAX}};
+                                            UINT64_MAX, UINT64_MAX, UINT64_MAX}};
     for (size_t i = 0; i < COUNT_OF(values); i++) {
         values[i] = with_domain(i, "a", 2147483647);
         values[i].die_id = values[i].core_id = 2147483647;

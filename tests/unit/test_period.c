@@ -84,7 +84,7 @@ static void test_every_period_is_found(void **state) {
         for (uint64_t phase = 0; phase < 7; phase++) {
             const uint64_t period_ns = periods_ms[i] * NS_PER_MS;
             struct meter meter = new_meter(period_ns, phase * period_ns / 7);
-            look_for(&meter, (period_ns > PERIOD_SLOW_NS ? 3 : 11) * period_ns, 0);
+            look_for(&meter, (period_ns > PERIOD_SLOW_NS ? 3 : 70) * period_ns, 0);
             assert_knows(&meter);
             assert_int_equal(meter.period.state,
                              period_ns > PERIOD_SLOW_NS ? PERIOD_SLOW : PERIOD_FAST);
@@ -160,7 +160,7 @@ static void test_what_is_not_found_is_assumed(void **state) {
     assert_int_equal(period.state, PERIOD_ASSUMED);
     assert_int_equal(period_update_ns(&period), PERIOD_USUAL_NS);
     /* It is looked at once more when it turns out to be fast. */
-    for (int i = 0; i < 20; i++, now_ns += 5 * NS_PER_MS)
+    for (int i = 0; i < 70; i++, now_ns += 5 * NS_PER_MS)
         period_take(&period, MOVE_LARGE, now_ns, now_ns + 5 * NS_PER_MS);
     assert_int_equal(period.state, PERIOD_FAST);
     assert_int_equal(period_update_ns(&period), 10 * NS_PER_MS);

@@ -141,7 +141,9 @@ uint64_t period_look_ns(const struct period *period, uint64_t now_ns, uint64_t i
     if (period->state != PERIOD_SOUGHT)
         return UINT64_MAX;
     const uint64_t stood_ns = period_stood_ns(period, now_ns);
-    if (stood_ns > PERIOD_LONGEST_NS)
+    const bool is_over =
+        period->sought_ns != 0 && span_ns(period->sought_ns, now_ns) > PERIOD_LONGEST_NS;
+    if (is_over || stood_ns > PERIOD_LONGEST_NS)
         return UINT64_MAX;
     return later_ns(LOOK_LEAST_NS, stood_ns / LOOK_PART);
 }

@@ -71,7 +71,6 @@ struct series {
     size_t zone_count;
     size_t fed_by; /* that of the last reading, where it was after that; or SERIES_FED_BY_NONE */
     struct counter_traits traits;
-    uint64_t unit_span_ns; /* their unit / 2 W */
     /* What it is added to: the total, or all cores of its package; NULL: to nothing. */
     struct series *sum;
     struct part part; /* where it is one of a package */

@@ -197,6 +197,9 @@ uint64_t pace_update_ns(const struct account *account) {
 uint64_t pace_look_ns(const struct account *account) {
     const struct pace *pace = &account->pace;
     const uint64_t now_ns = account->now.time_ns;
+    if (pace->kind == PACE_UNKNOWN && pace->sought_ns != 0 &&
+        apart_ns(pace->sought_ns, now_ns) > LONGEST_NS)
+        return UINT64_MAX;
     if (pace->kind == PACE_UNKNOWN)
         return stood_ns(account) > LONGEST_NS ? UINT64_MAX
                                               : most(NS_PER_MS / 2, stood_ns(account) / 32);

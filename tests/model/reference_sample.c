@@ -384,6 +384,9 @@ static void count_zones(const struct source *source) {
 }
 
 static void note_look(const struct account *account) {
+    const struct pace *pace = &account->pace;
+    if (pace->shown_ns == 0 && account->now.time_ns - pace->first_ns > 12 * NS_PER_S)
+        return;
     const uint64_t look_ns = pace_look_ns(account);
     if ((account->reads || account->lows > 0) && look_ns < reference.look_ns)
         reference.look_ns = look_ns;

@@ -37,6 +37,7 @@ struct held_steps {
     uint64_t energy_uj; /* the same, as marks hold it already */
     uint64_t span_ns;   /* of them, each from the reading before it */
     uint64_t since_ns;  /* the first */
+    unsigned int pairs; /* those of the period at the first */
     bool is_over;       /* what came after them did not follow on them */
 };
 

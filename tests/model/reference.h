@@ -95,6 +95,8 @@ struct held {
     uint64_t since_ns;
     bool is_over;
     bool is_start; /* one of them is no energy */
+    bool is_new;   /* nothing has moved since the first of them */
+    unsigned int spans;
 };
 
 /* A step of a part that was more than its package's. */
@@ -134,7 +136,7 @@ struct account {
     size_t zone_count;
     bool ended;
     bool gone;
-    int fed_die;     /* the name of the zone that gave its last reading */
+    int fed_die; /* the name of the zone that gave its last reading */
     int fed_package;
     uint32_t epoch;
 

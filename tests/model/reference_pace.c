@@ -232,7 +232,7 @@ bool pace_hold(struct account *account, const struct glimpse *glimpse, bool is_s
     if (!is_below_ceiling(account, shown, span_ns + longest_ns))
         return false;
     if (account->held.shown == 0)
-        account->held = (struct held){.since_ns = glimpse->time_ns};
+        account->held = (struct held){.since_ns = glimpse->time_ns, .is_new = true};
     wide energy_aj = (wide)(glimpse->count - account->last.count) * hardware->unit_aj;
     if (is_start)
         energy_aj = 0;
@@ -252,10 +252,17 @@ void pace_decide(struct account *account) {
     const bool reads = account->reads || account->lows > 0;
     if (held->shown == 0)
         return;
+    if (held->is_new) {
+        held->is_new = false;
+        held->spans = pace->spans;
+    }
+    const bool moved_on = pace->spans != held->spans;
+    const bool is_open = pace->kind == PACE_UNKNOWN ||
+                         (pace->kind == PACE_SLOW && (pace->contradictions > 0 || !moved_on));
     if (reads && !held->is_over && account->now.time_ns - held->since_ns < 3 * LONGEST_NS &&
-        (pace->kind == PACE_UNKNOWN || pace->contradictions > 0))
+        is_open)
         return;
-    if (pace->kind == PACE_SLOW &&
+    if (pace->kind == PACE_SLOW && moved_on &&
         is_below_ceiling(account, held->shown, held->span_ns + 2 * pace->longest_ns)) {
         if (held->is_start)
             reference_complain("%s: a new start passes for a slow counter's step", account->name);

@@ -11,15 +11,16 @@ void series_break_updates(struct series *series) {
     series->held.is_over = true;
 }
 
-/* Where the unit is not known, a move of a millijoule is of many. */
+/* Two units at least, for one is shown in whole microjoules. Where it is not known, a move of a
+ * millijoule is of many. */
 #define LARGE_UJ 1000
 
 static enum move find_move(const struct series *series, uint64_t ticks) {
     const struct counter_traits *traits = &series->traits;
     if (ticks == 0)
         return MOVE_NONE;
-    const bool large =
-        traits->unit != 0 ? ticks > traits->unit : counter_to_uj(traits->scale, ticks) > LARGE_UJ;
+    const bool large = traits->unit != 0 ? ticks / 2 >= traits->unit
+                                         : counter_to_uj(traits->scale, ticks) > LARGE_UJ;
     return large ? MOVE_LARGE : MOVE_UNIT;
 }
 
@@ -179,6 +180,8 @@ enum counter_outcome series_follow_updates(struct series *series, const struct c
     const bool is_first = series->held.ticks == 0;
     if (may_be_update)
         hold_step(series, ticks, span_ns);
+    else
+        series->update.time_ns = 0;
     take_move(series, ticks, before, reading);
     if (is_first)
         series->held.pairs = series->period.pairs;

@@ -73,6 +73,7 @@ struct pace {
     uint64_t longest_ns; /* 0: not known */
     unsigned int spans;  /* between moves */
     unsigned int contradictions;
+    uint64_t rested_ns;  /* at the last of them */
     uint64_t sought_ns;  /* since its first move; 0: it is not */
     uint64_t unshown_ns; /* last instant at which it did not show its value; 0: not known */
     uint64_t shown_ns;   /* first one at which it did */

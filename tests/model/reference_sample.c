@@ -207,6 +207,8 @@ static bool count_step(struct account *account, const struct fake_zone *zone, ui
         verdict == JUMP && follows && !refused && pace_hold(account, glimpse, started_again);
     judge_ceiling(account, step, refused || held);
     note_time(account, glimpse);
+    if (verdict == JUMP && !held)
+        account->pace.update.time_ns = 0;
     if (held)
         pace_take(account, glimpse, glimpse->shown - account->last.shown);
     else if (refused)

@@ -225,6 +225,10 @@ static bool is_below_ceiling(const struct account *account, wide shown, uint64_t
     return energy_uj * 1000000000 <= (wide)account_ceiling_uw(account) * span_ns;
 }
 
+static uint64_t to_uj(wide shown) {
+    return (uint64_t)(shown * 1000000 / machine_parts(reference.machine));
+}
+
 /* The account is still at the reading before it. */
 bool pace_hold(struct account *account, const struct glimpse *glimpse, bool is_start) {
     const struct pace *pace = &account->pace;
@@ -274,10 +278,11 @@ void pace_decide(struct account *account) {
         is_below_ceiling(account, held->shown, held->span_ns + 2 * pace->longest_ns)) {
         if (held->is_start)
             reference_complain("%s: a new start passes for a slow counter's step", account->name);
+        const uint64_t before_uj = to_uj(account->shown);
         account->shown += held->shown;
         account->observed += held->shown;
         if (account->sum != NULL)
-            account->sum->observed += held->shown * 1000000 / machine_parts(reference.machine);
+            account->sum->observed += to_uj(account->shown) - before_uj;
         account->now.slack_uj++;
         tally->held_counted++;
     } else {

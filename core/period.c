@@ -8,7 +8,7 @@
 #define DOUBT_PART 8
 
 /* A counter that has stood for longer than its period was idle, or the period has grown: so many
- * times in a row say which. */
+ * times in a row, each as long as the time before but for a half, say which. */
 #define RESTS_ENOUGH 3
 
 /* Readings that seek the period: the first ones so far apart, later ones by a part of the time for
@@ -35,7 +35,11 @@ void period_break(struct period *period) {
 static void measure(struct period *period, uint64_t least_ns, uint64_t most_ns) {
     const bool is_known = period->most_ns != 0;
     if (is_known && least_ns > period->most_ns) {
-        if (++period->rests < RESTS_ENOUGH)
+        const bool is_like = least_ns <= period->rest_ns + period->rest_ns / 2 &&
+                             period->rest_ns <= least_ns + least_ns / 2;
+        period->rests = is_like ? period->rests + 1 : 1;
+        period->rest_ns = least_ns;
+        if (period->rests < RESTS_ENOUGH || most_ns > PERIOD_LONGEST_NS)
             return;
         period->most_ns = most_ns;
         period->least_ns = least_ns;
@@ -57,8 +61,12 @@ static void seek(struct period *period) {
     period->has_stood = false;
 }
 
+static bool is_short(const struct period *period) {
+    return period->most_ns != 0 && period->most_ns <= PERIOD_SLOW_NS;
+}
+
 static bool is_fast(const struct period *period) {
-    if (period->most_ns == 0 || period->most_ns > PERIOD_SLOW_NS)
+    if (!is_short(period))
         return false;
     const bool is_usual = period->most_ns <= 2 * PERIOD_USUAL_NS;
     return period->state == PERIOD_FAST ||
@@ -66,14 +74,15 @@ static bool is_fast(const struct period *period) {
            period->most_ns - period->least_ns <= period->most_ns / DOUBT_PART;
 }
 
-static void judge(struct period *period, uint64_t now_ns) {
+/* was_long: before the move that is judged. */
+static void judge(struct period *period, uint64_t now_ns, bool was_long) {
     if (period->least_ns > PERIOD_SLOW_NS) {
         period->state = PERIOD_SLOW;
         return;
     }
     const bool grew = period->most_ns > PERIOD_SLOW_NS && period->state == PERIOD_FAST;
-    const bool shrank = period->most_ns <= PERIOD_SLOW_NS && period->state == PERIOD_ASSUMED;
-    if (period->state == PERIOD_SLOW || grew || (shrank && period->most_ns != 0))
+    const bool shrank = was_long && is_short(period) && period->state == PERIOD_ASSUMED;
+    if (period->state == PERIOD_SLOW || grew || shrank)
         seek(period);
     if (is_fast(period))
         period->state = PERIOD_FAST;
@@ -95,13 +104,13 @@ static void take_stand(struct period *period, uint64_t begin_ns, uint64_t end_ns
     if (!is_idle && period_stood_ns(period, end_ns) > PERIOD_SLOW_NS)
         period->has_stood = true;
     if (period->sought_ns != 0)
-        judge(period, end_ns);
+        judge(period, end_ns, false);
 }
 
-bool period_take(struct period *period, enum move move, uint64_t begin_ns, uint64_t end_ns) {
+void period_take(struct period *period, enum move move, uint64_t begin_ns, uint64_t end_ns) {
     if (move == MOVE_NONE) {
         take_stand(period, begin_ns, end_ns);
-        return false;
+        return;
     }
     const bool large = move == MOVE_LARGE;
     uint64_t least_ns = 0;
@@ -110,6 +119,7 @@ bool period_take(struct period *period, enum move move, uint64_t begin_ns, uint6
     if (least_ns > PERIOD_LONGEST_NS)
         least_ns = 0; /* it was idle */
     const bool is_pair = period->before_ns != 0;
+    const bool was_long = !is_short(period);
     period->pairs += is_pair;
     measure(period, least_ns, is_pair ? span_ns(period->before_ns, end_ns) : UINT64_MAX);
     period->before_ns = begin_ns;
@@ -117,8 +127,7 @@ bool period_take(struct period *period, enum move move, uint64_t begin_ns, uint6
     period->large = large;
     period->stands = false;
     period->has_stood = period->has_stood && large;
-    judge(period, end_ns);
-    return period->most_ns != 0 && span_ns(begin_ns, end_ns) <= period->most_ns / PERIOD_SHARPNESS;
+    judge(period, end_ns, was_long);
 }
 
 static uint64_t later_ns(uint64_t a_ns, uint64_t b_ns) {
@@ -129,7 +138,7 @@ static uint64_t later_ns(uint64_t a_ns, uint64_t b_ns) {
 static uint64_t look_for_update_ns(const struct period *period, uint64_t now_ns,
                                    uint64_t interval_ns) {
     if (interval_ns / PERIOD_SHARPNESS >= period->most_ns || period->before_ns == 0 ||
-        period_stood_ns(period, now_ns) > 3 * period->most_ns)
+        period_stood_ns(period, now_ns) > PERIOD_REST * period->most_ns)
         return UINT64_MAX;
     return later_ns(span_ns(now_ns, period->before_ns + period->least_ns),
                     period->least_ns / LOOK_PART);
@@ -141,7 +150,9 @@ uint64_t period_look_ns(const struct period *period, uint64_t now_ns, uint64_t i
     if (period->state != PERIOD_SOUGHT)
         return UINT64_MAX;
     const uint64_t stood_ns = period_stood_ns(period, now_ns);
-    if (stood_ns > PERIOD_LONGEST_NS)
+    const bool is_over =
+        period->sought_ns != 0 && span_ns(period->sought_ns, now_ns) > PERIOD_LONGEST_NS;
+    if (is_over || stood_ns > PERIOD_LONGEST_NS)
         return UINT64_MAX;
     return later_ns(LOOK_LEAST_NS, stood_ns / LOOK_PART);
 }

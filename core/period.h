@@ -21,10 +21,13 @@
  * period. */
 #define PERIOD_SHARPNESS 20
 
+/* A slow counter that stands for so many periods is at rest. */
+#define PERIOD_REST 3
+
 enum period_state {
     PERIOD_SOUGHT,  /* not known yet; where it never moved, nothing is known */
     PERIOD_FAST,    /* at most PERIOD_SLOW_NS */
-    PERIOD_ASSUMED, /* its moves did not show it in PERIOD_LONGEST_NS: that of other counters */
+    PERIOD_ASSUMED, /* its moves did not show it in PERIOD_LONGEST_NS: at most most_ns */
     PERIOD_SLOW,    /* longer than PERIOD_SLOW_NS */
 };
 
@@ -35,6 +38,7 @@ struct period {
     bool large;         /* the last move was of more than one unit */
     bool stands;        /* the last reading found it as it was */
     bool has_stood;     /* while sought: for longer than a fast one stands */
+    uint64_t rest_ns;   /* of the last of rests: how long it stood */
     uint64_t least_ns;  /* it is at least this long; 0: not known */
     uint64_t most_ns;   /* and at most; 0: not known */
     uint64_t sought_ns; /* when a move was first seen since it is sought; 0: none was */
@@ -50,9 +54,8 @@ enum move {
 };
 
 /* Takes a move between two readings, each from the earliest to the latest instant at which the
- * counter can have stood so. Whether the update was sharp enough to bound power (of PERIOD_SLOW).
- */
-bool period_take(struct period *period, enum move move, uint64_t begin_ns, uint64_t end_ns);
+ * counter can have stood so. */
+void period_take(struct period *period, enum move move, uint64_t begin_ns, uint64_t end_ns);
 
 /* The counter is another one, started again, or the machine slept: the next reading follows on
  * nothing. What was measured stays. */

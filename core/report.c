@@ -35,6 +35,11 @@ static void tell_statistics(struct series *series, struct rapl_value *value) {
         statistics->max_uw = value->power_uw;
 }
 
+/* Energies of two ticks' scales are rounded each by itself. */
+static uint64_t energy_between_uj(const struct mark *begin, const struct mark *end) {
+    return end->energy_uj > begin->energy_uj ? end->energy_uj - begin->energy_uj : 0;
+}
+
 static bool is_sharp(const struct mark *begin, const struct mark *end) {
     return end->time_ns - begin->time_ns >= series_sharp_span_ns(begin->doubt_ns + end->doubt_ns);
 }
@@ -57,7 +62,7 @@ static void fill(struct series *series, uint64_t stands_ns, struct rapl_value *v
     }
     value->has_power = true;
     value->end_ns = end.time_ns;
-    value->span_energy_uj = end.energy_uj - series->power.energy_uj;
+    value->span_energy_uj = energy_between_uj(&series->power, &end);
     value->power_uw = counter_mean_uw(value->span_energy_uj, end.time_ns - series->power.time_ns);
     series->power = end;
     tell_statistics(series, value);
@@ -67,13 +72,13 @@ static void add_power(struct series *series, uint64_t stands_ns, struct rapl_val
                       bool *sharp) {
     struct mark *end = &series->sum_end;
     if (series_end_power(series, &series->summed, stands_ns, end)) {
-        value->power_uw += counter_mean_uw(end->energy_uj - series->summed.energy_uj,
+        value->power_uw += counter_mean_uw(energy_between_uj(&series->summed, end),
                                            end->time_ns - series->summed.time_ns);
         *sharp = *sharp && is_sharp(&series->summed, end);
     } else {
         value->has_power = false;
     }
-    value->span_energy_uj += end->energy_uj - series->summed.energy_uj;
+    value->span_energy_uj += energy_between_uj(&series->summed, end);
     if (value->start_ns == 0 || series->summed.time_ns < value->start_ns)
         value->start_ns = series->summed.time_ns;
     if (end->time_ns > value->end_ns)
@@ -124,7 +129,7 @@ static bool fill_sum(struct series *const *series, size_t count, struct series *
         members++;
         silent = silent || !speaks(member);
         restart = restart || member->lost || member->slept || member->joined || member->apart ||
-                  member->counter.low.count > 0;
+                  member->counter.low.count > 0 || member->motion == SERIES_STUCK;
         add_power(member, stands_ns, value, &sharp);
     }
     const bool reported = members > 0 && !silent && !sum->lacks;
@@ -151,7 +156,7 @@ static uint64_t find_rest_ns(struct series *const *series, size_t count) {
         const uint64_t update_ns = period_update_ns(period);
         slowest_ns = update_ns > slowest_ns ? update_ns : slowest_ns;
     }
-    return slowest_ns != 0 ? SERIES_REST_PERIODS * slowest_ns : UINT64_MAX;
+    return slowest_ns != 0 ? PERIOD_REST * slowest_ns : UINT64_MAX;
 }
 
 /* For so long, and in so many reports, a package or platform has to stand to count nothing. */

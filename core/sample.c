@@ -132,7 +132,9 @@ static void take_sums(struct rapl *rapl) {
 static void note_slow(struct rapl *rapl, const struct series *series) {
     if (series->motion == SERIES_STUCK && series->reads)
         problems_raise(&rapl->problems, PROBLEM_STUCK, 0, series->name);
-    if (!series_is_read(series))
+    /* Where nothing ever follows on the reading before, nothing is to be learned. */
+    const bool is_new = series->counter.time_ns - series->first_ns <= PERIOD_LONGEST_NS;
+    if (!series_is_read(series) || (series->period.shown_ns == 0 && !is_new))
         return;
     const uint64_t look_ns =
         period_look_ns(&series->period, series->counter.time_ns, rapl->interval_ns);

@@ -37,6 +37,7 @@ struct held_steps {
     uint64_t energy_uj; /* the same, as marks hold it already */
     uint64_t span_ns;   /* of them, each from the reading before it */
     uint64_t since_ns;  /* the first */
+    unsigned int pairs; /* those of the period at the first */
     bool is_over;       /* what came after them did not follow on them */
 };
 
@@ -71,7 +72,6 @@ struct series {
     size_t zone_count;
     size_t fed_by; /* that of the last reading, where it was after that; or SERIES_FED_BY_NONE */
     struct counter_traits traits;
-    uint64_t unit_span_ns; /* their unit / 2 W */
     /* What it is added to: the total, or all cores of its package; NULL: to nothing. */
     struct series *sum;
     struct part part; /* where it is one of a package */
@@ -87,7 +87,7 @@ struct series {
     /* Shortest span that its power may be told of: 50 ms, 20 updates of a counter that may be fast,
      * and unit / 2 W. */
     uint64_t power_span_ns;
-    struct mark update; /* the last sharp one, while it is slow or sought; time 0: none */
+    struct mark update; /* the last sharp one of a slow counter, or the last; time 0: none */
     uint64_t update_width_ns;
     struct held_steps held;
     uint64_t first_ns; /* of a counter that never moved: the first reading */
@@ -117,9 +117,6 @@ struct series {
 enum counter_outcome series_take(struct series *series, const struct reading *reading,
                                  uint64_t slept_ns, struct rapl_health *health);
 
-/* A slow counter that stands for so many periods is at rest. */
-#define SERIES_REST_PERIODS 3
-
 /* From where on power is counted when the span before says nothing. */
 struct mark series_begin_power(const struct series *series);
 
@@ -147,9 +144,6 @@ static inline struct mark series_now(const struct series *series) {
                          .doubt_ns = series->doubt_ns,
                          .energy_uj = series->energy_uj + series->held.energy_uj};
 }
-
-/* A slow counter that stands for so many periods is at rest. */
-#define SERIES_REST_PERIODS 3
 
 /* The same as series_end_power() for a counter of which it is not known that it is fast. */
 bool series_end_unusual_power(const struct series *series, const struct mark *begin,

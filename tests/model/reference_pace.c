@@ -36,8 +36,15 @@ void pace_break(struct account *account) {
  * period is another one. */
 static void learn(struct pace *pace, uint64_t short_ns, uint64_t long_ns) {
     const bool contradicts = pace->longest_ns != 0 && short_ns > pace->longest_ns;
-    pace->contradictions = contradicts ? pace->contradictions + 1 : 0;
-    if (contradicts && pace->contradictions < 3)
+    const bool is_like =
+        2 * short_ns <= 3 * pace->rested_ns + 1 && 2 * pace->rested_ns <= 3 * short_ns + 1;
+    if (!contradicts)
+        pace->contradictions = 0;
+    else
+        pace->contradictions = is_like ? pace->contradictions + 1 : 1;
+    if (contradicts)
+        pace->rested_ns = short_ns;
+    if (contradicts && (pace->contradictions < 3 || long_ns > LONGEST_NS))
         return;
     if (contradicts) {
         pace->contradictions = 0;
@@ -60,7 +67,7 @@ static void seek_anew(struct pace *pace) {
     pace->may_be_slow = false;
 }
 
-static void name_pace(struct pace *pace, uint64_t now_ns) {
+static void name_pace(struct pace *pace, uint64_t now_ns, bool was_long) {
     const bool knows = pace->longest_ns != 0;
     const bool is_short = knows && pace->longest_ns <= SLOW_NS;
     const bool is_exact = knows && pace->longest_ns - pace->shortest_ns <= pace->longest_ns / 8;
@@ -69,7 +76,7 @@ static void name_pace(struct pace *pace, uint64_t now_ns) {
         return;
     }
     if (pace->kind == PACE_SLOW || (pace->kind == PACE_QUICK && !is_short) ||
-        (pace->kind == PACE_TAKEN_FOR_QUICK && is_short))
+        (pace->kind == PACE_TAKEN_FOR_QUICK && is_short && was_long))
         seek_anew(pace);
     const unsigned int enough = pace->longest_ns <= 2 * USUAL_NS ? 8 : 64;
     if (is_short && (pace->spans >= enough || is_exact || pace->kind == PACE_QUICK)) {
@@ -129,9 +136,9 @@ static void note_update(struct account *account, uint64_t begin_ns, uint64_t end
 static bool is_large(const struct account *account, wide moved) {
     const uint64_t parts = machine_parts(reference.machine);
     if (reference.machine->style != STYLE_POWERCAP)
-        return moved > machine_unit_parts(reference.machine);
+        return moved >= 2 * machine_unit_parts(reference.machine);
     const uint64_t unit_uj = (account->range + UINT32_MAX / 2) / UINT32_MAX;
-    return unit_uj != 0 ? moved > unit_uj : moved * 1000 > parts;
+    return unit_uj != 0 ? moved >= 2 * unit_uj : moved * 1000 > parts;
 }
 
 void pace_take(struct account *account, const struct glimpse *glimpse, wide moved) {
@@ -149,7 +156,7 @@ void pace_take(struct account *account, const struct glimpse *glimpse, wide move
         if ((pace->sought_ns == 0 || pace->was_large) && apart_ns(pace->shown_ns, end_ns) > SLOW_NS)
             pace->may_be_slow = true;
         if (pace->sought_ns != 0)
-            name_pace(pace, end_ns);
+            name_pace(pace, end_ns, false);
         return;
     }
     /* Of a quick counter, what one period or more shows is large. */
@@ -162,6 +169,7 @@ void pace_take(struct account *account, const struct glimpse *glimpse, wide move
         short_ns = apart_ns(pace->shown_ns, begin_ns);
     if (short_ns > LONGEST_NS)
         short_ns = 0;
+    const bool was_long = pace->longest_ns == 0 || pace->longest_ns > SLOW_NS;
     pace->spans += pace->unshown_ns != 0;
     learn(pace, short_ns, pace->unshown_ns != 0 ? apart_ns(pace->unshown_ns, end_ns) : UINT64_MAX);
     if (!pace->moves && pace->may_be_slow) {
@@ -176,7 +184,7 @@ void pace_take(struct account *account, const struct glimpse *glimpse, wide move
     pace->stands = false;
     pace->was_large = large || is_usual;
     pace->may_be_slow = pace->may_be_slow && large;
-    name_pace(pace, end_ns);
+    name_pace(pace, end_ns, was_long);
     if (pace->kind != PACE_QUICK)
         note_update(account, begin_ns, end_ns);
 }
@@ -197,6 +205,9 @@ uint64_t pace_update_ns(const struct account *account) {
 uint64_t pace_look_ns(const struct account *account) {
     const struct pace *pace = &account->pace;
     const uint64_t now_ns = account->now.time_ns;
+    if (pace->kind == PACE_UNKNOWN && pace->sought_ns != 0 &&
+        apart_ns(pace->sought_ns, now_ns) > LONGEST_NS)
+        return UINT64_MAX;
     if (pace->kind == PACE_UNKNOWN)
         return stood_ns(account) > LONGEST_NS ? UINT64_MAX
                                               : most(NS_PER_MS / 2, stood_ns(account) / 32);
@@ -214,6 +225,10 @@ static bool is_below_ceiling(const struct account *account, wide shown, uint64_t
     return energy_uj * 1000000000 <= (wide)account_ceiling_uw(account) * span_ns;
 }
 
+static uint64_t to_uj(wide shown) {
+    return (uint64_t)(shown * 1000000 / machine_parts(reference.machine));
+}
+
 /* The account is still at the reading before it. */
 bool pace_hold(struct account *account, const struct glimpse *glimpse, bool is_start) {
     const struct pace *pace = &account->pace;
@@ -229,7 +244,7 @@ bool pace_hold(struct account *account, const struct glimpse *glimpse, bool is_s
     if (!is_below_ceiling(account, shown, span_ns + longest_ns))
         return false;
     if (account->held.shown == 0)
-        account->held = (struct held){.since_ns = glimpse->time_ns};
+        account->held = (struct held){.since_ns = glimpse->time_ns, .is_new = true};
     wide energy_aj = (wide)(glimpse->count - account->last.count) * hardware->unit_aj;
     if (is_start)
         energy_aj = 0;
@@ -249,17 +264,25 @@ void pace_decide(struct account *account) {
     const bool reads = account->reads || account->lows > 0;
     if (held->shown == 0)
         return;
+    if (held->is_new) {
+        held->is_new = false;
+        held->spans = pace->spans;
+    }
+    const bool moved_on = pace->spans != held->spans;
+    const bool is_open = pace->kind == PACE_UNKNOWN ||
+                         (pace->kind == PACE_SLOW && (pace->contradictions > 0 || !moved_on));
     if (reads && !held->is_over && account->now.time_ns - held->since_ns < 3 * LONGEST_NS &&
-        (pace->kind == PACE_UNKNOWN || pace->contradictions > 0))
+        is_open)
         return;
-    if (pace->kind == PACE_SLOW &&
+    if (pace->kind == PACE_SLOW && moved_on &&
         is_below_ceiling(account, held->shown, held->span_ns + 2 * pace->longest_ns)) {
         if (held->is_start)
             reference_complain("%s: a new start passes for a slow counter's step", account->name);
+        const uint64_t before_uj = to_uj(account->shown);
         account->shown += held->shown;
         account->observed += held->shown;
         if (account->sum != NULL)
-            account->sum->observed += held->shown * 1000000 / machine_parts(reference.machine);
+            account->sum->observed += to_uj(account->shown) - before_uj;
         account->now.slack_uj++;
         tally->held_counted++;
     } else {
@@ -340,7 +363,8 @@ struct moment pace_begin_power(const struct account *account) {
     const struct pace *pace = &account->pace;
     struct moment now = account->now;
     now.kind = AT_READING;
-    return pace->kind == PACE_SLOW && pace->update.time_ns != 0 ? pace->update : now;
+    const bool is_last = pace->update.time_ns != 0 && pace->update.energy_aj == now.energy_aj;
+    return pace->kind == PACE_SLOW && is_last && !rests(account) ? pace->update : now;
 }
 
 void pace_report(struct account *account) {

@@ -84,7 +84,9 @@ static void check(const struct account *part, const struct glimpse *glimpse) {
                       glimpse->restarts == part->last.restarts && !part->last.is_false;
     tally->strange_parts += glimpse->restarts != part->last.restarts;
     const bool seen = part->whole->range != 0 || machine->style == STYLE_PERF;
-    if (machine->parts_within && same && seen && !machine->is_hot && !part->unseen)
+    const bool is_unknown = machine->period_ns > NS_PER_MS &&
+                            (part->pace.kind != PACE_SLOW || part->whole->pace.kind != PACE_SLOW);
+    if (machine->parts_within && same && seen && !machine->is_hot && !part->unseen && !is_unknown)
         reference_complain("%s: energy is taken for more than its package used", part->name);
 }
 

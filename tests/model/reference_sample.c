@@ -207,6 +207,8 @@ static bool count_step(struct account *account, const struct fake_zone *zone, ui
         verdict == JUMP && follows && !refused && pace_hold(account, glimpse, started_again);
     judge_ceiling(account, step, refused || held);
     note_time(account, glimpse);
+    if (verdict == JUMP && !held)
+        account->pace.update.time_ns = 0;
     if (held)
         pace_take(account, glimpse, glimpse->shown - account->last.shown);
     else if (refused)
@@ -384,6 +386,9 @@ static void count_zones(const struct source *source) {
 }
 
 static void note_look(const struct account *account) {
+    const struct pace *pace = &account->pace;
+    if (pace->shown_ns == 0 && account->now.time_ns - pace->first_ns > 12 * NS_PER_S)
+        return;
     const uint64_t look_ns = pace_look_ns(account);
     if ((account->reads || account->lows > 0) && look_ns < reference.look_ns)
         reference.look_ns = look_ns;

@@ -136,7 +136,7 @@ static void sample_sum(struct account *sum) {
         all_read = all_read && member->reads;
         all_follow = all_follow && member->follows && !member->returns;
         scale.unit += to_uj(unit_of(member));
-        if (pace_update_ns(member) > scale.update_ns)
+        if (member->pace.moves && pace_update_ns(member) > scale.update_ns)
             scale.update_ns = pace_update_ns(member);
         if (member->last.time_ns - member->last.doubt_ns < first_ns)
             first_ns = member->last.time_ns - member->last.doubt_ns;

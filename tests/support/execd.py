@@ -19,6 +19,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.path.abspath(os.environ.get("RAPL_BUILD") or os.path.join(HERE, "..", "..", "build"))
 PROGRAM = os.path.join(BUILD, "plugins", "telegraf", "rapl-execd")
 
+# So long after its start it seeks how often its counters move, by reads that are at most a 32nd of
+# that apart.
+SEEKING_SECONDS = 13
+QUIET_SECONDS = 0.8
 # How long anything may take on a busy machine before it counts as hanging.
 PATIENCE_SECONDS = float(os.environ.get("RAPL_PATIENCE_SECONDS", 60))
 
@@ -273,6 +277,20 @@ class Execd:
         if report is None:
             raise AssertionError("no report; stderr: %s" % self.messages())
         return report
+
+    def wait_quiet(self):
+        """Until it reads nothing between two prompts: for up to SEEKING_SECONDS after its start it
+        seeks how often its counters move."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        last = None
+        while last != (last := self.count_reads()):
+            if time.monotonic() > end:
+                raise AssertionError("it goes on reading")
+            time.sleep(QUIET_SECONDS)
+
+    def count_reads(self):
+        with open("/proc/%d/io" % self.pid, encoding="ascii") as file:
+            return int(re.search(r"syscr: (\d+)", file.read())[1])
 
     def messages(self):
         """All that it said, but which source it reads (see source_message), and that the kernel

@@ -128,6 +128,7 @@ class Group(unittest.TestCase):
         with execd.Execd("--source=powercap", program=self.program,
                          before=self.as_user(self.gid)) as program:
             self.assertEqual(ZONES + 1, len(program.ask()))
+            program.wait_quiet()  # and so meets all zones gone at once
             kernel.unload(DRIVER)
             program.prompt()
             program.wait_message("package-1 has gone")

@@ -57,6 +57,7 @@ class Offline(unittest.TestCase):
 
     def test_a_package_goes_and_returns(self):
         with execd.Execd("--health=yes") as program:
+            program.wait_quiet()
             watch = kernel.Watch(program)
             watch.ask_for(1, every=0.25)
             kernel.set_online(False, *CPUS)
@@ -87,6 +88,7 @@ class Offline(unittest.TestCase):
 
     def test_a_package_goes_and_returns_again_and_again(self):
         with execd.Execd("--health=yes") as program:
+            program.wait_quiet()
             watch = kernel.Watch(program)
             watch.ask()
             for cycle in range(4):
@@ -107,6 +109,7 @@ class Offline(unittest.TestCase):
     def test_a_single_cpu_takes_no_zone_along(self):
         """The kernel reads a package through one CPU: when that one goes, through another."""
         with execd.Execd("--health=yes") as program:
+            program.wait_quiet()
             watch = kernel.Watch(program)
             watch.ask_for(0.6, every=0.2)
             for _ in range(2):

@@ -152,6 +152,7 @@ class Suspend(unittest.TestCase):
     @tap.tries(5)
     def check_statistics(self):
         with execd.Execd("--health=yes", "--sample-interval=10ms") as program:
+            time.sleep(execd.SEEKING_SECONDS)  # so long it reads between the instants, too
             watch = samples.Watch(program, 10 * samples.MS)
             watch.ask()
             time.sleep(0.5)

@@ -68,7 +68,7 @@ static bool is_short(const struct period *period) {
 static bool is_fast(const struct period *period) {
     if (!is_short(period))
         return false;
-    const bool is_usual = period->most_ns <= 2 * PERIOD_USUAL_NS;
+    const bool is_usual = period->most_ns <= PERIOD_USUAL_NS + LOOK_LEAST_NS;
     return period->state == PERIOD_FAST ||
            period->pairs >= (is_usual ? PAIRS_ENOUGH : PAIRS_OF_LONG) ||
            period->most_ns - period->least_ns <= period->most_ns / DOUBT_PART;

@@ -217,8 +217,10 @@ int rapl_sample(struct rapl *rapl);
 /*
  * CLOCK_MONOTONIC instant at which rapl_sample() is due if no report comes before it: the next
  * multiple of the time between samples, where statistics are asked for; and not later than half of
- * the time in which a counter can wrap at its ceiling, at least a second. 0: never, or nothing
- * reads. Instants that have passed are over: they are counted, and not made up for.
+ * the time in which a counter can wrap at its ceiling, at least a second. Sooner, from 0.5 ms on,
+ * while it is sought how often counters move (for up to 12 s after the start), and around each
+ * update of one that moves seldom. 0: never, or nothing reads. Instants that have passed are over:
+ * they are counted, and not made up for.
  */
 uint64_t rapl_sample_due_ns(const struct rapl *rapl);
 

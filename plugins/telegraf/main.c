@@ -169,8 +169,9 @@ static int run_once(struct rapl *rapl, struct line_writer *writer, struct prompt
 
 /*
  * A report that could only be empty, for want of energy, is put off until power is known. So is the
- * first: Telegraf prompts at once, and "telegraf --test" never again, so that nobody would see
- * watts. But once stdin has ended, the program ends within a second.
+ * first, for as long as counters that move often need: Telegraf prompts at once, and "telegraf
+ * --test" never again, so that nobody would see watts. Once stdin has ended, it is not put off for
+ * counters that move seldom.
  */
 static uint64_t put_off_until_ns(const struct rapl *rapl, const struct execd_options *options,
                                  const struct prompt *prompt, bool first, uint64_t begin_ns) {

@@ -78,7 +78,7 @@ static void name_pace(struct pace *pace, uint64_t now_ns, bool was_long) {
     if (pace->kind == PACE_SLOW || (pace->kind == PACE_QUICK && !is_short) ||
         (pace->kind == PACE_TAKEN_FOR_QUICK && is_short && was_long))
         seek_anew(pace);
-    const unsigned int enough = pace->longest_ns <= 2 * USUAL_NS ? 8 : 64;
+    const unsigned int enough = pace->longest_ns <= USUAL_NS + NS_PER_MS / 2 ? 8 : 64;
     if (is_short && (pace->spans >= enough || is_exact || pace->kind == PACE_QUICK)) {
         pace->kind = PACE_QUICK;
     } else if (pace->kind == PACE_UNKNOWN) {

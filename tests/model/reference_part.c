@@ -113,14 +113,15 @@ bool part_overruns(struct account *account, const struct glimpse *glimpse, wide 
     return true;
 }
 
-#define FAR_NS NS_PER_S
+/* With periods that are believed by the time of the sample's end. */
+#define FAR_NS (25 * NS_PER_S)
 
 bool part_would_overrun(const struct account *account, uint64_t shown, uint64_t time_ns) {
     const struct account *whole = account->whole;
     if (whole == NULL || whole->zone_count != 1 || account->followed != whole || account->slept ||
         !account->reads || !whole->has_baseline || !whole->reads || whole->silent || whole->slept ||
-        whole->lost || whole->minds_rows || whole->row_began > account->followed_in ||
-        shown < account->last.shown)
+        whole->lost || whole->held.shown != 0 || whole->minds_rows ||
+        whole->row_began > account->followed_in || shown < account->last.shown)
         return false;
     const struct fake_zone *zone = whole->zones[0];
     const struct glimpse *glimpse = &zone->glimpse;

@@ -198,6 +198,44 @@ static void test_a_fast_counter_becomes_slow(void **state) {
     assert_knows(&meter);
 }
 
+/* Moves of a fast counter, each after it stood for so long, read each 10 ms or as seldom as told.
+ */
+static void rest_for(struct period *period, uint64_t *now_ns, uint64_t ns, uint64_t every_ns) {
+    for (uint64_t passed_ns = 0; passed_ns < ns; passed_ns += every_ns, *now_ns += every_ns)
+        period_take(period, MOVE_NONE, *now_ns, *now_ns + every_ns);
+    period_take(period, MOVE_LARGE, *now_ns, *now_ns + every_ns);
+    *now_ns += every_ns;
+}
+
+/* Pauses of unlike length are pauses, and so are those that are read too seldom to tell. */
+static void test_pauses_are_no_period(void **state) {
+    (void)state;
+    struct meter meter = new_meter(NS_PER_MS, 0);
+    look_for(&meter, 20 * NS_PER_MS, 0);
+    uint64_t now_ns = meter.now_ns;
+    for (int i = 0; i < 5; i++) {
+        rest_for(&meter.period, &now_ns, NS_PER_S, 10 * NS_PER_MS);
+        rest_for(&meter.period, &now_ns, 3 * NS_PER_S, 10 * NS_PER_MS);
+    }
+    assert_int_equal(meter.period.state, PERIOD_FAST);
+    for (int i = 0; i < 5; i++)
+        rest_for(&meter.period, &now_ns, 10 * NS_PER_S, 10 * NS_PER_S);
+    assert_int_equal(meter.period.state, PERIOD_FAST);
+    for (int i = 0; i < 4; i++)
+        rest_for(&meter.period, &now_ns, NS_PER_S, 10 * NS_PER_MS);
+    assert_int_equal(meter.period.state, PERIOD_SLOW);
+}
+
+/* A search ends after 12 s, also where no reading says so. */
+static void test_a_search_ends(void **state) {
+    (void)state;
+    struct period period = {.state = PERIOD_SOUGHT};
+    period_take(&period, MOVE_LARGE, START_NS, START_NS + NS_PER_MS);
+    period_break(&period);
+    assert_int_equal(period_look_ns(&period, START_NS + NS_PER_S, 0), 500000);
+    assert_int_equal(period_look_ns(&period, START_NS + 13 * NS_PER_S, 0), UINT64_MAX);
+}
+
 /* It became slower, but not slow: what is known is of no use any more. */
 static void test_a_fast_counter_gets_slower(void **state) {
     (void)state;
@@ -248,6 +286,8 @@ int main(void) {
         cmocka_unit_test(test_a_period_that_grows),
         cmocka_unit_test(test_a_fast_counter_becomes_slow),
         cmocka_unit_test(test_a_fast_counter_gets_slower),
+        cmocka_unit_test(test_pauses_are_no_period),
+        cmocka_unit_test(test_a_search_ends),
         cmocka_unit_test(test_an_hour_of_rest_is_no_period),
         cmocka_unit_test(test_a_break_joins_nothing),
     };

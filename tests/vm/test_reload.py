@@ -39,6 +39,7 @@ class Reload(unittest.TestCase):
         """The registers count on and no wrap can have hidden, so that the joules come afterwards,
         with the mean power of the whole time."""
         with execd.Execd("--health=yes") as program:
+            program.wait_quiet()
             watch = kernel.Watch(program)
             watch.ask_for(1, every=0.25)
             kernel.unload(DRIVER)
@@ -75,6 +76,7 @@ class Reload(unittest.TestCase):
                 kernel.load(DRIVER)
 
         with execd.Execd("--health=yes") as program:
+            program.wait_quiet()
             watch = kernel.Watch(program)
             watch.ask()
             watch.ask_during(cycle, every=0.005)
@@ -97,6 +99,7 @@ class Reload(unittest.TestCase):
         kernel.load_registers(**parameters)
         self.addCleanup(kernel.load_registers)
         with execd.Execd("--health=yes") as program:
+            program.wait_quiet()
             watch = kernel.Watch(program)
             watch.ask_for(0.5, every=0.25)
             kept = len(watch.asked) - 1

@@ -33,9 +33,6 @@ void part_bind(void);
 /* Whether a step of so much is more than the package of the account used; if so, it is left out. */
 bool part_overruns(struct account *account, const struct glimpse *glimpse, wide shown);
 
-/* Whether it would be, by far, were its zone to show that now. */
-bool part_would_overrun(const struct account *account, uint64_t shown, uint64_t time_ns);
-
 /* It has been read: its row goes on or begins, and it follows its package from here. */
 void part_follow(struct account *account);
 

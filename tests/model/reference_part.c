@@ -113,32 +113,6 @@ bool part_overruns(struct account *account, const struct glimpse *glimpse, wide 
     return true;
 }
 
-/* With periods that are believed by the time of the sample's end. */
-#define FAR_NS (25 * NS_PER_S)
-
-bool part_would_overrun(const struct account *account, uint64_t shown, uint64_t time_ns) {
-    const struct account *whole = account->whole;
-    if (whole == NULL || whole->zone_count != 1 || account->followed != whole || account->slept ||
-        !account->reads || !whole->has_baseline || !whole->reads || whole->silent || whole->slept ||
-        whole->lost || whole->held.shown != 0 || whole->minds_rows ||
-        whole->row_began > account->followed_in || shown < account->last.shown)
-        return false;
-    const struct fake_zone *zone = whole->zones[0];
-    const struct glimpse *glimpse = &zone->glimpse;
-    const bool is_known =
-        glimpse->tried && glimpse->error == 0 && zone->zone.epoch == whole->epoch &&
-        !glimpse->is_false && glimpse->restarts == whole->last.restarts &&
-        glimpse->counter == whole->last.counter && glimpse->time_ns > whole->last.time_ns &&
-        glimpse->shown > whole->last.shown;
-    if (!is_known)
-        return false;
-    const uint64_t whole_uj =
-        to_uj(whole->shown + (glimpse->shown - whole->last.shown)) - to_uj(account->followed_shown);
-    const uint64_t lacks_ns = FAR_NS + later_by(account->followed_ns, account->last.time_ns) +
-                              later_by(time_ns, glimpse->time_ns);
-    return whole_uj > 0 && is_more(whole, to_uj(shown - account->last.shown), whole_uj, lacks_ns);
-}
-
 void part_follow(struct account *account) {
     const struct account *whole = account->whole;
     if (!account->follows)

@@ -129,9 +129,8 @@ bool reference_would_count(const struct fake_zone *zone, uint64_t shown, uint64_
     if (shown <= step.before &&
         (wide)step_energy_uj(&missing, 0) * 1000000000 <= (wide)step.ceiling_uw * LATER_NS)
         return true;
-    if (verdict == COUNTED && slept_ns == 0 &&
-        (part_would_overrun(account, shown, time_ns) ||
-         (is_alone(zone) && steady_would_refuse(account, shown, time_ns, energy_uj))))
+    if (verdict == COUNTED && slept_ns == 0 && is_alone(zone) &&
+        steady_would_refuse(account, shown, time_ns, energy_uj))
         return false;
     /* With the time a new start turns into energy, and energy into what nobody can decide. */
     return verdict == COUNTED || verdict == WRAPPED || step_judge(&later, &energy_uj) != verdict;

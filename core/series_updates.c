@@ -107,14 +107,20 @@ static bool may_be_slow(const struct series *series, uint64_t ticks, uint64_t sp
            !counter_exceeds(&series->traits, ticks, span_ns + longest_ns);
 }
 
+/* Rounded with what is counted, as it will be once it is counted. */
+static void set_held_energy(struct series *series) {
+    struct held_steps *held = &series->held;
+    held->energy_uj =
+        counter_to_uj(series->traits.scale, series->ticks + held->ticks) - series->energy_uj;
+}
+
 static void hold_step(struct series *series, uint64_t ticks, uint64_t span_ns) {
     struct held_steps *held = &series->held;
     if (held->ticks == 0)
         *held = (struct held_steps){.since_ns = series->counter.time_ns};
     held->ticks += ticks;
     held->span_ns += span_ns;
-    held->energy_uj =
-        counter_to_uj(series->traits.scale, series->ticks + held->ticks) - series->energy_uj;
+    set_held_energy(series);
 }
 
 /* That the first of them came so long after the move before it may have been rest: a move after it
@@ -159,6 +165,8 @@ bool series_decide_held(struct series *series, struct rapl_health *health) {
 enum counter_outcome series_follow_updates(struct series *series, const struct counter_step *step,
                                            const struct reading *before,
                                            const struct reading *reading, bool broken) {
+    if (series->held.ticks != 0)
+        set_held_energy(series);
     if (step->outcome == COUNTER_FAILED || step->outcome == COUNTER_LOW)
         return step->outcome;
     const bool jumped = step->outcome == COUNTER_RESET_FORWARD;

@@ -145,6 +145,12 @@ static inline struct mark series_now(const struct series *series) {
                          .energy_uj = series->energy_uj + series->held.energy_uj};
 }
 
+/* Whether a power may have such a span. */
+static inline bool series_is_long_enough(const struct series *series, const struct mark *begin,
+                                         const struct mark *end) {
+    return end->time_ns > begin->time_ns && end->time_ns - begin->time_ns >= series->power_span_ns;
+}
+
 /* The same as series_end_power() for a counter of which it is not known that it is fast. */
 bool series_end_unusual_power(const struct series *series, const struct mark *begin,
                               uint64_t stands_ns, struct mark *end);
@@ -157,7 +163,7 @@ static inline bool series_end_power(const struct series *series, const struct ma
     *end = series_now(series);
     if (series->period.state != PERIOD_FAST)
         return series_end_unusual_power(series, begin, stands_ns, end);
-    return end->time_ns > begin->time_ns && end->time_ns - begin->time_ns >= series->power_span_ns;
+    return series_is_long_enough(series, begin, end);
 }
 
 /* Power is reported if at most one part in so many of its span is not known. Otherwise the span

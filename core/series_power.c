@@ -36,15 +36,10 @@ static bool may_rest(const struct series *series) {
     return series->identity.kind != ZONE_PACKAGE && series->identity.kind != ZONE_PSYS;
 }
 
-static bool is_long_enough(const struct series *series, const struct mark *begin,
-                           const struct mark *end) {
-    return end->time_ns > begin->time_ns && end->time_ns - begin->time_ns >= series->power_span_ns;
-}
-
 static bool ends_unmoved(const struct series *series, const struct mark *begin, uint64_t stands_ns,
                          const struct mark *end) {
     return may_rest(series) && end->time_ns - series->first_ns >= stands_ns &&
-           is_long_enough(series, begin, end);
+           series_is_long_enough(series, begin, end);
 }
 
 static bool rests(const struct series *series) {
@@ -89,7 +84,7 @@ bool series_end_unusual_power(const struct series *series, const struct mark *be
     /* While the period is sought, what has stood, or moved but once, may be slow. */
     const bool may_be_slow = period->state == PERIOD_SOUGHT &&
                              (period->has_stood || (period->large && period->most_ns == 0));
-    return !may_be_slow && is_long_enough(series, begin, end);
+    return !may_be_slow && series_is_long_enough(series, begin, end);
 }
 
 void series_settle_power(struct series *series) {

@@ -91,7 +91,7 @@ static void take_move(struct series *series, uint64_t ticks, const struct readin
 /* --- steps that came too soon ------------------------------------------------------------------
  */
 
-/* Until the period is known, or for as long as two of the longest take. */
+/* Until the period is known, or for as long as three of the longest periods take. */
 #define HELD_LONGEST_NS (3 * PERIOD_LONGEST_NS)
 
 /* Whether a step that is too large for the time since the last reading may be that of a slow

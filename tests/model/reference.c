@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which zone counts for which series: DESIGN.md, section 4, and rules 5, 8, 9, 10. */
+/* Which zone counts for which series. */
 #include "reference.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is to be reported, worked out from DESIGN.md, sections 4 and 5, and from the true energy of
- * the machine's counters: slowly, and not in the way in which the core does it.
+ * What is to be reported, worked out from the true energy of the machine's counters: slowly, and
+ * not in the way in which the core does it.
  */
 #ifndef RAPL_MODEL_REFERENCE_H
 #define RAPL_MODEL_REFERENCE_H

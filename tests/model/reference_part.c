@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A part of a package uses no more than the package: DESIGN.md, section 5. */
+/* A part of a package uses no more than the package. */
 #include "account.h"
 
 static struct tally *const tally = &reference.tally;

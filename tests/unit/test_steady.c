@@ -172,18 +172,23 @@ static void test_a_ceiling_beyond_reason(void **state) {
     assert_in_range(run.unsteady, 70, 100);
 }
 
-/* A minute and ten readings after the last turn it starts from a new baseline. */
-static void test_steady_again(void **state) {
-    (void)state;
-    uint64_t reading = 0;
+/* A pair takes turns until the series is unsteady; from then on it shows one of the two. */
+static void turn_until_unsteady(uint64_t *reading) {
     show = show_pair;
     pair.distance_j = 5000;
     pair.turn = 3;
     pair.watts[0] = pair.watts[1] = 64;
     begin(262144, false);
     while (!run.series.steady.unsteady)
-        report(10 * NS_PER_S, &reading);
+        report(10 * NS_PER_S, reading);
     pair.left = UINT64_MAX;
+}
+
+/* A minute and ten readings after the last turn it starts from a new baseline. */
+static void test_steady_again(void **state) {
+    (void)state;
+    uint64_t reading = 0;
+    turn_until_unsteady(&reading);
     const uint64_t before_uj = run.series.energy_uj;
     const uint64_t gaps = run.health.gaps;
     for (unsigned int i = 0; i < STEADY_READINGS; i++) {
@@ -377,14 +382,7 @@ static void test_reads_that_fail_by_anything(void **state) {
 static void test_unsteady_zone_that_returns(void **state) {
     (void)state;
     uint64_t reading = 0;
-    show = show_pair;
-    pair.distance_j = 5000;
-    pair.turn = 3;
-    pair.watts[0] = pair.watts[1] = 64;
-    begin(262144, false);
-    while (!run.series.steady.unsteady)
-        report(10 * NS_PER_S, &reading);
-    pair.left = UINT64_MAX;
+    turn_until_unsteady(&reading);
     report(50 * NS_PER_S, &reading);
     series_forget(&run.series);
     for (unsigned int i = 0; i <= STEADY_READINGS; i++) {

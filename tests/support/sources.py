@@ -7,6 +7,7 @@ import unittest
 import execd
 import kernel
 import samples
+import tap
 
 # A guest that stands still within a read, for its host is busy, gets the time of that read wrong. What
 # is further off than that allows fails at once; what is not is measured again. In a longer span a late
@@ -15,6 +16,8 @@ import samples
 SPANS_SECONDS = 6, 12, 3, 18, 3, 24, 3, 3, 3, 3
 TRIES = 8
 SAMPLED_SECONDS = 4
+# The kernel's clock of perf lags by so much and more where ticks of the guest came late.
+STALL_SECONDS = 0.005
 # The counters move about once a millisecond, and the reports tell three decimals.
 TOLERANCE = 0.003
 # Haswell-class servers count DRAM in 15.3 uJ, which the perf driver takes for 2^-16 J.
@@ -113,8 +116,14 @@ class Sources(unittest.TestCase):
     def health(source, report):
         return report["rapl_health,source=" + source]
 
+    def check_gaps(self, source, report, stalls):
+        """None. perf counts one where its clock lags behind, as it does when the guest stands still."""
+        with tap.excused(source == "perf" and stalls.reason()):
+            self.assertEqual(0, self.health(source, report)["gaps"], source)
+
+    @tap.tries(TRIES)
     def test_series_and_watts_of_each_source(self):
-        with self.start() as watches:
+        with self.start() as watches, kernel.Stalls(STALL_SECONDS) as stalls:
             last = self.check_span(watches)
             for source, report in last.items():
                 with self.subTest(source=source):
@@ -122,26 +131,32 @@ class Sources(unittest.TestCase):
                               if not identity.startswith("rapl_health")}
                     self.assertEqual(self.SERIES[source], series)
                     health = self.health(source, report)
-                    self.assertEqual((0, 0, 0), (health["read_errors"], health["resets"],
-                                                 health["gaps"]))
+                    self.assertEqual((0, 0), (health["read_errors"], health["resets"]))
                     self.assertEqual([], watches[source].program.messages())
+            for source, report in last.items():
+                self.check_gaps(source, report, stalls)
 
+    @tap.tries(TRIES)
     def test_no_source_loses_a_joule_at_a_wrap(self):
         """Every counter passes its range within the span that is measured."""
+        self.doCleanups()  # of the try before
+
         def begin(stack):
             watches = stack.enter_context(self.start())
             for watch in watches.values():
                 watch.ask()
             return watches
 
-        watches, wrapped = kernel.load_to_wrap(self, begin, self.DRIVERS)
-        last = self.check_span(watches, until=wrapped)
+        with kernel.Stalls(STALL_SECONDS) as stalls:
+            watches, wrapped = kernel.load_to_wrap(self, begin, self.DRIVERS)
+            last = self.check_span(watches, until=wrapped)
         for source, report in last.items():
             health = self.health(source, report)
             # perf's own count goes on: the kernel carries it.
             wraps = 0 if source == "perf" else health["zones"] - self.MIRRORS.get(source, 0)
-            self.assertEqual((wraps, 0, 0), (health["wraps"], health["resets"],
-                                             health["gaps"]), source)
+            self.assertEqual((wraps, 0), (health["wraps"], health["resets"]), source)
+        for source, report in last.items():
+            self.check_gaps(source, report, stalls)
 
     def test_a_constant_load_has_no_peak(self):
         """Samples each millisecond, of counters that move once a millisecond, with jitter. A read

@@ -127,7 +127,9 @@ static bool may_be_too_low(const struct counter_traits *traits, uint64_t ticks, 
 
 /* Whether it is more than any ceiling that is just too low would have to allow. */
 static bool is_far(const struct counter_traits *traits, uint64_t ticks, uint64_t span_ns) {
-    return is_above(traits->scale, ticks, traits->ceiling_uw * COUNTER_NEAR_FACTOR, span_ns);
+    struct counter_traits raised = *traits;
+    raised.ceiling_uw *= COUNTER_NEAR_FACTOR;
+    return counter_exceeds(&raised, ticks, span_ns);
 }
 
 static uint64_t judged_span_ns(uint64_t begin_ns, uint64_t end_ns, uint64_t slept_ns) {

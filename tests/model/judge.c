@@ -302,6 +302,13 @@ static void judge_sum(struct account *sum, const struct rapl_report *report, boo
     }
 }
 
+/* What a member can have used in a span that may lack two updates, as for a power of its own. */
+static uint64_t most_uw(const struct account *member, uint64_t span_ns) {
+    const uint64_t lacks_ns =
+        reference.machine->period_ns > NS_PER_MS ? 2 * reference.machine->period_ns : 0;
+    return (uint64_t)((wide)account_ceiling_uw(member) * (span_ns + lacks_ns) / span_ns);
+}
+
 /* Each member's power is that of its own reads, some microseconds apart: so is their sum. */
 static void judge_sum_power(const struct account *sum, const struct rapl_report *report) {
     wide power_uw = 0;
@@ -318,15 +325,12 @@ static void judge_sum_power(const struct account *sum, const struct rapl_report 
         pace_end_power(member, &member->sum_power, &end);
         const uint64_t span_ns = end.time_ns - member->sum_power.time_ns;
         power_uw += (end.energy_aj - member->sum_power.energy_aj) / span_ns / 1000;
-        ceiling_uw += account_ceiling_uw(member);
+        ceiling_uw += most_uw(member, span_ns);
         members += 1 + (2 + end.slack_uj - member->sum_power.slack_uj) * 1000000000 / span_ns;
     }
     if (!is_near(value->power_uw, (uint64_t)power_uw, 2 * members))
         reference_complain("%s: %llu uW instead of %llu", sum->name, number(value->power_uw),
                            number((uint64_t)power_uw));
-    /* From update to update, a span is known to a twentieth. */
-    if (reference.machine->period_ns > NS_PER_MS)
-        ceiling_uw += ceiling_uw / 20;
     if (value->power_uw > ceiling_uw && !reference.machine->is_hot)
         reference_complain("%s: above the ceilings", sum->name);
 }

@@ -4,8 +4,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "binding_mirror.h"
+#include "binding_name.h"
 #include "binding_whole.h"
 
 /* --- identities ------------------------------------------------------------------------------ */
@@ -14,18 +15,10 @@ static bool is_amd(const struct binding *binding) {
     return binding->vendor == CPU_VENDOR_AMD || binding->vendor == CPU_VENDOR_HYGON;
 }
 
-/* AMD: the counter is the package's, so package-N-die-K (Linux 6.9 to 6.11 counts a CCD as a die,
- * commit 26096aed255f) are all the same. */
-static bool counts_package(const struct binding *binding, const struct zone_identity *identity) {
-    return is_amd(binding) && identity->kind == ZONE_PACKAGE;
-}
-
 /* AMD's core zone is the one core of the package's lead CPU (intel_rapl_msr.c, MSR 0xC001029A). */
 struct zone_identity binding_interpret(const struct binding *binding,
                                        const struct zone_identity *kernels) {
     struct zone_identity identity = *kernels;
-    if (counts_package(binding, kernels))
-        identity.die_id = RAPL_NO_ID;
     if (is_amd(binding) && identity.kind == ZONE_CORE && identity.core_id == RAPL_NO_ID) {
         identity.kind = ZONE_LEAD_CORE;
         snprintf(identity.domain, sizeof(identity.domain), "lead_core");
@@ -34,6 +27,12 @@ struct zone_identity binding_interpret(const struct binding *binding,
 }
 
 /* --- series ---------------------------------------------------------------------------------- */
+
+static void name_series(const struct binding *binding, struct series *series) {
+    zone_format_name(&series->identity, series->name);
+    zone_format_parent(&series->identity, series->parent);
+    series->selected = selection_matches(binding->selection, series->name);
+}
 
 static struct series *add_series(struct binding *binding, const struct zone_identity *identity,
                                  struct series ***list, size_t *count, struct zone_map *map) {
@@ -49,17 +48,44 @@ static struct series *add_series(struct binding *binding, const struct zone_iden
         free(series);
         return NULL;
     }
-    zone_format_name(identity, series->name);
-    zone_format_parent(identity, series->parent);
+    name_series(binding, series);
     series->number = binding->numbered++;
     series->fed_by = SERIES_FED_BY_NONE;
-    series->selected = selection_matches(binding->selection, series->name);
     longer[(*count)++] = series;
     return series;
 }
 
 struct series *binding_find(const struct binding *binding, const struct zone_identity *identity) {
     return zone_map_find(&binding->series_map, identity);
+}
+
+struct series *binding_add(struct binding *binding, const struct zone_identity *identity) {
+    struct series *series = add_series(binding, identity, &binding->series, &binding->series_count,
+                                       &binding->series_map);
+    if (series != NULL)
+        whole_order(binding);
+    return series;
+}
+
+int binding_rename(struct binding *binding, struct series *series,
+                   const struct zone_identity *identity) {
+    int error = 0;
+    series->identity = *identity;
+    name_series(binding, series);
+    zone_map_free(&binding->series_map);
+    for (size_t i = 0; i < binding->series_count && error == 0; i++)
+        error =
+            zone_map_add(&binding->series_map, &binding->series[i]->identity, binding->series[i]);
+    return error;
+}
+
+struct series *binding_find_whole(const struct binding *binding,
+                                  const struct zone_identity *identity) {
+    struct zone_identity whole;
+    if (!zone_is_part_of(identity, &whole))
+        return NULL;
+    const struct zone *zone = zone_map_find(&binding->fed_map, &whole);
+    return zone != NULL ? zone->series : binding_find(binding, &whole);
 }
 
 /* The sum of that identity, made where it is the first to be asked for. */
@@ -84,6 +110,14 @@ int binding_open(struct binding *binding, const struct selection *selection, boo
         return -ENOMEM;
     sum->selected = sum->selected && total;
     return 0;
+}
+
+struct series *binding_find_sum(const struct binding *binding, const struct zone *zone) {
+    struct zone_identity whole;
+    if (zone_in_total(&zone->identity))
+        return binding->sums[0];
+    return zone_is_core_of(&zone->identity, &whole) ? zone_map_find(&binding->sum_map, &whole)
+                                                    : NULL;
 }
 
 static int join_sum(struct binding *binding, struct series *series) {
@@ -127,8 +161,8 @@ enum limit_rank binding_rank(const void *context, const struct zone_identity *ke
         zone_format_name(&whole, name);
         wanted = (wanted && binding->cores) || selection_matches(binding->selection, name);
     }
-    /* They are one series, by that name, as long as they do not part. */
-    if (mirror_may_be(binding, kernels, &whole)) {
+    /* They may be one series, by that name. */
+    if (zone_may_be_alike(&identity, false, &whole)) {
         zone_format_name(&whole, name);
         wanted = wanted || selection_matches(binding->selection, name);
     }
@@ -136,92 +170,110 @@ enum limit_rank binding_rank(const void *context, const struct zone_identity *ke
     return wanted ? rank : LIMIT_UNSELECTED;
 }
 
-/* Whether the zone shows the same counter as the one that feeds the series already. */
-static bool is_mirror(const struct binding *binding, const struct zone *zone,
-                      const struct zone *first) {
-    if (zone->control != first->control)
-        return false;
-    if (mirror_of(zone) != NULL)
-        return true;
-    return counts_package(binding, &zone->identity) &&
-           !zone_equal(&zone->identity, &first->identity);
-}
-
 /* What is known of a zone is not true of another one that has come by its id. */
 static void know_zone(struct zone *zone) {
     if (zone_equal(&zone->known, &zone->identity))
         return;
     zone->known = zone->identity;
-    zone->stood_by = false;
-    zone->was_bound = false;
-    zone->agreed = false;
+    zone->counter = ZONE_COUNTER_UNKNOWN;
+    zone->compared = (struct comparison){.has_ticks = false};
+    zone->starts = false;
+    zone->series = NULL;
 }
 
-static int bind_zone(struct binding *binding, const struct source *source, size_t index,
-                     struct problems *problems) {
-    struct zone *zone = source->zones[index];
-    if (!zone->identified)
+/* Of other control types than intel-rapl, by their names alone: they show its counters again. */
+static bool is_compared(const struct zone *zone) {
+    return zone->control == 0;
+}
+
+static bool is_known(const struct zone *zone) {
+    return zone->identified && zone->series != NULL && is_compared(zone) &&
+           zone->counter != ZONE_COUNTER_UNKNOWN;
+}
+
+/* Its package goes by another name than its series does since zones turned out to be two counters:
+ * so does it. */
+static bool is_renamed(const struct binding *binding, const struct zone *zone) {
+    const struct zone_identity own = binding_interpret(binding, &zone->identity);
+    const struct zone_identity *named = &zone->series->identity;
+    const struct series *whole = binding_find_whole(binding, &zone->identity);
+    return whole != NULL && !zone_equal(named, &own) &&
+           (named->package_id != whole->identity.package_id ||
+            named->die_id != whole->identity.die_id);
+}
+
+/* Adds the zone to those that may show its counter. -ENOMEM. */
+static int add_alike(struct binding *binding, const struct source *source, size_t index) {
+    const struct zone *zone = source->zones[index];
+    const struct zone_identity own = binding_interpret(binding, &zone->identity);
+    struct zone_identity key;
+    if (!is_compared(zone) || !zone_may_be_alike(&own, binding->is_virtual, &key))
         return 0;
-    know_zone(zone);
-    const bool stood_by = zone->stood_by;
-    zone->stood_by = false;
-    const struct mirror *mirror = mirror_of(zone);
-    const struct zone_identity identity =
-        mirror != NULL ? mirror->identity : binding_interpret(binding, &zone->identity);
-    zone_format_name(&identity, zone->name);
-    struct series *series = binding_find(binding, &identity);
-    zone->series = series;
+    return alikes_add(&binding->alikes, source, index, &key);
+}
+
+/* The series that it is to feed, made where there is none; NULL: it has no place there (zone->error
+ * says why) or, with *error, no memory. */
+static struct series *place_zone(struct binding *binding, struct zone *zone, int *error,
+                                 struct problems *problems) {
+    *error = 0;
+    if (is_known(zone) && is_renamed(binding, zone))
+        binding_leave(binding, zone);
+    struct series *series = is_known(zone) ? zone->series : binding_find_name(binding, zone);
     if (series == NULL && binding->series_count >= BINDING_SERIES_MAX) {
         zone->error = ZONE_BEYOND_LIMIT;
         problems_raise_left_out(problems, zone->error, 1, zone->name, BINDING_SERIES_MAX);
     }
+    zone->series = series;
     if (zone_is_left_out(zone->error)) {
         if (series != NULL)
             series->left_out = true;
-        return 0;
+        return NULL;
     }
     /* No counter: intel-rapl-mmio may have the one that is lacking. It is wanted all the same,
      * so that its error is told. */
     if (source_lost_zone(zone->error)) {
         zone->wanted = selection_matches(binding->selection, zone->name);
-        return 0;
+        return NULL;
     }
-    if (series == NULL) {
-        series = add_series(binding, &identity, &binding->series, &binding->series_count,
-                            &binding->series_map);
-        if (series != NULL)
-            whole_order(binding);
+    if (series == NULL)
+        series = binding_make_name(binding, zone);
+    if (series == NULL || (series->sum == NULL && join_sum(binding, series) != 0)) {
+        *error = -ENOMEM;
+        return NULL;
     }
-    if (series == NULL || (series->sum == NULL && join_sum(binding, series) != 0))
-        return -ENOMEM;
     zone->series = series;
+    return series;
+}
+
+static int bind_zone(struct binding *binding, const struct source *source, size_t index,
+                     struct problems *problems) {
+    struct zone *zone = source->zones[index];
+    int error;
+    struct series *series = place_zone(binding, zone, &error, problems);
+    if (series == NULL)
+        return error;
+    memcpy(zone->name, series->name, sizeof(zone->name));
     const struct zone *first = series->zone_count > 0 ? source->zones[series->zones[0]] : NULL;
-    if (first != NULL && !is_mirror(binding, zone, first)) {
-        zone->shown = first;
-        zone->stood_by = true;
-        /* The series goes over to the one that has come. */
-        if (zone->was_bound)
-            series_forget(series);
-        series->duplicated = series->duplicated || zone->control == first->control;
-        if (zone->control == first->control)
-            problems_raise(problems, PROBLEM_DUPLICATE, 0, series->name);
+    zone->shown = first;
+    if (first != NULL && zone->control != first->control)
         return 0;
-    }
     if (first == NULL) {
-        /* A zone that was another's equal by name alone, or of another control type, has a counter
-         * of its own: where it stands says nothing of the energy since the last reading. */
-        if (stood_by || (series->duplicated && !zone->was_bound) ||
-            series->control != zone->control)
+        /* What another control type shows, or a series that ended, is no continuation. */
+        if (series->control != zone->control || series->ended)
             series_forget(series);
         series->control = zone->control;
         series_set_traits(series, &zone->traits);
     }
-    zone->agreed = zone->agreed || counts_package(binding, &zone->identity);
-    zone->shown = first;
     zone->bound = true;
     zone->reported = series->selected;
     zone->wanted = binding_wants(series);
-    return add_zone(series, index);
+    error = add_zone(series, index);
+    if (error == 0)
+        error = add_alike(binding, source, index);
+    if (error == 0 && zone_map_find(&binding->fed_map, &zone->identity) == NULL)
+        error = zone_map_add(&binding->fed_map, &zone->identity, zone);
+    return error;
 }
 
 /* A sum that lacks a counter which is there would be a false one. Zones that only show what another
@@ -232,15 +284,10 @@ static void note_lacks(struct binding *binding, const struct source *source) {
         binding->sums[i]->lacks = false;
     for (size_t i = 0; i < source->zone_count; i++) {
         const struct zone *zone = source->zones[i];
-        struct zone_identity whole;
-        struct series *sum = NULL;
         if (!zone->identified || !zone_is_left_out(zone->error) ||
             (zone->series != NULL && zone->series->zone_count > 0))
             continue;
-        if (zone_in_total(&zone->identity))
-            sum = binding->sums[0];
-        else if (zone_is_core_of(&zone->identity, &whole))
-            sum = zone_map_find(&binding->sum_map, &whole);
+        struct series *sum = binding_find_sum(binding, zone);
         if (sum != NULL)
             sum->lacks = true;
     }
@@ -258,35 +305,74 @@ static int add_windows(struct series *const *series, size_t count) {
     return 0;
 }
 
-int binding_update(struct binding *binding, const struct source *source,
-                   struct problems *problems) {
-    int error = mirror_presume(binding, source);
+static void begin_update(struct binding *binding, const struct source *source) {
+    zone_map_free(&binding->fed_map);
     for (size_t i = 0; i < binding->series_count; i++) {
         binding->series[i]->zone_count = 0;
         binding->series[i]->fed_by = SERIES_FED_BY_NONE;
         binding->series[i]->left_out = false;
+        binding->series[i]->withheld = false;
+        binding->series[i]->undecided = false;
     }
     for (size_t i = 0; i < source->zone_count; i++) {
-        source->zones[i]->was_bound = source->zones[i]->bound;
-        source->zones[i]->bound = false;
-        source->zones[i]->wanted = false;
-        source->zones[i]->reported = false;
-        source->zones[i]->shown = NULL;
-        source->zones[i]->series = NULL;
+        struct zone *zone = source->zones[i];
+        zone->bound = false;
+        zone->wanted = false;
+        zone->reported = false;
+        zone->shown = NULL;
+        zone->alike = NULL;
+        if (!zone->identified) {
+            zone->series = NULL;
+            continue;
+        }
+        know_zone(zone);
+        const struct zone_identity own = binding_interpret(binding, &zone->identity);
+        zone_format_name(&own, zone->name);
     }
-    for (size_t i = 0; i < source->zone_count && error == 0; i++)
-        error = bind_zone(binding, source, i, problems);
-    for (size_t i = 0; i < binding->series_count && error == 0; i++) {
+}
+
+/* One that no other may show has its counter alone; one that another may show is read until that is
+ * known. */
+static void end_update(struct binding *binding, const struct source *source) {
+    for (size_t i = 0; i < source->zone_count; i++) {
+        struct zone *zone = source->zones[i];
+        if (!zone->bound || zone->counter != ZONE_COUNTER_UNKNOWN)
+            continue;
+        if (zone->alike == NULL || zone->alike->count == 1)
+            zone->counter = ZONE_COUNTER_OWN;
+        else
+            zone->wanted = true;
+    }
+    for (size_t i = 0; i < binding->series_count; i++) {
         struct series *series = binding->series[i];
         series->present = series->zone_count > 0;
         series->left_out = series->left_out && !series->present;
-        series->ended = !series->present && mirror_has_ended(binding, series);
+        series->ended = !series->present && (series->ended || series->moved_on);
+        series->moved_on = false;
     }
-    if (error == 0) {
-        note_lacks(binding, source);
-        whole_bind(binding, source);
+}
+
+int binding_update(struct binding *binding, const struct source *source,
+                   struct problems *problems) {
+    int error = alikes_begin(&binding->alikes, source->zone_count);
+    if (error != 0)
+        return error;
+    begin_update(binding, source);
+    /* A series that a zone is known to feed is no other one's. */
+    for (size_t i = 0; i < source->zone_count && error == 0; i++) {
+        if (is_known(source->zones[i]))
+            error = bind_zone(binding, source, i, problems);
     }
-    if (error == 0 && binding->windows)
+    for (size_t i = 0; i < source->zone_count && error == 0; i++) {
+        if (source->zones[i]->identified && !source->zones[i]->bound)
+            error = bind_zone(binding, source, i, problems);
+    }
+    if (error != 0)
+        return error;
+    end_update(binding, source);
+    note_lacks(binding, source);
+    whole_bind(binding);
+    if (binding->windows)
         error = add_windows(binding->series, binding->series_count);
     if (error == 0 && binding->windows)
         error = add_windows(binding->sums, binding->sum_count);
@@ -305,11 +391,9 @@ static void free_series(struct series **series, size_t count) {
 void binding_free(struct binding *binding) {
     free_series(binding->series, binding->series_count);
     free_series(binding->sums, binding->sum_count);
-    for (size_t i = 0; i < binding->mirror_count; i++)
-        free(binding->mirrors[i]);
-    free(binding->mirrors);
+    alikes_free(&binding->alikes);
+    zone_map_free(&binding->fed_map);
     zone_map_free(&binding->series_map);
     zone_map_free(&binding->sum_map);
-    zone_map_free(&binding->mirror_map);
     *binding = (struct binding){.series = NULL};
 }

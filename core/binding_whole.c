@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "binding_mirror.h"
-
 /* dram lies outside of the package and psys holds it; single cores are added up first. */
 static bool is_part(const struct zone_identity *identity) {
     return identity->core_id == RAPL_NO_ID && identity->package_id != RAPL_NO_ID &&
@@ -27,26 +25,17 @@ void whole_order(struct binding *binding) {
     }
 }
 
-/* Its zone is the only one of its name, and not just presumed to show the counter. */
-static bool is_certain(const struct source *source, const struct series *series) {
-    return series->zone_count > 0 && !series->duplicated &&
-           mirror_of(source->zones[series->zones[0]]) == NULL;
-}
-
-static struct series *find_whole(const struct binding *binding, const struct source *source,
-                                 const struct series *part) {
-    struct zone_identity package;
-    if (!is_part(&part->identity) || !zone_is_part_of(&part->identity, &package) ||
-        !is_certain(source, part))
+/* A part that several zones show may be those of several packages after all. */
+static struct series *find_whole(const struct binding *binding, const struct series *part) {
+    if (!is_part(&part->identity) || part->zone_count != 1)
         return NULL;
-    package = binding_interpret(binding, &package);
-    struct series *whole = binding_find(binding, &package);
-    return whole != NULL && is_certain(source, whole) ? whole : NULL;
+    struct series *whole = binding_find_whole(binding, &part->identity);
+    return whole != NULL && whole->zone_count > 0 ? whole : NULL;
 }
 
-void whole_bind(struct binding *binding, const struct source *source) {
+void whole_bind(struct binding *binding) {
     for (size_t i = 0; i < binding->series_count; i++) {
         struct series *part = binding->series[i];
-        part_set_whole(&part->part, find_whole(binding, source, part));
+        part_set_whole(&part->part, find_whole(binding, part));
     }
 }

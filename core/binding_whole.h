@@ -10,6 +10,6 @@
 void whole_order(struct binding *binding);
 
 /* Gives every part the package that bounds it. */
-void whole_bind(struct binding *binding, const struct source *source);
+void whole_bind(struct binding *binding);
 
 #endif

@@ -28,6 +28,7 @@ static int open_root(struct rapl *rapl) {
         /* Once: it decides the names of series, and those do not change. */
         rapl->source_options.model = topology_read_model(*root);
         rapl->binding.vendor = rapl->source_options.model.vendor;
+        rapl->binding.is_virtual = rapl->source_options.model.is_virtual;
         rapl->problems.is_virtual = rapl->source_options.model.is_virtual;
         int error = choice_open(&rapl->choice, rapl->asked, &rapl->source_options, &rapl->problems);
         if (error != 0)

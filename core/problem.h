@@ -51,6 +51,7 @@ enum problem_cause {
     PROBLEM_ENERGY, /* a counter cannot be read */
     PROBLEM_GONE,   /* a series has no counter any more */
     PROBLEM_GONE_FROM_TOTAL,
+    PROBLEM_UNREAD,   /* a counter that a sum needs is there, and was never read */
     PROBLEM_STUCK,    /* a package or platform that has never moved */
     PROBLEM_UNSTEADY, /* two counters answer for it in turns */
     /* What happened in one: nobody asks when it is over. */
@@ -60,10 +61,12 @@ enum problem_cause {
     PROBLEM_RAISED,      /* it did so ten times in a row, and its ceiling was raised */
     PROBLEM_UNDECIDED,
     /* What happened to a binding. */
-    PROBLEM_SOURCE, /* which source is read, and why not another */
-    PROBLEM_DUPLICATE,
-    PROBLEM_PARTED,
-    PROBLEM_APART, /* a part that steps further than its package is believed from now on */
+    PROBLEM_SOURCE,    /* which source is read, and why not another */
+    PROBLEM_DUPLICATE, /* two counters have one name */
+    PROBLEM_SHARED,    /* packages of a virtual machine show one counter */
+    PROBLEM_JOINED,    /* a series showed the counter of another one */
+    PROBLEM_PARTED,    /* zones of a series show several counters */
+    PROBLEM_APART,     /* a part that steps further than its package is believed from now on */
 };
 
 struct problem {

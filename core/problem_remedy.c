@@ -377,7 +377,10 @@ void problem_word_remedy(struct problems *problems, const struct problem *proble
         word_left_out(problems, problem->error);
         break;
     case PROBLEM_SOURCE:
+    case PROBLEM_UNREAD: /* its file has a problem of its own */
     case PROBLEM_DUPLICATE:
+    case PROBLEM_SHARED:
+    case PROBLEM_JOINED:
     case PROBLEM_PARTED:
         break;
     }

@@ -130,6 +130,12 @@ void problem_word_reason(struct problems *problems, const struct problem *proble
     case PROBLEM_GONE_FROM_TOTAL:
         snprintf(text, size, "%s%s has gone; total goes on without its power", what, others);
         break;
+    case PROBLEM_UNREAD:
+        snprintf(text, size,
+                 "%s%s has a counter that could not be read so far; total is left out, for without "
+                 "it the sum would be too low",
+                 what, others);
+        break;
     case PROBLEM_STUCK:
         snprintf(text, size,
                  "%s%s has not moved since it was first read, which no machine that runs does; it "
@@ -137,8 +143,22 @@ void problem_word_reason(struct problems *problems, const struct problem *proble
                  what, others);
         break;
     case PROBLEM_DUPLICATE:
-        snprintf(text, size, "%s%s is there more than once; the lowest zone is reported", what,
-                 others);
+        snprintf(text, size,
+                 "%s%s: the kernel shows another counter by the same name, so its own is followed "
+                 "by the kernel's id",
+                 what, others);
+        break;
+    case PROBLEM_SHARED:
+        snprintf(text, size,
+                 "several packages of this virtual machine show the same counter; it is reported "
+                 "once, as %s%s",
+                 what, others);
+        break;
+    case PROBLEM_JOINED:
+        snprintf(text, size,
+                 "%s%s counts the same as another series: both show one counter, and this series "
+                 "ends",
+                 what, others);
         break;
     case PROBLEM_PARTED:
         snprintf(text, size,

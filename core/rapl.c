@@ -144,6 +144,8 @@ int rapl_open(const struct rapl_options *options, struct rapl **opened) {
         goto fail;
     /* The first interval begins here, and what it says of none is said to nobody. */
     close_interval(rapl);
+    for (size_t i = 0; i < rapl->binding.series_count; i++)
+        rapl->binding.series[i]->told = false;
     *opened = rapl;
     return 0;
 

@@ -124,7 +124,8 @@ struct rapl_statistics {
 struct rapl_value {
     /* A small number: the same for the life of the handle, and no other series' ever. */
     size_t series;
-    /* "package-0", "package-0/dram", "package-0-die-1/core", "psys-1", "total". */
+    /* "package-0", "package-0/dram", "package-0-die-1/core", "psys-1", "psys-intel-rapl:5",
+     * "total". */
     const char *name;
     /* The zone it is shown under: "package-0" for package-0 and package-0/dram; "" for total. */
     const char *parent;
@@ -134,6 +135,8 @@ struct rapl_value {
     int package_id; /* or RAPL_NO_ID, as for the other two */
     int die_id;
     int core_id;
+    /* The kernel's id of the zone, where another counter has all of that in common; or NULL. */
+    const char *zone_id;
     /* Energy since the handle was opened, in microjoules. Unwrapped: it only grows. */
     uint64_t energy_uj;
     /* The span that power is the mean of, CLOCK_MONOTONIC_RAW, and the energy in it. */
@@ -170,7 +173,7 @@ struct rapl_health {
     uint64_t wraps;          /* a counter passed its range */
     uint64_t resets;         /* a counter started again, or stepped as no energy can */
     uint64_t gaps;           /* a zone could not be read, or its energy could not be decided */
-    uint64_t rediscoveries;  /* zones were found, lost, opened anew, or mirrors told apart */
+    uint64_t rediscoveries;  /* zones were found, lost, opened again, or told apart */
     uint64_t sleeps;         /* samples since whose predecessor the machine has slept */
     uint64_t missed_samples; /* instants that passed without the sample that was due at them */
     uint64_t stalls;         /* powers left out, for the machine stalled while it read a counter */

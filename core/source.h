@@ -15,8 +15,29 @@
 #include "topology.h"
 #include "zone.h"
 
-struct mirror;
 struct series;
+
+/* Whether other zones show the same counter (core/alike.h). */
+enum zone_counter {
+    ZONE_COUNTER_UNKNOWN, /* that is to be found out */
+    ZONE_COUNTER_OWN,     /* it feeds its series alone, or is the first of those that do */
+    ZONE_COUNTER_SHARED,  /* it feeds the series of another one */
+};
+
+/* A zone held against another one that may show the same counter. */
+struct comparison {
+    uint64_t ticks;    /* when both were read last */
+    uint64_t ahead;    /* its ticks less those of the other one, then */
+    uint64_t offset;   /* the same, as it has to be if they are one counter */
+    uint64_t apart_ns; /* for so long, one moved without the other when that was measured */
+    uint32_t epoch;    /* of both counts */
+    uint32_t other_epoch;
+    bool has_ticks;      /* all of this is known */
+    bool moved;          /* and it has counted since */
+    bool differs;        /* at the last reading of both: once more, and they are two counters */
+    unsigned int equal;  /* readings in a row of two counters that counted the same */
+    struct reading last; /* the last at which both had counted the same */
+};
 
 /* One counter as a source found it. */
 struct zone {
@@ -34,23 +55,33 @@ struct zone {
     char name[ZONE_NAME_SIZE];
     bool bound;               /* it feeds a series */
     bool reported;            /* it feeds a series that is selected */
-    bool stood_by;            /* shown has a counter of its own */
-    bool was_bound;           /* before the binding under way */
-    struct mirror *mirror;    /* it may show the same counter as others; NULL: it may not */
     const struct zone *shown; /* the zone that is reported in its stead, or NULL */
+    enum zone_counter counter;
+    struct comparison compared;
+    bool starts;         /* its series begins at compared.last */
+    struct alike *alike; /* those that may show its counter; NULL: none may */
+    size_t next_alike;   /* the next of them in the source's list, or SIZE_MAX */
 
     /* What each sample touches is close together, beside what the source has of its own. */
-    const struct series *series; /* that it feeds, or would if it were there; NULL: none */
-    uint32_t epoch;              /* changes when the source itself has started the count again */
-    int error;                   /* of the last attempt to read it */
-    bool told;                   /* the problems of discovery hold that error already */
-    bool wanted;                 /* sample reads it: set by the binding, as the next */
-    bool agreed;                 /* it is known to show the same counter as its mirrors */
+    struct series *series; /* that it feeds, or would if it were there; NULL: none */
+    uint32_t epoch;        /* changes when the source itself has started the count again */
+    int error;             /* of the last attempt to read it */
+    bool told;             /* the problems of discovery hold that error already */
+    bool wanted;           /* sample reads it: set by the binding */
 };
 
 /* Whether an errno says that the zone itself has gone, rather than that a read failed. */
 static inline bool source_lost_zone(int error) {
     return error == -ENODEV || error == -ENOENT || error == -ENXIO;
+}
+
+/* Whether there is a counter that cannot be read. perf refuses an event that the processor has not
+ * (arch/x86/events/rapl.c, rapl_pmu_event_init: EINVAL). */
+static inline bool source_hides_counter(const struct zone *zone) {
+    const int error = zone->error;
+    return error != 0 && !source_lost_zone(error) && error != ZONE_COUNTS_NOTHING &&
+           error != ZONE_WITHOUT_PARENT && !zone_is_left_out(error) &&
+           !(error == -EINVAL && zone->traits.goes_on);
 }
 
 #define SOURCE_READ_TOO_LONG (-ETIMEDOUT)

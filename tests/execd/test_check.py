@@ -191,10 +191,16 @@ class Check(unittest.TestCase):
         for zone in ("intel-rapl:0", "intel-rapl:0:0", "intel-rapl:0:1", "intel-rapl:1"):
             self.row(ended.text, zone)
 
-    def test_duplicate_is_told(self):
+    def test_second_counter_of_a_name(self):
         self.tree.add("intel-rapl:b", "package-1", 5, RANGE_UJ)
         ended = self.check()
-        self.assertIn("package-1 is there more than once", ended.text)
+        self.assertIn("package-1-intel-rapl:b: the kernel shows another counter by the same name",
+                      ended.text)
+        self.assertEqual("package-1-intel-rapl:b", self.row(ended.text, "intel-rapl:b")[1])
+
+    def test_one_counter_of_two_zones(self):
+        self.tree.add("intel-rapl:b", "package-1", self.tree.energy_uj("intel-rapl:a"), RANGE_UJ)
+        ended = self.check()
         self.assertIn("intel-rapl:a", self.row(ended.text, "intel-rapl:b")[-1])
 
     def test_full_disk(self):

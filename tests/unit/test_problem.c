@@ -171,12 +171,12 @@ static void test_pass_ends_its_own_causes_alone(void **state) {
 
 static void test_event_is_told_once_per_zone(void **state) {
     struct problems *problems = *state;
-    problems_raise(problems, PROBLEM_DUPLICATE, 0, "package-0");
-    problems_raise(problems, PROBLEM_DUPLICATE, 0, "package-1");
+    problems_raise(problems, PROBLEM_PARTED, 0, "package-0");
+    problems_raise(problems, PROBLEM_PARTED, 0, "package-1");
     expect_holds(next(problems).reason, "package-0 ");
     expect_holds(next(problems).reason, "package-1 ");
     expect_nothing(problems);
-    problems_raise(problems, PROBLEM_DUPLICATE, 0, "package-0");
+    problems_raise(problems, PROBLEM_PARTED, 0, "package-0");
     expect_nothing(problems);
     fake_clocks_pass(3600 * NS_PER_S);
     expect_holds(next(problems).reason, "package-0 ");
@@ -185,9 +185,9 @@ static void test_event_is_told_once_per_zone(void **state) {
 
 static void test_an_hour_of_sleep_is_an_hour(void **state) {
     struct problems *problems = *state;
-    problems_raise(problems, PROBLEM_DUPLICATE, 0, "package-0");
+    problems_raise(problems, PROBLEM_PARTED, 0, "package-0");
     (void)next(problems);
-    problems_raise(problems, PROBLEM_DUPLICATE, 0, "package-0");
+    problems_raise(problems, PROBLEM_PARTED, 0, "package-0");
     fake_clocks_sleep(3600 * NS_PER_S);
     (void)next(problems);
 }
@@ -244,7 +244,10 @@ static void test_every_cause_has_words(void **state) {
         {PROBLEM_GONE_FROM_TOTAL, 0, RAPL_WARNING, true},
         {PROBLEM_ENERGY, -EIO, RAPL_ERROR, true},
         {PROBLEM_ENERGY, SYSFS_NOT_A_NUMBER, RAPL_ERROR, true},
+        {PROBLEM_UNREAD, 0, RAPL_WARNING, false},
         {PROBLEM_DUPLICATE, 0, RAPL_WARNING, false},
+        {PROBLEM_SHARED, 0, RAPL_WARNING, false},
+        {PROBLEM_JOINED, 0, RAPL_WARNING, false},
         {PROBLEM_PARTED, 0, RAPL_WARNING, false},
         {PROBLEM_JUMPED, 0, RAPL_WARNING, true},
         {PROBLEM_UNDECIDED, 0, RAPL_WARNING, true},

@@ -868,8 +868,8 @@ static void test_total_is_silent_for_the_interval_in_which_a_package_went(void *
     expect_power("total", 300, 10);
 }
 
-/* die-1 has a counter of its own, and the two have never been read together. */
-static void test_mirror_that_was_never_compared_starts_anew(void **state) {
+/* die-1 cannot be read at first, so that nobody knows whether it shows the counter of die-0. */
+static void test_die_that_is_read_later_may_have_its_own_counter(void **state) {
     (void)state;
     tree_add_zone(run.tree, "intel-rapl:0", "package-0-die-0", 1000 * JOULE, RANGE_15_UJ);
     tree_add_zone(run.tree, "intel-rapl:1", "package-0-die-1", 1500 * JOULE, RANGE_15_UJ);
@@ -877,41 +877,19 @@ static void test_mirror_that_was_never_compared_starts_anew(void **state) {
     open_default();
     set_joules("intel-rapl:0", 1100);
     report_after(10);
-    expect_power("package-0", 100, 10);
+    expect_power("package-0-die-0", 100, 10);
+    expect_silence("total");
     tree_set(run.tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, EIO);
     set_joules("intel-rapl:1", 1600);
     report_after(10);
-    expect_silence("package-0");
+    expect_silence("package-0-die-0");
+    expect_silence("total");
     set_joules("intel-rapl:1", 1700);
     report_after(10);
-    expect_power("package-0", 200, 10);
+    expect_power("package-0-die-1", 100, 10);
 }
 
-/* The same where the one that was read is here no more. */
-static void test_mirror_of_one_that_has_gone_starts_anew(void **state) {
-    (void)state;
-    tree_add_zone(run.tree, "intel-rapl:0", "package-0-die-0", 1000 * JOULE, RANGE_61_UJ);
-    tree_add_zone(run.tree, "intel-rapl:1", "package-0-die-1", 1500 * JOULE, RANGE_61_UJ);
-    tree_set(run.tree, "intel-rapl:1", "energy_uj", FAKE_ERRNO, EIO);
-    open_default();
-    set_joules("intel-rapl:0", 1100);
-    report_after(10);
-    expect_power("package-0", 100, 10);
-    tree_set(run.tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, ENODEV);
-    report_after(10);
-    expect_silence("package-0");
-    tree_drop_zone(run.tree, "intel-rapl:0");
-    set_joules("intel-rapl:1", 1600);
-    report_after(60); /* it looks again */
-    expect_silence("package-0");
-    set_joules("intel-rapl:1", 1700);
-    report_after(10);
-    expect_power("package-0", 200, 10);
-}
-
-/* The id of a mirror that agreed is that of another die by now, which was never compared. */
-static void test_id_of_a_mirror_that_is_another_die_now_starts_anew(void **state) {
-    (void)state;
+static void show_two_dies(void) {
     tree_add_zone(run.tree, "intel-rapl:0", "package-0-die-0", 1000 * JOULE, RANGE_15_UJ);
     tree_add_zone(run.tree, "intel-rapl:1", "package-0-die-1", 1000 * JOULE, RANGE_15_UJ);
     open_default();
@@ -924,6 +902,12 @@ static void test_id_of_a_mirror_that_is_another_die_now_starts_anew(void **state
     report_after(10);
     tree_drop_zone(run.tree, "intel-rapl:0");
     tree_drop_zone(run.tree, "intel-rapl:1");
+}
+
+/* The id of a die that was compared is that of another one by now, which was not. */
+static void test_id_of_a_die_that_is_another_one_now_starts_anew(void **state) {
+    (void)state;
+    show_two_dies();
     tree_add_zone(run.tree, "intel-rapl:0", "package-0-die-0", 1200 * JOULE, RANGE_15_UJ);
     tree_set(run.tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, EIO);
     tree_add_zone(run.tree, "intel-rapl:1", "package-0-die-2", 1500 * JOULE, RANGE_15_UJ);
@@ -931,7 +915,16 @@ static void test_id_of_a_mirror_that_is_another_die_now_starts_anew(void **state
     expect_silence("package-0");
     set_joules("intel-rapl:1", 1600);
     report_after(10);
-    expect_power("package-0", 200, 10);
+    expect_power("package-0-die-2", 100, 10);
+}
+
+/* One that was known to show the counter continues it, whichever returns. */
+static void test_die_that_returns_alone_goes_on(void **state) {
+    (void)state;
+    show_two_dies();
+    tree_add_zone(run.tree, "intel-rapl:1", "package-0-die-1", 1300 * JOULE, RANGE_15_UJ);
+    report_after(10);
+    expect_power("package-0", 300, 10);
 }
 
 /* die-0 went before die-1 came, and shows the same counter when it returns: it is not missed. */
@@ -971,25 +964,23 @@ static void test_mirror_that_agreed_stands_in(void **state) {
     expect_power("package-0", 100, 10);
 }
 
-static void test_duplicate_gives_way_to_the_lower_one_that_returns(void **state) {
+/* Two counters by one name: each has its series, and both are in the total. */
+static void test_second_counter_of_a_name_has_the_kernels_id(void **state) {
     (void)state;
     tree_set_vendor(run.tree, "GenuineIntel");
     tree_add_zone(run.tree, "intel-rapl:0", "package-0", 9000 * JOULE, RANGE_61_UJ);
     tree_add_zone(run.tree, "intel-rapl:2", "package-0", 1000 * JOULE, RANGE_61_UJ);
     open_default();
-    tree_drop_zone(run.tree, "intel-rapl:0");
-    tree_write(run.tree, ONLINE, "0\n");
-    report_after(61);
-    expect_silence("package-0");
-    set_joules("intel-rapl:2", 1100);
-    report_after(61);
-    expect_energy_of("package-0", 100);
-    tree_add_zone(run.tree, "intel-rapl:0", "package-0", 9100 * JOULE, RANGE_61_UJ);
-    report_after(61);
-    expect_silence("package-0");
-    set_joules("intel-rapl:0", 9200);
-    report_after(61);
-    expect_energy_of("package-0", 200);
+    (void)next_problem("package-0-intel-rapl:2: the kernel shows another counter by the same name");
+    set_joules("intel-rapl:0", 9100);
+    set_joules("intel-rapl:2", 1050);
+    report_after(10);
+    expect_power("package-0", 100, 10);
+    expect_power("package-0-intel-rapl:2", 50, 5);
+    expect_power("total", 150, 15);
+    assert_null(find("package-0")->zone_id);
+    assert_string_equal(find("package-0-intel-rapl:2")->zone_id, "intel-rapl:2");
+    expect_nothing_told();
 }
 
 /* One fails while another starts anew: their means are of different spans afterwards. */
@@ -1357,12 +1348,13 @@ static void test_dies_of_amd_are_counted_once(void **state) {
     assert_int_equal(package->energy_uj, 200 * JOULE);
 }
 
-static void test_presumed_mirrors_that_part_start_at_zero(void **state) {
+/* A difference is looked at again within the report: then both count from where they were the
+ * same, and nothing is lost. */
+static void test_dies_that_part_lose_nothing(void **state) {
     (void)state;
     tree_add_zone(run.tree, "intel-rapl:0", "package-0-die-0", 1000 * JOULE, RANGE_61_UJ);
     tree_add_zone(run.tree, "intel-rapl:1", "package-0-die-1", 1000 * JOULE, RANGE_61_UJ);
     open_default();
-    assert_string_equal(rapl_vendor(run.rapl), "unknown");
     set_joules("intel-rapl:0", 1100);
     set_joules("intel-rapl:1", 1100);
     report_after(10);
@@ -1374,17 +1366,17 @@ static void test_presumed_mirrors_that_part_start_at_zero(void **state) {
     set_joules("intel-rapl:1", 1150);
     report_after(10);
     expect_silence("package-0");
-    expect_energy_alone("package-0-die-0", 0);
-    expect_energy_alone("package-0-die-1", 0);
-    expect_energy_alone("total", 100);
+    expect_energy_of("package-0-die-0", 100);
+    expect_energy_of("package-0-die-1", 50);
+    expect_energy_of("total", 250);
     assert_int_equal(run.report->health.rediscoveries, 1);
     (void)next_problem("package-0");
     set_joules("intel-rapl:0", 1300);
     set_joules("intel-rapl:1", 1200);
     report_after(10);
-    expect_power("package-0-die-0", 100, 10);
-    expect_power("package-0-die-1", 50, 5);
-    expect_power("total", 250, 15);
+    expect_energy_of("package-0-die-0", 200);
+    expect_energy_of("package-0-die-1", 100);
+    expect_energy_of("total", 400);
     expect_nothing_told();
 }
 
@@ -1624,12 +1616,12 @@ int main(void) {
         IN_TREE(test_change_of_the_online_cpus_makes_it_look_three_times),
         IN_TREE(test_lead_core_that_may_have_moved_starts_anew),
         IN_TREE(test_lead_core_read_at_a_change_is_no_baseline),
-        IN_TREE(test_mirror_that_was_never_compared_starts_anew),
-        IN_TREE(test_mirror_of_one_that_has_gone_starts_anew),
-        IN_TREE(test_id_of_a_mirror_that_is_another_die_now_starts_anew),
+        IN_TREE(test_die_that_is_read_later_may_have_its_own_counter),
+        IN_TREE(test_die_that_returns_alone_goes_on),
+        IN_TREE(test_id_of_a_die_that_is_another_one_now_starts_anew),
         IN_TREE(test_mirror_that_agreed_stands_in),
         IN_TREE(test_mirror_by_another_name_is_not_missed),
-        IN_TREE(test_duplicate_gives_way_to_the_lower_one_that_returns),
+        IN_TREE(test_second_counter_of_a_name_has_the_kernels_id),
         IN_TREE(test_total_waits_for_members_of_one_span),
         IN_TREE(test_unselected_member_that_recovers_is_read_again),
         IN_TREE(test_zone_that_read_late_and_goes_leaves_the_total),
@@ -1646,7 +1638,7 @@ int main(void) {
         IN_TREE(test_selection_of_nothing_is_told),
         IN_TREE(test_series_have_numbers_of_their_own),
         IN_TREE(test_dies_of_amd_are_counted_once),
-        IN_TREE(test_presumed_mirrors_that_part_start_at_zero),
+        IN_TREE(test_dies_that_part_lose_nothing),
         IN_TREE(test_dies_that_differ_from_the_start_were_never_one),
         cmocka_unit_test(test_sources_have_names),
         cmocka_unit_test(test_watts_from_a_milliwatt_to_a_gigawatt),

@@ -36,9 +36,9 @@ enum rapl_source {
 };
 
 /*
- * A right of the program's that lets it open counters which it may not open otherwise, such as a
- * capability of its file. Asked for around open(2) alone, only after that was refused, and never
- * below a root other than "/".
+ * A right of the program's that lets it open counters, and the files that describe them, which it
+ * may not open otherwise, such as a capability of its file. Asked for around open(2) alone, only
+ * after that was refused, and never below a root other than "/".
  */
 struct rapl_privilege {
     /* Raises it for the calling thread, or lowers it again. Not 0: there is none. NULL: never. */

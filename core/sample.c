@@ -19,6 +19,8 @@ static void note_errors(struct rapl *rapl) {
             rapl->report.health.zones++;
             continue;
         }
+        if (zone->told && zone->error == ZONE_COUNTS_NOTHING)
+            continue; /* it is no fault */
         rapl->report.health.read_errors++;
         if (!zone->told &&
             (!source_lost_zone(zone->error) || zone->series == NULL || !zone->series->has_read))

@@ -43,7 +43,7 @@ struct zone {
     const struct series *series; /* that it feeds, or would if it were there; NULL: none */
     uint32_t epoch;              /* changes when the source itself has started the count again */
     int error;                   /* of the last attempt to read it */
-    bool told;                   /* the problems of discovery hold that error already */
+    bool told;                   /* discovery has reported that error, or it is no fault */
     bool wanted;                 /* sample reads it: set by the binding, as the next */
     bool agreed;                 /* it is known to show the same counter as its mirrors */
 };

@@ -110,6 +110,8 @@ void problem_word_reason(struct problems *problems, const struct problem *proble
     case PROBLEM_MODEL:
         if (problem->error == MODEL_WITHOUT_VENDOR)
             snprintf(text, size, "no registers are known of a processor whose maker is %s", what);
+        else if (problem->error == MODEL_WITHOUT_RAPL)
+            snprintf(text, size, "%s has no RAPL counters", what);
         else if (problem->error == MODEL_WITHOUT_REGISTERS)
             snprintf(text, size, "%s counts energy in no registers of the CPU", what);
         else

@@ -286,6 +286,7 @@ const char *rapl_source_name(const struct rapl *rapl);
 const char *rapl_source_reason(const struct rapl *rapl);
 const char *rapl_root(const struct rapl *rapl);
 const char *rapl_vendor(const struct rapl *rapl); /* of the CPU: "Intel", …; "unknown" */
+bool rapl_is_virtual(const struct rapl *rapl);    /* the CPU is a virtual machine's */
 
 /*
  * Whether the processor blurs its energy counters on purpose, as it does with SGX (INTEL-SA-00389),

@@ -26,6 +26,7 @@ int choice_open(struct choice *choice, enum rapl_source asked, const struct sour
             choice_close(choice);
             return -ENOMEM;
         }
+        candidate->problems.module = candidate->source->module;
     }
     return 0;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "cpu_model.h"
 #include "handle.h"
 #include "sum.h"
 #include "sysfs.h"
@@ -30,6 +31,7 @@ static int open_root(struct rapl *rapl) {
         rapl->binding.vendor = rapl->source_options.model.vendor;
         rapl->binding.is_virtual = rapl->source_options.model.is_virtual;
         rapl->problems.is_virtual = rapl->source_options.model.is_virtual;
+        rapl->problems.lacks_rapl = cpu_model_lacks_rapl(&rapl->source_options.model);
         int error = choice_open(&rapl->choice, rapl->asked, &rapl->source_options, &rapl->problems);
         if (error != 0)
             return error;
@@ -128,7 +130,7 @@ int discovery_run(struct rapl *rapl) {
     int changed = choice_discover(&rapl->choice);
     rapl->source = choice_source(&rapl->choice);
     rapl->report.health.source = rapl->source->operations->name;
-    rapl->problems.module = rapl->source->operations->module;
+    rapl->problems.module = rapl->source->module;
     if (changed < 0) {
         rapl->discovered_ns = 0; /* at the next report again */
         rapl->bound = false;     /* some of it may be done */

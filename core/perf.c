@@ -11,12 +11,12 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "cpu_model.h"
 #include "perf_limit.h"
 #include "perf_place.h"
 #include "perf_pmu.h"
 #include "perf_reader.h"
 #include "source.h"
-#include "topology.h"
 
 /* The PMUs: of packages and dies, and of AMD's cores (Linux 6.14). */
 enum { PMU_POWER, PMU_POWER_CORE, PMU_COUNT };
@@ -419,15 +419,13 @@ static void perf_close(struct source *source) {
 #define UNREAD_UJ UINT64_C(30000000000)
 
 struct source *perf_open(const struct source_options *options) {
-    static const struct source_operations operations = {.name = "perf",
-                                                        .module = "rapl",
-                                                        .discover = perf_discover,
-                                                        .sample = perf_sample,
-                                                        .close = perf_close};
+    static const struct source_operations operations = {
+        .name = "perf", .discover = perf_discover, .sample = perf_sample, .close = perf_close};
     struct perf *perf = calloc(1, sizeof(*perf));
     if (perf == NULL)
         return NULL;
     perf->source.operations = &operations;
+    perf->source.module = cpu_model_perf_module(&options->model);
     perf->source.limit.files = SIZE_MAX;
     perf->source.unread_uj = UNREAD_UJ;
     perf->options = *options;

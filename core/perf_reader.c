@@ -56,6 +56,7 @@ static int fill_zone(const struct source_options *options, const char *pmu_name,
     if (base->id == NULL || base->path == NULL)
         return -ENOMEM;
     base->identified = perf_place_identify(place, event->name, leads, &base->identity) == 0;
+    zone->may_lack = base->identity.kind == ZONE_PSYS && !leads;
     base->traits.goes_on = true;
     base->traits.scale = event->scale;
     base->traits.unit = find_unit(&options->model, base);
@@ -235,6 +236,8 @@ int perf_zone_take(struct perf_zone *zone, struct reading *reading) {
     reading->error = zone->counts
                          ? perf_count_take(&zone->count, &zone->zone.traits, raw, reading->time_ns)
                          : ZONE_COUNTS_NOTHING;
+    /* perf shows psys of each package, and most boards have one, which the first package counts. */
+    zone->zone.told = reading->error == ZONE_COUNTS_NOTHING && zone->may_lack;
     reading->ticks = zone->count.ticks;
     return reading->error;
 }

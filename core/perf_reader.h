@@ -20,6 +20,7 @@ struct perf_zone {
     size_t member;
     struct perf_count count;
     bool counts;   /* it has been seen to */
+    bool may_lack; /* that it counts nothing is no fault: see perf_zone_take() */
     bool was_lost; /* at the last discovery */
     int left_out;  /* the error that it has because of it, or 0 */
 };

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The counters that the kernel's powercap class shows (drivers/powercap/powercap_sys.c). */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "clock.h"
+#include "cpu_model.h"
 #include "powercap_list.h"
 #include "powercap_zone.h"
 #include "source.h"
@@ -310,7 +312,9 @@ free_look:
 }
 
 static void raise_no_zones(const struct powercap *powercap, struct problems *problems) {
-    int driver = sysfs_open_folder(powercap->options.root, "sys/module/intel_rapl_msr");
+    char path[64];
+    snprintf(path, sizeof(path), "sys/module/%s", powercap->source.module);
+    const int driver = sysfs_open_folder(powercap->options.root, path);
     problems->has_driver = driver >= 0;
     if (driver >= 0)
         close(driver);
@@ -380,7 +384,6 @@ static void powercap_close(struct source *source) {
 struct source *powercap_open(const struct source_options *options) {
     static const struct source_operations operations = {
         .name = "powercap",
-        .module = "intel_rapl_msr",
         .discover = powercap_discover,
         .sample = powercap_sample,
         .read = powercap_read,
@@ -390,6 +393,7 @@ struct source *powercap_open(const struct source_options *options) {
     if (powercap == NULL)
         return NULL;
     powercap->source.operations = &operations;
+    powercap->source.module = cpu_model_powercap_module(&options->model);
     powercap->source.limit.files = SIZE_MAX;
     powercap->options = *options;
     return &powercap->source;

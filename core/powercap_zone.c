@@ -50,9 +50,20 @@ static int open_folder(const struct source_options *options, const struct zone *
     return sysfs_open_folder(options->root, path);
 }
 
-/* What the zone's limits say. The first constraint is the long-term one, whose largest value is the
- * TDP (intel_rapl_common.c, get_max_power and rapl_primitives: THERMAL_SPEC_POWER). */
-static struct power_limits read_limits(int folder, const struct zone *zone, bool *lacks,
+/* A file whose content is missing: it is looked for again, and reported where the counter itself
+ * reads (problems is not NULL): otherwise the counter's own file stands in the way. */
+static void lack_file(struct powercap_zone *zone, enum problem_cause cause, int error,
+                      const struct zone *owner, const char *attribute, struct problems *problems) {
+    zone->lacks = true;
+    if (problems != NULL)
+        raise_file(problems, cause, error, owner, attribute);
+}
+
+/* What the limits of a zone, its own or its parent's, say. The first constraint is the long-term
+ * one, whose largest value is the TDP (intel_rapl_common.c, get_max_power and rapl_primitives:
+ * THERMAL_SPEC_POWER). */
+static struct power_limits read_limits(const struct source_options *options, int folder,
+                                       struct powercap_zone *zone, const struct zone *owner,
                                        struct problems *problems) {
     static const char *const attributes[] = {"constraint_%d_max_power_uw",
                                              "constraint_%d_power_limit_uw"};
@@ -61,13 +72,12 @@ static struct power_limits read_limits(int folder, const struct zone *zone, bool
         char attribute[64];
         uint64_t limit_uw = 0;
         snprintf(attribute, sizeof(attribute), attributes[i % 2], i / 2);
-        int error = sysfs_load_number(folder, attribute, &limit_uw);
+        const int error =
+            sysfs_load_number_privileged(folder, attribute, &options->privilege, &limit_uw);
         /* Files that are not there, and ENODATA, are how the kernel says that there is no such
          * limit; ENODEV, that the zone is going. */
-        if (error != 0 && !source_lost_zone(error) && error != -ENODATA) {
-            raise_file(problems, PROBLEM_LIMIT, error, zone, attribute);
-            *lacks = true;
-        }
+        if (error != 0 && !source_lost_zone(error) && error != -ENODATA)
+            lack_file(zone, PROBLEM_LIMIT, error, owner, attribute, problems);
         if (error == 0)
             power_limits_add(&limits, limit_uw);
         if (i == 0)
@@ -78,13 +88,14 @@ static struct power_limits read_limits(int folder, const struct zone *zone, bool
 
 /* The limits of a package that was not opened itself. */
 static struct power_limits read_parents_limits(const struct source_options *options,
-                                               const struct zone *parent, bool *lacks,
+                                               struct powercap_zone *zone,
+                                               const struct zone *parent,
                                                struct problems *problems) {
     struct power_limits limits = {.tdp_uw = 0};
     const int folder = open_folder(options, parent);
     if (folder < 0)
         return limits;
-    limits = read_limits(folder, parent, lacks, problems);
+    limits = read_limits(options, folder, zone, parent, problems);
     close(folder);
     return limits;
 }
@@ -102,8 +113,8 @@ static void decide_ceiling(const struct source_options *options, int folder,
         return;
     }
     if (kind != ZONE_PSYS && options->max_power_uw == 0)
-        limits = is_part ? read_parents_limits(options, parent, &zone->lacks, problems)
-                         : read_limits(folder, &zone->zone, &zone->lacks, problems);
+        limits = is_part ? read_parents_limits(options, zone, parent, problems)
+                         : read_limits(options, folder, zone, &zone->zone, problems);
     ceiling_decide(&zone->zone.traits, kind, options->max_power_uw, &limits);
 }
 
@@ -144,7 +155,8 @@ bool powercap_zone_identify(struct powercap_zone *zone, const struct source_opti
     base->traits.ceiling_uw = 0; /* that of whoever had the id before: sub-zones ask for it */
     base->identified = false;
     format_path(base, "name", path, sizeof(path));
-    base->error = sysfs_load_line(options->root, path, name, sizeof(name));
+    base->error =
+        sysfs_load_line_privileged(options->root, path, &options->privilege, name, sizeof(name));
     if (base->error == 0 && zone_identify(name, NULL, &base->identity) != 0)
         base->error = SYSFS_TOO_LONG;
     if (base->error != 0) {
@@ -166,11 +178,13 @@ bool powercap_zone_identify(struct powercap_zone *zone, const struct source_opti
 }
 
 /* Whether the name in the folder is the zone's: 0, -ENODEV, or the error of its file. */
-static int check_name(int folder, const struct powercap_zone *zone) {
+static int check_name(const struct source_options *options, int folder,
+                      const struct powercap_zone *zone) {
     const struct zone_identity *parent = zone->parent != NULL ? &zone->parent->zone.identity : NULL;
     struct zone_identity identity;
     char name[SYSFS_TEXT_SIZE];
-    const int error = sysfs_load_line(folder, "name", name, sizeof(name));
+    const int error =
+        sysfs_load_line_privileged(folder, "name", &options->privilege, name, sizeof(name));
     if (error != 0)
         return error;
     const bool same =
@@ -182,13 +196,13 @@ static int check_name(int folder, const struct powercap_zone *zone) {
  * ids are given anew as packages go and come. Trees that show zones side by side do not tell. */
 static int check_folder(const struct source_options *options, int folder,
                         const struct powercap_zone *zone) {
-    int error = check_name(folder, zone);
+    int error = check_name(options, folder, zone);
     if (error != 0 || zone->parent == NULL)
         return error;
     const int outer = sysfs_open_outer(options->root, folder);
     if (outer < 0)
         return outer;
-    error = check_name(outer, zone->parent);
+    error = check_name(options, outer, zone->parent);
     close(outer);
     return error == -ENOENT ? 0 : error;
 }
@@ -202,23 +216,22 @@ static int open_counter(struct powercap_zone *zone, const struct source_options 
     int error = check_folder(options, folder, zone);
     if (error != 0)
         return error;
+    zone->file = sysfs_open_privileged(folder, "energy_uj", &options->privilege);
     base->range_uj = 0;
-    const int range_error = sysfs_load_number(folder, range_file, &base->range_uj);
+    const int range_error =
+        sysfs_load_number_privileged(folder, range_file, &options->privilege, &base->range_uj);
+    /* After the range: a zone that the driver takes away in between has no fault. */
+    error = zone->file >= 0 ? powercap_zone_read(zone, &energy_uj) : zone->file;
+    struct problems *told = error == 0 ? problems : NULL;
     base->traits = (struct counter_traits){.modulus = counter_modulus(base->range_uj),
                                            .unit = counter_unit(base->range_uj),
                                            .scale = microjoules};
-    decide_ceiling(options, folder, zone, problems);
-    zone->file = sysfs_open_privileged(folder, "energy_uj", &options->privilege);
-    if (zone->file < 0)
-        return zone->file;
-    error = powercap_zone_read(zone, &energy_uj);
+    decide_ceiling(options, folder, zone, told);
+    if (base->traits.modulus == 0)
+        lack_file(zone, PROBLEM_RANGE, range_error != 0 ? range_error : ZONE_WITHOUT_RANGE, base,
+                  range_file, told);
     if (source_lost_zone(error))
-        powercap_zone_close(zone); /* so that the next discovery loads it anew */
-    if (base->traits.modulus == 0 && zone->file >= 0) {
-        raise_file(problems, PROBLEM_RANGE, range_error != 0 ? range_error : ZONE_WITHOUT_RANGE,
-                   base, range_file);
-        zone->lacks = true;
-    }
+        powercap_zone_close(zone); /* so that the next discovery loads it again */
     return error;
 }
 

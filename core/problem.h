@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "host.h"
 #include "rapl.h"
 
 /* Error of a sub-zone whose parent is not there or has no name. */
@@ -24,9 +25,11 @@
 static inline bool zone_is_left_out(int error) {
     return error == ZONE_WITHOUT_FILE || error == ZONE_BEYOND_LIMIT;
 }
-/* Errors of a processor: nothing is known of its maker, or it has no register that counts. */
+/* Errors of a processor: nothing is known of its maker, it has no register that counts, or no
+ * counter at all. */
 #define MODEL_WITHOUT_VENDOR (-ENOTSUP)
 #define MODEL_WITHOUT_REGISTERS (-ENODEV)
+#define MODEL_WITHOUT_RAPL (-EPROTONOSUPPORT)
 
 enum problem_cause {
     /* States of discovery: raised anew by each. */
@@ -87,12 +90,16 @@ struct problem {
 #define PROBLEM_PARANOID_UNKNOWN INT_MIN
 
 struct problems {
-    const char *root;     /* shown before a path */
-    const char *withheld; /* as in struct rapl_privilege */
-    const char *module;   /* of the kernel, that brings the counters; NULL: not known yet */
-    bool is_virtual;      /* the machine is a virtual one */
-    bool has_driver;      /* the powercap driver of RAPL is loaded */
-    int perf_paranoid;    /* proc/sys/kernel/perf_event_paranoid when perf refused last */
+    const char *root;      /* shown before a path */
+    const char *withheld;  /* as in struct rapl_privilege */
+    const char *module;    /* of the kernel, that brings the counters; NULL: not known yet */
+    bool is_virtual;       /* the machine is a virtual one */
+    bool lacks_rapl;       /* its processor is known to have no counters */
+    bool is_root;          /* the process is, of its user namespace */
+    uint64_t capabilities; /* that it can use: one bit for each number of linux/capability.h */
+    struct host host;
+    bool has_driver;   /* the powercap driver of RAPL is loaded */
+    int perf_paranoid; /* proc/sys/kernel/perf_event_paranoid when perf refused last */
     struct problem *list;
     size_t count;
     char reason[1024];

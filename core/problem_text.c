@@ -92,8 +92,10 @@ void problem_word_reason(struct problems *problems, const struct problem *proble
         snprintf(text, size, "%s/%s%s: %s; the zone is left out", root, what, others, error);
         break;
     case PROBLEM_RANGE:
-        snprintf(text, size, "%s/%s%s: %s; an interval in which it wraps is left out", root, what,
-                 others, error);
+        snprintf(text, size,
+                 "%s/%s%s: %s; without its range, an interval in which it wraps, or may have "
+                 "used 65 kJ, is left out",
+                 root, what, others, error);
         break;
     case PROBLEM_LIMIT:
         snprintf(text, size, "%s/%s%s: %s; the zone's ceiling does without it", root, what, others,
@@ -108,6 +110,8 @@ void problem_word_reason(struct problems *problems, const struct problem *proble
     case PROBLEM_MODEL:
         if (problem->error == MODEL_WITHOUT_VENDOR)
             snprintf(text, size, "no registers are known of a processor whose maker is %s", what);
+        else if (problem->error == MODEL_WITHOUT_RAPL)
+            snprintf(text, size, "%s has no RAPL counters", what);
         else if (problem->error == MODEL_WITHOUT_REGISTERS)
             snprintf(text, size, "%s counts energy in no registers of the CPU", what);
         else

@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "energy_filter.h"
 #include "handle.h"
+#include "host.h"
 #include "report.h"
 #include "sysfs.h"
 #include "topology.h"
@@ -94,6 +95,15 @@ int rapl_open_root(const char *root) {
     return sysfs_open_root(root);
 }
 
+static void learn_host(struct problems *problems, const struct rapl_options *options,
+                       bool own_root) {
+    problems->host = host_look_here();
+    /* Below another root, the modules are another kernel's. */
+    problems->host.lacks_driver = problems->host.lacks_driver && own_root;
+    problems->is_root = geteuid() == 0;
+    problems->capabilities = host_capabilities(own_root && options->privilege.change != NULL);
+}
+
 int rapl_open(const struct rapl_options *options, struct rapl **opened) {
     const char *root = rapl_find_root(options->root);
     if (root[0] == '\0')
@@ -134,6 +144,7 @@ int rapl_open(const struct rapl_options *options, struct rapl **opened) {
         rapl->source_options.privilege = options->privilege;
         rapl->problems.withheld = options->privilege.withheld;
     }
+    learn_host(&rapl->problems, options, rapl_root_is_own(root));
     error = binding_open(&rapl->binding, &rapl->selection, options->total, options->cores);
     if (error != 0)
         goto fail;
@@ -214,6 +225,10 @@ const char *rapl_root(const struct rapl *rapl) {
 
 const char *rapl_vendor(const struct rapl *rapl) {
     return topology_vendor_name(rapl->binding.vendor);
+}
+
+bool rapl_is_virtual(const struct rapl *rapl) {
+    return rapl->problems.is_virtual;
 }
 
 int rapl_energy_filter(const struct rapl *rapl, bool *filtering) {

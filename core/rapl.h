@@ -36,9 +36,9 @@ enum rapl_source {
 };
 
 /*
- * A right of the program's that lets it open counters which it may not open otherwise, such as a
- * capability of its file. Asked for around open(2) alone, only after that was refused, and never
- * below a root other than "/".
+ * A right of the program's that lets it open counters, and the files that describe them, which it
+ * may not open otherwise, such as a capability of its file. Asked for around open(2) alone, only
+ * after that was refused, and never below a root other than "/".
  */
 struct rapl_privilege {
     /* Raises it for the calling thread, or lowers it again. Not 0: there is none. NULL: never. */
@@ -289,6 +289,7 @@ const char *rapl_source_name(const struct rapl *rapl);
 const char *rapl_source_reason(const struct rapl *rapl);
 const char *rapl_root(const struct rapl *rapl);
 const char *rapl_vendor(const struct rapl *rapl); /* of the CPU: "Intel", …; "unknown" */
+bool rapl_is_virtual(const struct rapl *rapl);    /* the CPU is a virtual machine's */
 
 /*
  * Whether the processor blurs its energy counters on purpose, as it does with SGX (INTEL-SA-00389),

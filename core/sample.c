@@ -47,6 +47,8 @@ static bool note_errors(struct rapl *rapl) {
             rapl->report.health.zones++;
             continue;
         }
+        if (zone->told && zone->error == ZONE_COUNTS_NOTHING)
+            continue; /* it is no fault */
         rapl->report.health.read_errors++;
         fails = true;
         if (!zone->told &&

@@ -66,7 +66,7 @@ struct zone {
     struct series *series; /* that it feeds, or would if it were there; NULL: none */
     uint32_t epoch;        /* changes when the source itself has started the count again */
     int error;             /* of the last attempt to read it */
-    bool told;             /* the problems of discovery hold that error already */
+    bool told;             /* discovery has reported that error, or it is no fault */
     bool wanted;           /* sample reads it: set by the binding */
 };
 
@@ -96,6 +96,7 @@ static inline void source_stamp(struct zone *zone, struct reading *reading, uint
 
 struct source {
     const struct source_operations *operations;
+    const char *module;  /* of the kernel, that brings its counters */
     struct zone **zones; /* in the order of their ids */
     struct reading *readings;
     size_t zone_count;
@@ -118,7 +119,6 @@ static inline size_t source_readable_count(const struct source *source) {
 
 struct source_operations {
     const char *name;
-    const char *module; /* of the kernel, that brings its counters */
     /* Looks for zones. What is known and reads stays as it is. The error of every zone then tells
      * whether it reads; what stands in the way of all is in the problems, as states from
      * PROBLEM_CLASS to PROBLEM_NAME. 1: zones came, went or were opened anew; 0: nothing changed;

@@ -174,23 +174,39 @@ int sysfs_read_number(int file, uint64_t *number) {
     return length < 0 ? length : sysfs_parse_number(text, (size_t)length, number);
 }
 
-int sysfs_load_number(int root, const char *path, uint64_t *number) {
-    int file = sysfs_open(root, path);
+static int load_number(int file, uint64_t *number) {
     if (file < 0)
         return file;
-    int error = sysfs_read_number(file, number);
+    const int error = sysfs_read_number(file, number);
     close(file);
     return error;
 }
 
-int sysfs_load_line(int root, const char *path, char *line, size_t size) {
-    int file = sysfs_open(root, path);
+int sysfs_load_number(int root, const char *path, uint64_t *number) {
+    return load_number(sysfs_open(root, path), number);
+}
+
+int sysfs_load_number_privileged(int root, const char *path, const struct rapl_privilege *privilege,
+                                 uint64_t *number) {
+    return load_number(sysfs_open_privileged(root, path, privilege), number);
+}
+
+static int load_line(int file, char *line, size_t size) {
     if (file < 0)
         return file;
-    int length = sysfs_read(file, line, size);
+    const int length = sysfs_read(file, line, size);
     close(file);
     if (length < 0)
         return length;
     line[strcspn(line, "\n")] = '\0';
     return line[0] != '\0' ? 0 : SYSFS_EMPTY;
+}
+
+int sysfs_load_line(int root, const char *path, char *line, size_t size) {
+    return load_line(sysfs_open(root, path), line, size);
+}
+
+int sysfs_load_line_privileged(int root, const char *path, const struct rapl_privilege *privilege,
+                               char *line, size_t size) {
+    return load_line(sysfs_open_privileged(root, path, privilege), line, size);
 }

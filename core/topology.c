@@ -27,17 +27,30 @@ static const char *find_value(const char *text, const char *key, size_t *length)
     return line;
 }
 
+/* Keys that proc/cpuinfo has on other architectures, and never on x86 (arch/x86/kernel/cpu/proc.c):
+ * setup.c or cpuinfo.c of arm, arm64, powerpc and riscv; proc.c of loongarch. */
+static bool is_not_x86(const char *text) {
+    static const char *const keys[] = {"CPU implementer", "cpu\t", "hart\t", "CPU Family"};
+    size_t length;
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        if (find_value(text, keys[i], &length) != NULL)
+            return true;
+    }
+    return false;
+}
+
 static enum cpu_vendor find_vendor(const char *text) {
     static const struct {
         const char *name;
         enum cpu_vendor vendor;
     } vendors[] = {{"GenuineIntel", CPU_VENDOR_INTEL},
                    {"AuthenticAMD", CPU_VENDOR_AMD},
-                   {"HygonGenuine", CPU_VENDOR_HYGON}};
+                   {"HygonGenuine", CPU_VENDOR_HYGON},
+                   {"IBM/S390", CPU_VENDOR_NOT_X86}};
     size_t length = 0;
     const char *name = find_value(text, "vendor_id", &length);
     if (name == NULL || length == 0)
-        return CPU_VENDOR_UNKNOWN;
+        return is_not_x86(text) ? CPU_VENDOR_NOT_X86 : CPU_VENDOR_UNKNOWN;
     for (size_t i = 0; i < sizeof(vendors) / sizeof(vendors[0]); i++) {
         if (strlen(vendors[i].name) == length && strncmp(name, vendors[i].name, length) == 0)
             return vendors[i].vendor;
@@ -238,10 +251,18 @@ const struct cpu *topology_find(const struct topology *topology, unsigned int nu
 
 const char *topology_vendor_name(enum cpu_vendor vendor) {
     static const char *const names[] = {
-        [CPU_VENDOR_UNKNOWN] = "unknown", [CPU_VENDOR_INTEL] = "Intel", [CPU_VENDOR_AMD] = "AMD",
-        [CPU_VENDOR_HYGON] = "Hygon",     [CPU_VENDOR_OTHER] = "other",
+        [CPU_VENDOR_UNKNOWN] = "unknown", [CPU_VENDOR_INTEL] = "Intel",
+        [CPU_VENDOR_AMD] = "AMD",         [CPU_VENDOR_HYGON] = "Hygon",
+        [CPU_VENDOR_OTHER] = "other",     [CPU_VENDOR_NOT_X86] = "not x86",
     };
     return names[vendor];
+}
+
+void topology_format_model(const struct cpu_model *cpu, char text[TOPOLOGY_MODEL_SIZE]) {
+    if (cpu->vendor == CPU_VENDOR_NOT_X86)
+        snprintf(text, TOPOLOGY_MODEL_SIZE, "a processor that is not x86");
+    else
+        snprintf(text, TOPOLOGY_MODEL_SIZE, "family %u model 0x%02x", cpu->family, cpu->model);
 }
 
 int topology_open_online(int root) {

@@ -13,6 +13,7 @@ enum cpu_vendor {
     CPU_VENDOR_AMD,
     CPU_VENDOR_HYGON,
     CPU_VENDOR_OTHER,
+    CPU_VENDOR_NOT_X86, /* ARM, POWER, RISC-V, LoongArch, s390 */
 };
 
 #define TOPOLOGY_ONLINE "sys/devices/system/cpu/online"
@@ -30,6 +31,10 @@ struct cpu_model {
 struct cpu_model topology_read_model(int root);
 
 const char *topology_vendor_name(enum cpu_vendor vendor);
+
+/* "family 6 model 0x8e". */
+#define TOPOLOGY_MODEL_SIZE ((size_t)64)
+void topology_format_model(const struct cpu_model *cpu, char text[TOPOLOGY_MODEL_SIZE]);
 
 /* Opens the list of online CPUs. Descriptor or negative errno. */
 int topology_open_online(int root);

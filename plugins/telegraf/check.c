@@ -115,7 +115,8 @@ bool check_print(struct rapl *rapl, const char *rights, const struct lock_in *lo
            rapl_root(rapl));
     if (reason[0] != '\0')
         printf("         %s\n", reason);
-    printf("vendor   %s\n", rapl_vendor(rapl));
+    printf("vendor   %s%s\n", rapl_vendor(rapl),
+           rapl_is_virtual(rapl) ? ", in a virtual machine" : "");
     printf("rights   %s\n", rights);
     print_lock(locked);
     print_filter(rapl);

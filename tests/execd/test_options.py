@@ -227,6 +227,7 @@ class Wrong(OptionCase):
 class Informing(OptionCase):
     def test_help_names_every_option(self):
         ended = run("--help")
+        self.assertRegex(ended.text, r"(?m)^ *--source=SOURCE +auto, powercap, perf or msr \[auto\]$")
         self.assertEqual((ended.status, ended.messages), (0, []))
         for option in ("once", "check", "interval", "source", "root", "include", "exclude",
                        "max-power", "energy", "total", "health", "statistics", "cores", "tag",

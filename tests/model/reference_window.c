@@ -17,12 +17,9 @@ static uint64_t guard_due_ns(void) {
         uint64_t most_uw = account->place != NULL ? account_ceiling_uw(account) : 0;
         if (most_uw > UINT64_C(4000000000))
             most_uw = UINT64_C(4000000000);
-        wide twice_uj = UINT64_MAX;
-        if (account->range != 0)
-            twice_uj = step_energy_uj(&turn, 1);
-        if (reference.machine->style == STYLE_PERF)
-            twice_uj = 2 * FAKE_UNREAD_UJ;
-        if ((!account->reads && account->lows == 0) || twice_uj == UINT64_MAX)
+        const wide twice_uj =
+            reference.machine->style == STYLE_PERF ? 2 * FAKE_UNREAD_UJ : step_energy_uj(&turn, 1);
+        if (!account->reads && account->lows == 0)
             continue;
         const wide half_ns = twice_uj * 1000000000 / most_uw / 2;
         if (half_ns < soonest_ns)

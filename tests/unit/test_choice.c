@@ -164,6 +164,21 @@ static void test_zones_that_may_not_be_read_give_way(void **state) {
     assert_int_equal(run.report->values[0].energy_uj, 0);
 }
 
+/* Whole zones that are root's alone: the counter itself is what keeps powercap from being read. */
+static void test_reason_names_the_counter_before_its_limits(void **state) {
+    (void)state;
+    set_model();
+    add_zone();
+    tree_set(run.tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, EACCES);
+    tree_set(run.tree, "intel-rapl:0", "max_energy_range_uj", FAKE_ERRNO, EACCES);
+    tree_set(run.tree, "intel-rapl:0", "constraint_0_max_power_uw", FAKE_ERRNO, EACCES);
+    open_source(RAPL_SOURCE_AUTO);
+    const char *reason = rapl_source_reason(run.rapl);
+    assert_non_null(strstr(reason, "/intel-rapl:0/energy_uj: Permission denied; perf: "));
+    assert_null(strstr(reason, "constraint"));
+    expect_told("no source reads energy; powercap: ");
+}
+
 static void test_named_source_is_the_only_one(void **state) {
     (void)state;
     set_model();
@@ -189,6 +204,7 @@ int main(void) {
         IN_TREE(test_what_serves_stays),
         IN_TREE(test_what_comes_late_is_taken),
         IN_TREE(test_zones_that_may_not_be_read_give_way),
+        IN_TREE(test_reason_names_the_counter_before_its_limits),
         IN_TREE(test_named_source_is_the_only_one),
     };
     return cmocka_run_group_tests_name("choice", tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -8,6 +9,7 @@
 
 #include "cmocka_all.h"
 #include "fakes.h"
+#include "host.h"
 #include "perf_count.h"
 #include "rapl.h"
 #include "source.h"
@@ -940,6 +942,29 @@ static void test_counter_that_never_moves_is_none(void **state) {
     assert_int_equal(reading("power/energy-ram@0")->error, ZONE_COUNTS_NOTHING);
 }
 
+/* Each package has the event, and most boards have one psys: the first package counts it. */
+static void test_psys_of_another_package_may_stand(void **state) {
+    (void)state;
+    add_server();
+    add_event("power", "energy-psys", PSYS, SCALE);
+    fake_perf_start(0);
+    assert_int_equal(discover(), 1);
+    sample();
+    assert_int_equal(reading("power/energy-psys@0")->error, ZONE_COUNTS_NOTHING);
+    assert_int_equal(reading("power/energy-psys@2")->error, ZONE_COUNTS_NOTHING);
+    assert_false(zone("power/energy-psys@0")->told);
+    assert_true(zone("power/energy-psys@2")->told);
+    assert_false(zone("power/energy-pkg@2")->told);
+    /* where it counts, nothing is different from others */
+    fake_perf_add(PSYS, 2, JOULE);
+    sample();
+    assert_int_equal(reading("power/energy-psys@2")->error, 0);
+    fake_perf_read_fails(2, EIO);
+    sample();
+    assert_int_equal(reading("power/energy-psys@2")->error, -EIO);
+    assert_false(zone("power/energy-psys@2")->told);
+}
+
 /* --- counts ---------------------------------------------------------------------------------- */
 
 /* The kernel's signed difference: more than 2^31 ticks of the register between two of its updates
@@ -1562,9 +1587,43 @@ static void test_refusal_is_told_once(void **state) {
             continue;
         assert_false(told);
         told = true;
-        expect_holds(problem.remedy, "CAP_PERFMON");
+        const bool has_right = (host_capabilities(false) >> CAP_SYS_ADMIN & 1) != 0;
+        expect_holds(problem.remedy, has_right ? "the process has CAP_SYS_ADMIN" : "CAP_PERFMON");
     }
     assert_true(told);
+    rapl_close(rapl);
+}
+
+/* Once all others count, there is nothing left to report, and nothing that could not be read. */
+static void test_psys_of_another_package_is_no_fault(void **state) {
+    (void)state;
+    const struct rapl_report *report = NULL;
+    struct rapl_problem problem;
+    bool over = false;
+    add_server();
+    add_event("power", "energy-psys", PSYS, SCALE);
+    fake_perf_start(0);
+    struct rapl *rapl = open_core();
+    while (rapl_next_problem(rapl, &problem)) {
+    }
+    for (uint64_t config = PKG; config <= PSYS; config++) {
+        if (config == GPU)
+            continue;
+        fake_perf_add(config, 0, JOULE);
+        if (config != PSYS)
+            fake_perf_add(config, 2, JOULE);
+    }
+    fake_clocks_pass(NS_PER_S);
+    assert_int_equal(rapl_report(rapl, &report), 0);
+    while (rapl_next_problem(rapl, &problem))
+        over = over || (problem.over && strstr(problem.reason, "has counted nothing") != NULL);
+    assert_true(over);
+    const uint64_t read_errors = report->health.read_errors;
+    fake_clocks_pass(NS_PER_S);
+    assert_int_equal(rapl_report(rapl, &report), 0);
+    assert_int_equal(report->health.read_errors, read_errors);
+    assert_int_equal(report->health.zones, 5);
+    assert_false(rapl_next_problem(rapl, &problem));
     rapl_close(rapl);
 }
 
@@ -1713,6 +1772,7 @@ int main(void) {
         OVER(test_junk_takes_one_event_out),
         OVER(test_junk_of_one_pmu_leaves_the_other),
         OVER(test_counter_that_never_moves_is_none),
+        OVER(test_psys_of_another_package_may_stand),
         OVER(test_count_that_falls_is_carried_on),
         OVER(test_interval_that_is_too_long_is_told),
         OVER(test_sleep_begins_a_new_epoch),
@@ -1734,6 +1794,7 @@ int main(void) {
         OVER(test_wrap_right_after_reopening_is_carried),
         OVER(test_report_after_sleep_has_none_of_it),
         OVER(test_refusal_is_told_once),
+        OVER(test_psys_of_another_package_is_no_fault),
         OVER(test_real_events_of_the_kernel),
         OVER(test_real_refusals_of_the_kernel),
         OVER(test_packages_and_dram_are_opened_first),

@@ -466,6 +466,79 @@ static void test_range_and_limits_that_could_not_be_read_are_read_again(void **s
     assert_int_equal(discover(), 0);
 }
 
+/* Some distributions make whole zones 0400. Where the counter does not read either, it is its own
+ * file that stands in the way. */
+static void test_counter_that_does_not_read_is_named_before_its_range(void **state) {
+    const struct tree *tree = *state;
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 1, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:0:0", "core", 1, RANGE_61_UJ);
+    for (int i = 0; i < 2; i++) {
+        const char *id = i == 0 ? "intel-rapl:0" : "intel-rapl:0:0";
+        tree_set(tree, id, "energy_uj", FAKE_ERRNO, EACCES);
+        tree_set(tree, id, "max_energy_range_uj", FAKE_ERRNO, EACCES);
+        tree_set(tree, id, "constraint_0_max_power_uw", FAKE_ERRNO, EACCES);
+    }
+    (void)discover();
+    assert_int_equal(zone("intel-rapl:0")->error, -EACCES);
+    assert_int_equal(zone("intel-rapl:0:0")->error, -EACCES);
+    assert_null(problems_first_reason(&bench.problems));
+    /* once it reads, they are what is missing */
+    tree_set(tree, "intel-rapl:0", "energy_uj", "1\n");
+    (void)discover();
+    assert_int_equal(zone("intel-rapl:0")->error, 0);
+    expect_told("intel-rapl:0/constraint_0_max_power_uw: Permission denied");
+    expect_told("intel-rapl:0/max_energy_range_uj: Permission denied");
+    expect_nothing_told();
+}
+
+static void take_zone(void) {
+    tree_set(bench.tree, "intel-rapl:0", "max_energy_range_uj", FAKE_ERRNO, ENODEV);
+    tree_set(bench.tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, ENODEV);
+}
+
+/* Its counter was opened, and then the driver takes it away. */
+static void test_zone_that_goes_before_its_range_is_read_has_no_fault(void **state) {
+    tree_add_zone(*state, "intel-rapl:0", "package-0", 1, RANGE_61_UJ);
+    fake_before_openat2("max_energy_range_uj", take_zone);
+    (void)discover();
+    assert_int_equal(zone("intel-rapl:0")->error, -ENODEV);
+    expect_nothing_told();
+}
+
+static int become(void *context, bool raised) {
+    (void)context;
+    return seteuid(raised ? 0 : 65534);
+}
+
+static void test_whole_zone_is_read_with_the_rights_of_its_energy(void **state) {
+    static const char *const attributes[] = {"name", "energy_uj", "max_energy_range_uj",
+                                             "constraint_0_max_power_uw"};
+    static const char folder[] = "sys/devices/virtual/powercap/intel-rapl/intel-rapl:0/";
+    const struct tree *tree = *state;
+    const struct source_options options = {.root = tree->root, .privilege = {.change = become}};
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 4711, RANGE_61_UJ);
+    tree_set(tree, "intel-rapl:0", "constraint_0_max_power_uw", "100000000\n");
+    for (size_t i = 0; i < COUNT_OF(attributes); i++) {
+        char path[128];
+        snprintf(path, sizeof(path), "%s%s", folder, attributes[i]);
+        tree_set_mode(tree, path, 0400);
+    }
+    bench.source->operations->close(bench.source);
+    bench.source = powercap_open(&options);
+    assert_non_null(bench.source);
+    if (geteuid() != 0 || seteuid(65534) != 0)
+        skip();
+    const int changed = discover();
+    sample();
+    assert_int_equal(seteuid(0), 0);
+    assert_int_equal(changed, 1);
+    expect_nothing_told();
+    assert_string_equal(zone("intel-rapl:0")->id, "intel-rapl:0");
+    assert_int_equal(zone("intel-rapl:0")->range_uj, RANGE_61_UJ);
+    assert_int_equal(zone("intel-rapl:0")->traits.ceiling_uw, 400 * WATT);
+    assert_int_equal(reading("intel-rapl:0")->ticks, 4711);
+}
+
 static void test_range_of_zero_is_told_in_words(void **state) {
     const struct tree *tree = *state;
     struct rapl_problem problem;
@@ -750,6 +823,9 @@ int main(void) {
         IN_TREE(test_entry_that_is_no_folder),
         IN_TREE(test_range_that_cannot_be_told_leaves_no_modulus),
         IN_TREE(test_range_and_limits_that_could_not_be_read_are_read_again),
+        IN_TREE(test_counter_that_does_not_read_is_named_before_its_range),
+        IN_TREE(test_zone_that_goes_before_its_range_is_read_has_no_fault),
+        IN_TREE(test_whole_zone_is_read_with_the_rights_of_its_energy),
         IN_TREE(test_range_of_zero_is_told_in_words),
         IN_TREE(test_ceiling_is_four_times_the_largest_limit),
         IN_TREE(test_ceiling_is_four_times_the_tdp_where_one_is_known),

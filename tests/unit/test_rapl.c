@@ -477,6 +477,37 @@ static void test_interval_in_which_a_wrap_may_hide_is_left_out(void **state) {
     expect_power("package-0/dram", 10, 1);
 }
 
+/* It may be the smallest that exists: 65.5 kJ, which 1 kW uses in 65.5 s. */
+static void test_unknown_range_hides_no_turn(void **state) {
+    (void)state;
+    tree_add_zone(run.tree, PACKAGE, "package-0", 1000 * JOULE, 0);
+    open_default();
+    assert_non_null(strstr(next_problem("max_energy_range_uj: No such file").reason, "65 kJ"));
+    assert_in_range(rapl_sample_due_ns(run.rapl) - fake_clocks_monotonic_ns(), 32 * NS_PER_S,
+                    33 * NS_PER_S);
+    set_joules(PACKAGE, 1600);
+    report_after(60);
+    expect_power("package-0", 600, 10);
+    expect_nothing_told();
+    set_joules(PACKAGE, 1700);
+    report_after(70);
+    expect_silence("package-0");
+    assert_int_equal(run.report->health.gaps, 1);
+    (void)next_problem("may have wrapped more than once");
+    set_joules(PACKAGE, 1800);
+    report_after(10);
+    expect_power("package-0", 700, 10);
+    /* a wrap is a reset for all that is known */
+    set_joules(PACKAGE, 5);
+    report_after(10);
+    expect_silence("package-0");
+    assert_int_equal(run.report->health.resets, 1);
+    assert_int_equal(run.report->health.wraps, 0);
+    set_joules(PACKAGE, 105);
+    report_after(10);
+    expect_power("package-0", 800, 10);
+}
+
 /* A laptop's psys has the unit of its package, and so its range: at 10 s it has to speak. */
 static void test_psys_of_fine_unit_speaks_every_10_s(void **state) {
     const struct tree *tree = *state;
@@ -1596,6 +1627,7 @@ int main(void) {
         IN_TREE(test_max_power_raises_the_ceiling),
         IN_TREE(test_standing_counter_is_no_power),
         IN_TREE(test_interval_in_which_a_wrap_may_hide_is_left_out),
+        IN_TREE(test_unknown_range_hides_no_turn),
         IN_TREE(test_psys_of_fine_unit_speaks_every_10_s),
         IN_TREE(test_sample_between_reports_keeps_wraps_from_hiding),
         IN_TREE(test_sleep_counts_energy_and_reports_no_power),

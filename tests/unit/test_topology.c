@@ -48,6 +48,29 @@ static void test_vendor_that_cannot_be_told_is_unknown(void **state) {
     assert_int_equal(topology_read_model(tree->root).vendor, CPU_VENDOR_UNKNOWN);
 }
 
+static void test_other_architectures_are_known_by_their_keys(void **state) {
+    static const char *const texts[] = {
+        "processor\t: 0\nBogoMIPS\t: 108.00\nFeatures\t: fp asimd\nCPU implementer\t: 0x41\n",
+        "processor\t: 0\nmodel name\t: ARMv7 Processor rev 4 (v7l)\nCPU implementer\t: 0x41\n",
+        "processor\t: 0\ncpu\t\t: POWER9, altivec supported\nclock\t\t: 3800.000000MHz\n",
+        "processor\t: 0\nhart\t\t: 1\nisa\t\t: rv64imafdc\n",
+        "system type\t: generic\n\nprocessor\t: 0\nCPU Family\t: Loongson-64bit\n",
+        "vendor_id       : IBM/S390\n# processors    : 4\n",
+    };
+    const struct tree *tree = *state;
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
+        tree_write(tree, "proc/cpuinfo", "%s", texts[i]);
+        assert_int_equal(topology_read_model(tree->root).vendor, CPU_VENDOR_NOT_X86);
+    }
+    /* x86 has none of these keys, and a vendor before all others */
+    tree_write(tree, "proc/cpuinfo",
+               "processor\t: 0\ncpu family\t: 6\ncpu MHz\t\t: 800\ncpu cores\t: 4\ncpuid level\t: "
+               "22\n");
+    assert_int_equal(topology_read_model(tree->root).vendor, CPU_VENDOR_UNKNOWN);
+    tree_write(tree, "proc/cpuinfo", "vendor_id\t: AuthenticAMD\ncpu\t: 7\n");
+    assert_int_equal(topology_read_model(tree->root).vendor, CPU_VENDOR_AMD);
+}
+
 static void test_vendor_line_may_be_the_last_or_follow_others(void **state) {
     const struct tree *tree = *state;
     tree_write(tree, "proc/cpuinfo", "vendor_id\t: AuthenticAMD");
@@ -234,6 +257,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         IN_TREE(test_vendors),
         IN_TREE(test_vendor_that_cannot_be_told_is_unknown),
+        IN_TREE(test_other_architectures_are_known_by_their_keys),
         IN_TREE(test_vendor_line_may_be_the_last_or_follow_others),
         IN_TREE(test_virtual_machine_has_a_flag),
         IN_TREE(test_mark_follows_the_online_list),

@@ -163,10 +163,10 @@ static int part(struct comparing *comparing, struct series *series) {
 static void join(struct comparing *comparing, size_t first, size_t index) {
     const struct source *source = comparing->source;
     struct series *series = source->zones[index]->series;
-    const struct comparison leads = source->zones[index]->compared;
+    const struct comparison compared = source->zones[index]->compared;
     for (size_t i = 0; i < series->zone_count; i++) {
         struct zone *zone = source->zones[series->zones[i]];
-        alike_move(zone, leads.ahead, leads.offset);
+        alike_move(zone, compared.ahead, compared.offset);
         zone->counter = ZONE_COUNTER_SHARED;
     }
     problems_raise(comparing->problems, PROBLEM_JOINED, 0, series->name);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "cpuinfo.h"
 #include "handle.h"
 #include "sum.h"
 #include "sysfs.h"
@@ -26,7 +27,8 @@ static int open_root(struct rapl *rapl) {
         return 0;
     if (rapl->choice.count == 0) {
         /* Once: it decides the names of series, and those do not change. */
-        rapl->source_options.model = topology_read_model(*root);
+        int unread;
+        rapl->source_options.model = cpuinfo_read(*root, &unread);
         rapl->binding.vendor = rapl->source_options.model.vendor;
         rapl->problems.is_virtual = rapl->source_options.model.is_virtual;
         int error = choice_open(&rapl->choice, rapl->asked, &rapl->source_options, &rapl->problems);

@@ -298,7 +298,7 @@ static bool judge_model(const struct msr *msr, struct problems *problems) {
     snprintf(subject, sizeof(subject), "family %u model 0x%02x", model->family, model->model);
     if (msr->counters == NULL)
         problems_raise(problems, PROBLEM_MODEL, MODEL_WITHOUT_VENDOR,
-                       topology_vendor_name(model->vendor));
+                       cpuinfo_vendor_name(model->vendor));
     else if (msr->counters->domains == 0)
         problems_raise(problems, PROBLEM_MODEL, MODEL_WITHOUT_REGISTERS, subject);
     else if (msr->is_guess)

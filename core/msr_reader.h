@@ -10,6 +10,7 @@
 #include "cpu_model.h"
 #include "msr_device.h"
 #include "source.h"
+#include "topology.h"
 
 /* Of CPU_CORE, where zones are by domain. */
 #define CPU_CORE_INDEX 1

@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "cpuinfo.h"
 #include "energy_filter.h"
 #include "handle.h"
 #include "report.h"
 #include "sysfs.h"
-#include "topology.h"
 
 static void close_interval(struct rapl *rapl) {
     rapl->report.value_count =
@@ -211,7 +211,7 @@ const char *rapl_root(const struct rapl *rapl) {
 }
 
 const char *rapl_vendor(const struct rapl *rapl) {
-    return topology_vendor_name(rapl->binding.vendor);
+    return cpuinfo_vendor_name(rapl->binding.vendor);
 }
 
 int rapl_energy_filter(const struct rapl *rapl, bool *filtering) {

@@ -9,10 +9,10 @@
 #include <stdint.h>
 
 #include "counter.h"
+#include "cpuinfo.h"
 #include "limit.h"
 #include "problem.h"
 #include "slow_read.h"
-#include "topology.h"
 #include "zone.h"
 
 struct mirror;

@@ -15,6 +15,34 @@
 /* A zone returns some milliseconds after its CPU does, so that one more look is not enough. */
 #define LOOK_REPORTS 3
 
+/* Sources begin again with what is known now: what they have read may have another unit. */
+static int reopen_sources(struct rapl *rapl) {
+    const int error = choice_reopen(&rapl->choice, &rapl->source_options);
+    if (error != 0)
+        return error;
+    rapl->source = choice_source(&rapl->choice);
+    rapl->bound = false;
+    for (size_t i = 0; i < rapl->binding.series_count; i++)
+        series_forget(rapl->binding.series[i]);
+    return 0;
+}
+
+/* The vendor decides names and units. As long as no file names it, it is looked for again. */
+static int learn_model(struct rapl *rapl) {
+    struct cpu_model *model = &rapl->source_options.model;
+    int error = 0;
+    if (model->vendor != CPU_VENDOR_UNKNOWN)
+        return 0;
+    *model = cpuinfo_read(rapl->source_options.root, &rapl->cpuinfo_error);
+    if (model->vendor != CPU_VENDOR_UNKNOWN && rapl->choice.count > 0)
+        error = reopen_sources(rapl);
+    if (error != 0)
+        model->vendor = CPU_VENDOR_UNKNOWN;
+    rapl->binding.vendor = model->vendor;
+    rapl->problems.is_virtual = model->is_virtual;
+    return error;
+}
+
 static int open_root(struct rapl *rapl) {
     int *root = &rapl->source_options.root;
     if (*root < 0)
@@ -25,16 +53,11 @@ static int open_root(struct rapl *rapl) {
     problems_end(&rapl->problems, PROBLEM_ROOT, PROBLEM_ROOT);
     if (*root < 0)
         return 0;
-    if (rapl->choice.count == 0) {
-        /* Once: it decides the names of series, and those do not change. */
-        int unread;
-        rapl->source_options.model = cpuinfo_read(*root, &unread);
-        rapl->binding.vendor = rapl->source_options.model.vendor;
-        rapl->problems.is_virtual = rapl->source_options.model.is_virtual;
-        int error = choice_open(&rapl->choice, rapl->asked, &rapl->source_options, &rapl->problems);
-        if (error != 0)
-            return error;
-    }
+    int error = learn_model(rapl);
+    if (error == 0 && rapl->choice.count == 0)
+        error = choice_open(&rapl->choice, rapl->asked, &rapl->source_options, &rapl->problems);
+    if (error != 0)
+        return error;
     if (rapl->online_file < 0) {
         rapl->online_file = topology_open_online(*root);
         rapl->online_mark = topology_online_mark(rapl->online_file);
@@ -114,11 +137,29 @@ static void tell_source(struct rapl *rapl) {
     problems_raise(&rapl->problems, PROBLEM_SOURCE, 0, text);
 }
 
+static bool has_identified(const struct source *source) {
+    for (size_t i = 0; i < source->zone_count; i++) {
+        if (source->zones[i]->identified)
+            return true;
+    }
+    return false;
+}
+
+/* What depends on the vendor are names and units of zones: a machine without them lacks nothing. */
+static void tell_vendor(struct rapl *rapl) {
+    problems_begin(&rapl->problems, PROBLEM_VENDOR, PROBLEM_VENDOR);
+    if (rapl->binding.vendor == CPU_VENDOR_UNKNOWN && has_identified(rapl->source))
+        problems_raise(&rapl->problems, PROBLEM_VENDOR, rapl->cpuinfo_error, CPUINFO_PROC);
+    problems_end(&rapl->problems, PROBLEM_VENDOR, PROBLEM_VENDOR);
+}
+
 int discovery_run(struct rapl *rapl) {
     const bool first = rapl->source == NULL;
     int error = open_root(rapl);
-    if (error != 0)
+    if (error != 0) {
+        rapl->discovered_ns = 0;
         return error;
+    }
     rapl->discovered_ns = clock_boottime_ns();
     if (rapl->choice.count == 0)
         return 0;
@@ -137,6 +178,7 @@ int discovery_run(struct rapl *rapl) {
     }
     if (first || rapl->choice.settled != was_settled)
         tell_source(rapl);
+    tell_vendor(rapl);
     if (changed > 0 && !first)
         rapl->report.health.rediscoveries++;
     return changed > 0 || !rapl->bound ? discovery_rebind(rapl) : 0;
@@ -197,10 +239,17 @@ bool discovery_watch_online(struct rapl *rapl) {
     return true;
 }
 
+/* A file that could not be read may be readable in a moment. */
+static bool can_learn_model(const struct rapl *rapl) {
+    int error;
+    return rapl->binding.vendor == CPU_VENDOR_UNKNOWN && rapl->source_options.root >= 0 &&
+           cpuinfo_read(rapl->source_options.root, &error).vendor != CPU_VENDOR_UNKNOWN;
+}
+
 int discovery_run_if_due(struct rapl *rapl) {
     discovery_watch_online(rapl);
-    bool due = (rapl->source != NULL && !rapl->bound) || misses_zone(rapl) ||
-               clock_boottime_ns() - rapl->discovered_ns >= LOOK_AGAIN_NS;
+    bool due = can_learn_model(rapl) || (rapl->source != NULL && !rapl->bound) ||
+               misses_zone(rapl) || clock_boottime_ns() - rapl->discovered_ns >= LOOK_AGAIN_NS;
     if (rapl->looks_left > 0) {
         rapl->looks_left--;
         due = true;

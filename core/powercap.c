@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "powercap_core.h"
 #include "powercap_list.h"
 #include "powercap_zone.h"
 #include "source.h"
@@ -17,6 +18,7 @@
 struct powercap {
     struct source source; /* first, likewise */
     struct source_options options;
+    bool is_intel; /* as its zones tell, where nobody names the vendor */
 };
 
 /* --- the class ------------------------------------------------------------------------------- */
@@ -287,6 +289,7 @@ static int load_zones(struct powercap *powercap, size_t unlisted, struct problem
     if (look.known == NULL || look.items == NULL)
         goto free_look;
     identify_zones(&look);
+    powercap_core_judge(source, powercap->options.model.vendor, &powercap->is_intel);
     if (rank_zones(&look) != 0)
         goto free_look;
     (void)limit_choose(&source->limit, look.items, source->zone_count, clock_boottime_ns());

@@ -24,6 +24,8 @@
 static inline bool zone_is_left_out(int error) {
     return error == ZONE_WITHOUT_FILE || error == ZONE_BEYOND_LIMIT;
 }
+/* Error of a zone that stands for one core or for all, and nobody names the vendor. */
+#define ZONE_WITHOUT_VENDOR (-EBADR)
 /* Errors of a processor: nothing is known of its maker, or it has no register that counts. */
 #define MODEL_WITHOUT_VENDOR (-ENOTSUP)
 #define MODEL_WITHOUT_REGISTERS (-ENODEV)
@@ -31,6 +33,7 @@ static inline bool zone_is_left_out(int error) {
 enum problem_cause {
     /* States of discovery: raised anew by each. */
     PROBLEM_ROOT,      /* the root cannot be opened */
+    PROBLEM_VENDOR,    /* no file names the processor's vendor */
     PROBLEM_CLASS,     /* sys/class/powercap cannot be opened */
     PROBLEM_NO_ZONES,  /* it holds no RAPL zone */
     PROBLEM_MASKED,    /* a link of the class leads nowhere */

@@ -268,6 +268,11 @@ void problem_word_remedy(struct problems *problems, const struct problem *proble
         snprintf(text, size, "set %s, or HOST_MOUNT_PREFIX, to the folder that holds sys and proc",
                  root_options);
         break;
+    case PROBLEM_VENDOR:
+        snprintf(text, size,
+                 "make one of them readable; in a container, show it those of the host: docker run "
+                 "-v /:/host:ro,rslave -e HOST_MOUNT_PREFIX=/host");
+        break;
     case PROBLEM_CLASS:
         if (problem->error != -ENOENT)
             snprintf(text, size, "see who may enter it: ls -ld %s/%s", problems_root(problems),

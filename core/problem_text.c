@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "counter.h"
+#include "cpuinfo.h"
 #include "perf_count.h"
 #include "perf_pmu.h"
 #include "problem.h"
@@ -32,6 +33,8 @@ const char *problem_word_error(int error) {
         return "left out, for it would take more open files than counters may here";
     case ZONE_BEYOND_LIMIT:
         return "left out, for there are more zones than are read";
+    case ZONE_WITHOUT_VENDOR:
+        return "left out, for nothing says whether it counts one core (AMD) or all (Intel)";
     case ZONE_COUNTS_NOTHING:
         return "has counted nothing so far";
     case PERF_COUNT_UNDECIDED:
@@ -65,6 +68,14 @@ void problem_word_reason(struct problems *problems, const struct problem *proble
     switch (problem->cause) {
     case PROBLEM_ROOT:
         snprintf(text, size, "%s: %s", what, error);
+        break;
+    case PROBLEM_VENDOR:
+        snprintf(text, size,
+                 "the processor's vendor is unknown: %s/%s%s%s, and %s/" CPUINFO_SYS
+                 " does not name it either; a zone \"core\" that may be a single core of AMD's is "
+                 "left out",
+                 root, what, problem->error != 0 ? ": " : " names none",
+                 problem->error != 0 ? error : "", root);
         break;
     case PROBLEM_CLASS:
         snprintf(text, size, "%s/%s: %s", root, what, error);

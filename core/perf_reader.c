@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ceiling.h"
+#include "cpu_model.h"
 #include "sysfs.h"
 
 #define PARANOID "proc/sys/kernel/perf_event_paranoid"
@@ -32,11 +33,11 @@ void perf_reader_free(struct perf_reader *reader) {
     free(reader);
 }
 
-/* Sapphire and Emerald Rapids count psys in whole joules (rapl.c, RAPL_UNIT_QUIRK_INTEL_SPR). */
+/* Where psys is counted in whole joules, those are what a count moves by at least. */
 static uint64_t find_unit(const struct cpu_model *model, const struct zone *zone) {
-    const bool whole_joules = model->vendor == CPU_VENDOR_INTEL && model->family == 6 &&
-                              (model->model == 0x8F || model->model == 0xCF);
+    const struct cpu_counters *counters = cpu_model_find(model);
     const struct tick_scale scale = zone->traits.scale;
+    const bool whole_joules = counters != NULL && counters->psys_unit == CPU_UNIT_1_J;
     return whole_joules && zone->identity.kind == ZONE_PSYS
                ? UINT64_C(1000000) * scale.denominator / scale.numerator_uj
                : 0;

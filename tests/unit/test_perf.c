@@ -383,6 +383,9 @@ static void test_whole_joules_of_psys(void **state) {
     } models[] = {
         {{CPU_VENDOR_INTEL, 6, 0x8F, false}, UINT64_C(1) << 32},
         {{CPU_VENDOR_INTEL, 6, 0xCF, false}, UINT64_C(1) << 32},
+        {{CPU_VENDOR_INTEL, 6, 0xAD, false}, UINT64_C(1) << 32}, /* as the model table has it */
+        {{CPU_VENDOR_INTEL, 6, 0xAE, false}, UINT64_C(1) << 32},
+        {{CPU_VENDOR_INTEL, 6, 0xAF, false}, 0},
         {{CPU_VENDOR_INTEL, 6, 0x6A, false}, 0},
         {{CPU_VENDOR_AMD, 6, 0x8F, false}, 0},
         {{CPU_VENDOR_INTEL, 19, 0x8F, false}, 0},

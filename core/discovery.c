@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "clock.h"
 #include "cpuinfo.h"
@@ -9,6 +10,7 @@
 #include "sum.h"
 #include "sysfs.h"
 #include "topology.h"
+#include "unit_fault.h"
 
 /* A driver may be loaded late. */
 #define LOOK_AGAIN_NS (UINT64_C(60) * NS_PER_SECOND)
@@ -153,6 +155,32 @@ static void tell_vendor(struct rapl *rapl) {
     problems_end(&rapl->problems, PROBLEM_VENDOR, PROBLEM_VENDOR);
 }
 
+static void tell_unit(struct rapl *rapl, const struct zone *zone) {
+    const bool by_perf = strcmp(rapl->source->operations->name, "perf") == 0;
+    char name[ZONE_NAME_SIZE];
+    char what[256];
+    char text[sizeof(name) + sizeof(what) + 2];
+    zone_format_name(&zone->identity, name);
+    if (!unit_fault_is_corrected(zone->fault)) {
+        problems_raise(&rapl->problems, PROBLEM_UNIT_DOUBT, 0, name);
+        return;
+    }
+    unit_fault_word(zone->fault, by_perf, what, sizeof(what));
+    snprintf(text, sizeof(text), "%s: %s", name, what);
+    problems_raise(&rapl->problems, PROBLEM_UNIT, 0, text);
+}
+
+/* Once for each counter that is reported, alone or in a sum: what perf counts may tell later. */
+static void tell_units(struct rapl *rapl) {
+    for (size_t i = 0; i < rapl->source->zone_count; i++) {
+        struct zone *zone = rapl->source->zones[i];
+        if (zone->fault == NULL || zone->fault_told || !zone->wanted)
+            continue;
+        zone->fault_told = true;
+        tell_unit(rapl, zone);
+    }
+}
+
 int discovery_run(struct rapl *rapl) {
     const bool first = rapl->source == NULL;
     int error = open_root(rapl);
@@ -181,7 +209,11 @@ int discovery_run(struct rapl *rapl) {
     tell_vendor(rapl);
     if (changed > 0 && !first)
         rapl->report.health.rediscoveries++;
-    return changed > 0 || !rapl->bound ? discovery_rebind(rapl) : 0;
+    if (changed > 0 || !rapl->bound)
+        error = discovery_rebind(rapl);
+    if (error == 0)
+        tell_units(rapl);
+    return error;
 }
 
 /* It has been read, and has no zone any more, or one with an error that tells as much. */

@@ -168,7 +168,7 @@ static int probe(struct msr *msr, struct msr_reader *reader, unsigned int index,
         return 0;
     }
     identify(&msr->layout, reader, domain, &identity);
-    return msr_reader_add_zone(reader, msr->counters, index, &identity, msr->options.max_power_uw);
+    return msr_reader_add_zone(reader, msr->counters, index, &identity, &msr->options);
 }
 
 static int probe_all(struct msr *msr, bool *standing, struct problems *problems) {

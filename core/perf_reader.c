@@ -60,6 +60,8 @@ static int fill_zone(const struct source_options *options, const char *pmu_name,
     base->traits.goes_on = true;
     base->traits.scale = event->scale;
     base->traits.unit = find_unit(&options->model, base);
+    zone->unit = unit_watch_begin(unit_fault_of_counts(&options->model, base->identity.kind));
+    base->fault = unit_fault_in_doubt(&options->model, base->identity.kind);
     ceiling_decide(&base->traits, base->identity.kind, options->max_power_uw,
                    &(struct power_limits){.tdp_uw = 0});
     return 0;
@@ -230,12 +232,14 @@ int perf_zone_take(struct perf_zone *zone, struct reading *reading) {
     source_stamp(&zone->zone, reading, group->begin_ns, group->end_ns);
     if (reading->error != 0)
         return reading->error;
-    const uint64_t raw = group->counts[zone->member];
+    uint64_t raw = group->counts[zone->member];
     /* A counter that the processor has not, or a virtual machine, stands at 0: that is no 0 W. */
     zone->counts = zone->counts || raw != 0;
-    reading->error = zone->counts
-                         ? perf_count_take(&zone->count, &zone->zone.traits, raw, reading->time_ns)
-                         : ZONE_COUNTS_NOTHING;
+    reading->error = zone->counts ? unit_watch_take(&zone->unit, &raw) : ZONE_COUNTS_NOTHING;
+    if (reading->error == 0)
+        reading->error = perf_count_take(&zone->count, &zone->zone.traits, raw, reading->time_ns);
+    if (zone->unit.state == UNIT_IS_WRONG)
+        zone->zone.fault = zone->unit.fault;
     reading->ticks = zone->count.ticks;
     return reading->error;
 }

@@ -63,7 +63,9 @@ enum problem_cause {
     PROBLEM_RAISED,      /* it did so ten times in a row, and its ceiling was raised */
     PROBLEM_UNDECIDED,
     /* What happened to a binding. */
-    PROBLEM_SOURCE, /* which source is read, and why not another */
+    PROBLEM_SOURCE,     /* which source is read, and why not another */
+    PROBLEM_UNIT,       /* the kernel has a counter's unit wrong, which is corrected */
+    PROBLEM_UNIT_DOUBT, /* nobody knows a counter's unit for certain */
     PROBLEM_DUPLICATE,
     PROBLEM_PARTED,
     PROBLEM_APART, /* a part that steps further than its package is believed from now on */

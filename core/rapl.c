@@ -13,6 +13,7 @@
 #include "handle.h"
 #include "report.h"
 #include "sysfs.h"
+#include "unit_fault.h"
 
 static void close_interval(struct rapl *rapl) {
     rapl->report.value_count =
@@ -187,6 +188,7 @@ void rapl_zone(const struct rapl *rapl, size_t index, struct rapl_zone *describe
         .ceiling_uw = zone->traits.ceiling_uw,
         .error = zone->error,
         .reported = zone->reported,
+        .corrected = zone->fault != NULL && unit_fault_is_corrected(zone->fault),
         .moved = zone->series != NULL && zone->series->motion == SERIES_MOVED,
         .mirrors = zone->shown != NULL ? zone->shown->id : NULL,
     };

@@ -17,6 +17,7 @@
 
 struct mirror;
 struct series;
+struct unit_fault;
 
 /* One counter as a source found it. */
 struct zone {
@@ -26,6 +27,7 @@ struct zone {
     struct zone_identity identity;
     struct counter_traits traits;
     uint64_t range_uj;
+    const struct unit_fault *fault; /* what the kernel has wrong of its unit; NULL: nothing */
     /* A number for its control type: 0 is intel-rapl itself, others show its counters again. */
     uint32_t control;
 
@@ -43,6 +45,7 @@ struct zone {
     const struct series *series; /* that it feeds, or would if it were there; NULL: none */
     uint32_t epoch;              /* changes when the source itself has started the count again */
     int error;                   /* of the last attempt to read it */
+    bool fault_told;             /* the log says what the kernel has wrong */
     bool told;                   /* the problems of discovery hold that error already */
     bool wanted;                 /* sample reads it: set by the binding, as the next */
     bool agreed;                 /* it is known to show the same counter as its mirrors */

@@ -723,6 +723,59 @@ static void test_a_core_makes_way_for_a_package(void **state) {
 
 /* --- the processor --------------------------------------------------------------------------- */
 
+#define RANGE_15_3_UJ UINT64_C(65712999613)
+#define TURN (UINT64_C(1) << 32)
+
+/* Linux before 6.1 shows dram in units of 15.3 uJ, though it counts 2^-14 J. */
+static void test_dram_of_sapphire_rapids_counts_as_its_register(void **state) {
+    const struct tree *tree = *state;
+    open_on((struct cpu_model){.vendor = CPU_VENDOR_INTEL, .family = 6, .model = 0x8F});
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 10, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:0:0", "dram", 12345 * 153 / 10, RANGE_15_3_UJ);
+    assert_int_equal(discover(), 1);
+    const struct zone *dram = zone("intel-rapl:0:0");
+    assert_non_null(dram->fault);
+    assert_int_equal(dram->traits.modulus, TURN);
+    assert_int_equal(dram->traits.unit, 1);
+    assert_int_equal(counter_to_uj(dram->traits.scale, TURN), (TURN * 1000000) >> 14);
+    assert_int_equal(dram->range_uj, UINT64_C(262143999938));
+    sample();
+    assert_int_equal(reading("intel-rapl:0:0")->ticks, 12345);
+    tree_set_energy(tree, "intel-rapl:0:0", RANGE_15_3_UJ);
+    sample();
+    assert_int_equal(reading("intel-rapl:0:0")->ticks, TURN - 1);
+    assert_null(zone("intel-rapl:0")->fault);
+    assert_int_equal(reading("intel-rapl:0")->ticks, 10);
+    /* The kernel is replaced: the zone is another one. */
+    tree_drop_zone(tree, "intel-rapl:0:0");
+    assert_int_equal(discover(), 1);
+    tree_add_zone(tree, "intel-rapl:0:0", "dram", 777, RANGE_61_UJ);
+    assert_int_equal(discover(), 1);
+    sample();
+    assert_null(zone("intel-rapl:0:0")->fault);
+    assert_int_equal(reading("intel-rapl:0:0")->ticks, 777);
+}
+
+static void test_dram_of_other_models_counts_as_it_is_shown(void **state) {
+    const struct tree *tree = *state;
+    static const struct cpu_model models[] = {
+        {CPU_VENDOR_INTEL, 6, 0x6A, false},
+        {CPU_VENDOR_INTEL, 6, 0x55, false},
+        {CPU_VENDOR_AMD, 6, 0x8F, false},
+        {CPU_VENDOR_UNKNOWN, 0, 0, false},
+    };
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 10, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:0:0", "dram", 777, RANGE_15_3_UJ);
+    for (size_t i = 0; i < COUNT_OF(models); i++) {
+        open_on(models[i]);
+        assert_int_equal(discover(), 1);
+        sample();
+        assert_null(zone("intel-rapl:0:0")->fault);
+        assert_int_equal(reading("intel-rapl:0:0")->ticks, 777);
+        assert_int_equal(zone("intel-rapl:0:0")->range_uj, RANGE_15_3_UJ);
+    }
+}
+
 /* AMD's is one core, Intel's are all. */
 static void test_core_zone_of_nobody_knows_whom_is_left_out(void **state) {
     const struct tree *tree = *state;
@@ -828,6 +881,8 @@ int main(void) {
         IN_TREE(test_a_zone_that_does_not_open_leaves_its_place),
         IN_TREE(test_a_core_has_the_ceiling_of_a_package_that_is_left_out),
         IN_TREE(test_a_core_makes_way_for_a_package),
+        IN_TREE(test_dram_of_sapphire_rapids_counts_as_its_register),
+        IN_TREE(test_dram_of_other_models_counts_as_it_is_shown),
         IN_TREE(test_core_zone_of_nobody_knows_whom_is_left_out),
         IN_TREE(test_zones_that_only_intels_driver_makes),
         IN_TREE(test_a_read_that_takes_long_says_nothing),

@@ -8,11 +8,11 @@
 #include <stdint.h>
 
 #include "alike.h"
+#include "cpuinfo.h"
 #include "problem.h"
 #include "select.h"
 #include "series.h"
 #include "source.h"
-#include "topology.h"
 #include "zone_map.h"
 
 /* Series live as long as the handle: names that change for ever must not fill the memory. */

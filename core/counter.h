@@ -119,6 +119,9 @@ bool counter_may_go_on(const struct counter_traits *traits, uint64_t from, uint6
 /* Starts anew: the next reading is a first one. */
 void counter_forget(struct counter *counter);
 
+/* The hardware counts so many ticks (SDM vol. 3B 16.10.3). */
+#define COUNTER_REGISTER_MODULUS (UINT64_C(1) << 32)
+
 /*
  * The modulus of a counter that shows range as its largest value: one tick of the hardware more.
  * The hardware counts 2^32 ticks (SDM vol. 3B 16.10.3), so a tick is range / (2^32 - 1), here

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "counter.h"
-#include "topology.h"
+#include "cpuinfo.h"
 
 /* Sets of them are or-ed together. */
 enum cpu_domain {

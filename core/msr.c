@@ -168,7 +168,7 @@ static int probe(struct msr *msr, struct msr_reader *reader, unsigned int index,
         return 0;
     }
     identify(&msr->layout, reader, domain, &identity);
-    return msr_reader_add_zone(reader, msr->counters, index, &identity, msr->options.max_power_uw);
+    return msr_reader_add_zone(reader, msr->counters, index, &identity, &msr->options);
 }
 
 static int probe_all(struct msr *msr, bool *standing, struct problems *problems) {
@@ -295,13 +295,13 @@ static int show_zones(struct msr *msr) {
 static bool judge_model(const struct msr *msr, struct problems *problems) {
     const struct cpu_model *model = &msr->options.model;
     const bool lacks_rapl = cpu_model_lacks_rapl(model);
-    char subject[TOPOLOGY_MODEL_SIZE];
-    topology_format_model(model, subject);
+    char subject[CPUINFO_MODEL_SIZE];
+    cpuinfo_format_model(model, subject);
     if (lacks_rapl)
         problems_raise(problems, PROBLEM_MODEL, MODEL_WITHOUT_RAPL, subject);
     else if (msr->counters == NULL)
         problems_raise(problems, PROBLEM_MODEL, MODEL_WITHOUT_VENDOR,
-                       topology_vendor_name(model->vendor));
+                       cpuinfo_vendor_name(model->vendor));
     else if (msr->counters->domains == 0)
         problems_raise(problems, PROBLEM_MODEL, MODEL_WITHOUT_REGISTERS, subject);
     else if (msr->is_guess)

@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "cpu_model.h"
+#include "powercap_core.h"
 #include "powercap_list.h"
 #include "powercap_zone.h"
 #include "source.h"
@@ -19,6 +20,7 @@
 struct powercap {
     struct source source; /* first, likewise */
     struct source_options options;
+    bool is_intel; /* as its zones tell, where nobody names the vendor */
 };
 
 /* --- the class ------------------------------------------------------------------------------- */
@@ -289,6 +291,7 @@ static int load_zones(struct powercap *powercap, size_t unlisted, struct problem
     if (look.known == NULL || look.items == NULL)
         goto free_look;
     identify_zones(&look);
+    powercap_core_judge(source, powercap->options.model.vendor, &powercap->is_intel);
     if (rank_zones(&look) != 0)
         goto free_look;
     (void)limit_choose(&source->limit, look.items, source->zone_count, clock_boottime_ns());

@@ -11,6 +11,7 @@
 #include "ceiling.h"
 #include "powercap_list.h"
 #include "sysfs.h"
+#include "unit_fault.h"
 
 #define CLASS POWERCAP_CLASS
 
@@ -23,12 +24,24 @@ static void format_path(const struct zone *zone, const char *attribute, char *pa
     snprintf(path, size, CLASS "/%s%s%s", zone->id, attribute[0] != '\0' ? "/" : "", attribute);
 }
 
-int powercap_zone_read(struct powercap_zone *zone, uint64_t *energy_uj) {
+static int read_file(struct powercap_zone *zone, uint64_t *energy_uj) {
     if (zone->file >= 0)
         zone->zone.error = sysfs_read_number(zone->file, energy_uj);
     else if (zone->zone.error == 0)
         zone->zone.error = -ENOMEM; /* the look that closed it was cut short */
     return zone->zone.error;
+}
+
+/* Apart, so that it costs the others nothing. */
+__attribute__((noinline)) static int read_corrected(struct powercap_zone *zone, uint64_t *ticks) {
+    const int error = read_file(zone, ticks);
+    if (error == 0)
+        *ticks = unit_fault_ticks(zone->zone.fault, *ticks);
+    return error;
+}
+
+int powercap_zone_read(struct powercap_zone *zone, uint64_t *ticks) {
+    return zone->is_corrected ? read_corrected(zone, ticks) : read_file(zone, ticks);
 }
 
 void powercap_zone_close(struct powercap_zone *zone) {
@@ -207,12 +220,28 @@ static int check_folder(const struct source_options *options, int folder,
     return error == -ENOENT ? 0 : error;
 }
 
+/* What the range says of the counter. Where it shows that the kernel has the unit wrong, readings
+ * are turned back into ticks of the register. */
+static void learn_traits(struct powercap_zone *zone, const struct cpu_model *model) {
+    struct zone *base = &zone->zone;
+    base->traits = (struct counter_traits){.modulus = counter_modulus(base->range_uj),
+                                           .unit = counter_unit(base->range_uj),
+                                           .scale = microjoules};
+    base->fault = unit_fault_of_range(model, base->identity.kind, base->range_uj);
+    zone->is_corrected = base->fault != NULL && unit_fault_is_corrected(base->fault);
+    if (!zone->is_corrected)
+        return;
+    base->traits = (struct counter_traits){
+        .modulus = COUNTER_REGISTER_MODULUS, .unit = 1, .scale = base->fault->right};
+    base->range_uj = counter_to_uj(base->traits.scale, COUNTER_REGISTER_MODULUS - 1);
+}
+
 /* All of it by the folder: what the class calls so can be another zone's the next moment. */
 static int open_counter(struct powercap_zone *zone, const struct source_options *options,
                         int folder, struct problems *problems) {
     static const char range_file[] = "max_energy_range_uj";
     struct zone *base = &zone->zone;
-    uint64_t energy_uj;
+    uint64_t ticks;
     int error = check_folder(options, folder, zone);
     if (error != 0)
         return error;
@@ -220,12 +249,10 @@ static int open_counter(struct powercap_zone *zone, const struct source_options 
     base->range_uj = 0;
     const int range_error =
         sysfs_load_number_privileged(folder, range_file, &options->privilege, &base->range_uj);
+    learn_traits(zone, &options->model);
     /* After the range: a zone that the driver takes away in between has no fault. */
-    error = zone->file >= 0 ? powercap_zone_read(zone, &energy_uj) : zone->file;
+    error = zone->file >= 0 ? powercap_zone_read(zone, &ticks) : zone->file;
     struct problems *told = error == 0 ? problems : NULL;
-    base->traits = (struct counter_traits){.modulus = counter_modulus(base->range_uj),
-                                           .unit = counter_unit(base->range_uj),
-                                           .scale = microjoules};
     decide_ceiling(options, folder, zone, told);
     if (base->traits.modulus == 0)
         lack_file(zone, PROBLEM_RANGE, range_error != 0 ? range_error : ZONE_WITHOUT_RANGE, base,

@@ -25,6 +25,8 @@
 static inline bool zone_is_left_out(int error) {
     return error == ZONE_WITHOUT_FILE || error == ZONE_BEYOND_LIMIT;
 }
+/* Error of a zone that stands for one core or for all, and nobody names the vendor. */
+#define ZONE_WITHOUT_VENDOR (-EBADR)
 /* Errors of a processor: nothing is known of its maker, it has no register that counts, or no
  * counter at all. */
 #define MODEL_WITHOUT_VENDOR (-ENOTSUP)
@@ -34,6 +36,7 @@ static inline bool zone_is_left_out(int error) {
 enum problem_cause {
     /* States of discovery: raised anew by each. */
     PROBLEM_ROOT,      /* the root cannot be opened */
+    PROBLEM_VENDOR,    /* no file names the processor's vendor */
     PROBLEM_CLASS,     /* sys/class/powercap cannot be opened */
     PROBLEM_NO_ZONES,  /* it holds no RAPL zone */
     PROBLEM_MASKED,    /* a link of the class leads nowhere */
@@ -64,12 +67,14 @@ enum problem_cause {
     PROBLEM_RAISED,      /* it did so ten times in a row, and its ceiling was raised */
     PROBLEM_UNDECIDED,
     /* What happened to a binding. */
-    PROBLEM_SOURCE,    /* which source is read, and why not another */
-    PROBLEM_DUPLICATE, /* two counters have one name */
-    PROBLEM_SHARED,    /* packages of a virtual machine show one counter */
-    PROBLEM_JOINED,    /* a series showed the counter of another one */
-    PROBLEM_PARTED,    /* zones of a series show several counters */
-    PROBLEM_APART,     /* a part that steps further than its package is believed from now on */
+    PROBLEM_SOURCE,     /* which source is read, and why not another */
+    PROBLEM_UNIT,       /* the kernel has a counter's unit wrong, which is corrected */
+    PROBLEM_UNIT_DOUBT, /* nobody knows a counter's unit for certain */
+    PROBLEM_DUPLICATE,  /* two counters have one name */
+    PROBLEM_SHARED,     /* packages of a virtual machine show one counter */
+    PROBLEM_JOINED,     /* a series showed the counter of another one */
+    PROBLEM_PARTED,     /* zones of a series show several counters */
+    PROBLEM_APART,      /* a part that steps further than its package is believed from now on */
 };
 
 struct problem {

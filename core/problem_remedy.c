@@ -9,6 +9,7 @@
 #include "problem_remedy.h"
 #include "source.h"
 #include "sysfs.h"
+#include "unit_fault.h"
 
 /* Of the process, or of the machine. */
 static void word_file_limit(struct problems *problems, int error) {
@@ -67,6 +68,9 @@ static void word_energy_remedy(struct problems *problems, const struct problem *
         snprintf(text, size,
                  "processors and virtual machines that lack it show it so: leave it out with "
                  "--exclude (rapl-execd) or Zone (collectd)");
+        break;
+    case UNIT_NOT_KNOWN:
+        snprintf(text, size, "it is reported once it has moved %d times", UNIT_WATCH_COUNTS);
         break;
     case PERF_COUNT_UNDECIDED:
         snprintf(text, size,
@@ -185,6 +189,11 @@ void problem_word_remedy(struct problems *problems, const struct problem *proble
         snprintf(text, size, "set %s, or HOST_MOUNT_PREFIX, to the folder that holds sys and proc",
                  root_options);
         break;
+    case PROBLEM_VENDOR:
+        snprintf(text, size,
+                 "make one of them readable; in a container, show it those of the host: docker run "
+                 "-v /:/host:ro,rslave -e HOST_MOUNT_PREFIX=/host");
+        break;
     case PROBLEM_CLASS:
         if (problem->error != -ENOENT)
             snprintf(text, size, "see who may enter it: ls -ld %s/%s", problems_root(problems),
@@ -297,8 +306,15 @@ void problem_word_remedy(struct problems *problems, const struct problem *proble
     case PROBLEM_LEFT_OUT:
         word_left_out(problems, problem->error);
         break;
+    case PROBLEM_UNIT_DOUBT:
+        snprintf(
+            text, size,
+            "see which source's power fits the memory, and choose it with Source (collectd) or "
+            "--source (rapl-execd): rapl-execd --once --source=perf");
+        break;
     case PROBLEM_SOURCE:
     case PROBLEM_UNREAD: /* its file has a problem of its own */
+    case PROBLEM_UNIT:
     case PROBLEM_DUPLICATE:
     case PROBLEM_SHARED:
     case PROBLEM_JOINED:

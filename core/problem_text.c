@@ -4,11 +4,13 @@
 #include <string.h>
 
 #include "counter.h"
+#include "cpuinfo.h"
 #include "perf_count.h"
 #include "perf_pmu.h"
 #include "problem.h"
 #include "source.h"
 #include "sysfs.h"
+#include "unit_fault.h"
 
 const char *problem_word_error(int error) {
     switch (error) {
@@ -32,6 +34,10 @@ const char *problem_word_error(int error) {
         return "left out, for it would take more open files than counters may here";
     case ZONE_BEYOND_LIMIT:
         return "left out, for there are more zones than are read";
+    case ZONE_WITHOUT_VENDOR:
+        return "left out, for nothing says whether it counts one core (AMD) or all (Intel)";
+    case UNIT_NOT_KNOWN:
+        return "has not counted often enough to tell its unit";
     case ZONE_COUNTS_NOTHING:
         return "has counted nothing so far";
     case PERF_COUNT_UNDECIDED:
@@ -65,6 +71,14 @@ void problem_word_reason(struct problems *problems, const struct problem *proble
     switch (problem->cause) {
     case PROBLEM_ROOT:
         snprintf(text, size, "%s: %s", what, error);
+        break;
+    case PROBLEM_VENDOR:
+        snprintf(text, size,
+                 "the processor's vendor is unknown: %s/%s%s%s, and %s/" CPUINFO_SYS
+                 " does not name it either; a zone \"core\" that may be a single core of AMD's is "
+                 "left out, and units that a kernel has wrong are not corrected",
+                 root, what, problem->error != 0 ? ": " : " names none",
+                 problem->error != 0 ? error : "", root);
         break;
     case PROBLEM_CLASS:
         snprintf(text, size, "%s/%s: %s", root, what, error);
@@ -168,6 +182,15 @@ void problem_word_reason(struct problems *problems, const struct problem *proble
         snprintf(text, size,
                  "the zones of %s%s showed the same counter and now differ; each is a series of "
                  "its own from now on",
+                 what, others);
+        break;
+    case PROBLEM_UNIT:
+        snprintf(text, size, "%s%s", what, others);
+        break;
+    case PROBLEM_UNIT_DOUBT:
+        snprintf(text, size,
+                 "%s%s: its unit is uncertain on this processor: powercap takes it for 61.035 uJ, "
+                 "perf for 15.259 uJ; its energy may be wrong by a factor of four",
                  what, others);
         break;
     case PROBLEM_LEFT_OUT:

@@ -8,12 +8,13 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "cpuinfo.h"
 #include "energy_filter.h"
 #include "handle.h"
 #include "host.h"
 #include "report.h"
 #include "sysfs.h"
-#include "topology.h"
+#include "unit_fault.h"
 
 static void close_interval(struct rapl *rapl) {
     rapl->report.value_count =
@@ -200,6 +201,7 @@ void rapl_zone(const struct rapl *rapl, size_t index, struct rapl_zone *describe
         .ceiling_uw = zone->traits.ceiling_uw,
         .error = zone->error,
         .reported = zone->reported,
+        .corrected = zone->fault != NULL && unit_fault_is_corrected(zone->fault),
         .moved = zone->series != NULL && zone->series->motion == SERIES_MOVED,
         .mirrors = zone->shown != NULL ? zone->shown->id : NULL,
     };
@@ -224,7 +226,7 @@ const char *rapl_root(const struct rapl *rapl) {
 }
 
 const char *rapl_vendor(const struct rapl *rapl) {
-    return topology_vendor_name(rapl->binding.vendor);
+    return cpuinfo_vendor_name(rapl->binding.vendor);
 }
 
 bool rapl_is_virtual(const struct rapl *rapl) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "cpuinfo.h"
 #include "handle.h"
 #include "sum.h"
 #include "topology.h"

@@ -9,13 +9,14 @@
 #include <stdint.h>
 
 #include "counter.h"
+#include "cpuinfo.h"
 #include "limit.h"
 #include "problem.h"
 #include "slow_read.h"
-#include "topology.h"
 #include "zone.h"
 
 struct series;
+struct unit_fault;
 
 /* Whether other zones show the same counter (core/alike.h). */
 enum zone_counter {
@@ -47,6 +48,7 @@ struct zone {
     struct zone_identity identity;
     struct counter_traits traits;
     uint64_t range_uj;
+    const struct unit_fault *fault; /* what the kernel has wrong of its unit; NULL: nothing */
     /* A number for its control type: 0 is intel-rapl itself, others show its counters again. */
     uint32_t control;
 
@@ -66,6 +68,7 @@ struct zone {
     struct series *series; /* that it feeds, or would if it were there; NULL: none */
     uint32_t epoch;        /* changes when the source itself has started the count again */
     int error;             /* of the last attempt to read it */
+    bool fault_told;       /* the log says what the kernel has wrong */
     bool told;             /* discovery has reported that error, or it is no fault */
     bool wanted;           /* sample reads it: set by the binding */
 };

@@ -21,7 +21,8 @@ static void word_state(const struct rapl_zone *zone, char *text, size_t size) {
     else if (!zone->reported)
         snprintf(text, size, "yes, not selected");
     else
-        snprintf(text, size, "yes%s", zone->moved ? "" : ", has not moved so far");
+        snprintf(text, size, "yes%s%s", zone->corrected ? ", unit corrected" : "",
+                 zone->moved ? "" : ", has not moved so far");
 }
 
 static void fill_row(const struct rapl_zone *zone, struct row *row) {

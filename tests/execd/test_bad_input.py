@@ -370,6 +370,7 @@ class Once(TreeCase):
 
     def test_huge_class(self):
         with Tree() as tree:
+            tree.set_alias(0)
             zones = ["intel-rapl:%x" % number for number in range(300)]
             for number, zone in enumerate(zones):
                 for attribute, text in (("name", "package-%d\n" % number), ("energy_uj", "5\n"),

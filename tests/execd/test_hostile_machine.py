@@ -61,6 +61,7 @@ class Many(InMemory):
 
     def test_a_hundred_thousand_zones(self):
         with Tree() as tree:
+            tree.set_alias(0)
             add_flat_zones(tree.root, MANY, lambda number: (
                 ("intel-rapl:%x" % number, "package-%d" % number) if number < MANY // 2
                 else ("intel-rapl:%x:0" % (number - MANY // 2), "dram")))
@@ -109,6 +110,7 @@ class Many(InMemory):
     def test_all_go_at_once(self):
         with Tree() as tree:
             online = write(tree.root, CPUS + "/online", "0\n")
+            tree.set_alias(0)
             add_flat_zones(tree.root, 2000, lambda number: (
                 "intel-rapl:%x" % number, "package-%d" % number))
             execd = self.start(tree.root)

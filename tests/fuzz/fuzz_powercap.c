@@ -26,7 +26,8 @@ static void write_attribute(struct input *input) {
     static const char *const attributes[] = {"name", "max_energy_range_uj", "energy_uj",
                                              "constraint_0_max_power_uw",
                                              "constraint_1_power_limit_uw"};
-    static const char *const others[] = {"proc/cpuinfo", "sys/devices/system/cpu/online"};
+    static const char *const others[] = {"proc/cpuinfo", "sys/devices/system/cpu/online",
+                                         "sys/devices/system/cpu/modalias"};
     char path[128];
     const uint8_t where = take_byte(input);
     const uint8_t what = take_byte(input);

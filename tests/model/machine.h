@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cpuinfo.h"
 #include "random.h"
-#include "topology.h"
 #include "wide.h"
 #include "zone.h"
 

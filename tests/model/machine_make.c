@@ -396,7 +396,7 @@ void machine_make(struct machine *machine, uint64_t seed, bool powercap) {
 void machine_print(const struct machine *machine) {
     static const char *const styles[] = {"powercap", "perf", "msr"};
     fprintf(stderr, "# %s, %s, interval %.3f s, MaxPower %llu W, period %.3f ms\n",
-            styles[machine->style], topology_vendor_name(machine->vendor),
+            styles[machine->style], cpuinfo_vendor_name(machine->vendor),
             (double)machine->interval_ns / 1e9, (unsigned long long)(machine->max_power_uw / WATT),
             (double)machine->period_ns / 1e6);
     for (size_t i = 0; i < machine->place_count; i++) {

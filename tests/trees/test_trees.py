@@ -30,7 +30,7 @@ TOTAL = "domain=total"
 # Who may be the CPU's vendor (None: no proc/cpuinfo), and the series that each zone feeds.
 CLIENT = {"intel-rapl:0": PACKAGE_0, "intel-rapl:0:0": CORE_0, "intel-rapl:0:1": UNCORE_0}
 EXPECTED = {
-    "amd-epyc-zen4-2s-fixed": ([None, INTEL], {
+    "amd-epyc-zen4-2s-fixed": ([INTEL], {
         "intel-rapl:0": PACKAGE_0,
         "intel-rapl:0:0": CORE_0,
         "intel-rapl:1": "domain=package,package_id=1",
@@ -45,13 +45,18 @@ EXPECTED = {
         [None, INTEL], {**CLIENT, "intel-rapl:0:2": DRAM_0, "intel-rapl:1": "domain=psys"}),
     "laptop-ultra7-265h-psys-mmio": (
         [None, INTEL], {**CLIENT, "intel-rapl:1": "domain=psys", "intel-rapl-mmio:0": None}),
-    "procfs-fixture-pkg0-core-pkg10-hex": ([None, INTEL], {
+    "procfs-fixture-pkg0-core-pkg10-hex": ([INTEL], {
         "intel-rapl:0": PACKAGE_0,
         "intel-rapl:0:0": CORE_0,
         "intel-rapl:a": "domain=package,package_id=10"}),
     "vm-empty-class-powercap": ([None], {}),
     "vm-no-powercap-at-all": ([None], {}),
 }
+
+
+def messages_of(execd):
+    """All that it said, but that nobody names the vendor (tests/execd/test_vendor.py)."""
+    return [line for line in execd.messages() if "vendor is unknown" not in line]
 
 
 def in_total(identity):
@@ -108,7 +113,7 @@ class TreeCase(unittest.TestCase):
                 break
         self.assertGreaterEqual(min(powers.values()), 2, powers)
         self.assertEqual(execd.stop(), 0)
-        return execd.messages()
+        return messages_of(execd)
 
 
 class Layouts(TreeCase):
@@ -202,7 +207,7 @@ class Threadripper(TreeCase):
                     self.assertEqual({name: report.energy_uj(name) for name in report},
                                      {PACKAGE_0: energy_uj, TOTAL: energy_uj})
                 self.assertEqual(execd.stop(), 0)
-                self.assertEqual(execd.messages(), [])
+                self.assertEqual(messages_of(execd), [])
 
     def test_sub_zones_keep_their_die_on_amd(self):
         tree = self.copy_dies(AMD)
@@ -260,8 +265,9 @@ class Threadripper(TreeCase):
         self.assertEqual({name: report.energy_uj(name) for name in report},
                          {self.DIE_0: 6000001, self.DIE_1: 63000002, TOTAL: shared + 69000003})
         self.assertEqual(execd.stop(), 0)
-        self.assertEqual(len(execd.messages()), 1, execd.messages())
-        self.assertRegex(execd.messages()[0], "^W! .*package-0")
+        messages = messages_of(execd)
+        self.assertEqual(len(messages), 1, messages)
+        self.assertRegex(messages[0], "^W! .*package-0")
 
 
 class Mmio(TreeCase):

@@ -179,6 +179,40 @@ static void test_reason_names_the_counter_before_its_limits(void **state) {
     expect_told("no source reads energy; powercap: ");
 }
 
+/* Whose registers a processor has depends on its vendor. */
+static void test_vendor_that_becomes_known_lets_another_source_read(void **state) {
+    (void)state;
+    add_registers();
+    open_source(RAPL_SOURCE_AUTO);
+    assert_int_equal(rapl_readable_count(run.rapl), 0);
+    expect_told("no source reads energy; powercap: ");
+    set_model();
+    report_after(10);
+    assert_string_equal(rapl_source_name(run.rapl), "msr");
+    expect_told("source msr; powercap: ");
+    report_after(10);
+    assert_int_equal(run.report->value_count, 3);
+    assert_true(run.report->values[0].has_power);
+}
+
+static void test_vendor_that_becomes_known_changes_no_source_that_reads(void **state) {
+    (void)state;
+    add_registers();
+    add_zone();
+    open_source(RAPL_SOURCE_AUTO);
+    expect_told("source powercap");
+    report_after(10);
+    set_model();
+    report_after(10);
+    assert_string_equal(rapl_vendor(run.rapl), "Intel");
+    report_after(10);
+    report_after(10);
+    assert_string_equal(rapl_source_name(run.rapl), "powercap");
+    expect_nothing_told_of_it();
+    assert_int_equal(run.report->value_count, 2);
+    assert_true(run.report->values[0].has_power);
+}
+
 static void test_named_source_is_the_only_one(void **state) {
     (void)state;
     set_model();
@@ -205,6 +239,8 @@ int main(void) {
         IN_TREE(test_what_comes_late_is_taken),
         IN_TREE(test_zones_that_may_not_be_read_give_way),
         IN_TREE(test_reason_names_the_counter_before_its_limits),
+        IN_TREE(test_vendor_that_becomes_known_lets_another_source_read),
+        IN_TREE(test_vendor_that_becomes_known_changes_no_source_that_reads),
         IN_TREE(test_named_source_is_the_only_one),
     };
     return cmocka_run_group_tests_name("choice", tests, NULL, NULL);

@@ -426,6 +426,21 @@ static void test_units_of_the_model(void **state) {
     assert_int_equal(counter_to_uj(zone("package-0")->traits.scale, 1000), 32000);
 }
 
+static void test_dram_whose_unit_is_in_doubt_is_marked(void **state) {
+    (void)state;
+    static const struct cpu_model broadwell_d = {
+        .vendor = CPU_VENDOR_INTEL, .family = 6, .model = 0x56};
+    const struct msr_machine machine = make_laptop();
+    machine_set_all(&machine, DRAM, 1);
+    open_source(&broadwell_d, 0);
+    assert_int_equal(discover(), 1);
+    assert_non_null(zone("package-0/dram")->fault);
+    assert_null(zone("package-0")->fault);
+    open_source(&skylake_x, 0);
+    assert_int_equal(discover(), 1);
+    assert_null(zone("package-0/dram")->fault);
+}
+
 /* --- ceilings -------------------------------------------------------------------------------- */
 
 static void test_ceiling_is_four_times_the_largest_limit(void **state) {
@@ -1099,6 +1114,7 @@ int main(void) {
         IN_TREE(test_core_at_0_counts_where_others_do),
         IN_TREE(test_amd_without_counters_of_cores),
         IN_TREE(test_units_of_the_model),
+        IN_TREE(test_dram_whose_unit_is_in_doubt_is_marked),
         IN_TREE(test_ceiling_is_four_times_the_largest_limit),
         IN_TREE(test_ceiling_of_amd_is_1000_watts),
         IN_TREE(test_sibling_takes_over),

@@ -14,6 +14,7 @@
 #include "rapl.h"
 #include "source.h"
 #include "tree.h"
+#include "unit_fault.h"
 #include "usual.h"
 #include "values.h"
 
@@ -385,6 +386,9 @@ static void test_whole_joules_of_psys(void **state) {
     } models[] = {
         {{CPU_VENDOR_INTEL, 6, 0x8F, false}, UINT64_C(1) << 32},
         {{CPU_VENDOR_INTEL, 6, 0xCF, false}, UINT64_C(1) << 32},
+        {{CPU_VENDOR_INTEL, 6, 0xAD, false}, UINT64_C(1) << 32}, /* as the model table has it */
+        {{CPU_VENDOR_INTEL, 6, 0xAE, false}, UINT64_C(1) << 32},
+        {{CPU_VENDOR_INTEL, 6, 0xAF, false}, 0},
         {{CPU_VENDOR_INTEL, 6, 0x6A, false}, 0},
         {{CPU_VENDOR_AMD, 6, 0x8F, false}, 0},
         {{CPU_VENDOR_INTEL, 19, 0x8F, false}, 0},
@@ -398,6 +402,72 @@ static void test_whole_joules_of_psys(void **state) {
         assert_int_equal(zone("power/energy-psys@0")->traits.unit, models[i].unit);
         assert_int_equal(zone("power/energy-pkg@0")->traits.unit, 0);
     }
+}
+
+#define WRONG_UNIT (INT64_C(1) << 16)
+
+/* Linux 5.10 takes dram's unit for a quarter of what it is. */
+static void test_dram_with_the_wrong_unit_is_corrected(void **state) {
+    (void)state;
+    static const unsigned int models[] = {0x8F, 0xCF};
+    add_server();
+    for (size_t i = 0; i < COUNT_OF(models); i++) {
+        bench.options.model.model = models[i];
+        fake_perf_start(5 * (uint64_t)WRONG_UNIT);
+        reopen();
+        assert_int_equal(discover(), 1);
+        assert_non_null(zone("power/energy-ram@0")->fault);
+        assert_null(zone("power/energy-pkg@0")->fault);
+        sample();
+        const uint64_t ram = reading("power/energy-ram@0")->ticks;
+        const uint64_t package = reading("power/energy-pkg@0")->ticks;
+        fake_perf_add(RAM, 0, 1001 * WRONG_UNIT);
+        fake_perf_add(PKG, 0, 1001 * UNIT);
+        sample();
+        assert_int_equal(reading("power/energy-ram@0")->error, 0);
+        assert_int_equal(reading("power/energy-ram@0")->ticks - ram, 1001 * UNIT);
+        assert_int_equal(reading("power/energy-pkg@0")->ticks - package, 1001 * UNIT);
+    }
+}
+
+/* Of what may be a quarter of the truth nothing is said before that is decided. */
+static void test_dram_whose_unit_is_not_known_yet_says_nothing(void **state) {
+    (void)state;
+    add_server();
+    bench.options.model.model = 0x8F;
+    reopen();
+    assert_int_equal(discover(), 1);
+    assert_int_equal(zone("power/energy-ram@0")->error, UNIT_NOT_KNOWN);
+    assert_int_equal(zone("power/energy-pkg@0")->error, 0);
+    for (unsigned int count = 2; count < UNIT_WATCH_COUNTS; count++) {
+        fake_perf_add(RAM, 0, 3 * UNIT);
+        sample();
+        assert_int_equal(reading("power/energy-ram@0")->error, UNIT_NOT_KNOWN);
+    }
+    fake_perf_add(RAM, 0, 3 * UNIT);
+    sample();
+    assert_int_equal(reading("power/energy-ram@0")->error, 0);
+    const uint64_t ram = reading("power/energy-ram@0")->ticks;
+    fake_perf_add(RAM, 0, 7 * UNIT);
+    sample();
+    assert_int_equal(reading("power/energy-ram@0")->ticks - ram, 7 * UNIT);
+    assert_null(zone("power/energy-ram@0")->fault);
+    /* The other package's has the wrong one after all. */
+    fake_perf_add(RAM, 2, WRONG_UNIT);
+    sample();
+    assert_int_equal(reading("power/energy-ram@2")->error, 0);
+    assert_non_null(zone("power/energy-ram@2")->fault);
+}
+
+static void test_dram_whose_unit_is_in_doubt_is_marked(void **state) {
+    (void)state;
+    add_server();
+    bench.options.model.model = 0x56;
+    reopen();
+    assert_int_equal(discover(), 1);
+    assert_non_null(zone("power/energy-ram@0")->fault);
+    assert_null(zone("power/energy-pkg@0")->fault);
+    assert_int_equal(zone("power/energy-ram@0")->error, 0);
 }
 
 static void test_max_power_is_the_ceiling(void **state) {
@@ -1744,6 +1814,9 @@ int main(void) {
         OVER(test_cores_of_amd),
         OVER(test_cores_are_told_apart_by_their_dies),
         OVER(test_whole_joules_of_psys),
+        OVER(test_dram_with_the_wrong_unit_is_corrected),
+        OVER(test_dram_whose_unit_is_not_known_yet_says_nothing),
+        OVER(test_dram_whose_unit_is_in_doubt_is_marked),
         OVER(test_max_power_is_the_ceiling),
         OVER(test_one_cpu_reads_for_a_package),
         OVER(test_one_read_for_each_package),

@@ -18,12 +18,14 @@ struct bench {
     struct tree *tree;
     struct source *source;
     struct problems problems;
+    struct cpu_model model;
 };
 
 static struct bench bench;
 
 static struct source *open_source(uint64_t max_power_uw) {
-    const struct source_options options = {.root = bench.tree->root, .max_power_uw = max_power_uw};
+    const struct source_options options = {
+        .root = bench.tree->root, .max_power_uw = max_power_uw, .model = bench.model};
     return powercap_open(&options);
 }
 
@@ -31,7 +33,8 @@ static int setup(void **state) {
     void *tree = NULL;
     if (tree_setup(&tree) != 0)
         return -1;
-    bench = (struct bench){.tree = tree, .problems = {.root = "/"}};
+    bench = (struct bench){
+        .tree = tree, .problems = {.root = "/"}, .model = {.vendor = CPU_VENDOR_INTEL}};
     bench.source = open_source(0);
     *state = bench.tree;
     return bench.source != NULL ? 0 : -1;
@@ -47,6 +50,13 @@ static int teardown(void **state) {
 static void open_with_max_power(uint64_t max_power_uw) {
     bench.source->operations->close(bench.source);
     bench.source = open_source(max_power_uw);
+    assert_non_null(bench.source);
+}
+
+static void open_on(struct cpu_model model) {
+    bench.source->operations->close(bench.source);
+    bench.model = model;
+    bench.source = open_source(0);
     assert_non_null(bench.source);
 }
 
@@ -784,6 +794,113 @@ static void test_a_core_makes_way_for_a_package(void **state) {
     assert_int_equal(discover(), 0);
 }
 
+/* --- the processor --------------------------------------------------------------------------- */
+
+#define RANGE_15_3_UJ UINT64_C(65712999613)
+#define TURN (UINT64_C(1) << 32)
+
+/* Linux before 6.1 shows dram in units of 15.3 uJ, though it counts 2^-14 J. */
+static void test_dram_of_sapphire_rapids_counts_as_its_register(void **state) {
+    const struct tree *tree = *state;
+    open_on((struct cpu_model){.vendor = CPU_VENDOR_INTEL, .family = 6, .model = 0x8F});
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 10, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:0:0", "dram", 12345 * 153 / 10, RANGE_15_3_UJ);
+    assert_int_equal(discover(), 1);
+    const struct zone *dram = zone("intel-rapl:0:0");
+    assert_non_null(dram->fault);
+    assert_int_equal(dram->traits.modulus, TURN);
+    assert_int_equal(dram->traits.unit, 1);
+    assert_int_equal(counter_to_uj(dram->traits.scale, TURN), (TURN * 1000000) >> 14);
+    assert_int_equal(dram->range_uj, UINT64_C(262143999938));
+    sample();
+    assert_int_equal(reading("intel-rapl:0:0")->ticks, 12345);
+    tree_set_energy(tree, "intel-rapl:0:0", RANGE_15_3_UJ);
+    sample();
+    assert_int_equal(reading("intel-rapl:0:0")->ticks, TURN - 1);
+    assert_null(zone("intel-rapl:0")->fault);
+    assert_int_equal(reading("intel-rapl:0")->ticks, 10);
+    /* The kernel is replaced: the zone is another one. */
+    tree_drop_zone(tree, "intel-rapl:0:0");
+    assert_int_equal(discover(), 1);
+    tree_add_zone(tree, "intel-rapl:0:0", "dram", 777, RANGE_61_UJ);
+    assert_int_equal(discover(), 1);
+    sample();
+    assert_null(zone("intel-rapl:0:0")->fault);
+    assert_int_equal(reading("intel-rapl:0:0")->ticks, 777);
+}
+
+static void test_dram_of_other_models_counts_as_it_is_shown(void **state) {
+    const struct tree *tree = *state;
+    static const struct cpu_model models[] = {
+        {CPU_VENDOR_INTEL, 6, 0x6A, false},
+        {CPU_VENDOR_INTEL, 6, 0x55, false},
+        {CPU_VENDOR_AMD, 6, 0x8F, false},
+        {CPU_VENDOR_UNKNOWN, 0, 0, false},
+    };
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 10, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:0:0", "dram", 777, RANGE_15_3_UJ);
+    for (size_t i = 0; i < COUNT_OF(models); i++) {
+        open_on(models[i]);
+        assert_int_equal(discover(), 1);
+        sample();
+        assert_null(zone("intel-rapl:0:0")->fault);
+        assert_int_equal(reading("intel-rapl:0:0")->ticks, 777);
+        assert_int_equal(zone("intel-rapl:0:0")->range_uj, RANGE_15_3_UJ);
+    }
+}
+
+/* AMD's is one core, Intel's are all. */
+static void test_core_zone_of_nobody_knows_whom_is_left_out(void **state) {
+    const struct tree *tree = *state;
+    const size_t before = tree_count_descriptors();
+    open_on((struct cpu_model){.vendor = CPU_VENDOR_UNKNOWN});
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 10, RANGE_15_UJ);
+    tree_add_zone(tree, "intel-rapl:0:0", "core", 20, RANGE_15_UJ);
+    assert_int_equal(discover(), 1);
+    assert_int_equal(zone("intel-rapl:0:0")->error, ZONE_WITHOUT_VENDOR);
+    assert_false(zone("intel-rapl:0:0")->identified);
+    assert_int_equal(zone("intel-rapl:0")->error, 0);
+    assert_int_equal(tree_count_descriptors(), before + 1);
+    assert_int_equal(discover(), 0);
+    sample();
+    assert_int_equal(reading("intel-rapl:0:0")->error, ZONE_WITHOUT_VENDOR);
+    assert_int_equal(reading("intel-rapl:0")->error, 0);
+    /* What AMD's driver never makes tells, and what it told holds on. */
+    tree_add_zone(tree, "intel-rapl:0:1", "uncore", 30, RANGE_15_UJ);
+    assert_int_equal(discover(), 1);
+    assert_int_equal(zone("intel-rapl:0:0")->error, 0);
+    tree_drop_zone(tree, "intel-rapl:0:1");
+    assert_int_equal(discover(), 1);
+    assert_int_equal(zone("intel-rapl:0:0")->error, 0);
+    assert_true(zone("intel-rapl:0:0")->identified);
+}
+
+static void test_zones_that_only_intels_driver_makes(void **state) {
+    const struct tree *tree = *state;
+    static const char *const zones[][2] = {{"intel-rapl:0:1", "dram"},
+                                           {"intel-rapl:0:1", "uncore"},
+                                           {"intel-rapl:1", "psys"},
+                                           {"intel-rapl-mmio:0", "package-0"}};
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 10, RANGE_15_UJ);
+    tree_add_zone(tree, "intel-rapl:0:0", "core", 20, RANGE_15_UJ);
+    for (size_t i = 0; i < COUNT_OF(zones); i++) {
+        open_on((struct cpu_model){.vendor = CPU_VENDOR_UNKNOWN});
+        tree_add_zone(tree, zones[i][0], zones[i][1], 30, RANGE_15_UJ);
+        assert_int_equal(discover(), 1);
+        assert_int_equal(zone("intel-rapl:0:0")->error, 0);
+        tree_drop_zone(tree, zones[i][0]);
+    }
+    open_on((struct cpu_model){.vendor = CPU_VENDOR_UNKNOWN});
+    tree_add_zone(tree, "intel-rapl:1", "package-1", 30, RANGE_15_UJ);
+    assert_int_equal(discover(), 1);
+    assert_int_equal(zone("intel-rapl:0:0")->error, ZONE_WITHOUT_VENDOR);
+    for (enum cpu_vendor vendor = CPU_VENDOR_INTEL; vendor <= CPU_VENDOR_HYGON; vendor++) {
+        open_on((struct cpu_model){.vendor = vendor});
+        assert_int_equal(discover(), 1);
+        assert_int_equal(zone("intel-rapl:0:0")->error, 0);
+    }
+}
+
 static void test_a_read_that_takes_long_says_nothing(void **state) {
     const struct tree *tree = *state;
     tree_add_zone(tree, "intel-rapl:0", "package-0", 10, RANGE_61_UJ);
@@ -840,6 +957,10 @@ int main(void) {
         IN_TREE(test_a_zone_that_does_not_open_leaves_its_place),
         IN_TREE(test_a_core_has_the_ceiling_of_a_package_that_is_left_out),
         IN_TREE(test_a_core_makes_way_for_a_package),
+        IN_TREE(test_dram_of_sapphire_rapids_counts_as_its_register),
+        IN_TREE(test_dram_of_other_models_counts_as_it_is_shown),
+        IN_TREE(test_core_zone_of_nobody_knows_whom_is_left_out),
+        IN_TREE(test_zones_that_only_intels_driver_makes),
         IN_TREE(test_a_read_that_takes_long_says_nothing),
     };
     return cmocka_run_group_tests_name("powercap", tests, NULL, NULL);

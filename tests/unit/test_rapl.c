@@ -274,10 +274,13 @@ static void test_missing_root_is_a_problem_and_no_error(void **state) {
     tree_write(tree, "late/sys/class/powercap/intel-rapl:0/name", "package-0\n");
     tree_write(tree, "late/sys/class/powercap/intel-rapl:0/max_energy_range_uj", "262143328850\n");
     tree_write(tree, "late/sys/class/powercap/intel-rapl:0/energy_uj", "5\n");
+    tree_write(tree, "late/sys/devices/system/cpu/modalias",
+               "cpu:type:x86,ven0000fam0006mod009E:feature:,0000\n");
     report_after(1);
     expect_energy_alone("package-0", 0);
     assert_true(next_problem(root).over);
     expect_nothing_told();
+    assert_string_equal(rapl_vendor(run.rapl), "Intel");
     report_after(10);
     expect_power("package-0", 0, 0);
 }
@@ -480,6 +483,7 @@ static void test_interval_in_which_a_wrap_may_hide_is_left_out(void **state) {
 /* It may be the smallest that exists: 65.5 kJ, which 1 kW uses in 65.5 s. */
 static void test_unknown_range_hides_no_turn(void **state) {
     (void)state;
+    tree_set_vendor(run.tree, "GenuineIntel");
     tree_add_zone(run.tree, PACKAGE, "package-0", 1000 * JOULE, 0);
     open_default();
     assert_non_null(strstr(next_problem("max_energy_range_uj: No such file").reason, "65 kJ"));
@@ -511,6 +515,7 @@ static void test_unknown_range_hides_no_turn(void **state) {
 /* A laptop's psys has the unit of its package, and so its range: at 10 s it has to speak. */
 static void test_psys_of_fine_unit_speaks_every_10_s(void **state) {
     const struct tree *tree = *state;
+    tree_set_vendor(tree, "GenuineIntel");
     tree_add_zone(tree, "intel-rapl:0", "psys", 4000 * JOULE, RANGE_61_UJ);
     open_default();
     set_joules("intel-rapl:0", 4200);
@@ -842,6 +847,7 @@ static void test_mmio_takes_over_from_a_counter_that_is_listed_still(void **stat
 static void test_driver_that_is_loaded_late_is_found_within_a_minute(void **state) {
     const struct tree *tree = *state;
     tree_make_folder(tree, "sys/class/powercap");
+    tree_set_vendor(tree, "GenuineIntel");
     open_default();
     (void)next_problem("holds no RAPL zone");
     add_machine();
@@ -964,6 +970,7 @@ static void test_mirror_by_another_name_is_not_missed(void **state) {
     tree_write(run.tree, ONLINE, "0-3\n");
     tree_add_zone(run.tree, "intel-rapl:0", "package-0-die-0", 1000 * JOULE, RANGE_15_UJ);
     open_default();
+    (void)next_problem("vendor");
     report_after(10);
     tree_drop_zone(run.tree, "intel-rapl:0");
     tree_add_zone(run.tree, "intel-rapl:1", "package-0-die-1", 1000 * JOULE, RANGE_15_UJ);
@@ -1116,6 +1123,69 @@ static void test_lead_core_read_at_a_change_is_no_baseline(void **state) {
     set_joules(CORE, 550);
     report_after(10);
     expect_power("package-0/lead_core", 30, 2);
+}
+
+/* Names do not change once they were shown: until the vendor is known, the zone has none. */
+static void test_core_zone_waits_until_the_vendor_is_known(void **state) {
+    static const struct {
+        const char *vendor;
+        const char *name;
+    } cases[] = {{"AuthenticAMD", "package-0/lead_core"}, {"GenuineIntel", "package-0/core"}};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        tree_add_zone(run.tree, PACKAGE, "package-0", 1000 * JOULE, RANGE_15_UJ);
+        tree_add_zone(run.tree, CORE, "core", 10 * JOULE, RANGE_15_UJ);
+        open_default();
+        assert_string_equal(rapl_vendor(run.rapl), "unknown");
+        set_joules(PACKAGE, 1100);
+        report_after(10);
+        expect_power("package-0", 100, 10);
+        expect_silence("package-0/core");
+        expect_silence("package-0/lead_core");
+        tree_set_vendor(run.tree, cases[i].vendor);
+        report_after(10);
+        assert_string_equal(rapl_vendor(run.rapl), i == 0 ? "AMD" : "Intel");
+        set_joules(PACKAGE, 1200);
+        set_joules(CORE, 30);
+        report_after(10);
+        expect_power(cases[i].name, 20, 2);
+        assert_null(find(cases[1 - i].name));
+        set_joules(PACKAGE, 1300);
+        set_joules(CORE, 50);
+        report_after(10);
+        expect_power(cases[i].name, 40, 2);
+        assert_null(find(cases[1 - i].name));
+        assert_string_equal(rapl_source_name(run.rapl), "powercap");
+        rapl_close(run.rapl);
+        run.rapl = NULL;
+        tree_drop_zone(run.tree, CORE);
+        tree_drop_zone(run.tree, PACKAGE);
+        tree_remove(run.tree, "proc/cpuinfo");
+    }
+}
+
+/* Without memory for the sources, it is tried again. */
+static void test_vendor_that_becomes_known_without_memory(void **state) {
+    (void)state;
+    tree_add_zone(run.tree, PACKAGE, "package-0", 1000 * JOULE, RANGE_15_UJ);
+    open_default();
+    report_after(10);
+    tree_set_vendor(run.tree, "AuthenticAMD");
+    fake_clocks_pass(10 * NS_PER_S);
+    fake_memory_fails_at(0);
+    set_joules(PACKAGE, 1050);
+    report();
+    assert_true(fake_memory_has_failed());
+    expect_power("package-0", 50, 5);
+    assert_string_equal(rapl_vendor(run.rapl), "unknown");
+    fake_memory_fails_at(-1);
+    report_after(10);
+    assert_string_equal(rapl_vendor(run.rapl), "AMD");
+    set_joules(PACKAGE, 1100);
+    report_after(10);
+    set_joules(PACKAGE, 1200);
+    report_after(10);
+    expect_power("package-0", 200, 10);
 }
 
 /* Two reads with a sleep between them are no two readings of one instant. */
@@ -1386,6 +1456,8 @@ static void test_dies_that_part_lose_nothing(void **state) {
     tree_add_zone(run.tree, "intel-rapl:0", "package-0-die-0", 1000 * JOULE, RANGE_61_UJ);
     tree_add_zone(run.tree, "intel-rapl:1", "package-0-die-1", 1000 * JOULE, RANGE_61_UJ);
     open_default();
+    assert_string_equal(rapl_vendor(run.rapl), "unknown");
+    (void)next_problem("vendor");
     set_joules("intel-rapl:0", 1100);
     set_joules("intel-rapl:1", 1100);
     report_after(10);
@@ -1421,6 +1493,7 @@ static void test_dies_that_differ_from_the_start_were_never_one(void **state) {
     expect_power("package-0-die-0", 0, 0);
     expect_power("package-0-die-1", 0, 0);
     expect_power("total", 0, 0);
+    (void)next_problem("vendor");
     expect_nothing_told();
 }
 
@@ -1466,6 +1539,7 @@ static void test_watts_from_a_milliwatt_to_a_gigawatt(void **state) {
 static void test_a_package_of_more_than_a_kilowatt(void **state) {
     (void)state;
     struct rapl_problem problem;
+    tree_set_vendor(run.tree, "GenuineIntel");
     tree_add_zone(run.tree, "intel-rapl:0", "package-0", 0, RANGE_61_UJ);
     open_default();
     for (uint64_t i = 1; i <= 20; i++) {
@@ -1659,6 +1733,8 @@ int main(void) {
         IN_TREE(test_zone_that_read_late_and_goes_leaves_the_total),
         IN_TREE(test_total_is_silent_for_the_interval_in_which_a_package_went),
         IN_TREE(test_zone_bound_within_a_sample_waits_for_the_next),
+        IN_TREE(test_core_zone_waits_until_the_vendor_is_known),
+        IN_TREE(test_vendor_that_becomes_known_without_memory),
         IN_TREE(test_sleep_does_not_part_mirrors),
         IN_TREE(test_power_is_ready_when_a_selected_series_is),
         IN_TREE(test_shift_of_the_indices_mixes_up_nothing),

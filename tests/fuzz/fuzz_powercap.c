@@ -44,10 +44,13 @@ static void write_attribute(struct input *input) {
     free(text);
 }
 
-/* "package-0/dram": plain on both sides of at most one slash. */
+/* "package-0/dram": plain on both sides of at most one slash, but for the colons of a kernel's id.
+ */
 static void check_name(const char *name) {
     char *copy = strdup(name);
     HOLDS(copy != NULL);
+    for (char *colon = copy; (colon = strchr(colon, ':')) != NULL;)
+        *colon = '-';
     char *slash = strchr(copy, '/');
     if (slash != NULL) {
         *slash = '\0';
@@ -64,7 +67,9 @@ static void check_report(const struct rapl_report *report, struct seen *seen) {
         const struct rapl_value *value = &report->values[i];
         check_name(value->name);
         HOLDS(is_plain_name(value->domain));
-        HOLDS(value->parent[0] == '\0' || is_plain_name(value->parent));
+        HOLDS(strchr(value->parent, '/') == NULL);
+        if (value->parent[0] != '\0')
+            check_name(value->parent);
         for (size_t j = 0; j < i; j++)
             HOLDS(report->values[j].series != value->series &&
                   strcmp(report->values[j].name, value->name) != 0);

@@ -263,6 +263,7 @@ static int bind_zone(struct binding *binding, const struct source *source, size_
         if (series->control != zone->control || series->ended)
             series_forget(series);
         series->control = zone->control;
+        series->same_as = NULL;
         series_set_traits(series, &zone->traits);
     }
     zone->bound = true;
@@ -293,16 +294,24 @@ static void note_lacks(struct binding *binding, const struct source *source) {
     }
 }
 
-/* One window for each series that is shown. */
-static int add_windows(struct series *const *series, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        if (!series[i]->selected || series[i]->window != NULL)
-            continue;
-        series[i]->window = calloc(1, sizeof(*series[i]->window));
-        if (series[i]->window == NULL)
-            return -ENOMEM;
+static int add_window(struct series *series) {
+    if (!series->selected || series->window != NULL)
+        return 0;
+    series->window = calloc(1, sizeof(*series->window));
+    return series->window != NULL ? 0 : -ENOMEM;
+}
+
+/* One for each series that is shown, once it is known which counter it is of. */
+static int add_windows(struct binding *binding, const struct source *source) {
+    int error = 0;
+    for (size_t i = 0; i < binding->series_count && error == 0; i++) {
+        struct series *series = binding->series[i];
+        if (series->present && source->zones[series->zones[0]]->counter != ZONE_COUNTER_UNKNOWN)
+            error = add_window(series);
     }
-    return 0;
+    for (size_t i = 0; i < binding->sum_count && error == 0; i++)
+        error = add_window(binding->sums[i]);
+    return error;
 }
 
 static void begin_update(struct binding *binding, const struct source *source) {
@@ -372,11 +381,7 @@ int binding_update(struct binding *binding, const struct source *source,
     end_update(binding, source);
     note_lacks(binding, source);
     whole_bind(binding);
-    if (binding->windows)
-        error = add_windows(binding->series, binding->series_count);
-    if (error == 0 && binding->windows)
-        error = add_windows(binding->sums, binding->sum_count);
-    return error;
+    return binding->windows ? add_windows(binding, source) : 0;
 }
 
 static void free_series(struct series **series, size_t count) {

@@ -26,6 +26,7 @@ int alikes_add(struct alikes *alikes, const struct source *source, size_t index,
     } else {
         source->zones[alike->last]->next_alike = index;
         alike->last = index;
+        alikes->compares = true;
     }
     alike->count++;
     source->zones[index]->alike = alike;

@@ -12,6 +12,7 @@
 #ifndef RAPL_ALIKE_H
 #define RAPL_ALIKE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,6 +33,7 @@ struct alike {
 struct alikes {
     struct alike *list;
     size_t count;
+    bool compares; /* some of them are more than one zone */
     struct zone_map map;
 };
 

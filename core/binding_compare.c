@@ -224,7 +224,7 @@ static int compare(struct comparing *comparing, const struct alike *alike) {
 int binding_compare(struct binding *binding, const struct source *source,
                     struct problems *problems) {
     struct comparing comparing = {.binding = binding, .source = source, .problems = problems};
-    for (size_t i = 0; i < binding->alikes.count; i++) {
+    for (size_t i = 0; binding->alikes.compares && i < binding->alikes.count; i++) {
         const struct alike *alike = &binding->alikes.list[i];
         const int error = alike->count > 1 ? compare(&comparing, alike) : 0;
         if (error != 0)

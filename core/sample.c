@@ -119,18 +119,24 @@ static void note_outcome(struct rapl *rapl, const struct series *series,
     }
 }
 
+/* Zones of one counter count from one point, or each from another. */
+static void feed(struct series *series, const struct zone *zone) {
+    if (zone->compared.offset != series->feeder_offset)
+        series_forget(series);
+    series->feeder_offset = zone->compared.offset;
+    series->feeder = zone->identity;
+}
+
 static void take_reading(struct rapl *rapl, struct series *series, uint64_t slept_ns) {
     const struct source *source = rapl->source;
     struct reading reading = {.error = -ENODEV};
     const size_t chosen = choose_zone(source, series);
     if (chosen < series->zone_count) {
         const struct zone *zone = source->zones[series->zones[chosen]];
-        /* Zones of one counter count from one point, or each from another. */
-        if (zone->compared.offset != series->feeder_offset || zone->epoch != series->epoch)
+        if (zone->epoch != series->epoch)
             series_forget(series);
-        series->feeder_offset = zone->compared.offset;
         if (series->zones[chosen] != series->fed_by)
-            series->feeder = zone->identity;
+            feed(series, zone);
         series->fed_by = series->zones[chosen];
         series->epoch = zone->epoch;
         reading = source->readings[series->zones[chosen]];

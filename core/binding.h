@@ -64,6 +64,9 @@ int binding_rename(struct binding *binding, struct series *series,
 struct series *binding_find_whole(const struct binding *binding,
                                   const struct zone_identity *identity);
 
+/* Gives a series the sum that it is part of, made where it is the first. -ENOMEM. */
+int binding_join_sum(struct binding *binding, struct series *series);
+
 /* What the zone's energy is part of: the total, or all cores of its package; NULL: nothing. */
 struct series *binding_find_sum(const struct binding *binding, const struct zone *zone);
 

@@ -61,7 +61,7 @@ void alikes_free(struct alikes *alikes) {
 
 /* Two zones, and what they show at this sample. */
 struct pair {
-    const struct zone *one;
+    struct zone *one;
     struct zone *other;
     const struct reading *first;
     const struct reading *second;
@@ -207,25 +207,28 @@ enum alike_finding alike_judge_shared(const struct source *source, size_t first,
     /* A first comparison of perf's counts may have met an update between its reads. */
     if (distance > 0 && repeats && pair.other->traits.goes_on && !compared->differs)
         compared->offset = ahead;
-    if (ahead == compared->offset)
+    if (ahead == compared->offset) {
         compared->last = *pair.second;
+        pair.one->compared.last = *pair.first;
+    }
     return compared->differs && differed ? ALIKE_OTHER : ALIKE_UNDECIDED;
 }
 
 enum alike_finding alike_judge_own(const struct source *source, size_t first, size_t index) {
     const struct pair pair = pair_of(source, first, index);
     struct comparison *compared = &pair.other->compared;
-    const struct comparison before = *compared;
     const uint64_t ahead = find_ahead(&pair);
-    const bool follows = has_one_range(&pair) && goes_on(&pair);
-    compare_from_here(&pair, before.offset);
-    if (!follows)
-        return ALIKE_UNDECIDED;
-    const uint64_t step = subtract(&pair, pair.second->ticks, before.ticks);
-    if (ahead == before.ahead)
-        compared->equal = before.equal + (has_energy(pair.other, step) ? 1 : 0);
-    else if (is_near(&pair, find_distance(&pair, ahead, before.ahead)))
-        compared->equal = before.equal;
+    const uint64_t step = subtract(&pair, pair.second->ticks, compared->ticks);
+    const uint64_t distance = find_distance(&pair, ahead, compared->ahead);
+    if (!has_one_range(&pair) || !goes_on(&pair) || (distance > 0 && !is_near(&pair, distance)))
+        compared->equal = 0;
+    else if (distance == 0)
+        compared->equal += has_energy(pair.other, step) ? 1 : 0;
+    compared->ticks = pair.second->ticks;
+    compared->ahead = ahead;
+    compared->epoch = pair.other->epoch;
+    compared->other_epoch = pair.one->epoch;
+    compared->has_ticks = true;
     return compared->equal >= EQUAL_READINGS ? ALIKE_SAME : ALIKE_UNDECIDED;
 }
 

@@ -27,6 +27,7 @@ struct alike {
     size_t first;             /* in the source's list; the others follow by next_alike */
     size_t last;
     size_t count;
+    bool unknown; /* of one of them, which counter it shows */
 };
 
 /* Of all zones, since the last alikes_begin(). */

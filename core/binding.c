@@ -87,17 +87,6 @@ static bool is_known(const struct zone *zone) {
            zone->counter != ZONE_COUNTER_UNKNOWN;
 }
 
-/* Its package goes by another name than its series does since zones turned out to be two counters:
- * so does it. */
-static bool is_renamed(const struct binding *binding, const struct zone *zone) {
-    const struct zone_identity own = binding_interpret(binding, &zone->identity);
-    const struct zone_identity *named = &zone->series->identity;
-    const struct series *whole = binding_find_whole(binding, &zone->identity);
-    return whole != NULL && !zone_equal(named, &own) &&
-           (named->package_id != whole->identity.package_id ||
-            named->die_id != whole->identity.die_id);
-}
-
 /* Adds the zone to those that may show its counter. -ENOMEM. */
 static int add_alike(struct binding *binding, const struct source *source, size_t index) {
     const struct zone *zone = source->zones[index];
@@ -113,8 +102,6 @@ static int add_alike(struct binding *binding, const struct source *source, size_
 static struct series *place_zone(struct binding *binding, struct zone *zone, int *error,
                                  struct problems *problems) {
     *error = 0;
-    if (is_known(zone) && is_renamed(binding, zone))
-        binding_leave(binding, zone);
     struct series *series = is_known(zone) ? zone->series : binding_find_name(binding, zone);
     if (series == NULL && binding->series_count >= BINDING_SERIES_MAX) {
         zone->error = ZONE_BEYOND_LIMIT;
@@ -216,8 +203,6 @@ static void begin_update(struct binding *binding, const struct source *source) {
         binding->series[i]->zone_count = 0;
         binding->series[i]->fed_by = SERIES_FED_BY_NONE;
         binding->series[i]->left_out = false;
-        binding->series[i]->withheld = false;
-        binding->series[i]->undecided = false;
     }
     for (size_t i = 0; i < source->zone_count; i++) {
         struct zone *zone = source->zones[i];
@@ -227,6 +212,7 @@ static void begin_update(struct binding *binding, const struct source *source) {
         zone->shown = NULL;
         zone->alike = NULL;
         if (!zone->identified) {
+            zone->known = (struct zone_identity){.domain = ""};
             zone->series = NULL;
             continue;
         }
@@ -236,9 +222,9 @@ static void begin_update(struct binding *binding, const struct source *source) {
     }
 }
 
-/* One that no other may show has its counter alone; one that another may show is read until that is
- * known. */
-static void end_update(struct binding *binding, const struct source *source) {
+/* One that no other may show has its counter alone; one that another may show is read, beside all
+ * of those, until that is known. */
+static void find_unknown(const struct source *source) {
     for (size_t i = 0; i < source->zone_count; i++) {
         struct zone *zone = source->zones[i];
         if (!zone->bound || zone->counter != ZONE_COUNTER_UNKNOWN)
@@ -246,8 +232,16 @@ static void end_update(struct binding *binding, const struct source *source) {
         if (zone->alike == NULL || zone->alike->count == 1)
             zone->counter = ZONE_COUNTER_OWN;
         else
-            zone->wanted = true;
+            zone->alike->unknown = true;
     }
+    for (size_t i = 0; i < source->zone_count; i++) {
+        struct zone *zone = source->zones[i];
+        zone->wanted = zone->wanted || (zone->alike != NULL && zone->alike->unknown);
+    }
+}
+
+static void end_update(struct binding *binding, const struct source *source) {
+    find_unknown(source);
     for (size_t i = 0; i < binding->series_count; i++) {
         struct series *series = binding->series[i];
         series->present = series->zone_count > 0;
@@ -276,6 +270,6 @@ int binding_update(struct binding *binding, const struct source *source,
         return error;
     end_update(binding, source);
     note_lacks(binding, source);
-    whole_bind(binding);
+    whole_bind(binding, source);
     return binding->windows ? add_windows(binding, source) : 0;
 }

@@ -35,6 +35,7 @@ struct binding {
     size_t numbered; /* series and sums so far */
     struct alikes alikes;
     struct zone_map fed_map; /* the zones that feed series, by their own identities */
+    bool withholds;          /* a series is withheld at this sample */
     bool starts;             /* series are to begin at an earlier reading */
 };
 
@@ -81,6 +82,10 @@ int binding_update(struct binding *binding, const struct source *source, struct 
  * binding_update() is due; -ENOMEM. */
 int binding_compare(struct binding *binding, const struct source *source,
                     struct problems *problems);
+
+/* The machine slept in or before a sample, which nothing is compared at: series of counters that
+ * part later begin after it. */
+void binding_sleep(struct binding *binding, const struct source *source);
 
 /* Lets series of counters that were taken for others' begin where those were last the same. */
 void binding_start(struct binding *binding, const struct source *source,

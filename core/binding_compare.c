@@ -14,6 +14,18 @@ struct comparing {
     bool changed;
 };
 
+/* Until the next sample, or until it parts. */
+static void withhold(struct comparing *comparing, struct series *series) {
+    series->withheld = true;
+    comparing->binding->withholds = true;
+}
+
+static void release(struct binding *binding) {
+    for (size_t i = 0; binding->withholds && i < binding->series_count; i++)
+        binding->series[i]->withheld = binding->series[i]->undecided = false;
+    binding->withholds = false;
+}
+
 static bool leads(const struct source *source, size_t index) {
     const struct series *series = source->zones[index]->series;
     return series != NULL && series->lead == index;
@@ -41,8 +53,10 @@ static enum alike_finding judge_packages(const struct comparing *comparing, size
 /* All zones of a series feed another one from now on. */
 static void move_zones(const struct comparing *comparing, struct series *from, struct series *to) {
     const struct source *source = comparing->source;
-    for (size_t i = 0; i < from->zone_count; i++)
-        source->zones[from->zones[i]]->series = to;
+    for (size_t i = 0; i < source->zone_count; i++) {
+        if (source->zones[i]->series == from)
+            source->zones[i]->series = to;
+    }
     from->moved_on = true;
     from->same_as = to;
 }
@@ -57,6 +71,17 @@ static bool is_of_another_die(const struct zone *zone, const struct zone *other)
            zone->identity.die_id != other->identity.die_id;
 }
 
+/* It was the same as others before, whose series is another one: what parts now begins no earlier
+ * than here. */
+static void begin_common(const struct source *source, size_t index) {
+    struct zone *zone = source->zones[index];
+    if (zone->starts)
+        return;
+    zone->compared.last = source->readings[index];
+    if (source->readings[index].error != 0)
+        zone->compared.last.time_ns = 0;
+}
+
 static int share(struct comparing *comparing, size_t first, size_t index) {
     struct zone *zone = comparing->source->zones[index];
     const struct zone *other = comparing->source->zones[first];
@@ -69,6 +94,7 @@ static int share(struct comparing *comparing, size_t first, size_t index) {
     zone->series->same_as = other->series;
     zone->series = other->series;
     zone->counter = ZONE_COUNTER_SHARED;
+    begin_common(comparing->source, first);
     comparing->changed = true;
     if (is_of_another_package(zone, zone->series))
         problems_raise(comparing->problems, PROBLEM_SHARED, 0, zone->series->name);
@@ -99,10 +125,13 @@ static int judge_new(struct comparing *comparing, const struct alike *alike, siz
         if (finding == ALIKE_SAME && packages == ALIKE_SAME)
             return share(comparing, i, index);
         if (finding != ALIKE_OTHER) {
+            if (zone->compared.moved || packages == ALIKE_UNDECIDED)
+                withhold(comparing, zone->series);
             /* It has no name yet, nor has the other one. */
-            zone->series->withheld = zone->compared.moved;
-            zone->series->undecided = !zone->series->told;
-            source->zones[i]->series->undecided = !source->zones[i]->series->told;
+            comparing->binding->withholds = true;
+            zone->series->undecided = finding == ALIKE_UNDECIDED && !zone->series->told;
+            source->zones[i]->series->undecided =
+                finding == ALIKE_UNDECIDED && !source->zones[i]->series->told;
             return 0;
         }
         if (zone->traits.goes_on)
@@ -115,7 +144,8 @@ static int judge_new(struct comparing *comparing, const struct alike *alike, siz
 /* --- counters that turn out to be several ------------------------------------------------------
  */
 
-static int name_own(struct comparing *comparing, struct zone *zone, enum zone_counter counter) {
+static int name_own(struct comparing *comparing, size_t index, enum zone_counter counter) {
+    struct zone *zone = comparing->source->zones[index];
     binding_leave(comparing->binding, zone);
     zone->counter = counter;
     zone->series = binding_find_name(comparing->binding, zone);
@@ -124,35 +154,68 @@ static int name_own(struct comparing *comparing, struct zone *zone, enum zone_co
     return zone->series != NULL ? 0 : -ENOMEM;
 }
 
-/* Where only one zone is left to a series that had the name of all dies, it goes by its own. */
-static int name_rest(struct comparing *comparing, struct series *series) {
-    struct zone *zone = comparing->source->zones[series->lead];
-    const struct zone_identity own = binding_interpret(comparing->binding, &zone->identity);
-    size_t left = 0;
-    for (size_t i = 0; i < series->zone_count; i++)
-        left += !comparing->source->zones[series->zones[i]]->compared.differs;
-    return left > 1 || zone_equal(&own, &series->identity)
-               ? 0
-               : name_own(comparing, zone, ZONE_COUNTER_OWN);
+/* From the first that reads, which may have differed from another that was the first before. */
+static bool differs(const struct zone *zone, const struct zone *first) {
+    return zone != first && zone->compared.differs;
 }
 
-/* Those that differ are held against each other, too; perf's counts have no place there. */
-static int part(struct comparing *comparing, struct series *series) {
-    const size_t *zones = series->zones;
+static bool has_own_name(const struct comparing *comparing, const struct zone *zone,
+                         const struct series *series) {
+    const struct zone_identity own = binding_interpret(comparing->binding, &zone->identity);
+    return zone_equal(&own, &series->identity);
+}
+
+/* The zone whose series goes on: the one that it has the name of, even where that has differed; or
+ * else the first, unless it is alone left to a series that has the name of all dies. NULL: it ends.
+ */
+static struct zone *choose_rest(const struct comparing *comparing, const struct series *series) {
     struct zone *first = comparing->source->zones[series->lead];
+    size_t left = 0;
+    if (has_own_name(comparing, first, series))
+        return first;
+    for (size_t i = 0; i < series->zone_count; i++) {
+        struct zone *zone = comparing->source->zones[series->zones[i]];
+        if (has_own_name(comparing, zone, series))
+            return zone;
+        left += !differs(zone, first);
+    }
+    return left > 1 ? first : NULL;
+}
+
+/* It begins with the zone alone, where it was last the same as the others. */
+static void keep_name(struct comparing *comparing, struct zone *zone, struct series *series) {
+    binding_leave(comparing->binding, zone);
+    zone->series = series;
+}
+
+/* Those that do not agree with what is left are held against each other, too; perf's counts have no
+ * place there. */
+static int part(struct comparing *comparing, struct series *series) {
+    const struct source *source = comparing->source;
+    struct zone *first = source->zones[series->lead];
+    struct zone *rest = choose_rest(comparing, series);
+    const bool swaps = rest != NULL && differs(rest, first);
     if (series->has_read)
         problems_raise(comparing->problems, PROBLEM_PARTED, 0, series->name);
     comparing->changed = true;
-    int error = name_rest(comparing, series);
-    first->series->lead = series->lead;
+    int error = 0;
     for (size_t i = 0; i < series->zone_count && error == 0; i++) {
-        struct zone *zone = comparing->source->zones[zones[i]];
-        if (!zone->compared.differs)
-            continue;
-        const bool own = zone->traits.goes_on;
-        zone->compared.differs = false;
-        error = name_own(comparing, zone, own ? ZONE_COUNTER_OWN : ZONE_COUNTER_UNKNOWN);
+        struct zone *zone = source->zones[series->zones[i]];
+        const bool agrees = !differs(zone, first);
+        if (swaps && zone == rest) {
+            keep_name(comparing, zone, series);
+            series->lead = series->zones[i];
+        } else if (swaps || !agrees) {
+            error = name_own(comparing, series->zones[i],
+                             zone->traits.goes_on ? ZONE_COUNTER_OWN : ZONE_COUNTER_UNKNOWN);
+        } else if (rest == NULL) {
+            error = name_own(comparing, series->zones[i], ZONE_COUNTER_OWN);
+            if (error == 0)
+                zone->series->lead = series->zones[i];
+        }
     }
+    for (size_t i = 0; i < series->zone_count; i++)
+        source->zones[series->zones[i]]->compared.differs = false;
     return error;
 }
 
@@ -163,15 +226,29 @@ static int part(struct comparing *comparing, struct series *series) {
 static void join(struct comparing *comparing, size_t first, size_t index) {
     const struct source *source = comparing->source;
     struct series *series = source->zones[index]->series;
-    const struct comparison compared = source->zones[index]->compared;
-    for (size_t i = 0; i < series->zone_count; i++) {
-        struct zone *zone = source->zones[series->zones[i]];
-        alike_move(zone, compared.ahead, compared.offset);
+    const struct comparison leader = source->zones[index]->compared;
+    for (size_t i = 0; i < source->zone_count; i++) {
+        struct zone *zone = source->zones[i];
+        if (zone->series != series)
+            continue;
+        alike_move(zone, leader.ahead, leader.offset);
+        begin_common(source, i);
         zone->counter = ZONE_COUNTER_SHARED;
     }
+    begin_common(source, first);
     problems_raise(comparing->problems, PROBLEM_JOINED, 0, series->name);
     move_zones(comparing, series, source->zones[first]->series);
     comparing->changed = true;
+}
+
+/* Whether a zone of the series goes its own way: by its values, or with its package. */
+static bool judge_shared(const struct comparing *comparing, size_t first, size_t index) {
+    struct zone *zone = comparing->source->zones[index];
+    const bool parts = alike_judge_shared(comparing->source, first, index) == ALIKE_OTHER;
+    if (judge_packages(comparing, first, index) != ALIKE_OTHER)
+        return parts;
+    zone->compared.differs = true;
+    return true;
 }
 
 /* Those that are known: whether those of one series still agree, and those of two still differ. */
@@ -190,10 +267,10 @@ static int judge_known(struct comparing *comparing, const struct alike *alike) {
                 join(comparing, before, i);
             else
                 before = i;
-        } else if (alike_judge_shared(source, zone->series->lead, i) == ALIKE_OTHER) {
+        } else if (judge_shared(comparing, zone->series->lead, i)) {
             zone->series->parted = true;
         } else if (zone->compared.differs) {
-            zone->series->withheld = true;
+            withhold(comparing, zone->series);
         }
     }
     for (size_t i = alike->first; i != SIZE_MAX && error == 0; i = source->zones[i]->next_alike) {
@@ -208,11 +285,8 @@ static int judge_known(struct comparing *comparing, const struct alike *alike) {
 
 static int compare(struct comparing *comparing, const struct alike *alike) {
     const struct source *source = comparing->source;
-    for (size_t i = alike->first; i != SIZE_MAX; i = source->zones[i]->next_alike) {
+    for (size_t i = alike->first; i != SIZE_MAX; i = source->zones[i]->next_alike)
         source->zones[i]->series->lead = SIZE_MAX;
-        source->zones[i]->series->withheld = false;
-        source->zones[i]->series->undecided = false;
-    }
     int error = judge_known(comparing, alike);
     for (size_t i = alike->first; i != SIZE_MAX && error == 0; i = source->zones[i]->next_alike) {
         if (source->readings[i].error == 0 && source->zones[i]->counter == ZONE_COUNTER_UNKNOWN)
@@ -224,6 +298,7 @@ static int compare(struct comparing *comparing, const struct alike *alike) {
 int binding_compare(struct binding *binding, const struct source *source,
                     struct problems *problems) {
     struct comparing comparing = {.binding = binding, .source = source, .problems = problems};
+    release(binding);
     for (size_t i = 0; binding->alikes.compares && i < binding->alikes.count; i++) {
         const struct alike *alike = &binding->alikes.list[i];
         const int error = alike->count > 1 ? compare(&comparing, alike) : 0;
@@ -233,6 +308,16 @@ int binding_compare(struct binding *binding, const struct source *source,
     return comparing.changed ? 1 : 0;
 }
 
+void binding_sleep(struct binding *binding, const struct source *source) {
+    for (size_t i = 0; binding->withholds && i < binding->series_count; i++)
+        binding->series[i]->withheld = false;
+    for (size_t i = 0; i < source->zone_count; i++) {
+        struct zone *zone = source->zones[i];
+        if (!zone->starts)
+            zone->compared.last.time_ns = 0;
+    }
+}
+
 void binding_start(struct binding *binding, const struct source *source,
                    struct rapl_health *health) {
     if (!binding->starts)
@@ -240,14 +325,14 @@ void binding_start(struct binding *binding, const struct source *source,
     binding->starts = false;
     for (size_t i = 0; i < source->zone_count; i++) {
         struct zone *zone = source->zones[i];
-        if (!zone->starts || !zone->bound)
-            continue;
+        const bool starts = zone->starts;
         zone->starts = false;
-        if (zone->series->zones[0] != i)
+        if (!starts || !zone->bound || zone->series->zones[0] != i)
             continue;
         series_forget(zone->series);
         (void)series_take(zone->series, &zone->compared.last, 0, health);
         zone->series->feeder = zone->identity;
+        zone->series->feeder_offset = zone->compared.offset;
         zone->series->epoch = zone->epoch;
     }
 }

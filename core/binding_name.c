@@ -29,6 +29,10 @@ struct series *binding_find_name(const struct binding *binding, const struct zon
         const struct zone *fed = zone_map_find(&binding->fed_map, &zone->identity);
         return fed != NULL ? fed->series : series;
     }
+    const struct zone_identity named = with_id(&own, zone);
+    struct series *second = binding_find(binding, &named);
+    if (waits_for_zone(second))
+        return second;
     if (waits_for_zone(series))
         return series;
     /* As after the driver was loaded again: it was one counter with others. */
@@ -36,8 +40,7 @@ struct series *binding_find_name(const struct binding *binding, const struct zon
         return series->same_as;
     if (series == NULL || series->zone_count == 0)
         return series;
-    const struct zone_identity named = with_id(&own, zone);
-    return binding_find(binding, &named);
+    return second;
 }
 
 struct series *binding_make_name(struct binding *binding, const struct zone *zone) {
@@ -47,15 +50,26 @@ struct series *binding_make_name(struct binding *binding, const struct zone *zon
     return binding_add(binding, &own);
 }
 
+/* The reading that its counter goes on from; none where the machine has slept since, or where what
+ * it showed after that is not decided. */
+static struct reading find_last(const struct series *series) {
+    if (series->counter.slept_ns > 0 || series->counter.low.count > 0)
+        return (struct reading){.time_ns = 0};
+    return (struct reading){.ticks = series->counter.ticks,
+                            .time_ns = series->counter.time_ns,
+                            .doubt_ns = series->doubt_ns};
+}
+
 void binding_leave(struct binding *binding, struct zone *zone) {
     struct series *left = zone->series;
     left->moved_on = true;
     left->same_as = NULL;
-    if (left->counter.has_baseline && zone_equal(&zone->identity, &left->feeder))
-        zone->compared.last = (struct reading){.ticks = left->counter.ticks,
-                                               .time_ns = left->counter.time_ns,
-                                               .doubt_ns = left->doubt_ns};
-    zone->starts = left->has_read && zone->compared.last.time_ns != 0;
+    /* One that leaves a second time in a sample begins where it did at first. */
+    if (!zone->starts) {
+        if (left->counter.has_baseline && zone_equal(&zone->identity, &left->feeder))
+            zone->compared.last = find_last(left);
+        zone->starts = left->has_read && zone->compared.last.time_ns != 0;
+    }
     binding->starts = binding->starts || zone->starts;
     zone->counter = ZONE_COUNTER_OWN;
     zone->compared.offset = 0;

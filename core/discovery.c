@@ -253,14 +253,22 @@ static bool misses_zone(const struct rapl *rapl) {
  * On AMD the core zone is that of the package's lead CPU, and when CPUs come and go this can become
  * another one: the counter is another core's then.
  */
+static bool may_move(const struct rapl *rapl, const struct series *series) {
+    const enum zone_kind kind = series->identity.kind;
+    return kind == ZONE_LEAD_CORE ||
+           (kind == ZONE_CORE && rapl->binding.vendor == CPU_VENDOR_UNKNOWN);
+}
+
 void discovery_forget_lead_cores(struct rapl *rapl) {
     for (size_t i = 0; i < rapl->binding.series_count; i++) {
-        struct series *series = rapl->binding.series[i];
-        const enum zone_kind kind = series->identity.kind;
-        const bool may_move = kind == ZONE_LEAD_CORE ||
-                              (kind == ZONE_CORE && rapl->binding.vendor == CPU_VENDOR_UNKNOWN);
-        if (may_move)
-            series_forget(series);
+        if (may_move(rapl, rapl->binding.series[i]))
+            series_forget(rapl->binding.series[i]);
+    }
+    /* Nor does a series begin where its zone was the same as another one before. */
+    for (size_t i = 0; rapl->source != NULL && i < rapl->source->zone_count; i++) {
+        struct zone *zone = rapl->source->zones[i];
+        if (zone->series != NULL && may_move(rapl, zone->series))
+            zone->compared.last.time_ns = 0;
     }
 }
 

@@ -79,15 +79,22 @@ static void note_gone(struct rapl *rapl, const struct series *series) {
                    series->name);
 }
 
+/* It gave the last reading, or has the name of the one that did. */
+static bool feeds(const struct series *series, const struct zone *zone, size_t index) {
+    return index == series->fed_by || zone_equal(&zone->identity, &series->feeder);
+}
+
 /* Which of its zones a series takes its reading from: the one that it had last, or else the first
- * that reads. The count: none reads. */
-static size_t choose_zone(const struct source *source, const struct series *series) {
+ * that reads; one that has not been compared, for the machine slept, is as good as none. The count:
+ * none reads. */
+static size_t choose_zone(const struct source *source, const struct series *series, bool slept) {
     size_t chosen = series->zone_count;
     for (size_t i = 0; i < series->zone_count; i++) {
         const struct zone *zone = source->zones[series->zones[i]];
-        if (source->readings[series->zones[i]].error != 0)
+        if (source->readings[series->zones[i]].error != 0 ||
+            (slept && zone->counter == ZONE_COUNTER_UNKNOWN))
             continue;
-        if (series->zones[i] == series->fed_by || zone_equal(&zone->identity, &series->feeder))
+        if (feeds(series, zone, series->zones[i]))
             return i;
         if (chosen == series->zone_count)
             chosen = i;
@@ -130,10 +137,12 @@ static void feed(struct series *series, const struct zone *zone) {
 static void take_reading(struct rapl *rapl, struct series *series, uint64_t slept_ns) {
     const struct source *source = rapl->source;
     struct reading reading = {.error = -ENODEV};
-    const size_t chosen = choose_zone(source, series);
+    const size_t chosen = choose_zone(source, series, slept_ns > 0);
     if (chosen < series->zone_count) {
         const struct zone *zone = source->zones[series->zones[chosen]];
-        if (zone->epoch != series->epoch)
+        /* One that differed at its last reading may be of another counter. */
+        if (zone->epoch != series->epoch ||
+            (zone->compared.differs && !feeds(series, zone, series->zones[chosen])))
             series_forget(series);
         if (series->zones[chosen] != series->fed_by)
             feed(series, zone);
@@ -245,7 +254,10 @@ int sample_take(struct rapl *rapl, bool for_report) {
 
     problems_begin(&rapl->problems, PROBLEM_ENERGY, PROBLEM_UNDECIDED);
     const bool fails = note_errors(rapl);
-    error = slept_ns == 0 ? compare_zones(rapl) : 0;
+    if (slept_ns > 0)
+        binding_sleep(&rapl->binding, rapl->source);
+    else
+        error = compare_zones(rapl);
     if (error != 0)
         return error;
     rapl->ahead_ns = begin_ahead_ns;

@@ -91,7 +91,8 @@ static void format_place(const struct zone_identity *identity, char *text, size_
     if (identity->kind == ZONE_TOTAL)
         text[0] = '\0';
     else if (identity->kind == ZONE_PSYS &&
-             (identity->package_id == RAPL_NO_ID || identity->id[0] != '\0'))
+             (identity->package_id == RAPL_NO_ID ||
+              (identity->id[0] != '\0' && identity->package_id != 0)))
         snprintf(text, size, "psys");
     else if (identity->kind == ZONE_PSYS)
         snprintf(text, size, "psys-%d", identity->package_id);

@@ -322,6 +322,25 @@ static void test_sub_zones_are_part_of_the_zone_that_they_are_shown_under(void *
     assert_false(zone_is_part_of(&core, &ignored));
 }
 
+/* psys and psys-0 by one kernel's id are two names. */
+static void test_platforms_have_ids(void **state) {
+    static const struct {
+        const char *name;
+        const char *text;
+    } cases[] = {{"psys", "psys-intel-rapl:2"},
+                 {"psys-0", "psys-0-intel-rapl:2"},
+                 {"psys-1", "psys-intel-rapl:2"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct zone_identity identity = identify(cases[i].name, NULL);
+        zone_set_id(&identity, "intel-rapl:2");
+        expect_texts(&identity, cases[i].text, cases[i].text);
+    }
+    struct zone_identity slash = identify("psys", NULL);
+    zone_set_id(&slash, "a/b");
+    assert_string_equal(slash.id, "a_b");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_packages_and_dies),
@@ -339,6 +358,7 @@ int main(void) {
         cmocka_unit_test(test_identities_differ_by_each_part),
         cmocka_unit_test(test_total_is_of_packages_and_dram),
         cmocka_unit_test(test_cores_have_numbers),
+        cmocka_unit_test(test_platforms_have_ids),
         cmocka_unit_test(test_sub_zones_are_part_of_the_zone_that_they_are_shown_under),
     };
     return cmocka_run_group_tests_name("zone", tests, NULL, NULL);

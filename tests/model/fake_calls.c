@@ -67,7 +67,8 @@ uint64_t __wrap_topology_online_mark(int online_file) {
 struct cpu_model __wrap_cpuinfo_read(int root, int *proc_error) {
     (void)root;
     *proc_error = 0;
-    return (struct cpu_model){.vendor = world.machine->vendor};
+    return (struct cpu_model){.vendor = world.machine->vendor,
+                              .is_virtual = world.machine->is_virtual};
 }
 
 bool fake_memory_fails(void) {

@@ -71,7 +71,9 @@ void grid_sampled(void) {
 /* --- one series ------------------------------------------------------------------------------- */
 
 static bool has_window(const struct account *account) {
-    return reference.sample_interval_ns != 0 && account->selected;
+    const bool is_sum = account >= reference.sums && account < reference.sums + reference.sum_count;
+    return reference.sample_interval_ns != 0 && account->selected &&
+           (account->has_window || is_sum);
 }
 
 static uint64_t unit_of(const struct account *account) {
@@ -122,7 +124,7 @@ static void sample_sum(struct account *sum) {
     uint64_t last_ns = 0;
     wide energy_uj = 0;
     bool all_read = true;
-    bool all_follow = true;
+    bool all_follow = !sum->is_unread;
     for (size_t i = 0; i < reference.account_count; i++) {
         const struct account *member = &reference.accounts[i];
         if (member->sum != sum || !member->has_read)

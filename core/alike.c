@@ -147,14 +147,18 @@ static bool goes_on(const struct pair *pair) {
            compared->other_epoch == pair->one->epoch;
 }
 
-/* perf's counts, each from when it was opened: what has come since the first readings decides. */
-static enum alike_finding judge_counts(const struct pair *pair) {
+/* What has come since the first readings decides. */
+static enum alike_finding judge_energy(const struct pair *pair) {
     struct comparison *compared = &pair->other->compared;
+    const bool counts = pair->other->traits.goes_on;
     const uint64_t ahead = find_ahead(pair);
-    if (!goes_on(pair)) {
-        compare_from_here(pair, ahead);
+    const bool begins = !goes_on(pair) || compared->last.time_ns == 0;
+    if (begins)
+        compare_from_here(pair, counts ? ahead : 0);
+    if (!counts && !is_near(pair, find_distance(pair, ahead, 0)))
+        return ALIKE_OTHER;
+    if (begins)
         return ALIKE_UNDECIDED;
-    }
     const uint64_t step = subtract(pair, pair->second->ticks, compared->ticks);
     const uint64_t distance = find_distance(pair, ahead, compared->offset);
     const uint64_t span_ns = pair->second->time_ns - compared->last.time_ns;
@@ -166,7 +170,8 @@ static enum alike_finding judge_counts(const struct pair *pair) {
     const uint64_t rest = distance > 2 * pair->other->traits.unit ? distance : 0;
     if ((rapl_uint128)rest * span_ns > (rapl_uint128)step * 2 * apart_ns)
         return ALIKE_OTHER;
-    const bool is_sharp = distance == 0 && span_ns / SAME_SPAN >= apart_ns - 2 * UPDATE_NS;
+    const uint64_t updates_ns = compared->apart_ns != 0 ? 2 * UPDATE_NS : UPDATE_NS;
+    const bool is_sharp = distance == 0 && span_ns / SAME_SPAN >= apart_ns - updates_ns;
     if (!is_sharp && span_ns / SAME_SPAN < apart_ns)
         return ALIKE_UNDECIDED;
     const struct comparison before = *compared;
@@ -178,12 +183,19 @@ static enum alike_finding judge_counts(const struct pair *pair) {
     return ALIKE_SAME;
 }
 
+/* perf's counts begin at 0 when they are opened, virtual packages when their machine starts, and
+ * all platforms of a board with it. */
+static bool starts_alike(const struct pair *pair) {
+    return pair->other->traits.goes_on ||
+           pair->one->identity.package_id != pair->other->identity.package_id;
+}
+
 enum alike_finding alike_judge_new(const struct source *source, size_t first, size_t index) {
     const struct pair pair = pair_of(source, first, index);
     if (!has_one_range(&pair))
         return ALIKE_OTHER;
-    if (pair.other->traits.goes_on)
-        return judge_counts(&pair);
+    if (starts_alike(&pair))
+        return judge_energy(&pair);
     compare_from_here(&pair, 0);
     return is_near(&pair, find_distance(&pair, pair.other->compared.ahead, 0)) ? ALIKE_SAME
                                                                                : ALIKE_OTHER;

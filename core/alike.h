@@ -4,9 +4,9 @@
  * values. The kernel shows one counter more than once as dies of a package, as psys and psys-0, and
  * in virtual machines as packages; and two counters by one name, as psys-1 of two dies. Pure.
  *
- * Where a source shows the counter itself, first readings that differ by more than can have been
- * used between the two reads are of two counters. perf counts from when it was opened: there the
- * first energy decides. After that, a difference that is seen twice in a row says that they are
+ * First readings that differ by more than can have been used between the two reads are of two
+ * counters; where two counters may have started alike, as perf's do when they are opened, the first
+ * energy decides. After that, a difference that is seen twice in a row says that they are
  * two, and ten readings in a row that counted the same to the tick, that they are one.
  */
 #ifndef RAPL_ALIKE_H

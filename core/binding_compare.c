@@ -20,9 +20,17 @@ static void withhold(struct comparing *comparing, struct series *series) {
     comparing->binding->withholds = true;
 }
 
+/* Nobody has seen it by that name. */
+static void hide(struct comparing *comparing, struct series *series) {
+    series->undecided = !series->told;
+    comparing->binding->withholds = true;
+}
+
 static void release(struct binding *binding) {
-    for (size_t i = 0; binding->withholds && i < binding->series_count; i++)
-        binding->series[i]->withheld = binding->series[i]->undecided = false;
+    for (size_t i = 0; binding->withholds && i < binding->series_count; i++) {
+        binding->series[i]->withheld = false;
+        binding->series[i]->undecided = false;
+    }
     binding->withholds = false;
 }
 
@@ -127,11 +135,11 @@ static int judge_new(struct comparing *comparing, const struct alike *alike, siz
         if (finding != ALIKE_OTHER) {
             if (zone->compared.moved || packages == ALIKE_UNDECIDED)
                 withhold(comparing, zone->series);
-            /* It has no name yet, nor has the other one. */
-            comparing->binding->withholds = true;
-            zone->series->undecided = finding == ALIKE_UNDECIDED && !zone->series->told;
-            source->zones[i]->series->undecided =
-                finding == ALIKE_UNDECIDED && !source->zones[i]->series->told;
+            if (finding == ALIKE_UNDECIDED)
+                hide(comparing, zone->series);
+            /* Nor has the other one a name yet. */
+            if (finding == ALIKE_UNDECIDED && is_of_another_die(zone, source->zones[i]))
+                hide(comparing, source->zones[i]->series);
             return 0;
         }
         if (zone->traits.goes_on)
@@ -309,8 +317,7 @@ int binding_compare(struct binding *binding, const struct source *source,
 }
 
 void binding_sleep(struct binding *binding, const struct source *source) {
-    for (size_t i = 0; binding->withholds && i < binding->series_count; i++)
-        binding->series[i]->withheld = false;
+    release(binding);
     for (size_t i = 0; i < source->zone_count; i++) {
         struct zone *zone = source->zones[i];
         if (!zone->starts)

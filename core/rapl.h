@@ -124,7 +124,7 @@ struct rapl_statistics {
 struct rapl_value {
     /* A small number: the same for the life of the handle, and no other series' ever. */
     size_t series;
-    /* "package-0", "package-0/dram", "package-0-die-1/core", "psys-1", "psys-intel-rapl:5",
+    /* "package-0", "package-0/dram", "package-0-die-1/core", "psys-1", "psys-1-intel-rapl:5",
      * "total". */
     const char *name;
     /* The zone it is shown under: "package-0" for package-0 and package-0/dram; "" for total. */

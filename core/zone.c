@@ -90,12 +90,10 @@ static void format_place(const struct zone_identity *identity, char *text, size_
         snprintf(core, sizeof(core), "-core-%d", identity->core_id);
     if (identity->kind == ZONE_TOTAL)
         text[0] = '\0';
-    else if (identity->kind == ZONE_PSYS &&
-             (identity->package_id == RAPL_NO_ID ||
-              (identity->id[0] != '\0' && identity->package_id != 0)))
-        snprintf(text, size, "psys");
-    else if (identity->kind == ZONE_PSYS)
+    else if (identity->kind == ZONE_PSYS && identity->package_id != RAPL_NO_ID)
         snprintf(text, size, "psys-%d", identity->package_id);
+    else if (identity->kind == ZONE_PSYS)
+        snprintf(text, size, "psys");
     else if (identity->package_id == RAPL_NO_ID)
         snprintf(text, size, "%s",
                  identity->parent[0] != '\0' ? identity->parent : identity->domain);

@@ -65,7 +65,7 @@ bool zone_is_core_of(const struct zone_identity *identity, struct zone_identity 
 /* Makes it the identity of the counter of that id, which has a name in common with another one. */
 void zone_set_id(struct zone_identity *identity, const char *id);
 
-/* "package-0", "package-0-die-1", "psys-1", "psys-intel-rapl:5": what the zone is shown under; ""
+/* "package-0", "package-0-die-1", "psys-1", "psys-1-intel-rapl:5": what the zone is shown under; ""
  * for the total. */
 #define ZONE_PARENT_SIZE (2 * ZONE_TEXT_SIZE)
 void zone_format_parent(const struct zone_identity *identity, char text[ZONE_PARENT_SIZE]);

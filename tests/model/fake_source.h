@@ -40,6 +40,7 @@ struct glimpse {
 /* A zone held against another one that may show the same counter. */
 struct likeness {
     bool begun;          /* they have been read side by side */
+    bool moved;          /* since then, one of them */
     uint64_t shown;      /* of this one, then */
     uint64_t ahead;      /* of the row of values that the other's series has */
     uint64_t offset;     /* that is to be */

@@ -113,7 +113,8 @@ static void judge_power(const struct account *account, const struct rapl_value *
                            judge_number(value->power_uw), judge_number(span_ns),
                            judge_number(value->span_energy_uj));
     const uint64_t short_ns =
-        2 * reference.machine->period_ns + (reference.machine->habits.low != 0 ? SHORT_STEP_NS : 0);
+        2 * reference.machine->period_ns +
+        (reference.machine->habits.low != 0 || account->was_mistaken ? SHORT_STEP_NS : 0);
     if (product > (wide)ceiling_uw * (span_ns + short_ns) && !reference.machine->is_hot)
         reference_complain("%s: %llu uW over %llu ns is above the ceiling", account->name,
                            judge_number(value->power_uw), judge_number(span_ns));
@@ -142,7 +143,8 @@ void judge_gap(struct account *account, bool tells_power, bool is_gap, bool expl
  * ----------------------------------------------------------------------------------- */
 
 static bool is_expected(const struct account *account) {
-    return account->selected && account->reads && !account->lost && !account->pace.is_stuck;
+    return account->selected && account->reads && !account->lost && !account->is_hidden &&
+           !account->pace.is_stuck;
 }
 
 /* It would have power if its reads had taken less time. */

@@ -43,7 +43,7 @@ static struct members look_at_members(const struct account *sum) {
             continue;
         all.count++;
         all.is_stuck = all.is_stuck || member->pace.is_stuck;
-        all.silent = all.silent || !member->reads || member->lost;
+        all.silent = all.silent || !member->reads || member->lost || member->is_hidden;
         all.broken = all.broken || member->lost || member->joined || member->slept ||
                      member->lows > 0 || member->sum_span != sum->spans || member->pace.is_stuck;
         if (pace_end_power(member, &member->sum_power, &member->sum_end))

@@ -147,6 +147,8 @@ struct account {
     /* Several zones show its counter. */
     struct fake_zone *leader; /* the first of them that reads, at this sample */
     bool withheld;            /* at this sample: they differ */
+    bool is_hidden;           /* it may be another one */
+    bool was_mistaken;        /* it went over from one counter to another that seemed the same */
     bool parts;               /* and have for the second time */
     bool was_left;            /* by a zone, since zones have been bound */
     struct account *same_as;  /* all of its zones went there */

@@ -65,16 +65,22 @@ static uint64_t find_ahead(const struct fake_zone *leader, const struct fake_zon
     return way_up(leader, row, zone->glimpse.shown);
 }
 
-/* Whether it may have used that between the two reads: 4 kW is more than any platform draws. */
-static bool is_near(const struct fake_zone *leader, const struct fake_zone *zone, uint64_t far) {
+/* How long one may have gone on before or after the other was read. */
+static uint64_t find_apart_ns(const struct fake_zone *leader, const struct fake_zone *zone) {
     const struct glimpse *a = &leader->glimpse;
     const struct glimpse *b = &zone->glimpse;
+    const uint64_t apart_ns =
+        a->time_ns > b->time_ns ? a->time_ns - b->time_ns : b->time_ns - a->time_ns;
+    return apart_ns + a->doubt_ns + b->doubt_ns + UPDATE_NS;
+}
+
+/* Whether it may have used that between the two reads: 4 kW is more than any platform draws. */
+static bool is_near(const struct fake_zone *leader, const struct fake_zone *zone, uint64_t far) {
     uint64_t most_uw = zone->place->ceiling_uw;
-    uint64_t span_ns = a->time_ns > b->time_ns ? a->time_ns - b->time_ns : b->time_ns - a->time_ns;
     if (zone->place->kind == ZONE_PSYS && most_uw > PSYS_MOST_UW)
         most_uw = PSYS_MOST_UW;
-    span_ns += a->doubt_ns + b->doubt_ns + UPDATE_NS + pace_judged_ns(leader->named);
-    return to_uj(far) * 1000000000 <= (wide)most_uw * span_ns;
+    return to_uj(far) * 1000000000 <=
+           (wide)most_uw * (find_apart_ns(leader, zone) + pace_judged_ns(leader->named));
 }
 
 static bool is_much(const struct fake_zone *zone, uint64_t step) {
@@ -112,12 +118,49 @@ static enum finding judge_packages(const struct fake_zone *one, const struct fak
     return a->is_known && b->is_known ? ANOTHER : NOT_KNOWN;
 }
 
-static bool starts_alike(const struct fake_zone *leader, struct fake_zone *zone) {
-    if (!is_of_one_kind(leader, zone))
-        return false;
+static bool is_near_now(const struct fake_zone *leader, const struct fake_zone *zone) {
+    return is_near(leader, zone, way(leader, 0, find_ahead(leader, zone)));
+}
+
+static enum finding judge_start(const struct fake_zone *leader, struct fake_zone *zone) {
     zone->likeness.offset = 0;
     begin_likeness(leader, zone);
-    return is_near(leader, zone, way(leader, 0, zone->likeness.ahead));
+    return is_near_now(leader, zone) ? THE_SAME : ANOTHER;
+}
+
+/* Those of several packages may have started together: the energy since they were first seen
+ * decides, once it is much. */
+static enum finding judge_energy(const struct fake_zone *leader, struct fake_zone *zone) {
+    struct likeness *likeness = &zone->likeness;
+    const bool begins = !likeness->begun || !likeness->has_common;
+    if (begins) {
+        likeness->offset = 0;
+        likeness->moved = false;
+        begin_likeness(leader, zone);
+    }
+    if (!is_near_now(leader, zone))
+        return ANOTHER;
+    const uint64_t step = way_up(zone, likeness->shown, zone->glimpse.shown);
+    const uint64_t far = way(leader, 0, find_ahead(leader, zone));
+    const uint64_t span_ns = zone->glimpse.time_ns - likeness->common.time_ns;
+    const uint64_t apart_ns = find_apart_ns(leader, zone);
+    if (!begins)
+        likeness->moved = step > 0 || far > 0;
+    if (begins || !is_much(zone, step))
+        return NOT_KNOWN;
+    if (far > 2 * unit_of(zone) && (wide)far * span_ns > (wide)step * 2 * apart_ns)
+        return ANOTHER;
+    if (span_ns / 100 < (far == 0 ? apart_ns - UPDATE_NS : apart_ns))
+        return NOT_KNOWN;
+    begin_likeness(leader, zone);
+    return THE_SAME;
+}
+
+static enum finding judge_first(const struct fake_zone *leader, struct fake_zone *zone) {
+    if (!is_of_one_kind(leader, zone))
+        return ANOTHER;
+    return leader->place->package_id == zone->place->package_id ? judge_start(leader, zone)
+                                                                : judge_energy(leader, zone);
 }
 
 /* Whether it differs for the second time in a row. */
@@ -312,13 +355,19 @@ static bool judge_new(const struct family *family, size_t index) {
     for (size_t i = 0; i < index; i++) {
         struct fake_zone *leader = family->zones[i];
         const enum finding packages = judge_packages(leader, zone);
-        if (leader->named->leader != leader || packages == ANOTHER || !starts_alike(leader, zone))
+        if (leader->named->leader != leader || packages == ANOTHER)
             continue;
-        if (packages == THE_SAME)
+        const enum finding finding = judge_first(leader, zone);
+        if (finding == ANOTHER)
+            continue;
+        if (finding == THE_SAME && packages == THE_SAME) {
             share(leader, zone);
-        else
-            zone->named->withheld = true;
-        return packages == THE_SAME;
+            return true;
+        }
+        zone->named->withheld =
+            zone->named->withheld || zone->likeness.moved || packages == NOT_KNOWN;
+        zone->named->is_hidden = finding == NOT_KNOWN && !zone->named->told;
+        return false;
     }
     zone->named->leader = zone;
     zone->is_known = true;
@@ -355,7 +404,7 @@ static bool compare(const struct family *family) {
 bool alike_compare(void) {
     bool changed = false;
     for (size_t i = 0; i < reference.account_count; i++)
-        reference.accounts[i].withheld = false;
+        reference.accounts[i].withheld = reference.accounts[i].is_hidden = false;
     for (size_t i = 0; i < reference.zone_count; i++) {
         struct family family = {.count = 0};
         for (size_t j = i; j < reference.zone_count && reference.zones[i]->family == i; j++) {

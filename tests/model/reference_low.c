@@ -64,6 +64,7 @@ static void count_between(struct account *account, const struct glimpse *from,
         /* Two counters that are alike are one until they part. */
         energy_aj = (wide)energy_uj * AJ_PER_UJ;
         tally->mistaken++;
+        account->was_mistaken = true;
     } else if (from->restarts != to->restarts) {
         reference_complain("%s: a new start passes for energy after a low reading", account->name);
     }

@@ -37,8 +37,7 @@ static void write_name(const struct identity *identity, char name[NAME_SIZE]) {
         snprintf(core, sizeof(core), "-core-%d", identity->core_id);
     if (identity->id[0] != '\0')
         snprintf(id, sizeof(id), "-%s", identity->id);
-    if (identity->package_id >= 0 &&
-        (identity->kind != ZONE_PSYS || id[0] == '\0' || identity->package_id == 0))
+    if (identity->package_id >= 0)
         snprintf(number, sizeof(number), "-%d", identity->package_id);
     if (identity->kind == ZONE_PSYS || identity->kind == ZONE_PACKAGE)
         snprintf(name, NAME_SIZE, "%s%s%s%s", identity->domain, number, die, id);

@@ -14,10 +14,12 @@ static bool is_alone(const struct fake_zone *zone) {
     return places == 1 && zone->account->zone_count == 1;
 }
 
+/* Or may be, and is not read until that is known. */
 static bool is_taken_for_another(size_t counter) {
     for (size_t i = 0; i < reference.zone_count; i++) {
         const struct fake_zone *zone = reference.zones[i];
-        if (zone->place->counter == counter && account_is_mixed(zone->account))
+        if (zone->place->counter == counter &&
+            (!zone->is_known || zone->named->withheld || account_is_mixed(zone->account)))
             return true;
     }
     return false;

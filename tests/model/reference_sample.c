@@ -100,6 +100,7 @@ static bool count_step(struct account *account, const struct fake_zone *zone, ui
              * they part (rule 9): what was counted then is what the one showed of the other. */
             energy_aj = (wide)energy_uj * AJ_PER_UJ;
             tally->mistaken++;
+            account->was_mistaken = true;
         } else if (started_again) {
             reference_complain("%s: a new start passes for energy", account->name);
         }
@@ -322,7 +323,7 @@ static void take_samples(uint64_t slept_ns, bool moved, bool packages) {
  * after it begins after it. */
 static void forget_common(const struct source *source) {
     for (size_t i = 0; i < reference.account_count; i++)
-        reference.accounts[i].withheld = false;
+        reference.accounts[i].withheld = reference.accounts[i].is_hidden = false;
     for (size_t i = 0; i < source->zone_count; i++) {
         struct fake_zone *zone = fake_zone_at(source, i);
         if (!zone->begins)

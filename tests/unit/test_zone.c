@@ -199,7 +199,7 @@ static void test_ids_of_the_kernel_tell_names_apart(void **state) {
     zone_set_id(&dram, "intel-rapl:1:2");
     expect_texts(&dram, "package-0-die-1-intel-rapl:1:2", "package-0-die-1-intel-rapl:1:2/dram");
     zone_set_id(&psys, "power/energy-psys@8");
-    expect_texts(&psys, "psys-power_energy-psys@8", "psys-power_energy-psys@8");
+    expect_texts(&psys, "psys-1-power_energy-psys@8", "psys-1-power_energy-psys@8");
     assert_false(zone_equal(&psys, &first));
 }
 
@@ -329,7 +329,7 @@ static void test_platforms_have_ids(void **state) {
         const char *text;
     } cases[] = {{"psys", "psys-intel-rapl:2"},
                  {"psys-0", "psys-0-intel-rapl:2"},
-                 {"psys-1", "psys-intel-rapl:2"}};
+                 {"psys-1", "psys-1-intel-rapl:2"}};
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct zone_identity identity = identify(cases[i].name, NULL);

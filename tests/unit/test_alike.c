@@ -515,6 +515,22 @@ static void test_first_energy_of_one_count_joins(void **state) {
     assert_int_equal(told(bench, ""), 0);
 }
 
+/* What was used in a sleep says nothing. */
+static void test_energy_counts_from_after_a_sleep(void **state) {
+    struct bench *bench = *state;
+    add_counts(bench);
+    binding_sleep(&bench->binding, &bench->source);
+    show(bench, &bench->zones[0], 7 + 20 * JOULE, 2);
+    show(bench, &bench->zones[1], 3 + 25 * JOULE, 2);
+    take_all(bench);
+    assert_int_equal(live_count(bench), 2);
+    assert_true(series(bench, "package-0-die-1")->undecided);
+    show(bench, &bench->zones[0], 7 + 40 * JOULE, 3);
+    show(bench, &bench->zones[1], 3 + 45 * JOULE, 3);
+    take_all(bench);
+    assert_int_equal(live_count(bench), 1);
+}
+
 static void test_first_energy_of_two_counts_is_counted(void **state) {
     struct bench *bench = *state;
     add_counts(bench);
@@ -656,6 +672,7 @@ int main(void) {
         BOUND(test_platforms_of_two_dies),
         BOUND(test_two_zones_of_one_name_that_show_the_same_are_one),
         BOUND(test_first_energy_of_one_count_joins),
+        BOUND(test_energy_counts_from_after_a_sleep),
         BOUND(test_first_energy_of_two_counts_is_counted),
         BOUND(test_counts_that_are_nearly_the_same),
         BOUND(test_counts_that_part),

@@ -147,6 +147,14 @@ static bool goes_on(const struct pair *pair) {
            compared->other_epoch == pair->one->epoch;
 }
 
+/* Whether one is further ahead than reads of one counter can lie apart, at the power of the span.
+ */
+static bool differ(const struct pair *pair, uint64_t step, uint64_t distance, uint64_t span_ns,
+                   uint64_t apart_ns) {
+    return distance > 2 * pair->other->traits.unit &&
+           (rapl_uint128)distance * span_ns > (rapl_uint128)step * 2 * apart_ns;
+}
+
 /* What has come since the first readings decides. */
 static enum alike_finding judge_energy(const struct pair *pair) {
     struct comparison *compared = &pair->other->compared;
@@ -166,9 +174,7 @@ static enum alike_finding judge_energy(const struct pair *pair) {
     compared->moved = step > 0 || distance > 0;
     if (!has_energy(pair->other, step))
         return ALIKE_UNDECIDED;
-    /* Both lack at most an update, at the power of the span. */
-    const uint64_t rest = distance > 2 * pair->other->traits.unit ? distance : 0;
-    if ((rapl_uint128)rest * span_ns > (rapl_uint128)step * 2 * apart_ns)
+    if (differ(pair, step, distance, span_ns, apart_ns))
         return ALIKE_OTHER;
     const uint64_t updates_ns = compared->apart_ns != 0 ? 2 * UPDATE_NS : UPDATE_NS;
     const bool is_sharp = distance == 0 && span_ns / SAME_SPAN >= apart_ns - updates_ns;
@@ -226,18 +232,29 @@ enum alike_finding alike_judge_shared(const struct source *source, size_t first,
     return compared->differs && differed ? ALIKE_OTHER : ALIKE_UNDECIDED;
 }
 
+/* What both have counted since the last comparison; how many times in a row it was the same. */
+static unsigned int count_equal(const struct pair *pair) {
+    const struct comparison *compared = &pair->other->compared;
+    const uint64_t step = subtract(pair, pair->second->ticks, compared->ticks);
+    const uint64_t distance = find_distance(pair, find_ahead(pair), compared->ahead);
+    const uint64_t span_ns = pair->second->time_ns - compared->since_ns;
+    if (differ(pair, step, distance, span_ns, find_apart_ns(pair)))
+        return 0;
+    return compared->equal + (distance == 0 && has_energy(pair->other, step) ? 1 : 0);
+}
+
 enum alike_finding alike_judge_own(const struct source *source, size_t first, size_t index) {
     const struct pair pair = pair_of(source, first, index);
     struct comparison *compared = &pair.other->compared;
-    const uint64_t ahead = find_ahead(&pair);
-    const uint64_t step = subtract(&pair, pair.second->ticks, compared->ticks);
-    const uint64_t distance = find_distance(&pair, ahead, compared->ahead);
-    if (!has_one_range(&pair) || !goes_on(&pair) || (distance > 0 && !is_near(&pair, distance)))
-        compared->equal = 0;
-    else if (distance == 0)
-        compared->equal += has_energy(pair.other, step) ? 1 : 0;
+    const bool follows = has_one_range(&pair) && goes_on(&pair) && compared->since_ns != 0;
+    const uint64_t span_ns = pair.second->time_ns - compared->since_ns;
+    /* In a short span two counters may well count the same, at reads that lie apart. */
+    if (follows && span_ns / SAME_SPAN < find_apart_ns(&pair))
+        return ALIKE_UNDECIDED;
+    compared->equal = follows ? count_equal(&pair) : 0;
     compared->ticks = pair.second->ticks;
-    compared->ahead = ahead;
+    compared->ahead = find_ahead(&pair);
+    compared->since_ns = pair.second->time_ns;
     compared->epoch = pair.other->epoch;
     compared->other_epoch = pair.one->epoch;
     compared->has_ticks = true;

@@ -37,6 +37,7 @@ struct comparison {
     bool moved;          /* and it has counted since */
     bool differs;        /* at the last reading of both: once more, and they are two counters */
     unsigned int equal;  /* readings in a row of two counters that counted the same */
+    uint64_t since_ns;   /* of two counters: when ticks were read; 0: not yet */
     struct reading last; /* the last at which both had counted the same */
 };
 

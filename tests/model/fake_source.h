@@ -45,6 +45,7 @@ struct likeness {
     uint64_t ahead;      /* of the row of values that the other's series has */
     uint64_t offset;     /* that is to be */
     unsigned int equals; /* readings in a row with energy at which ahead was the same */
+    uint64_t since_ns;   /* the last of them, and shown is of then; 0: none */
     bool differs;        /* at the last reading of both */
     bool has_common;
     struct glimpse common; /* the last at which it was the same as the other */

@@ -118,6 +118,12 @@ static enum finding judge_packages(const struct fake_zone *one, const struct fak
     return a->is_known && b->is_known ? ANOTHER : NOT_KNOWN;
 }
 
+/* By more than the time between two reads explains, at the power of the span. */
+static bool lies_apart(const struct fake_zone *zone, uint64_t step, uint64_t far, uint64_t span_ns,
+                       uint64_t apart_ns) {
+    return far > 2 * unit_of(zone) && (wide)far * span_ns > (wide)step * 2 * apart_ns;
+}
+
 static bool is_near_now(const struct fake_zone *leader, const struct fake_zone *zone) {
     return is_near(leader, zone, way(leader, 0, find_ahead(leader, zone)));
 }
@@ -148,7 +154,7 @@ static enum finding judge_energy(const struct fake_zone *leader, struct fake_zon
         likeness->moved = step > 0 || far > 0;
     if (begins || !is_much(zone, step))
         return NOT_KNOWN;
-    if (far > 2 * unit_of(zone) && (wide)far * span_ns > (wide)step * 2 * apart_ns)
+    if (lies_apart(zone, step, far, span_ns, apart_ns))
         return ANOTHER;
     if (span_ns / 100 < (far == 0 ? apart_ns - UPDATE_NS : apart_ns))
         return NOT_KNOWN;
@@ -186,14 +192,19 @@ static bool have_joined(const struct fake_zone *leader, struct fake_zone *zone) 
     struct likeness *likeness = &zone->likeness;
     const uint64_t ahead = find_ahead(leader, zone);
     const uint64_t step = way_up(zone, likeness->shown, zone->glimpse.shown);
-    const bool follows = likeness->begun && is_of_one_kind(leader, zone);
-    const bool equal = ahead == likeness->ahead;
-    if (!follows || (!equal && !is_near(leader, zone, way(leader, likeness->ahead, ahead))))
+    const uint64_t far = way(leader, likeness->ahead, ahead);
+    const uint64_t span_ns = zone->glimpse.time_ns - likeness->since_ns;
+    const uint64_t apart_ns = find_apart_ns(leader, zone);
+    const bool follows = likeness->begun && likeness->since_ns != 0 && is_of_one_kind(leader, zone);
+    if (follows && span_ns / 100 < apart_ns)
+        return false;
+    if (!follows || lies_apart(zone, step, far, span_ns, apart_ns))
         likeness->equals = 0;
-    else if (equal)
-        likeness->equals += is_much(zone, step);
+    else
+        likeness->equals += far == 0 && is_much(zone, step);
     likeness->ahead = ahead;
     likeness->shown = zone->glimpse.shown;
+    likeness->since_ns = zone->glimpse.time_ns;
     likeness->begun = true;
     return likeness->equals >= EQUALS_ENOUGH;
 }

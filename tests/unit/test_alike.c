@@ -349,19 +349,19 @@ static void count_alike(struct bench *bench, uint64_t seconds, uint64_t step, ui
 
 static void test_ten_equal_readings_join(void **state) {
     struct bench *bench = *state;
-    count_alike(bench, 10, 20 * JOULE, 0);
+    count_alike(bench, 11, 20 * JOULE, 0);
     assert_int_equal(live_count(bench), 2);
-    show(bench, &bench->zones[0], 700 * JOULE, 11);
-    show(bench, &bench->zones[1], 200 * JOULE, 11);
+    show(bench, &bench->zones[0], 720 * JOULE, 12);
+    show(bench, &bench->zones[1], 220 * JOULE, 12);
     take_all(bench);
     assert_int_equal(live_count(bench), 1);
     assert_int_equal(series(bench, "package-0")->zone_count, 2);
     assert_true(series(bench, "package-1")->ended);
     assert_int_equal(told(bench, "package-1 counts the same as another series"), 1);
-    assert_int_equal(energy(bench, "package-0"), 200 * JOULE);
-    assert_int_equal(energy(bench, "package-1"), 180 * JOULE);
+    assert_int_equal(energy(bench, "package-0"), 220 * JOULE);
+    assert_int_equal(energy(bench, "package-1"), 200 * JOULE);
     /* and they stay together, for all the distance between them */
-    for (uint64_t i = 12; i < 15; i++) {
+    for (uint64_t i = 13; i < 16; i++) {
         show(bench, &bench->zones[0], 480 * JOULE + i * 20 * JOULE, i);
         show(bench, &bench->zones[1], i * 20 * JOULE - 20 * JOULE, i);
         take_all(bench);

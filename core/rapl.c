@@ -32,6 +32,17 @@ static void close_interval(struct rapl *rapl) {
 #define READ_AGAIN_NS 20000000
 #define READ_AGAIN_TRIES 4 /* meanwhile others may show less */
 
+/* What the report lacks, for it is not decided what the counters showed. One that no report has had
+ * has not begun. */
+static unsigned int count_undecided(const struct rapl *rapl) {
+    unsigned int count = 0;
+    for (size_t i = 0; i < rapl->binding.series_count; i++) {
+        const struct series *series = rapl->binding.series[i];
+        count += (series->withheld && series->told) || series->counter.low.count == 1;
+    }
+    return count;
+}
+
 int rapl_report(struct rapl *rapl, const struct rapl_report **report) {
     /* A look that found no memory is made again at the next report: known zones are read now. */
     int error = discovery_run_if_due(rapl);
@@ -44,7 +55,8 @@ int rapl_report(struct rapl *rapl, const struct rapl_report **report) {
     }
     if (error != 0)
         return error;
-    rapl->report.health.gaps += rapl->low_count;
+    if (rapl->low_count > 0)
+        rapl->report.health.gaps += count_undecided(rapl);
     close_interval(rapl);
     *report = &rapl->report;
     return 0;

@@ -291,6 +291,9 @@ bool reference_is_settled(const struct fake_zone *zone);
 /* Counters that the core is to read again within the report. */
 unsigned int reference_count_lows(void);
 
+/* Accounts that a report lacks for that. */
+unsigned int reference_count_gaps(void);
+
 /* The last value of the row that the zone's counter left before; the given one where it left none.
  */
 uint64_t reference_find_row(const struct fake_zone *zone, uint64_t shown);

@@ -199,6 +199,15 @@ unsigned int reference_count_lows(void) {
     return count;
 }
 
+unsigned int reference_count_gaps(void) {
+    unsigned int count = 0;
+    for (size_t i = 0; i < reference.account_count; i++) {
+        const struct account *account = &reference.accounts[i];
+        count += (account->lows == 1 ? 1U : 0) + (account->withheld && account->told);
+    }
+    return count;
+}
+
 /* Zones of one counter, all of which read: where one of them fails by less, they differ, once. */
 static bool is_steady_family(const struct fake_zone *zone) {
     const struct machine *machine = reference.machine;

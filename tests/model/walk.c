@@ -116,7 +116,7 @@ static bool take_report(const struct rapl_report **report) {
     } while (has_to_repeat(result));
     if (world.waits < 4 && reference_count_lows() > 0)
         reference_complain("it does not read again what showed less than before");
-    reference.health.gaps += reference_count_lows();
+    reference.health.gaps += reference_count_gaps();
     world.has_reported = true;
     world.reported_ns = world.begin_ns;
     return result == 0;

@@ -173,7 +173,7 @@ class Limits(daemons.StageTest):
         for _, watts in rows["rapl-package-0/power-package"]:
             self.assertAlmostEqual(watts, 50, delta=15)  # the pump rests where the machine is busy
         said = complaints(collectd)
-        self.assertLessEqual(len(said), 2, said)
+        self.assertLessEqual(len(said), 3, said)
         for line in said:
             self.assertRegex(line, r"\A\[warning\] rapl plugin: [\x20-\x7e]+\Z")
 

@@ -79,14 +79,6 @@ no_memory:
     return -ENOMEM;
 }
 
-/* The same number for a name of a control type at all times; 0 for intel-rapl itself. */
-static uint32_t number_control_type(const char *id, size_t length) {
-    uint32_t number = 0;
-    for (size_t i = strlen(POWERCAP_CONTROL_TYPE); i < length; i++)
-        number = number * 131 + (unsigned char)id[i];
-    return number;
-}
-
 /* Its id is as much of the child's as lies before the last colon. */
 static struct powercap_zone *find_parent(const struct source *source, const char *id) {
     char parent[256];
@@ -114,7 +106,7 @@ static void relate_zones(struct source *source) {
     for (size_t i = 0; i < source->zone_count; i++) {
         struct powercap_zone *zone = zone_at(source, i);
         const char *id = zone->zone.id;
-        zone->zone.control = number_control_type(id, strcspn(id, ":"));
+        zone->zone.control = powercap_list_control(id);
         zone->parent = find_parent(source, id);
     }
 }

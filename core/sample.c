@@ -140,11 +140,12 @@ static void take_reading(struct rapl *rapl, struct series *series, uint64_t slep
     const size_t chosen = choose_zone(source, series, slept_ns > 0);
     if (chosen < series->zone_count) {
         const struct zone *zone = source->zones[series->zones[chosen]];
+        const bool changes = series->zones[chosen] != series->fed_by;
         /* One that differed at its last reading may be of another counter. */
         if (zone->epoch != series->epoch ||
-            (zone->compared.differs && !feeds(series, zone, series->zones[chosen])))
+            (changes && zone->compared.differs && !feeds(series, zone, series->zones[chosen])))
             series_forget(series);
-        if (series->zones[chosen] != series->fed_by)
+        if (changes)
             feed(series, zone);
         series->fed_by = series->zones[chosen];
         series->epoch = zone->epoch;

@@ -61,7 +61,6 @@ struct series {
     bool raised;                 /* its ceiling was too low, and is the most that it can be now */
     bool present;                /* it has a zone */
     bool moved_on;               /* a zone of its feeds another series now */
-    bool told;                   /* a report has had it */
     struct series *same_as;      /* that one, for both show one counter; or NULL */
     bool left_out;               /* its zones are left out, for there are too many */
     /* Of a sum: what it is the sum of is more than its members. */
@@ -73,6 +72,7 @@ struct series {
     bool ended;     /* its counter is that of another series now */
     bool withheld;  /* at this sample: its zones do not agree */
     bool parted;    /* and have not for the second time */
+    bool told;      /* a report has had it */
     bool undecided; /* whether its counter is that of another series, too */
     uint32_t epoch; /* of the zone that gave the last reading */
     /* Where it gets its readings; set anew by each discovery. */

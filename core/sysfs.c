@@ -148,6 +148,10 @@ int sysfs_read(int file, char *text, size_t size) {
 /* So many fit into 64 bits whatever they are. */
 #define SAFE_DIGITS 19
 
+static unsigned int digit_of(char character) {
+    return (unsigned char)character - (unsigned int)'0';
+}
+
 int sysfs_parse_number(const char *text, size_t length, uint64_t *number) {
     while (length > 0 && text[length - 1] == '\0')
         length--;
@@ -155,12 +159,20 @@ int sysfs_parse_number(const char *text, size_t length, uint64_t *number) {
         length--;
     if (length == 0)
         return SYSFS_EMPTY;
+    const size_t safe = length < SAFE_DIGITS ? length : SAFE_DIGITS;
     uint64_t value = 0;
-    for (size_t i = 0; i < length; i++) {
-        const unsigned int digit = (unsigned char)text[i] - (unsigned int)'0';
+    size_t i = 0;
+    for (; i < safe; i++) {
+        const unsigned int digit = digit_of(text[i]);
         if (digit > 9)
             return SYSFS_NOT_A_NUMBER;
-        if (i >= SAFE_DIGITS && value > (UINT64_MAX - digit) / 10)
+        value = value * 10 + digit;
+    }
+    for (; i < length; i++) {
+        const unsigned int digit = digit_of(text[i]);
+        if (digit > 9)
+            return SYSFS_NOT_A_NUMBER;
+        if (value > (UINT64_MAX - digit) / 10)
             return SYSFS_OUT_OF_RANGE;
         value = value * 10 + digit;
     }

@@ -27,10 +27,10 @@ struct zone_identity {
     int package_id; /* RAPL_NO_ID where there is none, as for die and core */
     int die_id;
     int core_id;
-    /* Top-level zone of a sub-zone whose parent has no package number; "" otherwise. */
-    char parent[ZONE_TEXT_SIZE];
     /* The kernel's id, where another counter has all of the rest in common; "" otherwise. */
     char id[ZONE_TEXT_SIZE];
+    /* Top-level zone of a sub-zone whose parent has no package number; "" otherwise. */
+    char parent[ZONE_TEXT_SIZE];
 };
 
 /*

@@ -159,7 +159,9 @@ int sysfs_parse_number(const char *text, size_t length, uint64_t *number) {
         length--;
     if (length == 0)
         return SYSFS_EMPTY;
-    const size_t safe = length < SAFE_DIGITS ? length : SAFE_DIGITS;
+    size_t safe = SAFE_DIGITS;
+    if (safe > length)
+        safe = length;
     uint64_t value = 0;
     size_t i = 0;
     for (; i < safe; i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which zone feeds which series: identities, mirrors, duplicates. No I/O. */
+/* Which zone feeds which series. No I/O. */
 #ifndef RAPL_BINDING_H
 #define RAPL_BINDING_H
 
@@ -7,11 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "alike.h"
+#include "cpuinfo.h"
 #include "problem.h"
 #include "select.h"
 #include "series.h"
 #include "source.h"
-#include "topology.h"
 #include "zone_map.h"
 
 /* Series live as long as the handle: names that change for ever must not fill the memory. */
@@ -19,6 +20,7 @@
 
 struct binding {
     enum cpu_vendor vendor;
+    bool is_virtual; /* the machine is a virtual one */
     const struct selection *selection;
     bool cores;   /* single cores are reported, not only their sums */
     bool windows; /* statistics are asked for */
@@ -31,9 +33,10 @@ struct binding {
     size_t sum_count;
     struct zone_map sum_map;
     size_t numbered; /* series and sums so far */
-    struct mirror **mirrors;
-    size_t mirror_count;
-    struct zone_map mirror_map;
+    struct alikes alikes;
+    struct zone_map fed_map; /* the zones that feed series, by their own identities */
+    bool withholds;          /* a series is withheld at this sample */
+    bool starts;             /* series are to begin at an earlier reading */
 };
 
 /* Begins with nothing but the total. selection stays as long as the binding. -ENOMEM. */
@@ -51,6 +54,23 @@ struct zone_identity binding_interpret(const struct binding *binding,
 /* The series of that identity, or NULL. */
 struct series *binding_find(const struct binding *binding, const struct zone_identity *identity);
 
+/* The same, made where it is the first to be asked for; NULL without memory. */
+struct series *binding_add(struct binding *binding, const struct zone_identity *identity);
+
+/* Gives it another identity; none has it yet. -ENOMEM, and then it has it all the same. */
+int binding_rename(struct binding *binding, struct series *series,
+                   const struct zone_identity *identity);
+
+/* The series of the package that it is part of, or NULL. */
+struct series *binding_find_whole(const struct binding *binding,
+                                  const struct zone_identity *identity);
+
+/* Gives a series the sum that it is part of, made where it is the first. -ENOMEM. */
+int binding_join_sum(struct binding *binding, struct series *series);
+
+/* What the zone's energy is part of: the total, or all cores of its package; NULL: nothing. */
+struct series *binding_find_sum(const struct binding *binding, const struct zone *zone);
+
 /* Whether a sample reads its zones: it is selected, or a sum that it is part of. */
 bool binding_wants(const struct series *series);
 
@@ -58,9 +78,18 @@ bool binding_wants(const struct series *series);
  * binding is as it was or unfinished: call again before the next sample. */
 int binding_update(struct binding *binding, const struct source *source, struct problems *problems);
 
-/* Whether the readings show that presumed mirrors are not one counter: they have parted then, and
- * binding_update is due. */
-bool binding_part(struct binding *binding, const struct source *source, struct problems *problems);
+/* Finds out by the readings which zones show one counter. 1: other zones feed other series now, and
+ * binding_update() is due; -ENOMEM. */
+int binding_compare(struct binding *binding, const struct source *source,
+                    struct problems *problems);
+
+/* The machine slept in or before a sample, which nothing is compared at: series of counters that
+ * part later begin after it. */
+void binding_sleep(struct binding *binding, const struct source *source);
+
+/* Lets series of counters that were taken for others' begin where those were last the same. */
+void binding_start(struct binding *binding, const struct source *source,
+                   struct rapl_health *health);
 
 void binding_free(struct binding *binding);
 

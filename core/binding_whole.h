@@ -9,7 +9,7 @@
  * sample takes series in their order, and parts are held against what the package counted. */
 void whole_order(struct binding *binding);
 
-/* Gives every part the package that bounds it. */
+/* Gives every part the package that bounds it, and comes before it. */
 void whole_bind(struct binding *binding, const struct source *source);
 
 #endif

@@ -6,18 +6,20 @@
 
 typedef struct source *source_opener(const struct source_options *options);
 
+static source_opener *const openers[] = {
+    [RAPL_SOURCE_POWERCAP] = powercap_open,
+    [RAPL_SOURCE_PERF] = perf_open,
+    [RAPL_SOURCE_MSR] = msr_open,
+};
+
 int choice_open(struct choice *choice, enum rapl_source asked, const struct source_options *options,
                 const struct problems *problems) {
-    static source_opener *const openers[] = {
-        [RAPL_SOURCE_POWERCAP] = powercap_open,
-        [RAPL_SOURCE_PERF] = perf_open,
-        [RAPL_SOURCE_MSR] = msr_open,
-    };
     *choice = (struct choice){.files = options->files};
     for (enum rapl_source source = RAPL_SOURCE_POWERCAP; source <= RAPL_SOURCE_MSR; source++) {
         if (asked != RAPL_SOURCE_AUTO && asked != source)
             continue;
         struct candidate *candidate = &choice->candidates[choice->count++];
+        candidate->kind = source;
         candidate->problems = *problems;
         candidate->problems.list = NULL;
         candidate->problems.count = 0;
@@ -26,6 +28,7 @@ int choice_open(struct choice *choice, enum rapl_source asked, const struct sour
             choice_close(choice);
             return -ENOMEM;
         }
+        candidate->problems.module = candidate->source->module;
     }
     return 0;
 }
@@ -35,6 +38,27 @@ static void close_candidate(struct candidate *candidate) {
         candidate->source->operations->close(candidate->source);
     candidate->source = NULL;
     problems_free(&candidate->problems);
+}
+
+int choice_reopen(struct choice *choice, const struct source_options *options) {
+    struct source *sources[CHOICE_MAX] = {NULL};
+    int error = 0;
+    for (size_t i = 0; i < choice->count && error == 0; i++) {
+        if (choice->candidates[i].source == NULL)
+            continue;
+        sources[i] = openers[choice->candidates[i].kind](options);
+        error = sources[i] == NULL ? -ENOMEM : 0;
+    }
+    for (size_t i = 0; i < choice->count; i++) {
+        struct candidate *candidate = &choice->candidates[i];
+        struct source *unused = error == 0 ? candidate->source : sources[i];
+        if (error == 0)
+            candidate->source = sources[i];
+        if (unused != NULL)
+            unused->operations->close(unused);
+        candidate->problems.is_virtual = options->model.is_virtual;
+    }
+    return error;
 }
 
 /* Adds why a candidate does not read: what stands in the way of the source, or of its first zone.

@@ -10,6 +10,7 @@
 #include "source.h"
 
 struct candidate {
+    enum rapl_source kind;
     struct source *source; /* NULL: another one has been taken */
     struct problems problems;
 };
@@ -29,6 +30,10 @@ struct choice {
 /* Opens those that asked stands for. problems: what theirs begin as. -ENOMEM. */
 int choice_open(struct choice *choice, enum rapl_source asked, const struct source_options *options,
                 const struct problems *problems);
+
+/* Opens again those that are open, with other options: they know no zone then. What is settled, and
+ * told, stays so. -ENOMEM, and all is as before. */
+int choice_reopen(struct choice *choice, const struct source_options *options);
 
 /* Lets the current source look for zones, or every candidate until one reads. As discover of
  * struct source_operations; 1 also when another one is current than before. */

@@ -56,6 +56,18 @@ bool counter_exceeds(const struct counter_traits *traits, uint64_t ticks, uint64
     return is_above(traits->scale, ticks, traits->ceiling_uw, span_ns);
 }
 
+/* Ticks after which a counter of unknown range may be at 0 again; 0: it never is. */
+static uint64_t find_least_turn(const struct counter_traits *traits) {
+    const struct tick_scale scale = traits->scale;
+    if (traits->goes_on)
+        return 0;
+    if (scale.numerator_uj == scale.denominator)
+        return COUNTER_LEAST_TURN_UJ;
+    const rapl_uint128 ticks =
+        (rapl_uint128)COUNTER_LEAST_TURN_UJ * scale.denominator / scale.numerator_uj;
+    return ticks < UINT64_MAX ? (uint64_t)ticks : UINT64_MAX;
+}
+
 /* No domain draws more than this for long. The ceiling of psys, 50 kW, would let every new start of
  * a counter of 262 kJ pass for a wrap within 5 s. */
 #define SUSTAINED_UW UINT64_C(4000000000)
@@ -72,8 +84,9 @@ bool counter_exceeds_sustained(const struct counter_traits *traits, uint64_t tic
 uint64_t counter_safe_span_ns(const struct counter_traits *traits, uint64_t unread_uj) {
     /* Twice the energy, for half of an odd range is none. */
     rapl_uint128 twice_uj = 2 * (rapl_uint128)unread_uj;
-    if (traits->modulus != 0) {
-        const uint64_t range_uj = counter_to_uj(traits->scale, traits->modulus);
+    const uint64_t turn = traits->modulus != 0 ? traits->modulus : find_least_turn(traits);
+    if (turn != 0) {
+        const uint64_t range_uj = counter_to_uj(traits->scale, turn);
         twice_uj = twice_uj == 0 || range_uj < twice_uj ? range_uj : twice_uj;
     }
     if (twice_uj == 0 || traits->ceiling_uw == 0)
@@ -107,13 +120,15 @@ static struct counter_step step_back(const struct counter_traits *traits, uint64
     return (struct counter_step){.outcome = COUNTER_WRAPPED, .ticks = ticks};
 }
 
-static struct counter_step step_forward(const struct counter_traits *traits, uint64_t ticks,
-                                        uint64_t span_ns, bool gap, bool slept) {
+/* inline: nearly every reading of every counter takes it, and gcc finds it too long. */
+static inline struct counter_step step_forward(const struct counter_traits *traits, uint64_t ticks,
+                                               uint64_t span_ns, bool gap, bool slept) {
     if (counter_exceeds(traits, ticks, span_ns + 2 * traits->period_ns))
         return (struct counter_step){.outcome = COUNTER_RESET_FORWARD};
     span_ns += traits->period_ns;
     /* Of a sleep, what the counter shows is counted: it never shows more than was used. */
-    bool hidden = traits->modulus != 0 ? may_hide_wrap(traits, ticks, span_ns) : gap;
+    const uint64_t turn = traits->modulus != 0 ? traits->modulus : find_least_turn(traits);
+    const bool hidden = turn != 0 ? counter_may_hide_turn(traits, turn, ticks, span_ns) : gap;
     if (hidden && (gap || !slept))
         return (struct counter_step){.outcome = COUNTER_UNDECIDED};
     return (struct counter_step){.outcome = COUNTER_COUNTED, .ticks = ticks};

@@ -29,7 +29,7 @@ struct tick_scale {
 
 /* What a source knows of a counter. */
 struct counter_traits {
-    uint64_t modulus; /* ticks after which it is at 0 again; 0: none known */
+    uint64_t modulus; /* ticks after which it is at 0 again; 0: not known, or goes_on */
     bool goes_on;     /* it has none, and passes 2^64 as any other number */
     uint64_t
         unit; /* ticks that it moves by at least, those of one tick of the hardware; 0: unknown */
@@ -60,6 +60,10 @@ struct counter {
     bool leapt;              /* the last step was more than COUNTER_NEAR_FACTOR times the ceiling */
 };
 
+/* The energy after which a counter of unknown range may be at 0 again: 2^32 ticks of 15.258 uJ, the
+ * finest unit that is known (ESU 16 in whole nanojoules: intel_rapl_common.c, rapl_unit_xlate). */
+#define COUNTER_LEAST_TURN_UJ UINT64_C(65532611002)
+
 /* A step above its ceiling by more says nothing of what the machine can draw. */
 #define COUNTER_NEAR_FACTOR 4
 
@@ -89,7 +93,9 @@ struct counter_step {
 /*
  * Takes the next reading. A step forward may hold what was used since up to two updates before the
  * last reading: one that had not come yet, and the next, which may come late. In a decrease, and
- * where a turn may hide, one is reckoned with. Time for which a counter stood allows nothing.
+ * where a turn may hide, one is reckoned with. Time for which a counter stood allows nothing. Where
+ * the modulus is not known, every decrease is a reset, and a step in whose time the counter can
+ * have passed the smallest range that exists is UNDECIDED.
  *
  * slept_ns is the time since the last reading, even a failed one, that CLOCK_MONOTONIC did not
  * count. RESET, RESET_FORWARD and UNDECIDED make the reading a new
@@ -112,6 +118,9 @@ bool counter_may_go_on(const struct counter_traits *traits, uint64_t from, uint6
 
 /* Starts anew: the next reading is a first one. */
 void counter_forget(struct counter *counter);
+
+/* The hardware counts so many ticks (SDM vol. 3B 16.10.3). */
+#define COUNTER_REGISTER_MODULUS (UINT64_C(1) << 32)
 
 /*
  * The modulus of a counter that shows range as its largest value: one tick of the hardware more.

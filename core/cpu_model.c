@@ -117,6 +117,66 @@ const struct cpu_counters *cpu_model_find(const struct cpu_model *cpu) {
     return NULL;
 }
 
+/* arch/x86/include/asm/intel-family.h: below 0x2A (SANDYBRIDGE) there are none; above it, Westmere,
+ * Nehalem and two Atoms. Families below 16 that are not 6: 486, Pentium, Pentium 4, Xeon Phi of the
+ * first generation. */
+static bool is_before_sandy_bridge(const struct cpu_model *cpu) {
+    static const unsigned int later[] = {0x2C, 0x2E, 0x2F, 0x35, 0x36};
+    if (cpu->family != 6)
+        return cpu->family < 16;
+    for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
+        if (cpu->model == later[i])
+            return true;
+    }
+    return cpu->model != 0 && cpu->model < 0x2A;
+}
+
+bool cpu_model_lacks_rapl(const struct cpu_model *cpu) {
+    if (cpu->is_virtual)
+        return false;
+    if (cpu->vendor == CPU_VENDOR_NOT_X86)
+        return true;
+    if (cpu->family == 0)
+        return false;
+    return (cpu->vendor == CPU_VENDOR_INTEL && is_before_sandy_bridge(cpu)) ||
+           (cpu->vendor == CPU_VENDOR_AMD && cpu->family < 0x17);
+}
+
+struct cpu_id {
+    unsigned int family;
+    unsigned int model;
+};
+
+static bool is_one_of(const struct cpu_model *cpu, const struct cpu_id *ids, size_t count) {
+    for (size_t i = 0; i < count && cpu->vendor == CPU_VENDOR_INTEL; i++) {
+        if (cpu->family == ids[i].family && cpu->model == ids[i].model)
+            return true;
+    }
+    return false;
+}
+
+/* Servers from Granite Rapids and Sierra Forest on: their counters are not registers that
+ * intel_rapl_msr.c reads (rapl_ids lists none of them), but memory that intel_rapl_tpmi.c maps. */
+static bool is_tpmi(const struct cpu_model *cpu) {
+    static const struct cpu_id ids[] = {{6, 0xAD}, {6, 0xAE}, {6, 0xAF},
+                                        {6, 0xB6}, {6, 0xDD}, {19, 0x01}};
+    return is_one_of(cpu, ids, sizeof(ids) / sizeof(ids[0]));
+}
+
+const char *cpu_model_powercap_module(const struct cpu_model *cpu) {
+    return is_tpmi(cpu) ? "intel_rapl_tpmi" : "intel_rapl_msr";
+}
+
+/* Since Linux 6.10 the events come with TPMI's zones, since 6.19 with those of the newest clients
+ * (intel_rapl_common.c, rapl_package_add_pmu): arch/x86/events/rapl.c does not know these models.
+ */
+const char *cpu_model_perf_module(const struct cpu_model *cpu) {
+    static const struct cpu_id newest[] = {{6, 0xCC}, {6, 0xD5}, {18, 0x01}, {18, 0x03}};
+    if (is_tpmi(cpu) || is_one_of(cpu, newest, sizeof(newest) / sizeof(newest[0])))
+        return cpu_model_powercap_module(cpu);
+    return "rapl";
+}
+
 const struct cpu_counters *cpu_model_guess(enum cpu_vendor vendor) {
     static const struct cpu_counters guesses[] = {
         {INTEL, 0, CPU_ANY_MODEL, ALL, U_ESU, U_ESU, U_ESU},

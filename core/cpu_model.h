@@ -3,10 +3,11 @@
 #ifndef RAPL_CPU_MODEL_H
 #define RAPL_CPU_MODEL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "counter.h"
-#include "topology.h"
+#include "cpuinfo.h"
 
 /* Sets of them are or-ed together. */
 enum cpu_domain {
@@ -40,6 +41,14 @@ struct cpu_counters {
 
 /* What is known of that processor; NULL: nothing. */
 const struct cpu_counters *cpu_model_find(const struct cpu_model *cpu);
+
+/* Whether it is known to have no RAPL counters of any kind: not x86, Intel's before Sandy Bridge,
+ * and AMD's before Zen. A virtual machine may show another processor than it has: never of one. */
+bool cpu_model_lacks_rapl(const struct cpu_model *cpu);
+
+/* The modules of the kernel that show its counters as powercap zones, and as events of perf. */
+const char *cpu_model_powercap_module(const struct cpu_model *cpu);
+const char *cpu_model_perf_module(const struct cpu_model *cpu);
 
 /* What processors of that vendor usually have; NULL: nothing is known of the vendor. */
 const struct cpu_counters *cpu_model_guess(enum cpu_vendor vendor);

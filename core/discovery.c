@@ -2,17 +2,51 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "clock.h"
+#include "cpu_model.h"
+#include "cpuinfo.h"
 #include "handle.h"
 #include "sum.h"
 #include "sysfs.h"
 #include "topology.h"
+#include "unit_fault.h"
 
 /* A driver may be loaded late. */
 #define LOOK_AGAIN_NS (UINT64_C(60) * NS_PER_SECOND)
 /* A zone returns some milliseconds after its CPU does, so that one more look is not enough. */
 #define LOOK_REPORTS 3
+
+/* Sources begin again with what is known now: what they have read may have another unit. */
+static int reopen_sources(struct rapl *rapl) {
+    const int error = choice_reopen(&rapl->choice, &rapl->source_options);
+    if (error != 0)
+        return error;
+    rapl->source = choice_source(&rapl->choice);
+    rapl->bound = false;
+    for (size_t i = 0; i < rapl->binding.series_count; i++)
+        series_forget(rapl->binding.series[i]);
+    return 0;
+}
+
+/* The vendor decides names and units. As long as no file names it, it is looked for again. */
+static int learn_model(struct rapl *rapl) {
+    struct cpu_model *model = &rapl->source_options.model;
+    int error = 0;
+    if (model->vendor != CPU_VENDOR_UNKNOWN)
+        return 0;
+    *model = cpuinfo_read(rapl->source_options.root, &rapl->cpuinfo_error);
+    if (model->vendor != CPU_VENDOR_UNKNOWN && rapl->choice.count > 0)
+        error = reopen_sources(rapl);
+    if (error != 0)
+        model->vendor = CPU_VENDOR_UNKNOWN;
+    rapl->binding.vendor = model->vendor;
+    rapl->binding.is_virtual = model->is_virtual;
+    rapl->problems.is_virtual = model->is_virtual;
+    rapl->problems.lacks_rapl = cpu_model_lacks_rapl(model);
+    return error;
+}
 
 static int open_root(struct rapl *rapl) {
     int *root = &rapl->source_options.root;
@@ -24,15 +58,11 @@ static int open_root(struct rapl *rapl) {
     problems_end(&rapl->problems, PROBLEM_ROOT, PROBLEM_ROOT);
     if (*root < 0)
         return 0;
-    if (rapl->choice.count == 0) {
-        /* Once: it decides the names of series, and those do not change. */
-        rapl->source_options.model = topology_read_model(*root);
-        rapl->binding.vendor = rapl->source_options.model.vendor;
-        rapl->problems.is_virtual = rapl->source_options.model.is_virtual;
-        int error = choice_open(&rapl->choice, rapl->asked, &rapl->source_options, &rapl->problems);
-        if (error != 0)
-            return error;
-    }
+    int error = learn_model(rapl);
+    if (error == 0 && rapl->choice.count == 0)
+        error = choice_open(&rapl->choice, rapl->asked, &rapl->source_options, &rapl->problems);
+    if (error != 0)
+        return error;
     if (rapl->online_file < 0) {
         rapl->online_file = topology_open_online(*root);
         rapl->online_mark = topology_online_mark(rapl->online_file);
@@ -112,11 +142,55 @@ static void tell_source(struct rapl *rapl) {
     problems_raise(&rapl->problems, PROBLEM_SOURCE, 0, text);
 }
 
+static bool has_identified(const struct source *source) {
+    for (size_t i = 0; i < source->zone_count; i++) {
+        if (source->zones[i]->identified)
+            return true;
+    }
+    return false;
+}
+
+/* What depends on the vendor are names and units of zones: a machine without them lacks nothing. */
+static void tell_vendor(struct rapl *rapl) {
+    problems_begin(&rapl->problems, PROBLEM_VENDOR, PROBLEM_VENDOR);
+    if (rapl->binding.vendor == CPU_VENDOR_UNKNOWN && has_identified(rapl->source))
+        problems_raise(&rapl->problems, PROBLEM_VENDOR, rapl->cpuinfo_error, CPUINFO_PROC);
+    problems_end(&rapl->problems, PROBLEM_VENDOR, PROBLEM_VENDOR);
+}
+
+static void tell_unit(struct rapl *rapl, const struct zone *zone) {
+    const bool by_perf = strcmp(rapl->source->operations->name, "perf") == 0;
+    char name[ZONE_NAME_SIZE];
+    char what[256];
+    char text[sizeof(name) + sizeof(what) + 2];
+    zone_format_name(&zone->identity, name);
+    if (!unit_fault_is_corrected(zone->fault)) {
+        problems_raise(&rapl->problems, PROBLEM_UNIT_DOUBT, 0, name);
+        return;
+    }
+    unit_fault_word(zone->fault, by_perf, what, sizeof(what));
+    snprintf(text, sizeof(text), "%s: %s", name, what);
+    problems_raise(&rapl->problems, PROBLEM_UNIT, 0, text);
+}
+
+/* Once for each counter that is reported, alone or in a sum: what perf counts may tell later. */
+static void tell_units(struct rapl *rapl) {
+    for (size_t i = 0; i < rapl->source->zone_count; i++) {
+        struct zone *zone = rapl->source->zones[i];
+        if (zone->fault == NULL || zone->fault_told || !zone->wanted)
+            continue;
+        zone->fault_told = true;
+        tell_unit(rapl, zone);
+    }
+}
+
 int discovery_run(struct rapl *rapl) {
     const bool first = rapl->source == NULL;
     int error = open_root(rapl);
-    if (error != 0)
+    if (error != 0) {
+        rapl->discovered_ns = 0;
         return error;
+    }
     rapl->discovered_ns = clock_boottime_ns();
     if (rapl->choice.count == 0)
         return 0;
@@ -127,7 +201,7 @@ int discovery_run(struct rapl *rapl) {
     int changed = choice_discover(&rapl->choice);
     rapl->source = choice_source(&rapl->choice);
     rapl->report.health.source = rapl->source->operations->name;
-    rapl->problems.module = rapl->source->operations->module;
+    rapl->problems.module = rapl->source->module;
     if (changed < 0) {
         rapl->discovered_ns = 0; /* at the next report again */
         rapl->bound = false;     /* some of it may be done */
@@ -135,9 +209,14 @@ int discovery_run(struct rapl *rapl) {
     }
     if (first || rapl->choice.settled != was_settled)
         tell_source(rapl);
+    tell_vendor(rapl);
     if (changed > 0 && !first)
         rapl->report.health.rediscoveries++;
-    return changed > 0 || !rapl->bound ? discovery_rebind(rapl) : 0;
+    if (changed > 0 || !rapl->bound)
+        error = discovery_rebind(rapl);
+    if (error == 0)
+        tell_units(rapl);
+    return error;
 }
 
 /* It has been read, and has no zone any more, or one with an error that tells as much. */
@@ -174,14 +253,22 @@ static bool misses_zone(const struct rapl *rapl) {
  * On AMD the core zone is that of the package's lead CPU, and when CPUs come and go this can become
  * another one: the counter is another core's then.
  */
+static bool may_move(const struct rapl *rapl, const struct series *series) {
+    const enum zone_kind kind = series->identity.kind;
+    return kind == ZONE_LEAD_CORE ||
+           (kind == ZONE_CORE && rapl->binding.vendor == CPU_VENDOR_UNKNOWN);
+}
+
 void discovery_forget_lead_cores(struct rapl *rapl) {
     for (size_t i = 0; i < rapl->binding.series_count; i++) {
-        struct series *series = rapl->binding.series[i];
-        const enum zone_kind kind = series->identity.kind;
-        const bool may_move = kind == ZONE_LEAD_CORE ||
-                              (kind == ZONE_CORE && rapl->binding.vendor == CPU_VENDOR_UNKNOWN);
-        if (may_move)
-            series_forget(series);
+        if (may_move(rapl, rapl->binding.series[i]))
+            series_forget(rapl->binding.series[i]);
+    }
+    /* Nor does a series begin where its zone was the same as another one before. */
+    for (size_t i = 0; rapl->source != NULL && i < rapl->source->zone_count; i++) {
+        struct zone *zone = rapl->source->zones[i];
+        if (zone->series != NULL && may_move(rapl, zone->series))
+            zone->compared.last.time_ns = 0;
     }
 }
 
@@ -195,10 +282,17 @@ bool discovery_watch_online(struct rapl *rapl) {
     return true;
 }
 
+/* A file that could not be read may be readable in a moment. */
+static bool can_learn_model(const struct rapl *rapl) {
+    int error;
+    return rapl->binding.vendor == CPU_VENDOR_UNKNOWN && rapl->source_options.root >= 0 &&
+           cpuinfo_read(rapl->source_options.root, &error).vendor != CPU_VENDOR_UNKNOWN;
+}
+
 int discovery_run_if_due(struct rapl *rapl) {
     discovery_watch_online(rapl);
-    bool due = (rapl->source != NULL && !rapl->bound) || misses_zone(rapl) ||
-               clock_boottime_ns() - rapl->discovered_ns >= LOOK_AGAIN_NS;
+    bool due = can_learn_model(rapl) || (rapl->source != NULL && !rapl->bound) ||
+               misses_zone(rapl) || clock_boottime_ns() - rapl->discovered_ns >= LOOK_AGAIN_NS;
     if (rapl->looks_left > 0) {
         rapl->looks_left--;
         due = true;

@@ -28,6 +28,7 @@ struct rapl {
     struct binding binding;
     struct problems problems;
 
+    int cpuinfo_error;       /* why proc/cpuinfo could not be read, or 0 */
     uint64_t discovered_ns;  /* CLOCK_BOOTTIME */
     unsigned int looks_left; /* reports that look for zones again */
     uint64_t ahead_ns; /* of CLOCK_BOOTTIME before CLOCK_MONOTONIC, at the last sample's begin */

@@ -168,7 +168,7 @@ static int probe(struct msr *msr, struct msr_reader *reader, unsigned int index,
         return 0;
     }
     identify(&msr->layout, reader, domain, &identity);
-    return msr_reader_add_zone(reader, msr->counters, index, &identity, msr->options.max_power_uw);
+    return msr_reader_add_zone(reader, msr->counters, index, &identity, &msr->options);
 }
 
 static int probe_all(struct msr *msr, bool *standing, struct problems *problems) {
@@ -294,16 +294,19 @@ static int show_zones(struct msr *msr) {
 /* Whether there are registers to look for. */
 static bool judge_model(const struct msr *msr, struct problems *problems) {
     const struct cpu_model *model = &msr->options.model;
-    char subject[64];
-    snprintf(subject, sizeof(subject), "family %u model 0x%02x", model->family, model->model);
-    if (msr->counters == NULL)
+    const bool lacks_rapl = cpu_model_lacks_rapl(model);
+    char subject[CPUINFO_MODEL_SIZE];
+    cpuinfo_format_model(model, subject);
+    if (lacks_rapl)
+        problems_raise(problems, PROBLEM_MODEL, MODEL_WITHOUT_RAPL, subject);
+    else if (msr->counters == NULL)
         problems_raise(problems, PROBLEM_MODEL, MODEL_WITHOUT_VENDOR,
-                       topology_vendor_name(model->vendor));
+                       cpuinfo_vendor_name(model->vendor));
     else if (msr->counters->domains == 0)
         problems_raise(problems, PROBLEM_MODEL, MODEL_WITHOUT_REGISTERS, subject);
     else if (msr->is_guess)
         problems_raise(problems, PROBLEM_MODEL, 0, subject);
-    return msr->counters != NULL && msr->counters->domains != 0;
+    return !lacks_rapl && msr->counters != NULL && msr->counters->domains != 0;
 }
 
 static int look(struct msr *msr, struct problems *problems) {
@@ -376,7 +379,6 @@ static void msr_close(struct source *source) {
 
 struct source *msr_open(const struct source_options *options) {
     static const struct source_operations operations = {.name = "msr",
-                                                        .module = "msr",
                                                         .discover = msr_discover,
                                                         .sample = msr_sample,
                                                         .read = msr_read,
@@ -385,6 +387,7 @@ struct source *msr_open(const struct source_options *options) {
     if (msr == NULL)
         return NULL;
     msr->source.operations = &operations;
+    msr->source.module = "msr";
     msr->source.limit.files = SIZE_MAX;
     msr->options = *options;
     msr->layout.root = options->root;

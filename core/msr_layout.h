@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cpuinfo.h"
 #include "msr_reader.h"
 #include "topology.h"
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ceiling.h"
+#include "unit_fault.h"
 
 /* SDM vol. 3B 16.10 and vol. 4 */
 #define RAPL_POWER_UNIT 0x606
@@ -25,8 +26,7 @@
 
 /* The counter is bits 31:0. AMD's are 64 bits wide from family 19h model 10h on; Linux takes 32 of
  * them everywhere (intel_rapl_msr.c, rapl.c: RAPL_CNTR_WIDTH), and so all of them wrap there. */
-#define COUNTER_MASK UINT64_C(0xFFFFFFFF)
-#define COUNTER_MODULUS (COUNTER_MASK + 1)
+#define COUNTER_MASK (COUNTER_REGISTER_MODULUS - 1)
 
 uint32_t msr_unit_address(enum cpu_vendor vendor) {
     return vendor == CPU_VENDOR_INTEL ? RAPL_POWER_UNIT : AMD_RAPL_PWR_UNIT;
@@ -124,7 +124,7 @@ static int label(struct msr_zone *zone) {
 
 int msr_reader_add_zone(struct msr_reader *reader, const struct cpu_counters *counters,
                         unsigned int index, const struct zone_identity *identity,
-                        uint64_t max_power_uw) {
+                        const struct source_options *options) {
     const enum cpu_domain domain = (enum cpu_domain)(1U << index);
     struct msr_zone *zone = calloc(1, sizeof(*zone));
     if (zone == NULL)
@@ -139,13 +139,14 @@ int msr_reader_add_zone(struct msr_reader *reader, const struct cpu_counters *co
     zone->zone.wanted = true;
     zone->zone.identity = *identity;
     zone->zone.traits =
-        (struct counter_traits){.modulus = COUNTER_MODULUS,
+        (struct counter_traits){.modulus = COUNTER_REGISTER_MODULUS,
                                 .unit = 1,
                                 .scale = cpu_model_scale(counters, domain, reader->unit_register)};
     /* Core and uncore are part of their package, and have its ceiling. */
-    ceiling_decide(&zone->zone.traits, identity->kind, max_power_uw,
+    ceiling_decide(&zone->zone.traits, identity->kind, options->max_power_uw,
                    identity->kind == ZONE_DRAM ? &reader->dram_limits : &reader->package_limits);
     zone->zone.range_uj = counter_to_uj(zone->zone.traits.scale, COUNTER_MASK);
+    zone->zone.fault = unit_fault_in_doubt(&options->model, identity->kind);
     reader->zones[index] = zone;
     return 0;
 }

@@ -10,6 +10,7 @@
 #include "cpu_model.h"
 #include "msr_device.h"
 #include "source.h"
+#include "topology.h"
 
 /* Of CPU_CORE, where zones are by domain. */
 #define CPU_CORE_INDEX 1
@@ -75,7 +76,7 @@ uint32_t msr_unit_address(enum cpu_vendor vendor);
 /* Adds a zone of that identity. -ENOMEM. */
 int msr_reader_add_zone(struct msr_reader *reader, const struct cpu_counters *counters,
                         unsigned int index, const struct zone_identity *identity,
-                        uint64_t max_power_uw);
+                        const struct source_options *options);
 
 /* The error of zone. */
 int msr_zone_read(struct msr_zone *zone, uint64_t *ticks);

@@ -7,16 +7,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
+#include "cpu_model.h"
+#include "perf_first.h"
 #include "perf_limit.h"
 #include "perf_place.h"
 #include "perf_pmu.h"
 #include "perf_reader.h"
 #include "source.h"
-#include "topology.h"
 
 /* The PMUs: of packages and dies, and of AMD's cores (Linux 6.14). */
 enum { PMU_POWER, PMU_POWER_CORE, PMU_COUNT };
@@ -68,45 +68,6 @@ static struct perf_reader *find_reader(const struct perf *perf, int pmu_index,
 
 /* --- reading --------------------------------------------------------------------------------- */
 
-/* Registers move about once a millisecond; of whole joules, less often. */
-#define FIRST_TICKS_MS 20
-
-/* Where one core counts they all do: one that stands at 0 has slept, and used nothing. */
-static void learn_cores(struct perf *perf) {
-    bool count = false;
-    for (size_t pass = 0; pass < 2; pass++) {
-        for (size_t i = 0; i < perf->reader_count; i++) {
-            struct perf_reader *reader = perf->readers[i];
-            for (size_t j = 0; reader->pmu == PMU_POWER_CORE && j < reader->zone_count; j++) {
-                count = count || reader->zones[j].counts;
-                reader->zones[j].counts = count;
-            }
-        }
-    }
-}
-
-/* Takes a first count of all that was opened; what does not move has no counter. */
-static void read_first(struct perf *perf) {
-    const struct timespec millisecond = {.tv_nsec = 1000000};
-    bool all = false;
-    for (int tries = 0; !all && tries <= FIRST_TICKS_MS; tries++) {
-        if (tries > 0)
-            nanosleep(&millisecond, NULL);
-        all = true;
-        learn_cores(perf);
-        for (size_t i = 0; i < perf->source.zone_count; i++) {
-            struct perf_zone *zone = (struct perf_zone *)perf->source.zones[i];
-            struct reading reading;
-            if (zone->group == NULL || zone->count.has_baseline)
-                continue;
-            if (zone->member == 0 || tries > 0)
-                perf_group_read(zone->group);
-            zone->zone.error = perf_zone_take(zone, &reading);
-            all = all && zone->zone.error != ZONE_COUNTS_NOTHING;
-        }
-    }
-}
-
 /*
  * Sleep may set the register to 0, and the kernel takes the difference to what it was before for
  * energy, modulo 2^32: a count that spans a sleep says nothing.
@@ -136,7 +97,7 @@ static void perf_sample(struct source *source) {
             reader->groups[j].due = false;
         }
     }
-    learn_cores(perf);
+    perf_learn_cores(perf->readers, perf->reader_count);
     for (size_t i = 0; i < source->zone_count; i++) {
         struct perf_zone *zone = (struct perf_zone *)source->zones[i];
         struct reading *reading = &source->readings[i];
@@ -335,7 +296,7 @@ static int open_readers(struct perf *perf, const struct perf_finding *finding,
     close_incomplete(perf);
     perf->source.file_count = 0;
     if (changed)
-        read_first(perf);
+        perf_read_first(perf->readers, perf->reader_count);
     for (size_t i = 0; i < perf->source.zone_count; i++) {
         struct perf_zone *zone = (struct perf_zone *)perf->source.zones[i];
         const bool lost = source_lost_zone(zone->zone.error);
@@ -419,15 +380,13 @@ static void perf_close(struct source *source) {
 #define UNREAD_UJ UINT64_C(30000000000)
 
 struct source *perf_open(const struct source_options *options) {
-    static const struct source_operations operations = {.name = "perf",
-                                                        .module = "rapl",
-                                                        .discover = perf_discover,
-                                                        .sample = perf_sample,
-                                                        .close = perf_close};
+    static const struct source_operations operations = {
+        .name = "perf", .discover = perf_discover, .sample = perf_sample, .close = perf_close};
     struct perf *perf = calloc(1, sizeof(*perf));
     if (perf == NULL)
         return NULL;
     perf->source.operations = &operations;
+    perf->source.module = cpu_model_perf_module(&options->model);
     perf->source.limit.files = SIZE_MAX;
     perf->source.unread_uj = UNREAD_UJ;
     perf->options = *options;

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "cpuinfo.h"
 #include "perf_pmu.h"
 #include "topology.h"
 #include "zone.h"

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ceiling.h"
+#include "cpu_model.h"
 #include "sysfs.h"
 
 #define PARANOID "proc/sys/kernel/perf_event_paranoid"
@@ -32,11 +33,11 @@ void perf_reader_free(struct perf_reader *reader) {
     free(reader);
 }
 
-/* Sapphire and Emerald Rapids count psys in whole joules (rapl.c, RAPL_UNIT_QUIRK_INTEL_SPR). */
+/* Where psys is counted in whole joules, those are what a count moves by at least. */
 static uint64_t find_unit(const struct cpu_model *model, const struct zone *zone) {
-    const bool whole_joules = model->vendor == CPU_VENDOR_INTEL && model->family == 6 &&
-                              (model->model == 0x8F || model->model == 0xCF);
+    const struct cpu_counters *counters = cpu_model_find(model);
     const struct tick_scale scale = zone->traits.scale;
+    const bool whole_joules = counters != NULL && counters->psys_unit == CPU_UNIT_1_J;
     return whole_joules && zone->identity.kind == ZONE_PSYS
                ? UINT64_C(1000000) * scale.denominator / scale.numerator_uj
                : 0;
@@ -56,9 +57,12 @@ static int fill_zone(const struct source_options *options, const char *pmu_name,
     if (base->id == NULL || base->path == NULL)
         return -ENOMEM;
     base->identified = perf_place_identify(place, event->name, leads, &base->identity) == 0;
+    zone->may_lack = base->identity.kind == ZONE_PSYS && !leads;
     base->traits.goes_on = true;
     base->traits.scale = event->scale;
     base->traits.unit = find_unit(&options->model, base);
+    zone->unit = unit_watch_begin(unit_fault_of_counts(&options->model, base->identity.kind));
+    base->fault = unit_fault_in_doubt(&options->model, base->identity.kind);
     ceiling_decide(&base->traits, base->identity.kind, options->max_power_uw,
                    &(struct power_limits){.tdp_uw = 0});
     return 0;
@@ -229,12 +233,16 @@ int perf_zone_take(struct perf_zone *zone, struct reading *reading) {
     source_stamp(&zone->zone, reading, group->begin_ns, group->end_ns);
     if (reading->error != 0)
         return reading->error;
-    const uint64_t raw = group->counts[zone->member];
+    uint64_t raw = group->counts[zone->member];
     /* A counter that the processor has not, or a virtual machine, stands at 0: that is no 0 W. */
     zone->counts = zone->counts || raw != 0;
-    reading->error = zone->counts
-                         ? perf_count_take(&zone->count, &zone->zone.traits, raw, reading->time_ns)
-                         : ZONE_COUNTS_NOTHING;
+    reading->error = zone->counts ? unit_watch_take(&zone->unit, &raw) : ZONE_COUNTS_NOTHING;
+    if (reading->error == 0)
+        reading->error = perf_count_take(&zone->count, &zone->zone.traits, raw, reading->time_ns);
+    if (zone->unit.state == UNIT_IS_WRONG)
+        zone->zone.fault = zone->unit.fault;
+    /* perf shows psys of each package, and most boards have one, which the first package counts. */
+    zone->zone.told = reading->error == ZONE_COUNTS_NOTHING && zone->may_lack;
     reading->ticks = zone->count.ticks;
     return reading->error;
 }

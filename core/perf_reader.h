@@ -12,14 +12,17 @@
 #include "perf_place.h"
 #include "perf_pmu.h"
 #include "source.h"
+#include "unit_fault.h"
 
 struct perf_zone {
     struct zone zone; /* first: a zone of the source is one of these */
     uint64_t config;
     struct perf_group *group; /* NULL: not open */
     size_t member;
+    struct unit_watch unit; /* tells whether the kernel has its unit wrong */
     struct perf_count count;
     bool counts;   /* it has been seen to */
+    bool may_lack; /* that it counts nothing is no fault: see perf_zone_take() */
     bool was_lost; /* at the last discovery */
     int left_out;  /* the error that it has because of it, or 0 */
 };

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* The counters that the kernel's powercap class shows (drivers/powercap/powercap_sys.c). */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "clock.h"
+#include "cpu_model.h"
+#include "powercap_core.h"
 #include "powercap_list.h"
 #include "powercap_zone.h"
 #include "source.h"
@@ -17,6 +20,7 @@
 struct powercap {
     struct source source; /* first, likewise */
     struct source_options options;
+    bool is_intel; /* as its zones tell, where nobody names the vendor */
 };
 
 /* --- the class ------------------------------------------------------------------------------- */
@@ -75,14 +79,6 @@ no_memory:
     return -ENOMEM;
 }
 
-/* The same number for a name of a control type at all times; 0 for intel-rapl itself. */
-static uint32_t number_control_type(const char *id, size_t length) {
-    uint32_t number = 0;
-    for (size_t i = strlen(POWERCAP_CONTROL_TYPE); i < length; i++)
-        number = number * 131 + (unsigned char)id[i];
-    return number;
-}
-
 /* Its id is as much of the child's as lies before the last colon. */
 static struct powercap_zone *find_parent(const struct source *source, const char *id) {
     char parent[256];
@@ -110,7 +106,7 @@ static void relate_zones(struct source *source) {
     for (size_t i = 0; i < source->zone_count; i++) {
         struct powercap_zone *zone = zone_at(source, i);
         const char *id = zone->zone.id;
-        zone->zone.control = number_control_type(id, strcspn(id, ":"));
+        zone->zone.control = powercap_list_control(id);
         zone->parent = find_parent(source, id);
     }
 }
@@ -287,6 +283,7 @@ static int load_zones(struct powercap *powercap, size_t unlisted, struct problem
     if (look.known == NULL || look.items == NULL)
         goto free_look;
     identify_zones(&look);
+    powercap_core_judge(source, powercap->options.model.vendor, &powercap->is_intel);
     if (rank_zones(&look) != 0)
         goto free_look;
     (void)limit_choose(&source->limit, look.items, source->zone_count, clock_boottime_ns());
@@ -310,7 +307,9 @@ free_look:
 }
 
 static void raise_no_zones(const struct powercap *powercap, struct problems *problems) {
-    int driver = sysfs_open_folder(powercap->options.root, "sys/module/intel_rapl_msr");
+    char path[64];
+    snprintf(path, sizeof(path), "sys/module/%s", powercap->source.module);
+    const int driver = sysfs_open_folder(powercap->options.root, path);
     problems->has_driver = driver >= 0;
     if (driver >= 0)
         close(driver);
@@ -380,7 +379,6 @@ static void powercap_close(struct source *source) {
 struct source *powercap_open(const struct source_options *options) {
     static const struct source_operations operations = {
         .name = "powercap",
-        .module = "intel_rapl_msr",
         .discover = powercap_discover,
         .sample = powercap_sample,
         .read = powercap_read,
@@ -390,6 +388,7 @@ struct source *powercap_open(const struct source_options *options) {
     if (powercap == NULL)
         return NULL;
     powercap->source.operations = &operations;
+    powercap->source.module = cpu_model_powercap_module(&options->model);
     powercap->source.limit.files = SIZE_MAX;
     powercap->options = *options;
     return &powercap->source;

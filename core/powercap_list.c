@@ -65,6 +65,14 @@ static int compare_by_depth(const void *a, const void *b) {
     return depth_a != depth_b ? (depth_a < depth_b ? -1 : 1) : compare_entries(a, b);
 }
 
+uint32_t powercap_list_control(const char *id) {
+    const size_t length = strcspn(id, ":");
+    uint32_t number = 0;
+    for (size_t i = strlen(POWERCAP_CONTROL_TYPE); i < length; i++)
+        number = number * 131 + (unsigned char)id[i];
+    return number;
+}
+
 void powercap_list_free(char **entries, size_t count) {
     for (size_t i = 0; i < count; i++)
         free(entries[i]);

@@ -4,6 +4,7 @@
 #define RAPL_POWERCAP_LIST_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "limit.h"
 
@@ -26,6 +27,9 @@ int powercap_list(int root, char ***listed, size_t *listed_count, size_t *unlist
 
 /* Below 0: a comes before b; 0: they are the same. */
 int powercap_list_compare(const char *a, const char *b);
+
+/* A number for the control type of a zone's id, the same at all times; 0: intel-rapl itself. */
+uint32_t powercap_list_control(const char *id);
 
 void powercap_list_free(char **entries, size_t count);
 

@@ -11,6 +11,7 @@
 #include "ceiling.h"
 #include "powercap_list.h"
 #include "sysfs.h"
+#include "unit_fault.h"
 
 #define CLASS POWERCAP_CLASS
 
@@ -23,12 +24,24 @@ static void format_path(const struct zone *zone, const char *attribute, char *pa
     snprintf(path, size, CLASS "/%s%s%s", zone->id, attribute[0] != '\0' ? "/" : "", attribute);
 }
 
-int powercap_zone_read(struct powercap_zone *zone, uint64_t *energy_uj) {
+static int read_file(struct powercap_zone *zone, uint64_t *energy_uj) {
     if (zone->file >= 0)
         zone->zone.error = sysfs_read_number(zone->file, energy_uj);
     else if (zone->zone.error == 0)
         zone->zone.error = -ENOMEM; /* the look that closed it was cut short */
     return zone->zone.error;
+}
+
+/* Apart, so that it costs the others nothing. */
+__attribute__((noinline)) static int read_corrected(struct powercap_zone *zone, uint64_t *ticks) {
+    const int error = read_file(zone, ticks);
+    if (error == 0)
+        *ticks = unit_fault_ticks(zone->zone.fault, *ticks);
+    return error;
+}
+
+int powercap_zone_read(struct powercap_zone *zone, uint64_t *ticks) {
+    return zone->is_corrected ? read_corrected(zone, ticks) : read_file(zone, ticks);
 }
 
 void powercap_zone_close(struct powercap_zone *zone) {
@@ -50,9 +63,20 @@ static int open_folder(const struct source_options *options, const struct zone *
     return sysfs_open_folder(options->root, path);
 }
 
-/* What the zone's limits say. The first constraint is the long-term one, whose largest value is the
- * TDP (intel_rapl_common.c, get_max_power and rapl_primitives: THERMAL_SPEC_POWER). */
-static struct power_limits read_limits(int folder, const struct zone *zone, bool *lacks,
+/* A file whose content is missing: it is looked for again, and reported where the counter itself
+ * reads (problems is not NULL): otherwise the counter's own file stands in the way. */
+static void lack_file(struct powercap_zone *zone, enum problem_cause cause, int error,
+                      const struct zone *owner, const char *attribute, struct problems *problems) {
+    zone->lacks = true;
+    if (problems != NULL)
+        raise_file(problems, cause, error, owner, attribute);
+}
+
+/* What the limits of a zone, its own or its parent's, say. The first constraint is the long-term
+ * one, whose largest value is the TDP (intel_rapl_common.c, get_max_power and rapl_primitives:
+ * THERMAL_SPEC_POWER). */
+static struct power_limits read_limits(const struct source_options *options, int folder,
+                                       struct powercap_zone *zone, const struct zone *owner,
                                        struct problems *problems) {
     static const char *const attributes[] = {"constraint_%d_max_power_uw",
                                              "constraint_%d_power_limit_uw"};
@@ -61,13 +85,12 @@ static struct power_limits read_limits(int folder, const struct zone *zone, bool
         char attribute[64];
         uint64_t limit_uw = 0;
         snprintf(attribute, sizeof(attribute), attributes[i % 2], i / 2);
-        int error = sysfs_load_number(folder, attribute, &limit_uw);
+        const int error =
+            sysfs_load_number_privileged(folder, attribute, &options->privilege, &limit_uw);
         /* Files that are not there, and ENODATA, are how the kernel says that there is no such
          * limit; ENODEV, that the zone is going. */
-        if (error != 0 && !source_lost_zone(error) && error != -ENODATA) {
-            raise_file(problems, PROBLEM_LIMIT, error, zone, attribute);
-            *lacks = true;
-        }
+        if (error != 0 && !source_lost_zone(error) && error != -ENODATA)
+            lack_file(zone, PROBLEM_LIMIT, error, owner, attribute, problems);
         if (error == 0)
             power_limits_add(&limits, limit_uw);
         if (i == 0)
@@ -78,13 +101,14 @@ static struct power_limits read_limits(int folder, const struct zone *zone, bool
 
 /* The limits of a package that was not opened itself. */
 static struct power_limits read_parents_limits(const struct source_options *options,
-                                               const struct zone *parent, bool *lacks,
+                                               struct powercap_zone *zone,
+                                               const struct zone *parent,
                                                struct problems *problems) {
     struct power_limits limits = {.tdp_uw = 0};
     const int folder = open_folder(options, parent);
     if (folder < 0)
         return limits;
-    limits = read_limits(folder, parent, lacks, problems);
+    limits = read_limits(options, folder, zone, parent, problems);
     close(folder);
     return limits;
 }
@@ -102,8 +126,8 @@ static void decide_ceiling(const struct source_options *options, int folder,
         return;
     }
     if (kind != ZONE_PSYS && options->max_power_uw == 0)
-        limits = is_part ? read_parents_limits(options, parent, &zone->lacks, problems)
-                         : read_limits(folder, &zone->zone, &zone->lacks, problems);
+        limits = is_part ? read_parents_limits(options, zone, parent, problems)
+                         : read_limits(options, folder, zone, &zone->zone, problems);
     ceiling_decide(&zone->zone.traits, kind, options->max_power_uw, &limits);
 }
 
@@ -144,7 +168,8 @@ bool powercap_zone_identify(struct powercap_zone *zone, const struct source_opti
     base->traits.ceiling_uw = 0; /* that of whoever had the id before: sub-zones ask for it */
     base->identified = false;
     format_path(base, "name", path, sizeof(path));
-    base->error = sysfs_load_line(options->root, path, name, sizeof(name));
+    base->error =
+        sysfs_load_line_privileged(options->root, path, &options->privilege, name, sizeof(name));
     if (base->error == 0 && zone_identify(name, NULL, &base->identity) != 0)
         base->error = SYSFS_TOO_LONG;
     if (base->error != 0) {
@@ -166,11 +191,13 @@ bool powercap_zone_identify(struct powercap_zone *zone, const struct source_opti
 }
 
 /* Whether the name in the folder is the zone's: 0, -ENODEV, or the error of its file. */
-static int check_name(int folder, const struct powercap_zone *zone) {
+static int check_name(const struct source_options *options, int folder,
+                      const struct powercap_zone *zone) {
     const struct zone_identity *parent = zone->parent != NULL ? &zone->parent->zone.identity : NULL;
     struct zone_identity identity;
     char name[SYSFS_TEXT_SIZE];
-    const int error = sysfs_load_line(folder, "name", name, sizeof(name));
+    const int error =
+        sysfs_load_line_privileged(folder, "name", &options->privilege, name, sizeof(name));
     if (error != 0)
         return error;
     const bool same =
@@ -182,15 +209,31 @@ static int check_name(int folder, const struct powercap_zone *zone) {
  * ids are given anew as packages go and come. Trees that show zones side by side do not tell. */
 static int check_folder(const struct source_options *options, int folder,
                         const struct powercap_zone *zone) {
-    int error = check_name(folder, zone);
+    int error = check_name(options, folder, zone);
     if (error != 0 || zone->parent == NULL)
         return error;
     const int outer = sysfs_open_outer(options->root, folder);
     if (outer < 0)
         return outer;
-    error = check_name(outer, zone->parent);
+    error = check_name(options, outer, zone->parent);
     close(outer);
     return error == -ENOENT ? 0 : error;
+}
+
+/* What the range says of the counter. Where it shows that the kernel has the unit wrong, readings
+ * are turned back into ticks of the register. */
+static void learn_traits(struct powercap_zone *zone, const struct cpu_model *model) {
+    struct zone *base = &zone->zone;
+    base->traits = (struct counter_traits){.modulus = counter_modulus(base->range_uj),
+                                           .unit = counter_unit(base->range_uj),
+                                           .scale = microjoules};
+    base->fault = unit_fault_of_range(model, base->identity.kind, base->range_uj);
+    zone->is_corrected = base->fault != NULL && unit_fault_is_corrected(base->fault);
+    if (!zone->is_corrected)
+        return;
+    base->traits = (struct counter_traits){
+        .modulus = COUNTER_REGISTER_MODULUS, .unit = 1, .scale = base->fault->right};
+    base->range_uj = counter_to_uj(base->traits.scale, COUNTER_REGISTER_MODULUS - 1);
 }
 
 /* All of it by the folder: what the class calls so can be another zone's the next moment. */
@@ -198,27 +241,24 @@ static int open_counter(struct powercap_zone *zone, const struct source_options 
                         int folder, struct problems *problems) {
     static const char range_file[] = "max_energy_range_uj";
     struct zone *base = &zone->zone;
-    uint64_t energy_uj;
+    uint64_t ticks;
     int error = check_folder(options, folder, zone);
     if (error != 0)
         return error;
-    base->range_uj = 0;
-    const int range_error = sysfs_load_number(folder, range_file, &base->range_uj);
-    base->traits = (struct counter_traits){.modulus = counter_modulus(base->range_uj),
-                                           .unit = counter_unit(base->range_uj),
-                                           .scale = microjoules};
-    decide_ceiling(options, folder, zone, problems);
     zone->file = sysfs_open_privileged(folder, "energy_uj", &options->privilege);
-    if (zone->file < 0)
-        return zone->file;
-    error = powercap_zone_read(zone, &energy_uj);
+    base->range_uj = 0;
+    const int range_error =
+        sysfs_load_number_privileged(folder, range_file, &options->privilege, &base->range_uj);
+    learn_traits(zone, &options->model);
+    /* After the range: a zone that the driver takes away in between has no fault. */
+    error = zone->file >= 0 ? powercap_zone_read(zone, &ticks) : zone->file;
+    struct problems *told = error == 0 ? problems : NULL;
+    decide_ceiling(options, folder, zone, told);
+    if (base->traits.modulus == 0)
+        lack_file(zone, PROBLEM_RANGE, range_error != 0 ? range_error : ZONE_WITHOUT_RANGE, base,
+                  range_file, told);
     if (source_lost_zone(error))
-        powercap_zone_close(zone); /* so that the next discovery loads it anew */
-    if (base->traits.modulus == 0 && zone->file >= 0) {
-        raise_file(problems, PROBLEM_RANGE, range_error != 0 ? range_error : ZONE_WITHOUT_RANGE,
-                   base, range_file);
-        zone->lacks = true;
-    }
+        powercap_zone_close(zone); /* so that the next discovery loads it again */
     return error;
 }
 

@@ -13,9 +13,10 @@ struct powercap_zone {
     struct zone zone; /* first: a zone of the source is one of these */
     struct powercap_zone *parent;
     int file;
-    bool loaded; /* in the discovery under way */
-    bool served; /* it has read since it was last loaded */
-    bool lacks;  /* its range or a limit could not be read: it is loaded anew */
+    bool loaded;       /* in the discovery under way */
+    bool served;       /* it has read since it was last loaded */
+    bool is_corrected; /* the kernel has its unit wrong, and readings are ticks of the register */
+    bool lacks;        /* its range or a limit could not be read: it is loaded anew */
 };
 
 /* NULL without memory. */
@@ -31,8 +32,9 @@ bool powercap_zone_identify(struct powercap_zone *zone, const struct source_opti
 bool powercap_zone_open(struct powercap_zone *zone, const struct source_options *options,
                         struct problems *problems);
 
-/* The zone's error. */
-int powercap_zone_read(struct powercap_zone *zone, uint64_t *energy_uj);
+/* Microjoules, or ticks of the register where the kernel has their unit wrong. Returns the zone's
+ * error. */
+int powercap_zone_read(struct powercap_zone *zone, uint64_t *ticks);
 
 /* Its error stays. */
 void powercap_zone_close(struct powercap_zone *zone);

@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "perf_count.h"
+#include "unit_fault.h"
 
 /* A cause that comes and goes is told at most this often, unless it stays for a minute. */
 #define TELL_AGAIN_NS (UINT64_C(3600) * NS_PER_SECOND)
@@ -18,8 +19,9 @@ static bool is_event(enum problem_cause cause) {
 }
 
 bool problem_is_told_by_subject(enum problem_cause cause) {
-    return is_event(cause) || cause == PROBLEM_GONE || cause == PROBLEM_GONE_FROM_TOTAL ||
-           cause == PROBLEM_STUCK || cause == PROBLEM_UNSTEADY;
+    const bool is_of_model = cause == PROBLEM_UNIT || cause == PROBLEM_UNIT_DOUBT;
+    return (is_event(cause) && !is_of_model) || cause == PROBLEM_GONE ||
+           cause == PROBLEM_GONE_FROM_TOTAL || cause == PROBLEM_STUCK || cause == PROBLEM_UNSTEADY;
 }
 
 static bool has_end(enum problem_cause cause) {
@@ -155,7 +157,8 @@ void problems_raise_left_out(struct problems *problems, int error, size_t left_o
 
 /* Errors of one counter that the processor lacks, or that the interval is too long for. */
 static bool is_expected(int error) {
-    return error == -ENOENT || error == ZONE_COUNTS_NOTHING || error == PERF_COUNT_UNDECIDED;
+    return error == -ENOENT || error == ZONE_COUNTS_NOTHING || error == PERF_COUNT_UNDECIDED ||
+           error == UNIT_NOT_KNOWN;
 }
 
 static enum rapl_severity judge(const struct problem *problem) {
@@ -176,6 +179,7 @@ static enum rapl_severity judge(const struct problem *problem) {
     case PROBLEM_ENERGY:
         return is_expected(problem->error) ? RAPL_WARNING : RAPL_ERROR;
     case PROBLEM_SOURCE:
+    case PROBLEM_UNIT:
         return RAPL_INFO;
     default:
         return RAPL_WARNING;

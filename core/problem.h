@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "host.h"
 #include "rapl.h"
 
 /* Error of a sub-zone whose parent is not there or has no name. */
@@ -24,13 +25,18 @@
 static inline bool zone_is_left_out(int error) {
     return error == ZONE_WITHOUT_FILE || error == ZONE_BEYOND_LIMIT;
 }
-/* Errors of a processor: nothing is known of its maker, or it has no register that counts. */
+/* Error of a zone that stands for one core or for all, and nobody names the vendor. */
+#define ZONE_WITHOUT_VENDOR (-EBADR)
+/* Errors of a processor: nothing is known of its maker, it has no register that counts, or no
+ * counter at all. */
 #define MODEL_WITHOUT_VENDOR (-ENOTSUP)
 #define MODEL_WITHOUT_REGISTERS (-ENODEV)
+#define MODEL_WITHOUT_RAPL (-EPROTONOSUPPORT)
 
 enum problem_cause {
     /* States of discovery: raised anew by each. */
     PROBLEM_ROOT,      /* the root cannot be opened */
+    PROBLEM_VENDOR,    /* no file names the processor's vendor */
     PROBLEM_CLASS,     /* sys/class/powercap cannot be opened */
     PROBLEM_NO_ZONES,  /* it holds no RAPL zone */
     PROBLEM_MASKED,    /* a link of the class leads nowhere */
@@ -51,6 +57,7 @@ enum problem_cause {
     PROBLEM_ENERGY, /* a counter cannot be read */
     PROBLEM_GONE,   /* a series has no counter any more */
     PROBLEM_GONE_FROM_TOTAL,
+    PROBLEM_UNREAD,   /* a counter that a sum needs is there, and was never read */
     PROBLEM_STUCK,    /* a package or platform that has never moved */
     PROBLEM_UNSTEADY, /* two counters answer for it in turns */
     /* What happened in one: nobody asks when it is over. */
@@ -60,10 +67,14 @@ enum problem_cause {
     PROBLEM_RAISED,      /* it did so ten times in a row, and its ceiling was raised */
     PROBLEM_UNDECIDED,
     /* What happened to a binding. */
-    PROBLEM_SOURCE, /* which source is read, and why not another */
-    PROBLEM_DUPLICATE,
-    PROBLEM_PARTED,
-    PROBLEM_APART, /* a part that steps further than its package is believed from now on */
+    PROBLEM_SOURCE,     /* which source is read, and why not another */
+    PROBLEM_UNIT,       /* the kernel has a counter's unit wrong, which is corrected */
+    PROBLEM_UNIT_DOUBT, /* nobody knows a counter's unit for certain */
+    PROBLEM_DUPLICATE,  /* two counters have one name */
+    PROBLEM_SHARED,     /* packages of a virtual machine show one counter */
+    PROBLEM_JOINED,     /* a series showed the counter of another one */
+    PROBLEM_PARTED,     /* zones of a series show several counters */
+    PROBLEM_APART,      /* a part that steps further than its package is believed from now on */
 };
 
 struct problem {
@@ -84,12 +95,16 @@ struct problem {
 #define PROBLEM_PARANOID_UNKNOWN INT_MIN
 
 struct problems {
-    const char *root;     /* shown before a path */
-    const char *withheld; /* as in struct rapl_privilege */
-    const char *module;   /* of the kernel, that brings the counters; NULL: not known yet */
-    bool is_virtual;      /* the machine is a virtual one */
-    bool has_driver;      /* the powercap driver of RAPL is loaded */
-    int perf_paranoid;    /* proc/sys/kernel/perf_event_paranoid when perf refused last */
+    const char *root;      /* shown before a path */
+    const char *withheld;  /* as in struct rapl_privilege */
+    const char *module;    /* of the kernel, that brings the counters; NULL: not known yet */
+    bool is_virtual;       /* the machine is a virtual one */
+    bool lacks_rapl;       /* its processor is known to have no counters */
+    bool is_root;          /* the process is, of its user namespace */
+    uint64_t capabilities; /* that it can use: one bit for each number of linux/capability.h */
+    struct host host;
+    bool has_driver;   /* the powercap driver of RAPL is loaded */
+    int perf_paranoid; /* proc/sys/kernel/perf_event_paranoid when perf refused last */
     struct problem *list;
     size_t count;
     char reason[1024];

@@ -6,9 +6,10 @@
 #include <unistd.h>
 
 #include "perf_count.h"
-#include "problem.h"
+#include "problem_remedy.h"
 #include "source.h"
 #include "sysfs.h"
+#include "unit_fault.h"
 
 /* Of the process, or of the machine. */
 static void word_file_limit(struct problems *problems, int error) {
@@ -38,27 +39,20 @@ static void word_left_out(struct problems *problems, int error) {
         snprintf(problems->remedy, sizeof(problems->remedy), "%s", select);
 }
 
+static void word_file_remedy(struct problems *problems, const struct problem *problem) {
+    snprintf(problems->remedy, sizeof(problems->remedy),
+             "see what stands there: sudo head -c 200 %s/%s", problems_root(problems),
+             problem->subject);
+}
+
 /* A command comes last, so that it can be copied to the end of the line. */
 static void word_energy_remedy(struct problems *problems, const struct problem *problem) {
-    const char *root = problems_root(problems);
     char *text = problems->remedy;
     const size_t size = sizeof(problems->remedy);
     switch (problem->error) {
     case -EACCES:
     case -EPERM:
-        if (problems->withheld != NULL)
-            snprintf(text, size, "%s", problems->withheld);
-        else if (geteuid() == 0)
-            snprintf(text, size,
-                     "root lacks CAP_DAC_READ_SEARCH here; where that is a unit's "
-                     "CapabilityBoundingSet=, add it there; in a container: docker run --cap-add "
-                     "DAC_READ_SEARCH");
-        else
-            snprintf(text, size,
-                     "let the group read it, until the driver is loaded again (README, "
-                     "Privileges, makes it stay): sudo find %s/sys/devices/virtual/powercap/ "
-                     "-name energy_uj -exec chgrp %u {} + -exec chmod g+r {} +",
-                     root, (unsigned int)getegid());
+        remedy_powercap_denied(problems);
         break;
     case -ENOENT:
         snprintf(text, size,
@@ -75,6 +69,9 @@ static void word_energy_remedy(struct problems *problems, const struct problem *
                  "processors and virtual machines that lack it show it so: leave it out with "
                  "--exclude (rapl-execd) or Zone (collectd)");
         break;
+    case UNIT_NOT_KNOWN:
+        snprintf(text, size, "it is reported once it has moved %d times", UNIT_WATCH_COUNTS);
+        break;
     case PERF_COUNT_UNDECIDED:
         snprintf(text, size,
                  "report more often, or set MaxPower (collectd) or --max-power (rapl-execd) to "
@@ -88,8 +85,7 @@ static void word_energy_remedy(struct problems *problems, const struct problem *
         snprintf(text, size, "the driver could not read the counter, and says why in: sudo dmesg");
         break;
     default:
-        snprintf(text, size, "see what stands there: sudo head -c 200 %s/%s", root,
-                 problem->subject);
+        word_file_remedy(problems, problem);
         break;
     }
 }
@@ -114,19 +110,8 @@ static void word_msr_remedy(struct problems *problems, const struct problem *pro
             snprintf(text, size,
                      "the list of msr_safe does not allow this register: add it there, and load "
                      "the list: sudo sh -c 'cat LIST > /dev/cpu/msr_allowlist'");
-        else if (problems->withheld != NULL)
-            snprintf(text, size, "%s", problems->withheld);
-        else if (geteuid() == 0)
-            snprintf(text, size,
-                     "root lacks %s here; where a unit's CapabilityBoundingSet= or DevicePolicy= "
-                     "withholds it, add it there; in a container: docker run --privileged",
-                     problem->error == -EPERM ? "CAP_SYS_RAWIO, or the right to the device"
-                                              : "CAP_DAC_READ_SEARCH");
         else
-            snprintf(text, size,
-                     "it takes root, or two capabilities of a file that one group alone may run "
-                     "(README, Privileges): sudo setcap cap_dac_read_search,cap_sys_rawio=p "
-                     "/usr/bin/rapl-execd");
+            remedy_msr_denied(problems, problem->error);
         break;
     case -ENXIO:
     case -ENODEV:
@@ -149,73 +134,8 @@ static void word_msr_remedy(struct problems *problems, const struct problem *pro
     }
 }
 
-static void word_model_remedy(struct problems *problems, const struct problem *problem) {
-    const char *text =
-        "if the watts look wrong, use powercap or perf: Source (collectd) or --source "
-        "(rapl-execd)";
-    if (problem->error == MODEL_WITHOUT_REGISTERS)
-        text = "powercap shows those that it has elsewhere: sudo modprobe intel_rapl_tpmi";
-    else if (problem->error == MODEL_WITHOUT_VENDOR)
-        text = "use powercap or perf: Source (collectd) or --source (rapl-execd)";
-    snprintf(problems->remedy, sizeof(problems->remedy), "%s", text);
-}
-
 static bool is_msr(const struct problem *problem) {
     return strncmp(problem->subject, "dev/cpu/", strlen("dev/cpu/")) == 0;
-}
-
-static void word_no_zones_remedy(struct problems *problems) {
-    const char *text = "load the driver: sudo modprobe intel_rapl_msr";
-    if (problems->is_virtual && problems->has_driver)
-        text =
-            "this is a virtual machine, and its driver has found no counters: measure on its host";
-    else if (problems->is_virtual)
-        text =
-            "this is a virtual machine: few have counters, so measure on its host; to see whether "
-            "this one has: sudo modprobe intel_rapl_msr";
-    else if (problems->has_driver)
-        text =
-            "the driver is loaded and has found no counters in this processor; what it says: sudo "
-            "dmesg | grep -i rapl";
-    snprintf(problems->remedy, sizeof(problems->remedy), "%s", text);
-}
-
-static void word_no_pmu_remedy(struct problems *problems, const struct problem *problem) {
-    const char *text =
-        "load its module, where the kernel has it and knows this processor: sudo modprobe rapl";
-    if (problem->cause == PROBLEM_NO_EVENTS && problems->is_virtual)
-        text = "this is a virtual machine, and its PMU has no counters: measure on its host";
-    else if (problem->cause == PROBLEM_NO_EVENTS)
-        text = "the kernel has found no counters in this processor; what it says: sudo dmesg | "
-               "grep -i rapl";
-    else if (problems->is_virtual)
-        text = "this is a virtual machine: few have counters, so measure on its host; to see "
-               "whether this one has: sudo modprobe rapl";
-    snprintf(problems->remedy, sizeof(problems->remedy), "%s", text);
-}
-
-/* Who may open an event of a whole CPU: perf_allow_cpu(), include/linux/perf_event.h; Debian and
- * Ubuntu add levels above 2 at which CAP_PERFMON is not asked for. */
-static void word_perf_denied(struct problems *problems) {
-    char *text = problems->remedy;
-    const size_t size = sizeof(problems->remedy);
-    const int level = problems->perf_paranoid;
-    if (problems->withheld != NULL)
-        snprintf(text, size, "%s", problems->withheld);
-    else if (level >= 3)
-        snprintf(text, size,
-                 "perf_event_paranoid is %d, at which CAP_PERFMON is not enough: run it with "
-                 "CAP_SYS_ADMIN, or let every user count: sudo sysctl kernel.perf_event_paranoid=0",
-                 level);
-    else if (level <= 0 && level != PROBLEM_PARANOID_UNKNOWN)
-        snprintf(text, size,
-                 "perf_event_paranoid is %d and allows it: a seccomp filter or a security module "
-                 "does not; in a container: docker run --cap-add PERFMON",
-                 level);
-    else
-        snprintf(text, size,
-                 "run it with CAP_PERFMON (Linux 5.8; in a container: docker run --cap-add "
-                 "PERFMON), or let every user count: sudo sysctl kernel.perf_event_paranoid=0");
 }
 
 static void word_perf_remedy(struct problems *problems, const struct problem *problem) {
@@ -224,7 +144,7 @@ static void word_perf_remedy(struct problems *problems, const struct problem *pr
     switch (problem->error) {
     case -EACCES:
     case -EPERM:
-        word_perf_denied(problems);
+        remedy_perf_denied(problems);
         break;
     case -ENOENT:
         snprintf(text, size,
@@ -258,6 +178,7 @@ void problem_word_remedy(struct problems *problems, const struct problem *proble
     static const char power_options[] = "MaxPower (collectd) or --max-power (rapl-execd)";
     char *text = problems->remedy;
     const size_t size = sizeof(problems->remedy);
+    const bool is_denied = problem->error == -EACCES || problem->error == -EPERM;
     text[0] = '\0';
     if (problem->error == -EMFILE || problem->error == -ENFILE) {
         word_file_limit(problems, problem->error);
@@ -268,18 +189,20 @@ void problem_word_remedy(struct problems *problems, const struct problem *proble
         snprintf(text, size, "set %s, or HOST_MOUNT_PREFIX, to the folder that holds sys and proc",
                  root_options);
         break;
+    case PROBLEM_VENDOR:
+        snprintf(text, size,
+                 "make one of them readable; in a container, show it those of the host: docker run "
+                 "-v /:/host:ro,rslave -e HOST_MOUNT_PREFIX=/host");
+        break;
     case PROBLEM_CLASS:
         if (problem->error != -ENOENT)
             snprintf(text, size, "see who may enter it: ls -ld %s/%s", problems_root(problems),
                      problem->subject);
         else
-            snprintf(text, size,
-                     "a kernel without CONFIG_POWERCAP, as most virtual machines have, shows no "
-                     "counters; in a container, show it those of the host: docker run -v "
-                     "/:/host:ro,rslave -e HOST_MOUNT_PREFIX=/host");
+            remedy_class_missing(problems);
         break;
     case PROBLEM_NO_ZONES:
-        word_no_zones_remedy(problems);
+        remedy_no_zones(problems);
         break;
     case PROBLEM_MASKED:
         snprintf(text, size,
@@ -288,20 +211,27 @@ void problem_word_remedy(struct problems *problems, const struct problem *proble
         break;
     case PROBLEM_NO_PMU:
     case PROBLEM_NO_EVENTS:
-        word_no_pmu_remedy(problems, problem);
+        remedy_no_pmu(problems, problem);
         break;
     case PROBLEM_PERF:
         word_perf_remedy(problems, problem);
         break;
     case PROBLEM_PMU_FILE:
+        word_file_remedy(problems, problem);
+        break;
     case PROBLEM_NAME:
     case PROBLEM_RANGE:
-        snprintf(text, size, "see what stands there: sudo head -c 200 %s/%s",
-                 problems_root(problems), problem->subject);
+        if (is_denied)
+            remedy_powercap_denied(problems);
+        else
+            word_file_remedy(problems, problem);
         break;
     case PROBLEM_LIMIT:
-        snprintf(text, size, "if the ceiling that --check shows does not fit, set %s",
-                 power_options);
+        if (is_denied)
+            remedy_powercap_denied(problems);
+        else
+            snprintf(text, size, "if the ceiling that --check shows does not fit, set %s",
+                     power_options);
         break;
     case PROBLEM_CORES:
         snprintf(text, size,
@@ -312,7 +242,7 @@ void problem_word_remedy(struct problems *problems, const struct problem *proble
         snprintf(text, size, "see the names that patterns are held against: rapl-execd --check");
         break;
     case PROBLEM_MODEL:
-        word_model_remedy(problems, problem);
+        remedy_model(problems, problem);
         break;
     case PROBLEM_MSR:
     case PROBLEM_REGISTER:
@@ -376,8 +306,18 @@ void problem_word_remedy(struct problems *problems, const struct problem *proble
     case PROBLEM_LEFT_OUT:
         word_left_out(problems, problem->error);
         break;
+    case PROBLEM_UNIT_DOUBT:
+        snprintf(
+            text, size,
+            "see which source's power fits the memory, and choose it with Source (collectd) or "
+            "--source (rapl-execd): rapl-execd --once --source=perf");
+        break;
     case PROBLEM_SOURCE:
+    case PROBLEM_UNREAD: /* its file has a problem of its own */
+    case PROBLEM_UNIT:
     case PROBLEM_DUPLICATE:
+    case PROBLEM_SHARED:
+    case PROBLEM_JOINED:
     case PROBLEM_PARTED:
         break;
     }

@@ -4,11 +4,13 @@
 #include <string.h>
 
 #include "counter.h"
+#include "cpuinfo.h"
 #include "perf_count.h"
 #include "perf_pmu.h"
 #include "problem.h"
 #include "source.h"
 #include "sysfs.h"
+#include "unit_fault.h"
 
 const char *problem_word_error(int error) {
     switch (error) {
@@ -32,6 +34,10 @@ const char *problem_word_error(int error) {
         return "left out, for it would take more open files than counters may here";
     case ZONE_BEYOND_LIMIT:
         return "left out, for there are more zones than are read";
+    case ZONE_WITHOUT_VENDOR:
+        return "left out, for nothing says whether it counts one core (AMD) or all (Intel)";
+    case UNIT_NOT_KNOWN:
+        return "has not counted often enough to tell its unit";
     case ZONE_COUNTS_NOTHING:
         return "has counted nothing so far";
     case PERF_COUNT_UNDECIDED:
@@ -66,6 +72,14 @@ void problem_word_reason(struct problems *problems, const struct problem *proble
     case PROBLEM_ROOT:
         snprintf(text, size, "%s: %s", what, error);
         break;
+    case PROBLEM_VENDOR:
+        snprintf(text, size,
+                 "the processor's vendor is unknown: %s/%s%s%s, and %s/" CPUINFO_SYS
+                 " does not name it either; a zone \"core\" that may be a single core of AMD's is "
+                 "left out, and units that a kernel has wrong are not corrected",
+                 root, what, problem->error != 0 ? ": " : " names none",
+                 problem->error != 0 ? error : "", root);
+        break;
     case PROBLEM_CLASS:
         snprintf(text, size, "%s/%s: %s", root, what, error);
         break;
@@ -92,8 +106,10 @@ void problem_word_reason(struct problems *problems, const struct problem *proble
         snprintf(text, size, "%s/%s%s: %s; the zone is left out", root, what, others, error);
         break;
     case PROBLEM_RANGE:
-        snprintf(text, size, "%s/%s%s: %s; an interval in which it wraps is left out", root, what,
-                 others, error);
+        snprintf(text, size,
+                 "%s/%s%s: %s; without its range, an interval in which it wraps, or may have "
+                 "used 65 kJ, is left out",
+                 root, what, others, error);
         break;
     case PROBLEM_LIMIT:
         snprintf(text, size, "%s/%s%s: %s; the zone's ceiling does without it", root, what, others,
@@ -108,6 +124,8 @@ void problem_word_reason(struct problems *problems, const struct problem *proble
     case PROBLEM_MODEL:
         if (problem->error == MODEL_WITHOUT_VENDOR)
             snprintf(text, size, "no registers are known of a processor whose maker is %s", what);
+        else if (problem->error == MODEL_WITHOUT_RAPL)
+            snprintf(text, size, "%s has no RAPL counters", what);
         else if (problem->error == MODEL_WITHOUT_REGISTERS)
             snprintf(text, size, "%s counts energy in no registers of the CPU", what);
         else
@@ -130,6 +148,12 @@ void problem_word_reason(struct problems *problems, const struct problem *proble
     case PROBLEM_GONE_FROM_TOTAL:
         snprintf(text, size, "%s%s has gone; total goes on without its power", what, others);
         break;
+    case PROBLEM_UNREAD:
+        snprintf(text, size,
+                 "%s%s has a counter that could not be read so far; total is left out, for without "
+                 "it the sum would be too low",
+                 what, others);
+        break;
     case PROBLEM_STUCK:
         snprintf(text, size,
                  "%s%s has not moved since it was first read, which no machine that runs does; it "
@@ -137,13 +161,36 @@ void problem_word_reason(struct problems *problems, const struct problem *proble
                  what, others);
         break;
     case PROBLEM_DUPLICATE:
-        snprintf(text, size, "%s%s is there more than once; the lowest zone is reported", what,
-                 others);
+        snprintf(text, size,
+                 "%s%s: the kernel shows another counter by the same name, so its own is followed "
+                 "by the kernel's id",
+                 what, others);
+        break;
+    case PROBLEM_SHARED:
+        snprintf(text, size,
+                 "several packages of this virtual machine show the same counter; it is reported "
+                 "once, as %s%s",
+                 what, others);
+        break;
+    case PROBLEM_JOINED:
+        snprintf(text, size,
+                 "%s%s counts the same as another series: both show one counter, and this series "
+                 "ends",
+                 what, others);
         break;
     case PROBLEM_PARTED:
         snprintf(text, size,
                  "the zones of %s%s showed the same counter and now differ; each is a series of "
                  "its own from now on",
+                 what, others);
+        break;
+    case PROBLEM_UNIT:
+        snprintf(text, size, "%s%s", what, others);
+        break;
+    case PROBLEM_UNIT_DOUBT:
+        snprintf(text, size,
+                 "%s%s: its unit is uncertain on this processor: powercap takes it for 61.035 uJ, "
+                 "perf for 15.259 uJ; its energy may be wrong by a factor of four",
                  what, others);
         break;
     case PROBLEM_LEFT_OUT:

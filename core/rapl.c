@@ -8,11 +8,13 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "cpuinfo.h"
 #include "energy_filter.h"
 #include "handle.h"
+#include "host.h"
 #include "report.h"
 #include "sysfs.h"
-#include "topology.h"
+#include "unit_fault.h"
 
 static void close_interval(struct rapl *rapl) {
     rapl->report.value_count =
@@ -30,6 +32,17 @@ static void close_interval(struct rapl *rapl) {
 #define READ_AGAIN_NS 20000000
 #define READ_AGAIN_TRIES 4 /* meanwhile others may show less */
 
+/* What the report lacks, for it is not decided what the counters showed. One that no report has had
+ * has not begun. */
+static unsigned int count_undecided(const struct rapl *rapl) {
+    unsigned int count = 0;
+    for (size_t i = 0; i < rapl->binding.series_count; i++) {
+        const struct series *series = rapl->binding.series[i];
+        count += (series->withheld && series->told) || series->counter.low.count == 1;
+    }
+    return count;
+}
+
 int rapl_report(struct rapl *rapl, const struct rapl_report **report) {
     /* A look that found no memory is made again at the next report: known zones are read now. */
     int error = discovery_run_if_due(rapl);
@@ -42,7 +55,8 @@ int rapl_report(struct rapl *rapl, const struct rapl_report **report) {
     }
     if (error != 0)
         return error;
-    rapl->report.health.gaps += rapl->low_count;
+    if (rapl->low_count > 0)
+        rapl->report.health.gaps += count_undecided(rapl);
     close_interval(rapl);
     *report = &rapl->report;
     return 0;
@@ -94,6 +108,15 @@ int rapl_open_root(const char *root) {
     return sysfs_open_root(root);
 }
 
+static void learn_host(struct problems *problems, const struct rapl_options *options,
+                       bool own_root) {
+    problems->host = host_look_here();
+    /* Below another root, the modules are another kernel's. */
+    problems->host.lacks_driver = problems->host.lacks_driver && own_root;
+    problems->is_root = geteuid() == 0;
+    problems->capabilities = host_capabilities(own_root && options->privilege.change != NULL);
+}
+
 int rapl_open(const struct rapl_options *options, struct rapl **opened) {
     const char *root = rapl_find_root(options->root);
     if (root[0] == '\0')
@@ -134,6 +157,7 @@ int rapl_open(const struct rapl_options *options, struct rapl **opened) {
         rapl->source_options.privilege = options->privilege;
         rapl->problems.withheld = options->privilege.withheld;
     }
+    learn_host(&rapl->problems, options, rapl_root_is_own(root));
     error = binding_open(&rapl->binding, &rapl->selection, options->total, options->cores);
     if (error != 0)
         goto fail;
@@ -144,6 +168,8 @@ int rapl_open(const struct rapl_options *options, struct rapl **opened) {
         goto fail;
     /* The first interval begins here, and what it says of none is said to nobody. */
     close_interval(rapl);
+    for (size_t i = 0; i < rapl->binding.series_count; i++)
+        rapl->binding.series[i]->told = false;
     *opened = rapl;
     return 0;
 
@@ -187,6 +213,7 @@ void rapl_zone(const struct rapl *rapl, size_t index, struct rapl_zone *describe
         .ceiling_uw = zone->traits.ceiling_uw,
         .error = zone->error,
         .reported = zone->reported,
+        .corrected = zone->fault != NULL && unit_fault_is_corrected(zone->fault),
         .moved = zone->series != NULL && zone->series->motion == SERIES_MOVED,
         .mirrors = zone->shown != NULL ? zone->shown->id : NULL,
     };
@@ -211,7 +238,11 @@ const char *rapl_root(const struct rapl *rapl) {
 }
 
 const char *rapl_vendor(const struct rapl *rapl) {
-    return topology_vendor_name(rapl->binding.vendor);
+    return cpuinfo_vendor_name(rapl->binding.vendor);
+}
+
+bool rapl_is_virtual(const struct rapl *rapl) {
+    return rapl->problems.is_virtual;
 }
 
 int rapl_energy_filter(const struct rapl *rapl, bool *filtering) {

@@ -36,9 +36,9 @@ enum rapl_source {
 };
 
 /*
- * A right of the program's that lets it open counters which it may not open otherwise, such as a
- * capability of its file. Asked for around open(2) alone, only after that was refused, and never
- * below a root other than "/".
+ * A right of the program's that lets it open counters, and the files that describe them, which it
+ * may not open otherwise, such as a capability of its file. Asked for around open(2) alone, only
+ * after that was refused, and never below a root other than "/".
  */
 struct rapl_privilege {
     /* Raises it for the calling thread, or lowers it again. Not 0: there is none. NULL: never. */
@@ -124,7 +124,8 @@ struct rapl_statistics {
 struct rapl_value {
     /* A small number: the same for the life of the handle, and no other series' ever. */
     size_t series;
-    /* "package-0", "package-0/dram", "package-0-die-1/core", "psys-1", "total". */
+    /* "package-0", "package-0/dram", "package-0-die-1/core", "psys-1", "psys-1-intel-rapl:5",
+     * "total". */
     const char *name;
     /* The zone it is shown under: "package-0" for package-0 and package-0/dram; "" for total. */
     const char *parent;
@@ -134,6 +135,8 @@ struct rapl_value {
     int package_id; /* or RAPL_NO_ID, as for the other two */
     int die_id;
     int core_id;
+    /* The kernel's id of the zone, where another counter has all of that in common; or NULL. */
+    const char *zone_id;
     /* Energy since the handle was opened, in microjoules. Unwrapped: it only grows. */
     uint64_t energy_uj;
     /* The span that power is the mean of, CLOCK_MONOTONIC_RAW, and the energy in it. */
@@ -170,7 +173,7 @@ struct rapl_health {
     uint64_t wraps;          /* a counter passed its range */
     uint64_t resets;         /* a counter started again, or stepped as no energy can */
     uint64_t gaps;           /* a zone could not be read, or its energy could not be decided */
-    uint64_t rediscoveries;  /* zones were found, lost, opened anew, or mirrors told apart */
+    uint64_t rediscoveries;  /* zones were found, lost, opened again, or told apart */
     uint64_t sleeps;         /* samples since whose predecessor the machine has slept */
     uint64_t missed_samples; /* instants that passed without the sample that was due at them */
     uint64_t stalls;         /* powers left out, for the machine stalled while it read a counter */
@@ -269,6 +272,7 @@ struct rapl_zone {
     uint64_t ceiling_uw; /* power above which a step is no energy */
     int error;           /* negative errno of the last attempt to read it; 0: it reads */
     bool reported;       /* it is selected and feeds a series */
+    bool corrected;      /* the kernel has its unit wrong; the unit and range here are right */
     bool moved;          /* its counter has moved since it was first read */
     const char *mirrors; /* id of the zone that shows the same counter in its stead, or NULL */
 };
@@ -286,6 +290,7 @@ const char *rapl_source_name(const struct rapl *rapl);
 const char *rapl_source_reason(const struct rapl *rapl);
 const char *rapl_root(const struct rapl *rapl);
 const char *rapl_vendor(const struct rapl *rapl); /* of the CPU: "Intel", …; "unknown" */
+bool rapl_is_virtual(const struct rapl *rapl);    /* the CPU is a virtual machine's */
 
 /*
  * Whether the processor blurs its energy counters on purpose, as it does with SGX (INTEL-SA-00389),

@@ -12,11 +12,12 @@ static void describe(const struct series *series, struct rapl_value *value) {
         .package_id = series->identity.package_id,
         .die_id = series->identity.die_id,
         .core_id = series->identity.core_id,
+        .zone_id = series->identity.id[0] != '\0' ? series->identity.id : NULL,
     };
 }
 
 static bool speaks(const struct series *series) {
-    return series->reads && !series->lost && series->motion != SERIES_STUCK;
+    return series->reads && !series->lost && !series->undecided && series->motion != SERIES_STUCK;
 }
 
 /* What was open at the last report, and what is now, make the samples another span than that of
@@ -49,6 +50,7 @@ static void fill(struct series *series, uint64_t stands_ns, struct rapl_value *v
     struct mark end;
     const bool ends = series_end_power(series, &series->power, stands_ns, &end);
     describe(series, value);
+    series->told = true;
     value->energy_uj = series->energy_uj;
     value->start_ns = series->power.time_ns;
     value->end_ns = series->counter.time_ns;
@@ -132,7 +134,7 @@ static bool fill_sum(struct series *const *series, size_t count, struct series *
                   member->counter.low.count > 0 || member->motion == SERIES_STUCK;
         add_power(member, stands_ns, value, &sharp);
     }
-    const bool reported = members > 0 && !silent && !sum->lacks;
+    const bool reported = members > 0 && !silent && !sum->lacks && !sum->unread;
     value->has_power = value->has_power && !restart;
     if (value->has_power && !sharp) {
         value->has_power = false;

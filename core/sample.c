@@ -3,14 +3,43 @@
 #include <string.h>
 
 #include "clock.h"
+#include "cpuinfo.h"
 #include "handle.h"
 #include "sum.h"
 #include "topology.h"
 
-/* What goes is told of by series; a zone that never read is told of by its file. */
-static void note_errors(struct rapl *rapl) {
+/* A sum without a counter that is there, and was never read, would be a false one. */
+static struct series *find_lacking_sum(const struct rapl *rapl, const struct zone *zone) {
+    if (!zone->wanted || !source_hides_counter(zone) ||
+        (zone->series != NULL && zone->series->has_read))
+        return NULL;
+    return binding_find_sum(&rapl->binding, zone);
+}
+
+static void note_unread(struct rapl *rapl) {
+    struct series *total = rapl->binding.sums[0];
+    bool any = false;
+    for (size_t i = 0; i < rapl->binding.series_count; i++)
+        any = any || sum_has_member(total, rapl->binding.series[i]);
+    for (size_t i = 0; i < rapl->source->zone_count; i++) {
+        const struct zone *zone = rapl->source->zones[i];
+        struct series *sum = find_lacking_sum(rapl, zone);
+        if (sum == NULL)
+            continue;
+        sum->unread = true;
+        if (sum == total && total->selected && any)
+            problems_raise(&rapl->problems, PROBLEM_UNREAD, 0, zone->name);
+    }
+}
+
+/* What goes is told of by series; a zone that never read is told of by its file. Whether any fails.
+ */
+static bool note_errors(struct rapl *rapl) {
     const struct source *source = rapl->source;
+    bool fails = false;
     rapl->report.health.zones = 0;
+    for (size_t i = 0; i < rapl->binding.sum_count; i++)
+        rapl->binding.sums[i]->unread = false;
     for (size_t i = 0; i < source->zone_count; i++) {
         const struct zone *zone = source->zones[i];
         if (!zone->wanted)
@@ -19,18 +48,20 @@ static void note_errors(struct rapl *rapl) {
             rapl->report.health.zones++;
             continue;
         }
+        if (zone->told && zone->error == ZONE_COUNTS_NOTHING)
+            continue; /* it is no fault */
         rapl->report.health.read_errors++;
+        fails = true;
         if (!zone->told &&
             (!source_lost_zone(zone->error) || zone->series == NULL || !zone->series->has_read))
             problems_raise(&rapl->problems, PROBLEM_ENERGY, zone->error, zone->path);
     }
+    return fails;
 }
 
 /* The zone that the series is shown under, or NULL. */
 static const struct series *find_parent(const struct rapl *rapl, const struct series *series) {
-    struct zone_identity parent;
-    return zone_is_part_of(&series->identity, &parent) ? binding_find(&rapl->binding, &parent)
-                                                       : NULL;
+    return binding_find_whole(&rapl->binding, &series->identity);
 }
 
 /* A zone that goes takes its sub-zones with it, and returns a moment before them: those are not
@@ -48,25 +79,26 @@ static void note_gone(struct rapl *rapl, const struct series *series) {
                    series->name);
 }
 
-/*
- * Which of its zones a series takes its reading from: the one that it had last, or one that is
- * known to show the same counter. Where none of those reads, another one has another counter, as
- * far as anybody knows. The count: none reads.
- */
-static size_t choose_zone(const struct source *source, const struct series *series, bool *other) {
+/* It gave the last reading, or has the name of the one that did. */
+static bool feeds(const struct series *series, const struct zone *zone, size_t index) {
+    return index == series->fed_by || zone_equal(&zone->identity, &series->feeder);
+}
+
+/* Which of its zones a series takes its reading from: the one that it had last, or else the first
+ * that reads; one that has not been compared, for the machine slept, is as good as none. The count:
+ * none reads. */
+static size_t choose_zone(const struct source *source, const struct series *series, bool slept) {
     size_t chosen = series->zone_count;
-    *other = false;
     for (size_t i = 0; i < series->zone_count; i++) {
         const struct zone *zone = source->zones[series->zones[i]];
-        if (source->readings[series->zones[i]].error != 0)
+        if (source->readings[series->zones[i]].error != 0 ||
+            (slept && zone->counter == ZONE_COUNTER_UNKNOWN))
             continue;
-        if (zone->agreed || series->zones[i] == series->fed_by ||
-            zone_equal(&zone->identity, &series->feeder))
+        if (feeds(series, zone, series->zones[i]))
             return i;
         if (chosen == series->zone_count)
             chosen = i;
     }
-    *other = chosen < series->zone_count && series->has_read;
     return chosen;
 }
 
@@ -94,17 +126,27 @@ static void note_outcome(struct rapl *rapl, const struct series *series,
     }
 }
 
+/* Zones of one counter count from one point, or each from another. */
+static void feed(struct series *series, const struct zone *zone) {
+    if (zone->compared.offset != series->feeder_offset)
+        series_forget(series);
+    series->feeder_offset = zone->compared.offset;
+    series->feeder = zone->identity;
+}
+
 static void take_reading(struct rapl *rapl, struct series *series, uint64_t slept_ns) {
     const struct source *source = rapl->source;
     struct reading reading = {.error = -ENODEV};
-    bool other;
-    const size_t chosen = choose_zone(source, series, &other);
+    const size_t chosen = choose_zone(source, series, slept_ns > 0);
     if (chosen < series->zone_count) {
         const struct zone *zone = source->zones[series->zones[chosen]];
-        if (other || zone->epoch != series->epoch)
+        const bool changes = series->zones[chosen] != series->fed_by;
+        /* One that differed at its last reading may be of another counter. */
+        if (zone->epoch != series->epoch ||
+            (changes && zone->compared.differs && !feeds(series, zone, series->zones[chosen])))
             series_forget(series);
-        if (series->zones[chosen] != series->fed_by)
-            series->feeder = zone->identity;
+        if (changes)
+            feed(series, zone);
         series->fed_by = series->zones[chosen];
         series->epoch = zone->epoch;
         reading = source->readings[series->zones[chosen]];
@@ -118,6 +160,17 @@ static void take_reading(struct rapl *rapl, struct series *series, uint64_t slep
         if (outcome == COUNTER_UNDECIDED && !was_in_gap && !was_low)
             problems_raise(&rapl->problems, PROBLEM_UNDECIDED, 0, series->name);
     }
+}
+
+/* Which zones show one counter. -ENOMEM, and then that is found out at the next sample. */
+static int compare_zones(struct rapl *rapl) {
+    int changed = binding_compare(&rapl->binding, rapl->source, &rapl->problems);
+    if (changed == 0)
+        return 0;
+    /* At the first sample nobody has seen them otherwise. */
+    rapl->report.health.rediscoveries += rapl->sampled;
+    rapl->bound = false;
+    return changed < 0 ? changed : discovery_rebind(rapl);
 }
 
 static void take_sums(struct rapl *rapl) {
@@ -148,7 +201,9 @@ static void take_readings(struct rapl *rapl, uint64_t slept_ns) {
     for (size_t i = 0; i < rapl->binding.series_count; i++) {
         struct series *series = rapl->binding.series[i];
         series->reads = false;
-        if (!series->ended && binding_wants(series))
+        if (series->withheld)
+            rapl->low_count++;
+        else if (!series->ended && binding_wants(series))
             take_reading(rapl, series, slept_ns);
         if (series_is_read(series) != series->guarded)
             rapl->safe_span_ns = 0;
@@ -199,21 +254,23 @@ int sample_take(struct rapl *rapl, bool for_report) {
         rapl->sampled && rapl->binding.vendor != CPU_VENDOR_INTEL && discovery_watch_online(rapl);
 
     problems_begin(&rapl->problems, PROBLEM_ENERGY, PROBLEM_UNDECIDED);
-    note_errors(rapl);
-    if (slept_ns == 0 && binding_part(&rapl->binding, rapl->source, &rapl->problems)) {
-        /* At the first sample nobody has seen them as one. */
-        rapl->report.health.rediscoveries += rapl->sampled;
-        error = discovery_rebind(rapl);
-        if (error != 0)
-            return error;
-    }
+    const bool fails = note_errors(rapl);
+    if (slept_ns > 0)
+        binding_sleep(&rapl->binding, rapl->source);
+    else
+        error = compare_zones(rapl);
+    if (error != 0)
+        return error;
     rapl->ahead_ns = begin_ahead_ns;
     rapl->report.health.missed_samples += due_count_missed(rapl, begin_ns);
     rapl->sampled = true;
     rapl->sampled_ns = begin_ns;
     rapl->report.health.samples++;
     rapl->report.health.sleeps += slept_ns > 0;
+    binding_start(&rapl->binding, rapl->source, &rapl->report.health);
     take_readings(rapl, slept_ns);
+    if (fails)
+        note_unread(rapl);
     /* Nobody knows which core was read, the one that led before or the one that leads now. */
     if (moved)
         discovery_forget_lead_cores(rapl);

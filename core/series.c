@@ -152,7 +152,8 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
         judge_ceiling(series);
         break;
     case COUNTER_UNDECIDED:
-        health->gaps += was_in_gap ? 0 : 1;
+        /* Sums went on without one that had gone, and are without this interval now. */
+        health->gaps += was_in_gap && !series->gone ? 0 : 1;
         series->lost = true;
         break;
     case COUNTER_RETURNED:

@@ -53,23 +53,32 @@ enum series_motion {
 struct series {
     struct zone_identity identity;
     char name[ZONE_NAME_SIZE];
-    char parent[ZONE_TEXT_SIZE];
+    char parent[ZONE_PARENT_SIZE];
     size_t number;
     struct zone_identity feeder; /* own identity of the zone that gave the last reading */
+    uint64_t feeder_offset;      /* and its offset (struct comparison) */
     uint32_t control;            /* control type of its zones: another one is another counter */
     bool raised;                 /* its ceiling was too low, and is the most that it can be now */
-    bool duplicated;             /* more than one zone has had its name */
     bool present;                /* it has a zone */
+    bool moved_on;               /* a zone of its feeds another series now */
+    struct series *same_as;      /* that one, for both show one counter; or NULL */
     bool left_out;               /* its zones are left out, for there are too many */
-    bool lacks;                  /* a sum: one of what it is the sum of is left out */
+    /* Of a sum: what it is the sum of is more than its members. */
+    bool lacks;  /* one is left out */
+    bool unread; /* at the last sample: one has never been read */
 
     /* What each sample touches is close together, from here on. */
     bool selected;
-    bool ended;     /* mirrors that parted: it never reads again */
+    bool ended;     /* its counter is that of another series now */
+    bool withheld;  /* at this sample: its zones do not agree */
+    bool parted;    /* and have not for the second time */
+    bool told;      /* a report has had it */
+    bool undecided; /* whether its counter is that of another series, too */
     uint32_t epoch; /* of the zone that gave the last reading */
     /* Where it gets its readings; set anew by each discovery. */
-    size_t *zones; /* the first that reads is taken: several only where they mirror each other */
+    size_t *zones; /* the first that reads is taken: several only where they show one counter */
     size_t zone_count;
+    size_t lead;   /* the first of them that reads, while they are compared */
     size_t fed_by; /* that of the last reading, where it was after that; or SERIES_FED_BY_NONE */
     struct counter_traits traits;
     /* What it is added to: the total, or all cores of its package; NULL: to nothing. */

@@ -9,14 +9,37 @@
 #include <stdint.h>
 
 #include "counter.h"
+#include "cpuinfo.h"
 #include "limit.h"
 #include "problem.h"
 #include "slow_read.h"
-#include "topology.h"
 #include "zone.h"
 
-struct mirror;
 struct series;
+struct unit_fault;
+
+/* Whether other zones show the same counter (core/alike.h). */
+enum zone_counter {
+    ZONE_COUNTER_UNKNOWN, /* that is to be found out */
+    ZONE_COUNTER_OWN,     /* it feeds its series alone, or is the first of those that do */
+    ZONE_COUNTER_SHARED,  /* it feeds the series of another one */
+};
+
+/* A zone held against another one that may show the same counter. */
+struct comparison {
+    uint64_t ticks;    /* when both were read last */
+    uint64_t ahead;    /* its ticks less those of the other one, then */
+    uint64_t offset;   /* the same, as it has to be if they are one counter */
+    uint64_t apart_ns; /* for so long, one moved without the other when that was measured */
+    uint32_t epoch;    /* of both counts */
+    uint32_t other_epoch;
+    bool has_ticks;      /* all of this is known */
+    bool moved;          /* and it has counted since */
+    bool differs;        /* at the last reading of both: once more, and they are two counters */
+    unsigned int equal;  /* readings in a row of two counters that counted the same */
+    uint64_t since_ns;   /* of two counters: when ticks were read; 0: not yet */
+    struct reading last; /* the last at which both had counted the same */
+};
 
 /* One counter as a source found it. */
 struct zone {
@@ -26,6 +49,7 @@ struct zone {
     struct zone_identity identity;
     struct counter_traits traits;
     uint64_t range_uj;
+    const struct unit_fault *fault; /* what the kernel has wrong of its unit; NULL: nothing */
     /* A number for its control type: 0 is intel-rapl itself, others show its counters again. */
     uint32_t control;
 
@@ -34,23 +58,34 @@ struct zone {
     char name[ZONE_NAME_SIZE];
     bool bound;               /* it feeds a series */
     bool reported;            /* it feeds a series that is selected */
-    bool stood_by;            /* shown has a counter of its own */
-    bool was_bound;           /* before the binding under way */
-    struct mirror *mirror;    /* it may show the same counter as others; NULL: it may not */
     const struct zone *shown; /* the zone that is reported in its stead, or NULL */
+    enum zone_counter counter;
+    struct comparison compared;
+    bool starts;         /* its series begins at compared.last */
+    struct alike *alike; /* those that may show its counter; NULL: none may */
+    size_t next_alike;   /* the next of them in the source's list, or SIZE_MAX */
 
     /* What each sample touches is close together, beside what the source has of its own. */
-    const struct series *series; /* that it feeds, or would if it were there; NULL: none */
-    uint32_t epoch;              /* changes when the source itself has started the count again */
-    int error;                   /* of the last attempt to read it */
-    bool told;                   /* the problems of discovery hold that error already */
-    bool wanted;                 /* sample reads it: set by the binding, as the next */
-    bool agreed;                 /* it is known to show the same counter as its mirrors */
+    struct series *series; /* that it feeds, or would if it were there; NULL: none */
+    uint32_t epoch;        /* changes when the source itself has started the count again */
+    int error;             /* of the last attempt to read it */
+    bool fault_told;       /* the log says what the kernel has wrong */
+    bool told;             /* discovery has reported that error, or it is no fault */
+    bool wanted;           /* sample reads it: set by the binding */
 };
 
 /* Whether an errno says that the zone itself has gone, rather than that a read failed. */
 static inline bool source_lost_zone(int error) {
     return error == -ENODEV || error == -ENOENT || error == -ENXIO;
+}
+
+/* Whether there is a counter that cannot be read. perf refuses an event that the processor has not
+ * (arch/x86/events/rapl.c, rapl_pmu_event_init: EINVAL). */
+static inline bool source_hides_counter(const struct zone *zone) {
+    const int error = zone->error;
+    return error != 0 && !source_lost_zone(error) && error != ZONE_COUNTS_NOTHING &&
+           error != ZONE_WITHOUT_PARENT && !zone_is_left_out(error) &&
+           !(error == -EINVAL && zone->traits.goes_on);
 }
 
 #define SOURCE_READ_TOO_LONG (-ETIMEDOUT)
@@ -65,6 +100,7 @@ static inline void source_stamp(struct zone *zone, struct reading *reading, uint
 
 struct source {
     const struct source_operations *operations;
+    const char *module;  /* of the kernel, that brings its counters */
     struct zone **zones; /* in the order of their ids */
     struct reading *readings;
     size_t zone_count;
@@ -87,7 +123,6 @@ static inline size_t source_readable_count(const struct source *source) {
 
 struct source_operations {
     const char *name;
-    const char *module; /* of the kernel, that brings its counters */
     /* Looks for zones. What is known and reads stays as it is. The error of every zone then tells
      * whether it reads; what stands in the way of all is in the problems, as states from
      * PROBLEM_CLASS to PROBLEM_NAME. 1: zones came, went or were opened anew; 0: nothing changed;

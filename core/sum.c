@@ -12,7 +12,7 @@ void sum_take(struct series *sum, struct series *const *series, size_t count) {
     uint64_t last_ns = 0;
     uint64_t update_ns = 0;
     bool reads = true;
-    bool follows = !sum->lacks;
+    bool follows = !sum->lacks && !sum->unread;
     for (size_t i = 0; i < count; i++) {
         struct series *member = series[i];
         if (!sum_has_member(sum, member))

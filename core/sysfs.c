@@ -148,6 +148,10 @@ int sysfs_read(int file, char *text, size_t size) {
 /* So many fit into 64 bits whatever they are. */
 #define SAFE_DIGITS 19
 
+static unsigned int digit_of(char character) {
+    return (unsigned char)character - (unsigned int)'0';
+}
+
 int sysfs_parse_number(const char *text, size_t length, uint64_t *number) {
     while (length > 0 && text[length - 1] == '\0')
         length--;
@@ -155,12 +159,22 @@ int sysfs_parse_number(const char *text, size_t length, uint64_t *number) {
         length--;
     if (length == 0)
         return SYSFS_EMPTY;
+    size_t safe = SAFE_DIGITS;
+    if (safe > length)
+        safe = length;
     uint64_t value = 0;
-    for (size_t i = 0; i < length; i++) {
-        const unsigned int digit = (unsigned char)text[i] - (unsigned int)'0';
+    size_t i = 0;
+    for (; i < safe; i++) {
+        const unsigned int digit = digit_of(text[i]);
         if (digit > 9)
             return SYSFS_NOT_A_NUMBER;
-        if (i >= SAFE_DIGITS && value > (UINT64_MAX - digit) / 10)
+        value = value * 10 + digit;
+    }
+    for (; i < length; i++) {
+        const unsigned int digit = digit_of(text[i]);
+        if (digit > 9)
+            return SYSFS_NOT_A_NUMBER;
+        if (value > (UINT64_MAX - digit) / 10)
             return SYSFS_OUT_OF_RANGE;
         value = value * 10 + digit;
     }
@@ -174,23 +188,39 @@ int sysfs_read_number(int file, uint64_t *number) {
     return length < 0 ? length : sysfs_parse_number(text, (size_t)length, number);
 }
 
-int sysfs_load_number(int root, const char *path, uint64_t *number) {
-    int file = sysfs_open(root, path);
+static int load_number(int file, uint64_t *number) {
     if (file < 0)
         return file;
-    int error = sysfs_read_number(file, number);
+    const int error = sysfs_read_number(file, number);
     close(file);
     return error;
 }
 
-int sysfs_load_line(int root, const char *path, char *line, size_t size) {
-    int file = sysfs_open(root, path);
+int sysfs_load_number(int root, const char *path, uint64_t *number) {
+    return load_number(sysfs_open(root, path), number);
+}
+
+int sysfs_load_number_privileged(int root, const char *path, const struct rapl_privilege *privilege,
+                                 uint64_t *number) {
+    return load_number(sysfs_open_privileged(root, path, privilege), number);
+}
+
+static int load_line(int file, char *line, size_t size) {
     if (file < 0)
         return file;
-    int length = sysfs_read(file, line, size);
+    const int length = sysfs_read(file, line, size);
     close(file);
     if (length < 0)
         return length;
     line[strcspn(line, "\n")] = '\0';
     return line[0] != '\0' ? 0 : SYSFS_EMPTY;
+}
+
+int sysfs_load_line(int root, const char *path, char *line, size_t size) {
+    return load_line(sysfs_open(root, path), line, size);
+}
+
+int sysfs_load_line_privileged(int root, const char *path, const struct rapl_privilege *privilege,
+                               char *line, size_t size) {
+    return load_line(sysfs_open_privileged(root, path, privilege), line, size);
 }

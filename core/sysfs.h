@@ -67,4 +67,10 @@ int sysfs_read_number(int file, uint64_t *number);
 int sysfs_load_number(int root, const char *path, uint64_t *number);
 int sysfs_load_line(int root, const char *path, char *line, size_t size);
 
+/* The same, opened by sysfs_open_privileged(). */
+int sysfs_load_number_privileged(int root, const char *path, const struct rapl_privilege *privilege,
+                                 uint64_t *number);
+int sysfs_load_line_privileged(int root, const char *path, const struct rapl_privilege *privilege,
+                               char *line, size_t size);
+
 #endif

@@ -12,88 +12,6 @@
 
 #define CPU_FOLDER "sys/devices/system/cpu"
 
-/* What stands after "KEY<tab>: " in the first line that begins so, up to its end; or NULL. */
-static const char *find_value(const char *text, const char *key, size_t *length) {
-    const char *line = text;
-    while (line != NULL && strncmp(line, key, strlen(key)) != 0) {
-        line = strchr(line, '\n');
-        line = line != NULL ? line + 1 : NULL;
-    }
-    if (line == NULL)
-        return NULL;
-    line += strlen(key);
-    line += strspn(line, " \t:");
-    *length = strcspn(line, "\n");
-    return line;
-}
-
-static enum cpu_vendor find_vendor(const char *text) {
-    static const struct {
-        const char *name;
-        enum cpu_vendor vendor;
-    } vendors[] = {{"GenuineIntel", CPU_VENDOR_INTEL},
-                   {"AuthenticAMD", CPU_VENDOR_AMD},
-                   {"HygonGenuine", CPU_VENDOR_HYGON}};
-    size_t length = 0;
-    const char *name = find_value(text, "vendor_id", &length);
-    if (name == NULL || length == 0)
-        return CPU_VENDOR_UNKNOWN;
-    for (size_t i = 0; i < sizeof(vendors) / sizeof(vendors[0]); i++) {
-        if (strlen(vendors[i].name) == length && strncmp(name, vendors[i].name, length) == 0)
-            return vendors[i].vendor;
-    }
-    return CPU_VENDOR_OTHER;
-}
-
-static bool has_flag(const char *text, const char *flag) {
-    size_t length = 0;
-    const char *at = find_value(text, "flags", &length);
-    const char *end = at != NULL ? at + length : NULL;
-    while (at < end) {
-        const size_t word = strcspn(at, " \n");
-        if (word == strlen(flag) && strncmp(at, flag, word) == 0)
-            return true;
-        at += word + 1;
-    }
-    return false;
-}
-
-/* A decimal number of at most six digits, 0 where there is none. */
-static unsigned int find_number(const char *text, const char *key) {
-    size_t length = 0;
-    const char *value = find_value(text, key, &length);
-    unsigned int number = 0;
-    if (length > 6)
-        return 0;
-    for (size_t i = 0; value != NULL && i < length; i++) {
-        if (value[i] < '0' || value[i] > '9')
-            return 0;
-        number = number * 10 + (unsigned int)(value[i] - '0');
-    }
-    return number;
-}
-
-struct cpu_model topology_read_model(int root) {
-    struct cpu_model cpu = {.vendor = CPU_VENDOR_UNKNOWN};
-    char text[8192]; /* the first CPU's paragraph begins the file */
-
-    int file = sysfs_open(root, "proc/cpuinfo");
-    if (file < 0)
-        return cpu;
-    const ssize_t length = sysfs_read_at(file, text, sizeof(text) - 1, 0);
-    close(file);
-    if (length <= 0)
-        return cpu;
-    text[length] = '\0';
-    cpu.vendor = find_vendor(text);
-    cpu.family = find_number(text, "cpu family");
-    cpu.model = find_number(text, "model\t");
-    cpu.is_virtual = has_flag(text, "hypervisor");
-    return cpu;
-}
-
-/* --- CPUs ------------------------------------------------------------------------------------ */
-
 /* NR_CPUS of x86 is at most that (arch/x86/Kconfig): no list makes us run on. */
 #define CPU_LIMIT 8192
 
@@ -234,15 +152,8 @@ const struct cpu *topology_find(const struct topology *topology, unsigned int nu
     return NULL;
 }
 
-/* --- names and marks ------------------------------------------------------------------------- */
-
-const char *topology_vendor_name(enum cpu_vendor vendor) {
-    static const char *const names[] = {
-        [CPU_VENDOR_UNKNOWN] = "unknown", [CPU_VENDOR_INTEL] = "Intel", [CPU_VENDOR_AMD] = "AMD",
-        [CPU_VENDOR_HYGON] = "Hygon",     [CPU_VENDOR_OTHER] = "other",
-    };
-    return names[vendor];
-}
+/* --- marks --------------------------------------------------------------------------------------
+ */
 
 int topology_open_online(int root) {
     return sysfs_open(root, TOPOLOGY_ONLINE);

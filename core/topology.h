@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is known of the CPUs: who made them and which are online. */
+/* Which CPUs are online, and where they are. */
 #ifndef RAPL_TOPOLOGY_H
 #define RAPL_TOPOLOGY_H
 
@@ -7,29 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum cpu_vendor {
-    CPU_VENDOR_UNKNOWN, /* proc/cpuinfo cannot be read or names none */
-    CPU_VENDOR_INTEL,
-    CPU_VENDOR_AMD,
-    CPU_VENDOR_HYGON,
-    CPU_VENDOR_OTHER,
-};
-
 #define TOPOLOGY_ONLINE "sys/devices/system/cpu/online"
-
-/* What kind of processor the machine has. */
-struct cpu_model {
-    enum cpu_vendor vendor;
-    unsigned int family; /* 0 where it is unknown, as the next */
-    unsigned int model;
-    bool is_virtual; /* a hypervisor stands between it and us */
-};
-
-/* Reads it from proc/cpuinfo, never by CPUID: the root may be another machine's. What cannot be
- * read is unknown. */
-struct cpu_model topology_read_model(int root);
-
-const char *topology_vendor_name(enum cpu_vendor vendor);
 
 /* Opens the list of online CPUs. Descriptor or negative errno. */
 int topology_open_online(int root);

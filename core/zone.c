@@ -81,6 +81,26 @@ static bool is_ours(const char *domain) {
     return false;
 }
 
+static void format_place(const struct zone_identity *identity, char *text, size_t size) {
+    char die[24] = "";
+    char core[24] = "";
+    if (identity->die_id != RAPL_NO_ID)
+        snprintf(die, sizeof(die), "-die-%d", identity->die_id);
+    if (identity->core_id != RAPL_NO_ID)
+        snprintf(core, sizeof(core), "-core-%d", identity->core_id);
+    if (identity->kind == ZONE_TOTAL)
+        text[0] = '\0';
+    else if (identity->kind == ZONE_PSYS && identity->package_id != RAPL_NO_ID)
+        snprintf(text, size, "psys-%d", identity->package_id);
+    else if (identity->kind == ZONE_PSYS)
+        snprintf(text, size, "psys");
+    else if (identity->package_id == RAPL_NO_ID)
+        snprintf(text, size, "%s",
+                 identity->parent[0] != '\0' ? identity->parent : identity->domain);
+    else
+        snprintf(text, size, "package-%d%s%s", identity->package_id, die, core);
+}
+
 int zone_identify(const char *name, const struct zone_identity *parent,
                   struct zone_identity *identity) {
     static const struct {
@@ -112,7 +132,7 @@ int zone_identify(const char *name, const struct zone_identity *parent,
         identity->package_id = parent->package_id;
         identity->die_id = parent->die_id;
         if (parent->package_id == RAPL_NO_ID)
-            zone_format_parent(parent, identity->parent);
+            format_place(parent, identity->parent, sizeof(identity->parent));
     }
     return 0;
 }
@@ -138,7 +158,21 @@ int zone_identify_counter(enum zone_kind kind, const char *sub_zone, int package
 
 bool zone_equal(const struct zone_identity *a, const struct zone_identity *b) {
     return a->kind == b->kind && a->package_id == b->package_id && a->die_id == b->die_id &&
-           a->core_id == b->core_id && strcmp(a->domain, b->domain) == 0;
+           a->core_id == b->core_id && strcmp(a->domain, b->domain) == 0 &&
+           strcmp(a->id, b->id) == 0;
+}
+
+/* psys is that of the first die of package 0, and psys-0 that of another die of it
+ * (intel_rapl_common.c names it by the package once the die's number is above 0). */
+bool zone_may_be_alike(const struct zone_identity *identity, bool is_virtual,
+                       struct zone_identity *key) {
+    *key = *identity;
+    key->id[0] = '\0';
+    key->die_id = RAPL_NO_ID;
+    if (is_virtual || (identity->kind == ZONE_PSYS && identity->package_id == 0))
+        key->package_id = RAPL_NO_ID;
+    /* Each core has its own. */
+    return identity->core_id == RAPL_NO_ID && identity->kind != ZONE_LEAD_CORE;
 }
 
 bool zone_in_total(const struct zone_identity *identity) {
@@ -169,29 +203,23 @@ bool zone_is_part_of(const struct zone_identity *identity, struct zone_identity 
     return !is_top_level(identity) && identity->core_id == RAPL_NO_ID;
 }
 
-void zone_format_parent(const struct zone_identity *identity, char text[ZONE_TEXT_SIZE]) {
-    const size_t size = ZONE_TEXT_SIZE;
-    char die[24] = "";
-    char core[24] = "";
-    if (identity->die_id != RAPL_NO_ID)
-        snprintf(die, sizeof(die), "-die-%d", identity->die_id);
-    if (identity->core_id != RAPL_NO_ID)
-        snprintf(core, sizeof(core), "-core-%d", identity->core_id);
-    if (identity->kind == ZONE_TOTAL)
-        text[0] = '\0';
-    else if (identity->kind == ZONE_PSYS && identity->package_id != RAPL_NO_ID)
-        snprintf(text, size, "psys-%d", identity->package_id);
-    else if (identity->kind == ZONE_PSYS)
-        snprintf(text, size, "psys");
-    else if (identity->package_id == RAPL_NO_ID)
-        snprintf(text, size, "%s",
-                 identity->parent[0] != '\0' ? identity->parent : identity->domain);
-    else
-        snprintf(text, size, "package-%d%s%s", identity->package_id, die, core);
+/* A name as a log, a tag and a file can have it. */
+void zone_set_id(struct zone_identity *identity, const char *id) {
+    const size_t length = strnlen(id, ZONE_TEXT_SIZE - 1);
+    for (size_t i = 0; i < length; i++)
+        identity->id[i] = id[i] == '/' ? '_' : id[i];
+    identity->id[length] = '\0';
+}
+
+void zone_format_parent(const struct zone_identity *identity, char text[ZONE_PARENT_SIZE]) {
+    format_place(identity, text, ZONE_PARENT_SIZE);
+    const size_t length = strlen(text);
+    if (identity->id[0] != '\0')
+        snprintf(text + length, ZONE_PARENT_SIZE - length, "-%s", identity->id);
 }
 
 void zone_format_name(const struct zone_identity *identity, char text[ZONE_NAME_SIZE]) {
-    char parent[ZONE_TEXT_SIZE];
+    char parent[ZONE_PARENT_SIZE];
     zone_format_parent(identity, parent);
     if (identity->kind == ZONE_TOTAL)
         snprintf(text, ZONE_NAME_SIZE, "total");

@@ -27,6 +27,8 @@ struct zone_identity {
     int package_id; /* RAPL_NO_ID where there is none, as for die and core */
     int die_id;
     int core_id;
+    /* The kernel's id, where another counter has all of the rest in common; "" otherwise. */
+    char id[ZONE_TEXT_SIZE];
     /* Top-level zone of a sub-zone whose parent has no package number; "" otherwise. */
     char parent[ZONE_TEXT_SIZE];
 };
@@ -49,21 +51,31 @@ int zone_identify_counter(enum zone_kind kind, const char *sub_zone, int package
 
 bool zone_equal(const struct zone_identity *a, const struct zone_identity *b);
 
+/* Whether another zone may show the same counter. Then key becomes what both have in common: of one
+ * package, whatever the die, and in a virtual machine whatever the package; of psys and psys-0. */
+bool zone_may_be_alike(const struct zone_identity *identity, bool is_virtual,
+                       struct zone_identity *key);
+
 /* Whether its energy is part of the machine's total: package and dram (psys holds both already). */
 bool zone_in_total(const struct zone_identity *identity);
 
 /* Whether it is a single core; whole becomes the identity of all cores of its package. */
 bool zone_is_core_of(const struct zone_identity *identity, struct zone_identity *whole);
 
-/* "package-0", "package-0-die-1", "psys-1": what the zone is shown under; "" for the total. */
-void zone_format_parent(const struct zone_identity *identity, char text[ZONE_TEXT_SIZE]);
+/* Makes it the identity of the counter of that id, which has a name in common with another one. */
+void zone_set_id(struct zone_identity *identity, const char *id);
+
+/* "package-0", "package-0-die-1", "psys-1", "psys-1-intel-rapl:5": what the zone is shown under; ""
+ * for the total. */
+#define ZONE_PARENT_SIZE (2 * ZONE_TEXT_SIZE)
+void zone_format_parent(const struct zone_identity *identity, char text[ZONE_PARENT_SIZE]);
 
 /* Whether it is shown under another zone, and then parent becomes that one's identity. psys-1 has
  * the number of a package and lies in none; single cores are shown by themselves. */
 bool zone_is_part_of(const struct zone_identity *identity, struct zone_identity *parent);
 
 /* "package-0", "package-0/dram", "psys-1", "total": what selection patterns are held against. */
-#define ZONE_NAME_SIZE (2 * ZONE_TEXT_SIZE)
+#define ZONE_NAME_SIZE (ZONE_PARENT_SIZE + ZONE_TEXT_SIZE)
 void zone_format_name(const struct zone_identity *identity, char text[ZONE_NAME_SIZE]);
 
 #endif

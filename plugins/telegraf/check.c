@@ -21,7 +21,8 @@ static void word_state(const struct rapl_zone *zone, char *text, size_t size) {
     else if (!zone->reported)
         snprintf(text, size, "yes, not selected");
     else
-        snprintf(text, size, "yes%s", zone->moved ? "" : ", has not moved so far");
+        snprintf(text, size, "yes%s%s", zone->corrected ? ", unit corrected" : "",
+                 zone->moved ? "" : ", has not moved so far");
 }
 
 static void fill_row(const struct rapl_zone *zone, struct row *row) {
@@ -115,7 +116,8 @@ bool check_print(struct rapl *rapl, const char *rights, const struct lock_in *lo
            rapl_root(rapl));
     if (reason[0] != '\0')
         printf("         %s\n", reason);
-    printf("vendor   %s\n", rapl_vendor(rapl));
+    printf("vendor   %s%s\n", rapl_vendor(rapl),
+           rapl_is_virtual(rapl) ? ", in a virtual machine" : "");
     printf("rights   %s\n", rights);
     print_lock(locked);
     print_filter(rapl);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #define READ_FOLDER (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
@@ -162,6 +163,26 @@ static int allow_places(int ruleset, int root_file, bool own_root, enum rapl_sou
     return error;
 }
 
+/* What remedies ask of the process and its kernel (core/host.c), once, at the start: the machine's
+ * own, whatever root is, and nothing above it where it is not there. */
+static int allow_host(int ruleset) {
+    char builtin[128] = "";
+    const char *const paths[] = {"/proc/self/uid_map", "/proc/self/attr/current",
+                                 "/sys/fs/selinux/enforce", builtin};
+    struct utsname system;
+    int error = 0;
+    if (uname(&system) == 0)
+        snprintf(builtin, sizeof(builtin), "/lib/modules/%s/modules.builtin", system.release);
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]) && error == 0; i++) {
+        const int fd = open(paths[i], O_PATH | O_CLOEXEC);
+        if (fd < 0)
+            continue;
+        error = allow_reading(ruleset, fd);
+        close(fd);
+    }
+    return error;
+}
+
 int file_rules_set(const char *root, int root_file, enum rapl_source source,
                    enum file_rules_stage stage) {
     int version =
@@ -175,6 +196,8 @@ int file_rules_set(const char *root, int root_file, enum rapl_source source,
     int error = root_file > 0
                     ? allow_places(ruleset, root_file, rapl_root_is_own(root), source, stage)
                     : allow_above(ruleset, root);
+    if (error == 0 && stage != FILE_RULES_READS)
+        error = allow_host(ruleset);
     if (error == 0 && syscall(SYS_landlock_restrict_self, ruleset, 0) != 0)
         error = -errno;
     close(ruleset);

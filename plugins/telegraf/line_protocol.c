@@ -35,15 +35,25 @@ static bool loses_backslash(const char *text) {
 /* The tags and fields of this plugin, the tag that Telegraf adds, and the names that InfluxDB keeps
  * for itself. */
 static bool is_taken(const char *key) {
-    static const char *const taken[] = {"domain",          "package_id",
-                                        "die_id",          "core_id",
-                                        "source",          "host",
-                                        "energy_joules",   "power_watts",
-                                        "power_min_watts", "power_max_watts",
-                                        "power_p50_watts", "power_p95_watts",
-                                        "power_p99_watts", "power_stddev_watts",
-                                        "samples",         "time",
-                                        "_field",          "_measurement"};
+    static const char *const taken[] = {"domain",
+                                        "package_id",
+                                        "die_id",
+                                        "core_id",
+                                        "zone_id",
+                                        "source",
+                                        "host",
+                                        "energy_joules",
+                                        "power_watts",
+                                        "power_min_watts",
+                                        "power_max_watts",
+                                        "power_p50_watts",
+                                        "power_p95_watts",
+                                        "power_p99_watts",
+                                        "power_stddev_watts",
+                                        "samples",
+                                        "time",
+                                        "_field",
+                                        "_measurement"};
     const struct rapl_health none = {.source = NULL};
     struct rapl_count counts[RAPL_HEALTH_COUNTS];
     bool found = false;
@@ -138,11 +148,13 @@ static char *make_line_prefix(const struct line_writer *writer, const char *meas
 
 static char *make_series_prefix(const struct line_writer *writer, const struct rapl_value *value) {
     char ids[3][ID_SIZE];
-    struct tag_view tags[4] = {{.key = "domain", .value = value->domain}};
+    struct tag_view tags[5] = {{.key = "domain", .value = value->domain}};
     size_t count = 1;
     add_id(tags, &count, "package_id", value->package_id, ids[0]);
     add_id(tags, &count, "die_id", value->die_id, ids[1]);
     add_id(tags, &count, "core_id", value->core_id, ids[2]);
+    if (value->zone_id != NULL)
+        tags[count++] = (struct tag_view){.key = "zone_id", .value = value->zone_id};
     return make_line_prefix(writer, "rapl", tags, count);
 }
 

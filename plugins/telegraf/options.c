@@ -17,7 +17,7 @@ const char options_help[] =
     "      --once               two samples a second apart, one report of power, and exit\n"
     "      --check              a table of what is found and what is missing, and exit\n"
     "      --interval=DURATION  report by its own clock; with --once, the time between samples\n"
-    "      --source=SOURCE      auto or powercap [auto]\n"
+    "      --source=SOURCE      auto, powercap, perf or msr [auto]\n"
     "      --root=FOLDER        folder that holds sys and proc [HOST_MOUNT_PREFIX, else /]\n"
     "      --include=PATTERN    report only what matches: package-0, '*/dram', total [all]\n"
     "      --exclude=PATTERN    leave out what matches; wins over --include\n"

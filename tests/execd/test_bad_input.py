@@ -121,18 +121,24 @@ class Files(TreeCase):
                     moved[BAD] = 3000003
                 tree.move(moved)
                 report = execd.ask()
-                self.assertEqual(set(report), GOOD_SERIES | expected | {TOTAL})
+                # Without a package that is there, the total would be too low.
+                is_there = spoil not in (be_missing, be_dangling)
+                unread = attribute == "energy_uj" and is_there and BAD_SERIES not in expected
+                total = set() if unread else {TOTAL}
+                self.assertEqual(set(report), GOOD_SERIES | expected | total)
                 self.assertEqual(report.energy_uj("domain=package,package_id=0"), 1000001)
                 self.assertEqual(report.energy_uj("domain=dram,package_id=0"), 200002)
                 if BAD_SERIES in expected:
                     self.assertEqual(report.energy_uj(BAD_SERIES), 3000003)
-                self.assertEqual(report.energy_uj(TOTAL), sum(moved.values()))
+                if total:
+                    self.assertEqual(report.energy_uj(TOTAL), sum(moved.values()))
                 execd.ask()
                 self.assertEqual(execd.stop(), 0)
                 naming = [line for line in execd.messages()
                           if "%s/%s/%s" % (CLASS, BAD, attribute) in line]
                 self.assertEqual(len(naming), 1 if told else 0, execd.messages())
-                self.assertEqual(len(execd.messages()), len(naming), execd.messages())
+                self.assertEqual(len(execd.messages()), len(naming) + (0 if total else 1),
+                                 execd.messages())
                 for line in naming:
                     self.assertRegex(line, "^[EW]! .*To mend: ")
 
@@ -205,7 +211,7 @@ class Files(TreeCase):
                 tree.move({BAD: 10})
                 self.assertEqual(execd.ask().energy_uj(BAD_SERIES), 10)
                 self.assertEqual(execd.stop(), 0)
-                self.assertEqual(sum("Over: " in line for line in execd.messages()), 1)
+                self.assertEqual(sum("Over: " in line for line in execd.messages()), 2)
 
     def test_sub_zones_of_a_zone_without_name_are_left_out(self):
         with Tree.make(ZONES) as tree:
@@ -364,6 +370,7 @@ class Once(TreeCase):
 
     def test_huge_class(self):
         with Tree() as tree:
+            tree.set_alias(0)
             zones = ["intel-rapl:%x" % number for number in range(300)]
             for number, zone in enumerate(zones):
                 for attribute, text in (("name", "package-%d\n" % number), ("energy_uj", "5\n"),

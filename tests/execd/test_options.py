@@ -172,7 +172,7 @@ class Tags(OptionCase):
     def test_byte_order_and_repetition(self):
         ended = self.once("--tag=zone=z", "--tag=Rack=1", "--tag=die=d", "--tag=domain2=x",
                           "--tag=\u00e4=u", "--health=yes")
-        self.assertEqual(ended.status, 0)
+        self.assertEqual(ended.status, 0, ended.messages)
         lines = [parse_line(line) for line in ended.text.splitlines()]  # which checks the order
         package = next(line for line in lines if line.tags.get("domain") == "package")
         self.assertEqual(list(package.tags),
@@ -227,6 +227,7 @@ class Wrong(OptionCase):
 class Informing(OptionCase):
     def test_help_names_every_option(self):
         ended = run("--help")
+        self.assertRegex(ended.text, r"(?m)^ *--source=SOURCE +auto, powercap, perf or msr \[auto\]$")
         self.assertEqual((ended.status, ended.messages), (0, []))
         for option in ("once", "check", "interval", "source", "root", "include", "exclude",
                        "max-power", "energy", "total", "health", "statistics", "cores", "tag",
@@ -304,8 +305,10 @@ class Once(OptionCase):
 
     def test_stdin_does_not_matter(self):
         for text in (b"", b"\n\n\n"):
-            self.assertEqual(self.once(text=text).status, 0)
-        self.assertEqual(self.once(stdin=subprocess.DEVNULL).status, 0)
+            ended = self.once(text=text)
+            self.assertEqual(ended.status, 0, ended.messages)
+        ended = self.once(stdin=subprocess.DEVNULL)
+        self.assertEqual(ended.status, 0, ended.messages)
 
     def test_nothing_reads(self):
         for zone in ZONES:

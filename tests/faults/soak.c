@@ -2,7 +2,7 @@
 /*
  * Reports, as rapl-execd makes them, for years in a minute: over real files and by clocks of our
  * own. Counters wrap, start again, fail, go and return; every number is held against what was
- * moved, and memory and descriptors at the end against those after a tenth of the way.
+ * moved, and memory and descriptors at the end against those after a third of the way.
  *
  * RAPL_SOAK_REPORTS: how many. RAPL_SOAK_SEED: of what happens.
  */
@@ -24,7 +24,7 @@
 #include "values.h"
 
 #define REPORTS_DEFAULT 1000000
-/* With fewer, memory has not settled after a tenth: every kind of event has not met every zone. */
+/* With fewer, memory has not settled after a third: every kind of event has not met every zone. */
 #define REPORTS_COMPARED 1000000
 /* Pages of the program that are touched late, for the first time. */
 #define RESIDENT_MORE_KIB 64
@@ -403,7 +403,7 @@ static void test_memory_and_descriptors_stay(void **state) {
     open_soak(&soak, *state, seed);
     (void)look(); /* what it leaves in the allocator's caches is there from now on */
     for (uint64_t i = 0; i < reports || soak.calm < CALM_REPORTS; i++) {
-        if (early.descriptors == 0 && i >= reports / 10 && soak.calm > CALM_REPORTS) {
+        if (early.descriptors == 0 && i >= reports / 3 && soak.calm > CALM_REPORTS) {
             early = look();
             tell(&soak, i, began);
         }

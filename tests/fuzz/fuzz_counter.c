@@ -38,6 +38,11 @@ static bool is_above(const struct counter_traits *traits, uint64_t ticks, uint64
     return (energy_uj - 1) * 1e9L > (long double)ceiling_uw * (long double)span_ns * (1 + 1e-15L);
 }
 
+static uint64_t find_least_turn(const struct counter_traits *traits) {
+    return (uint64_t)((long double)COUNTER_LEAST_TURN_UJ * (long double)traits->scale.denominator /
+                      (long double)traits->scale.numerator_uj);
+}
+
 /* From the last reading to the first low one. */
 static void check_wrap(const struct walk *walk, uint64_t ticks) {
     uint64_t span_ns = walk->first_low.time_ns - walk->last.time_ns;
@@ -78,15 +83,19 @@ static void check_step(const struct walk *walk, const struct counter_step *step,
         HOLDS(walk->lows == 0 && (after > before || traits->goes_on));
         break;
     case COUNTER_UNDECIDED:
-        HOLDS(traits->modulus != 0 || walk->failed || walk->lows > 0);
+        HOLDS(!traits->goes_on || walk->failed || walk->lows > 0);
         break;
     default:
         HOLDS(false);
     }
     HOLDS(step->outcome == COUNTER_COUNTED || step->outcome == COUNTER_WRAPPED ||
           step->outcome == COUNTER_RESTARTED || step->ticks == 0);
-    if (after == before && !walk->failed && traits->modulus == 0 && walk->lows == 0)
+    if (after == before && !walk->failed && traits->goes_on && walk->lows == 0)
         HOLDS(step->outcome == COUNTER_COUNTED && step->ticks == 0);
+    /* Where the smallest range that exists cannot hide, an unknown one does not either. */
+    if (traits->modulus == 0 && !traits->goes_on &&
+        is_above(traits, find_least_turn(traits), span_ns, traits->ceiling_uw))
+        HOLDS(step->outcome != COUNTER_UNDECIDED || walk->lows > 0);
 }
 
 static void take_step(struct walk *walk, struct input *input) {

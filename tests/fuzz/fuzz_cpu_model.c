@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "cpu_model.h"
+#include "cpuinfo.h"
 #include "fuzz.h"
-#include "topology.h"
 
 #define READ_AT_MOST 8191
 
@@ -48,11 +48,24 @@ static bool has_flag_slowly(const char *text, const char *flag) {
     return has;
 }
 
+static bool is_not_x86_slowly(const char *text) {
+    static const char *const keys[] = {"CPU implementer", "cpu\t", "hart\t", "CPU Family"};
+    bool found = false;
+    for (size_t i = 0; i < COUNT_OF(keys); i++) {
+        char *value = find_slowly(text, keys[i]);
+        found = found || value != NULL;
+        free(value);
+    }
+    return found;
+}
+
 static enum cpu_vendor find_vendor_slowly(const char *text) {
     enum cpu_vendor vendor = CPU_VENDOR_OTHER;
     char *name = find_slowly(text, "vendor_id");
     if (name == NULL || name[0] == '\0')
-        vendor = CPU_VENDOR_UNKNOWN;
+        vendor = is_not_x86_slowly(text) ? CPU_VENDOR_NOT_X86 : CPU_VENDOR_UNKNOWN;
+    else if (strcmp(name, "IBM/S390") == 0)
+        vendor = CPU_VENDOR_NOT_X86;
     else if (strcmp(name, "GenuineIntel") == 0)
         vendor = CPU_VENDOR_INTEL;
     else if (strcmp(name, "AuthenticAMD") == 0)
@@ -83,7 +96,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     const uint64_t unit_register = take_number(&input);
     char *text = take_rest(&input, &length);
     HOLDS(root_write("proc/cpuinfo", text, length));
-    const struct cpu_model model = topology_read_model(root_open());
+    int error;
+    const struct cpu_model model = cpuinfo_read(root_open(), &error);
+    HOLDS(error == 0);
     if (length > READ_AT_MOST)
         text[READ_AT_MOST] = '\0';
     HOLDS(model.vendor == find_vendor_slowly(text));
@@ -92,6 +107,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     HOLDS(model.is_virtual == has_flag_slowly(text, "hypervisor"));
     check_counters(cpu_model_find(&model), unit_register);
     check_counters(cpu_model_guess(model.vendor), unit_register);
+    HOLDS(!cpu_model_lacks_rapl(&model) || cpu_model_find(&model) == NULL);
+    HOLDS(cpu_model_powercap_module(&model) != NULL && cpu_model_perf_module(&model) != NULL);
     free(text);
     return 0;
 }

@@ -26,7 +26,8 @@ static void write_attribute(struct input *input) {
     static const char *const attributes[] = {"name", "max_energy_range_uj", "energy_uj",
                                              "constraint_0_max_power_uw",
                                              "constraint_1_power_limit_uw"};
-    static const char *const others[] = {"proc/cpuinfo", "sys/devices/system/cpu/online"};
+    static const char *const others[] = {"proc/cpuinfo", "sys/devices/system/cpu/online",
+                                         "sys/devices/system/cpu/modalias"};
     char path[128];
     const uint8_t where = take_byte(input);
     const uint8_t what = take_byte(input);
@@ -43,10 +44,13 @@ static void write_attribute(struct input *input) {
     free(text);
 }
 
-/* "package-0/dram": plain on both sides of at most one slash. */
+/* "package-0/dram": plain on both sides of at most one slash, but for the colons of a kernel's id.
+ */
 static void check_name(const char *name) {
     char *copy = strdup(name);
     HOLDS(copy != NULL);
+    for (char *colon = copy; (colon = strchr(colon, ':')) != NULL;)
+        *colon = '-';
     char *slash = strchr(copy, '/');
     if (slash != NULL) {
         *slash = '\0';
@@ -63,7 +67,9 @@ static void check_report(const struct rapl_report *report, struct seen *seen) {
         const struct rapl_value *value = &report->values[i];
         check_name(value->name);
         HOLDS(is_plain_name(value->domain));
-        HOLDS(value->parent[0] == '\0' || is_plain_name(value->parent));
+        HOLDS(strchr(value->parent, '/') == NULL);
+        if (value->parent[0] != '\0')
+            check_name(value->parent);
         for (size_t j = 0; j < i; j++)
             HOLDS(report->values[j].series != value->series &&
                   strcmp(report->values[j].name, value->name) != 0);

@@ -53,6 +53,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     problems.has_driver = kind % 4 >= 2;
     problems.perf_paranoid = kind >= 128 ? PROBLEM_PARANOID_UNKNOWN : kind % 8 - 1;
     problems.module = kind % 16 >= 8 ? "intel_rapl_msr" : NULL;
+    problems.is_root = kind % 32 >= 16;
+    problems.lacks_rapl = kind % 64 >= 32;
+    problems.capabilities = (uint64_t)kind * UINT64_C(0x0101010101010101);
+    problems.host.confinement = (enum host_confinement)(kind % (HOST_APPARMOR + 1));
+    problems.host.lacks_driver = kind % 128 >= 64;
     char *root = take_text(&input);
     char *withheld = take_text(&input);
     if (root[0] != '\0')

@@ -30,7 +30,7 @@ static bool has_small_numbers(const char *text) {
 }
 
 static void check_texts(const struct zone_identity *identity) {
-    char parent[ZONE_TEXT_SIZE];
+    char parent[ZONE_PARENT_SIZE];
     char name[ZONE_NAME_SIZE];
     zone_format_parent(identity, parent);
     zone_format_name(identity, name);
@@ -70,8 +70,8 @@ static void check_top(const char *name, const struct zone_identity *identity) {
 
 static void check_sub_zone(const char *name, const struct zone_identity *parent) {
     struct zone_identity identity;
-    char parent_text[ZONE_TEXT_SIZE];
-    char text[ZONE_TEXT_SIZE];
+    char parent_text[ZONE_PARENT_SIZE];
+    char text[ZONE_PARENT_SIZE];
     if (zone_identify(name, parent, &identity) != 0)
         return;
     check_texts(&identity);

@@ -167,12 +167,13 @@ class Limits(daemons.StageTest):
                 collectd.wait_rows("rapl-package-0/power-package", 4)
             self.assertEqual({"spoilt": 0}, self.stage.stop([collectd]))
         rows = collectd.rows()
+        # No total: three packages that are there are lacking.
         self.assertEqual({name for name in rows if "/energy-" in name}, {
-            "rapl-package-0/energy-package", "rapl-__31mred/energy-__31mred", "rapl/energy-total"})
+            "rapl-package-0/energy-package", "rapl-__31mred/energy-__31mred"})
         for _, watts in rows["rapl-package-0/power-package"]:
             self.assertAlmostEqual(watts, 50, delta=15)  # the pump rests where the machine is busy
         said = complaints(collectd)
-        self.assertLessEqual(len(said), 2, said)
+        self.assertLessEqual(len(said), 3, said)
         for line in said:
             self.assertRegex(line, r"\A\[warning\] rapl plugin: [\x20-\x7e]+\Z")
 

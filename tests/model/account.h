@@ -58,11 +58,53 @@ bool steady_would_refuse(const struct account *account, uint64_t shown, uint64_t
 /* It has a first reading, or a first one after it was forgotten. */
 void steady_begin(struct account *account, const struct glimpse *glimpse);
 
-/* What the zone is presumed to mirror; NULL: nothing. */
-struct presumption *presumption_of(const struct fake_zone *zone);
+/* --- names (reference_name.c) --- */
 
-/* Whether the readings of a sample show that presumptions are false: they have parted then. */
-bool mirrors_part(const struct source *source);
+/* What a place is on this machine; and by the kernel's name. */
+struct identity identity_of(const struct place *place);
+struct identity identity_by_kernel(const struct place *place);
+bool identity_equal(const struct identity *a, const struct identity *b);
+struct identity identity_of_account(const struct account *account);
+struct account *account_find(const struct identity *identity);
+struct account *account_add(const struct identity *identity);
+void account_rename(struct account *account, const struct identity *identity);
+/* The sum that a place of that identity is added to; NULL: to none. */
+struct account *account_find_sum(const struct identity *identity);
+
+/* --- which zone counts for which account (reference_bind.c) --- */
+
+/* The zone that is bound and has that name of the kernel's; NULL: there is none. */
+struct fake_zone *zone_find(const struct identity *kernels);
+/* That of the package that the place is part of. */
+struct fake_zone *zone_find_package(const struct place *place);
+/* The account that it counts for by its name, made where there is none. */
+struct account *zone_name_own(struct fake_zone *zone);
+/* It counts for its account no more, and for the next one from their last common reading on. */
+void zone_leave(struct fake_zone *zone);
+/* It gave the account's last reading, or has the name of the one that did. */
+bool zone_gave_last(const struct account *account, const struct fake_zone *zone);
+/* Whether two zones may show one counter. */
+bool zones_may_be_alike(const struct fake_zone *one, const struct fake_zone *other);
+
+/* --- whether they do (reference_alike.c) --- */
+
+/* The zones of a sample that was not slept in are held against each other. Whether that changes
+ * what counts for what. */
+bool alike_compare(void);
+/* Two zones of its show different counters, whether anyone knows or not. */
+bool account_is_mixed(const struct account *account);
+
+/* --- samples --- */
+
+/* It may be another core when other CPUs are online, which the core is told then. */
+bool account_is_lead_core(const struct account *account);
+bool reference_notice_online(void);
+void reference_forget_lead_cores(void);
+
+/* Accounts of zones that parted begin at an earlier reading. */
+void account_begin_earlier(const struct source *source);
+/* Which sums lack a counter that has never been read. */
+void note_unread(const struct source *source);
 
 /* Its window takes what it has read at this sample, or has not; and those of the sums. */
 void window_sample(struct account *account, bool slept);

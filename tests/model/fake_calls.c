@@ -27,7 +27,7 @@ int __real_sysfs_open_root(const char *root);
 int __wrap_sysfs_open_root(const char *root);
 int __wrap_topology_open_online(int root);
 uint64_t __wrap_topology_online_mark(int online_file);
-struct cpu_model __wrap_topology_read_model(int root);
+struct cpu_model __wrap_cpuinfo_read(int root, int *proc_error);
 struct source *__real_powercap_open(const struct source_options *options);
 struct source *__wrap_powercap_open(const struct source_options *options);
 struct source *__wrap_perf_open(const struct source_options *options);
@@ -64,9 +64,11 @@ uint64_t __wrap_topology_online_mark(int online_file) {
     return world.machine->online_mark;
 }
 
-struct cpu_model __wrap_topology_read_model(int root) {
+struct cpu_model __wrap_cpuinfo_read(int root, int *proc_error) {
     (void)root;
-    return (struct cpu_model){.vendor = world.machine->vendor};
+    *proc_error = 0;
+    return (struct cpu_model){.vendor = world.machine->vendor,
+                              .is_virtual = world.machine->is_virtual};
 }
 
 bool fake_memory_fails(void) {

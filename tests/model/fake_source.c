@@ -345,9 +345,9 @@ struct source *fake_source_open(enum style style) {
         {.name = "msr", .discover = discover, .sample = sample, .close = close_source},
     };
     static const struct source_operations idle[] = {
-        {"powercap", NULL, find_nothing, sample_nothing, NULL, close_source},
-        {"perf", NULL, find_nothing, sample_nothing, NULL, close_source},
-        {"msr", NULL, find_nothing, sample_nothing, NULL, close_source},
+        {"powercap", find_nothing, sample_nothing, NULL, close_source},
+        {"perf", find_nothing, sample_nothing, NULL, close_source},
+        {"msr", find_nothing, sample_nothing, NULL, close_source},
     };
     struct source *source = fake_allocate(sizeof(*source));
     const bool serves = world.machine->style == style;

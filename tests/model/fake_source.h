@@ -13,6 +13,17 @@
 
 struct account;
 
+/* What a zone's name says: kind, domain and place, and of a second counter by one name, the
+ * kernel's id. */
+struct identity {
+    enum zone_kind kind;
+    const char *domain;
+    int package_id;
+    int die_id;
+    int core_id;
+    const char *id; /* "" where it is not needed */
+};
+
 /* What a sample met at a zone. */
 struct glimpse {
     bool tried;
@@ -26,6 +37,20 @@ struct glimpse {
     bool is_false; /* shown is less than the counter had, for this read alone */
 };
 
+/* A zone held against another one that may show the same counter. */
+struct likeness {
+    bool begun;          /* they have been read side by side */
+    bool moved;          /* since then, one of them */
+    uint64_t shown;      /* of this one, then */
+    uint64_t ahead;      /* of the row of values that the other's series has */
+    uint64_t offset;     /* that is to be */
+    unsigned int equals; /* readings in a row with energy at which ahead was the same */
+    uint64_t since_ns;   /* the last of them, and shown is of then; 0: none */
+    bool differs;        /* at the last reading of both */
+    bool has_common;
+    struct glimpse common; /* the last at which it was the same as the other */
+};
+
 struct fake_zone {
     struct zone zone; /* first: a zone of the source is one of these */
     struct place *place;
@@ -37,9 +62,13 @@ struct fake_zone {
     struct glimpse glimpse;
 
     /* The reference's. */
-    struct account *account; /* it is one of that one's zones */
-    bool stands_by;          /* another zone of its name serves */
-    bool is_same;            /* it has been seen to show the same counter as its mirrors */
+    struct account *account;  /* it is one of that one's zones */
+    struct account *named;    /* the same, or that it would be one of if it read */
+    struct identity learned;  /* of which all of this is true */
+    bool is_known;            /* which counter it shows, or it shows none that others do */
+    size_t family;            /* number of the first bound zone that may show its counter */
+    bool begins;              /* its account begins at the common reading */
+    struct likeness likeness; /* to the first zone of its account, or to another account's */
 };
 
 /* Which sources the core asks for; the machine's is the only one that finds anything. */

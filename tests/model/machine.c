@@ -242,9 +242,10 @@ static bool index_is_taken(const struct machine *machine, const struct place *pl
     return false;
 }
 
-/* The kernel gives the lowest free number (powercap_sys.c, idr_alloc). */
+/* The kernel gives the lowest free number (powercap_sys.c, idr_alloc). Dies come in their order, so
+ * that those of one name have the same numbers each time. */
 static void show_place(struct machine *machine, struct place *place) {
-    place->index = 0;
+    place->index = place->index_least;
     while (index_is_taken(machine, place, place->index))
         place->index++;
     place->there = true;

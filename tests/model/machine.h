@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cpuinfo.h"
 #include "random.h"
-#include "topology.h"
 #include "wide.h"
 #include "zone.h"
 
@@ -48,6 +48,7 @@ struct hardware {
     uint64_t read_in;      /* number of the sample that has read it last */
     unsigned int restarts; /* done */
     bool calm;             /* it does not start again, its zones always read */
+    bool has_kin;          /* another one is like it, or far from it */
     bool is_stuck;         /* it never moves */
     size_t whole;          /* counter of the package that it is part of; SIZE_MAX: none */
     uint64_t share;        /* 1024ths of that one's power; where parts are within */
@@ -64,6 +65,7 @@ struct place {
     size_t parent;  /* a place; its own number: none */
     size_t counter; /* of the hardware */
     unsigned int index;
+    unsigned int index_least;
     uint64_t ceiling_uw;
     uint64_t raised_uw; /* what steps in a row above it raise it to; 0: nothing does */
     bool shows_range;
@@ -89,6 +91,7 @@ struct machine {
     struct random random;
     enum style style;
     enum cpu_vendor vendor;
+    bool is_virtual; /* its packages may show one counter */
     uint64_t max_power_uw;
     bool is_hot; /* counters may use more than their ceilings allow */
     uint64_t range_unit_nj;
@@ -117,6 +120,9 @@ struct machine {
 
 /* powercap: one that is read in that way. */
 void machine_make(struct machine *machine, uint64_t seed, bool powercap);
+
+/* Its zones, and their counters. */
+void machine_add_zones(struct machine *machine);
 
 /* Parts that are within use their share of their package's power. */
 void machine_share_power(struct machine *machine);

@@ -16,9 +16,9 @@
 #include "rapl.h"
 
 #define ACCOUNTS_MAX 320
-#define ZONES_OF_ACCOUNT_MAX 16
+#define ZONES_OF_ACCOUNT_MAX 32
 #define NO_NUMBER SIZE_MAX
-#define NAME_SIZE 128
+#define NAME_SIZE 256
 
 /* --- one step of one counter (rules 1 to 4, 7) -------------------------------------------------
  */
@@ -123,6 +123,7 @@ struct account {
     int package_id;
     int die_id;
     int core_id;
+    char id[64]; /* of a second counter by one name */
     char name[NAME_SIZE];
     bool selected;
     struct account *sum; /* total, or all cores of its package */
@@ -137,9 +138,20 @@ struct account {
     size_t zone_count;
     bool ended;
     bool gone;
-    int fed_die; /* the name of the zone that gave its last reading */
+    int fed_die; /* the name of the zone that gave its last reading, with the offset of that */
     int fed_package;
+    uint64_t fed_offset;
+    const struct fake_zone *fed_by; /* that zone, since zones have been bound */
     uint32_t epoch;
+
+    /* Several zones show its counter. */
+    struct fake_zone *leader; /* the first of them that reads, at this sample */
+    bool withheld;            /* at this sample: they differ */
+    bool is_hidden;           /* it may be another one */
+    bool was_mistaken;        /* it went over from one counter to another that seemed the same */
+    bool parts;               /* and have for the second time */
+    bool was_left;            /* by a zone, since zones have been bound */
+    struct account *same_as;  /* all of its zones went there */
 
     bool has_read; /* ever */
     bool has_baseline;
@@ -184,6 +196,9 @@ struct account {
     wide shown;    /* counted since the start, as it is shown; of a sum, in microjoules */
     wide observed; /* of that, what its window has */
     struct naive_window window;
+    bool has_window; /* since it was known which counter it is of */
+
+    bool is_unread; /* of a sum, at the last sample: what it is the sum of has never been read */
 
     /* In this interval. */
     bool lost;
@@ -203,23 +218,14 @@ struct account {
     uint64_t told_end_ns;
 };
 
-/* Zones that are presumed to show one counter (rule 9). */
-struct presumption {
-    enum zone_kind kind;
-    char domain[32];
-    int package_id;
-    int named_package; /* the name of the series that stands for them */
-    int named_die;
-    bool parted;
-};
-
 struct tally {
     uint64_t reports, intervals, samples, wraps, resets, jumps, undecided, gaps, handovers,
-        partings, mirrored, totals, core_sums, powers, left_out, no_memory, errors, machines,
-        mistaken, slept, offlines, reloads, returns, online, epochs, wall_jumps, windows,
-        window_samples, empty_windows, sum_windows, covered, left_windows, missed, slews, above,
-        raised, lows, false_lows, late_starts, held, held_counted, slow_powers, rests, stuck, vague,
-        repeats, overruns, apart, strange_parts, returned, unsteady, climbs;
+        partings, shared, joins, swaps, withheld, unread, totals, core_sums, powers, left_out,
+        no_memory, errors, machines, mistaken, slept, offlines, reloads, returns, online, epochs,
+        wall_jumps, windows, window_samples, empty_windows, sum_windows, covered, left_windows,
+        missed, slews, above, raised, lows, false_lows, late_starts, held, held_counted,
+        slow_powers, rests, stuck, vague, repeats, overruns, apart, strange_parts, returned,
+        unsteady, climbs;
 };
 
 struct reference {
@@ -233,8 +239,9 @@ struct reference {
     size_t account_count;
     struct account sums[32];
     size_t sum_count;
-    struct presumption presumptions[128];
-    size_t presumption_count;
+    struct fake_zone *zones[PLACES_MAX]; /* that are bound, in the order in which they came */
+    size_t zone_count;
+    uint64_t turn; /* readings are taken in so many turns, some of them at an earlier time */
     bool bound;
     bool sampled;
     uint64_t sampled_ns;
@@ -283,6 +290,9 @@ bool reference_is_settled(const struct fake_zone *zone);
 
 /* Counters that the core is to read again within the report. */
 unsigned int reference_count_lows(void);
+
+/* Accounts that a report lacks for that. */
+unsigned int reference_count_gaps(void);
 
 /* The last value of the row that the zone's counter left before; the given one where it left none.
  */

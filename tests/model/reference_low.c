@@ -60,10 +60,11 @@ static void count_between(struct account *account, const struct glimpse *from,
     const wide most_aj = (wide)(to->count - account->last.count) * hardware->unit_aj;
     if (may_be_less && (wide)energy_uj * AJ_PER_UJ < most_aj)
         energy_aj = (wide)energy_uj * AJ_PER_UJ;
-    if (from->counter != to->counter) {
-        /* Two counters that stood alike are one until they part (rule 9). */
+    if (from->counter != to->counter || account->unseen) {
+        /* Two counters that are alike are one until they part. */
         energy_aj = (wide)energy_uj * AJ_PER_UJ;
         tally->mistaken++;
+        account->was_mistaken = true;
     } else if (from->restarts != to->restarts) {
         reference_complain("%s: a new start passes for energy after a low reading", account->name);
     }
@@ -194,24 +195,43 @@ enum low_verdict low_judge(struct account *account, const struct glimpse *glimps
 unsigned int reference_count_lows(void) {
     unsigned int count = 0;
     for (size_t i = 0; i < reference.account_count; i++)
-        count += reference.accounts[i].lows == 1;
+        count += (reference.accounts[i].lows == 1 ? 1U : 0) + reference.accounts[i].withheld;
     return count;
 }
 
-/* Soon after a new start, and beside mirrors, two things would happen at once. */
+unsigned int reference_count_gaps(void) {
+    unsigned int count = 0;
+    for (size_t i = 0; i < reference.account_count; i++) {
+        const struct account *account = &reference.accounts[i];
+        count += (account->lows == 1 ? 1U : 0) + (account->withheld && account->told);
+    }
+    return count;
+}
+
+/* Zones of one counter, all of which read: where one of them fails by less, they differ, once. */
+static bool is_steady_family(const struct fake_zone *zone) {
+    const struct machine *machine = reference.machine;
+    const struct account *account = zone->account;
+    size_t places = 0;
+    for (size_t i = 0; i < machine->place_count; i++)
+        places += machine->places[i].counter == zone->place->counter && machine->places[i].there;
+    for (size_t i = 0; i < account->zone_count; i++) {
+        if (account->zones[i]->likeness.differs || account->zones[i]->place->error_left > 0)
+            return false;
+    }
+    return zone->is_known && places == account->zone_count && !account_is_mixed(account);
+}
+
+/* Soon after a new start two things would happen at once. */
 bool reference_is_settled(const struct fake_zone *zone) {
     const struct account *account = zone->account;
     const struct machine *machine = reference.machine;
     const struct hardware *hardware = &machine->hardware[zone->place->counter];
-    unsigned int places = 0;
-    for (size_t i = 0; i < machine->place_count; i++)
-        places += machine->places[i].counter == zone->place->counter;
     /* perf's sum goes on past its end: there, less is more. */
     if (machine->style == STYLE_PERF && (account == NULL || account->last.shown > INT64_MAX))
         return false;
-    return account != NULL && places == 1 && account->has_baseline && account->lows == 0 &&
-           !account->silent && !account->lost && !account->unseen &&
-           zone->zone.epoch == account->epoch && presumption_of(zone) == NULL &&
-           account->last.counter == zone->place->counter &&
+    return account != NULL && is_steady_family(zone) && account->has_baseline &&
+           account->lows == 0 && !account->silent && !account->lost && !account->unseen &&
+           zone->zone.epoch == account->epoch && account->last.counter == zone->place->counter &&
            account->last.restarts == hardware->restarts && hardware->restart == RESTART_NONE;
 }

@@ -6,28 +6,14 @@ static struct tally *const tally = &reference.tally;
 
 #define UPDATES_NS (50 * NS_PER_MS)
 
-static bool is_amd(void) {
-    return reference.machine->vendor == CPU_VENDOR_AMD ||
-           reference.machine->vendor == CPU_VENDOR_HYGON;
-}
-
-static bool is_certain(const struct account *account) {
-    return account->zone_count > 0 && presumption_of(account->zones[0]) == NULL;
-}
-
 static struct account *find_whole(const struct account *part) {
     const bool is_part =
         part->core_id < 0 &&
         (part->kind == ZONE_CORE || part->kind == ZONE_UNCORE || part->kind == ZONE_LEAD_CORE);
-    for (size_t i = 0; is_part && i < reference.account_count; i++) {
-        struct account *whole = &reference.accounts[i];
-        if (whole->kind != ZONE_PACKAGE || whole->package_id != part->package_id ||
-            whole->die_id != (is_amd() ? RAPL_NO_ID : part->die_id))
-            continue;
-        const bool bounds = is_certain(part) && is_certain(whole) && !part->is_apart;
-        return bounds ? whole : NULL;
-    }
-    return NULL;
+    if (!is_part || part->zone_count != 1 || part->is_apart)
+        return NULL;
+    const struct fake_zone *package = zone_find_package(part->zones[0]->place);
+    return package != NULL ? package->named : NULL;
 }
 
 void part_bind(void) {
@@ -81,6 +67,7 @@ static void note_overrun(struct account *part, uint64_t end_ns) {
 static void check(const struct account *part, const struct glimpse *glimpse) {
     const struct machine *machine = reference.machine;
     const bool same = glimpse->counter == part->last.counter &&
+                      machine->hardware[glimpse->counter].whole == part->whole->last.counter &&
                       glimpse->restarts == part->last.restarts && !part->last.is_false;
     tally->strange_parts += glimpse->restarts != part->last.restarts;
     const bool seen = part->whole->range != 0 || machine->style == STYLE_PERF;
@@ -116,11 +103,11 @@ bool part_overruns(struct account *account, const struct glimpse *glimpse, wide 
 void part_follow(struct account *account) {
     const struct account *whole = account->whole;
     if (!account->follows)
-        account->row_began = world.number;
+        account->row_began = reference.turn;
     if (whole == NULL)
         return;
     account->followed = account->whole;
     account->followed_shown = whole->shown;
-    account->followed_in = world.number;
+    account->followed_in = reference.turn;
     account->followed_ns = whole->last.time_ns + whole->last.doubt_ns + account->last.doubt_ns;
 }

@@ -1,82 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What a sample means for each account: rules 2 to 5, 9, 10. */
-#include <errno.h>
-#include <string.h>
-
+/* What a sample means for each account: rules 2 to 4, 9, 10. */
 #include "account.h"
 
 static struct tally *const tally = &reference.tally;
-
-/* --- looking for zones (rule 5) -----------------------------------------------------------------
- */
-
-static bool is_lead_core(const struct account *account) {
-    return account->kind == ZONE_LEAD_CORE ||
-           (account->kind == ZONE_CORE && reference.machine->vendor == CPU_VENDOR_UNKNOWN);
-}
-
-/* Rule 10: with other CPUs online, a lead core may be another one. */
-static bool notice_online(void) {
-    if (reference.online_mark == reference.machine->online_mark)
-        return false;
-    reference.online_mark = reference.machine->online_mark;
-    reference.looks_left = 3;
-    for (size_t i = 0; i < reference.account_count; i++) {
-        if (is_lead_core(&reference.accounts[i]))
-            account_forget(&reference.accounts[i]);
-    }
-    return true;
-}
-
-void reference_watch(void) {
-    notice_online();
-}
-
-/* A look can mend it: gone; there again for root alone, as a driver that is loaded again is until
- * udev's rules ran; or not opened for want of descriptors or memory. */
-static bool is_mendable(int error) {
-    return source_lost_zone(error) || error == -EACCES || error == -EPERM || error == -EMFILE ||
-           error == -ENFILE || error == -ENOMEM;
-}
-
-static bool is_missing(const struct account *account) {
-    if (!account->has_read || account->ended || account->reads)
-        return false;
-    for (size_t i = 0; i < account->zone_count; i++) {
-        if (!is_mendable(account->zones[i]->zone.error))
-            return false;
-    }
-    return true;
-}
-
-bool reference_look_is_due(void) {
-    const struct machine *machine = reference.machine;
-    bool due = !reference.bound ||
-               machine->monotonic_ns + machine->ahead_ns - reference.looked_ns >= 60 * NS_PER_S;
-    for (size_t i = 0; i < reference.account_count; i++)
-        due = due || is_missing(&reference.accounts[i]);
-    if (reference.looks_left > 0) {
-        reference.looks_left--;
-        due = true;
-    }
-    return due;
-}
-
-void reference_looked(const struct source *source, bool changed) {
-    const struct machine *machine = reference.machine;
-    const bool first = !reference.sampled;
-    reference.looked_ns = machine->monotonic_ns + machine->ahead_ns;
-    if (changed && !first)
-        reference.health.rediscoveries++;
-    if (changed)
-        reference.bound = false;
-    (void)source;
-}
-
-void reference_look_failed(void) {
-    reference.looked_ns = 0;
-    reference.bound = false;
-}
 
 /* --- readings ----------------------------------------------------------------------------------
  */
@@ -93,58 +19,6 @@ struct step account_make_step(const struct account *account, uint64_t shown, uin
                          .range = account->range,
                          .parts = machine_parts(reference.machine),
                          .ceiling_uw = account_ceiling_uw(account)};
-}
-
-/* Longer than any sample takes: a mirror may show it that much later. */
-#define LATER_NS (10 * NS_PER_S)
-
-/* No other zone shows its counter, nor may seem to. */
-static bool is_alone(const struct fake_zone *zone) {
-    const struct machine *machine = reference.machine;
-    unsigned int places = 0;
-    for (size_t i = 0; i < machine->place_count; i++)
-        places += machine->places[i].counter == zone->place->counter;
-    return places == 1 && presumption_of(zone) == NULL;
-}
-
-bool reference_would_count(const struct fake_zone *zone, uint64_t shown, uint64_t time_ns) {
-    const struct account *account = zone->account;
-    const struct machine *machine = reference.machine;
-    uint64_t energy_uj;
-    if (account == NULL || !account->has_baseline || zone->zone.epoch != account->epoch)
-        return false;
-    if (low_is_pending(zone->place->counter))
-        return true;
-    const uint64_t slept_ns =
-        machine->ahead_ns > reference.ahead_ns ? machine->ahead_ns - reference.ahead_ns : 0;
-    const struct step step = account_make_step(account, shown, time_ns, slept_ns);
-    const struct step later = account_make_step(account, shown, time_ns + LATER_NS, slept_ns);
-    const enum verdict verdict = step_judge(&step, &energy_uj);
-    /* By then the counter may have passed what it showed before it started again. */
-    const struct step missing = {.before = shown,
-                                 .after = step.before,
-                                 .style = step.style,
-                                 .range = step.range,
-                                 .parts = step.parts};
-    if (shown <= step.before &&
-        (wide)step_energy_uj(&missing, 0) * 1000000000 <= (wide)step.ceiling_uw * LATER_NS)
-        return true;
-    if (verdict == COUNTED && slept_ns == 0 && is_alone(zone) &&
-        steady_would_refuse(account, shown, time_ns, energy_uj))
-        return false;
-    /* With the time a new start turns into energy, and energy into what nobody can decide. */
-    return verdict == COUNTED || verdict == WRAPPED || step_judge(&later, &energy_uj) != verdict;
-}
-
-/* A series that has no zone now, for the counter goes by another name, sees it when it may be too
- * late to tell. */
-void reference_started_again(const struct fake_zone *zone) {
-    for (size_t i = 0; i < reference.account_count; i++) {
-        struct account *account = &reference.accounts[i];
-        if (account != zone->account && account->has_baseline &&
-            account->last.counter == zone->place->counter)
-            account->unseen = true;
-    }
 }
 
 static wide true_energy_aj(const struct account *account, const struct glimpse *glimpse) {
@@ -221,11 +95,12 @@ static bool count_step(struct account *account, const struct fake_zone *zone, ui
             pace_break(account);
             return false;
         }
-        if (account->unseen || (glimpse->counter != account->last.counter && zone->is_same)) {
+        if (account->unseen || glimpse->counter != account->last.counter) {
             /* Two counters that stood alike when both were read for the first time are one until
              * they part (rule 9): what was counted then is what the one showed of the other. */
             energy_aj = (wide)energy_uj * AJ_PER_UJ;
             tally->mistaken++;
+            account->was_mistaken = true;
         } else if (started_again) {
             reference_complain("%s: a new start passes for energy", account->name);
         }
@@ -265,7 +140,7 @@ static bool count_step(struct account *account, const struct fake_zone *zone, ui
     case UNDECIDED:
         pace_break(account);
         tally->undecided++;
-        reference.health.gaps += !account->silent;
+        reference.health.gaps += !account->silent || account->gone;
         break;
     }
     account->now.slack_uj++;
@@ -273,30 +148,75 @@ static bool count_step(struct account *account, const struct fake_zone *zone, ui
     return false;
 }
 
-/* It gave the last reading, or is the zone of that name that has returned (rule 5). */
-static bool gave_last(const struct account *account, const struct fake_zone *zone) {
-    return account->has_read && zone->place->die_id == account->fed_die &&
-           zone->place->package_id == account->fed_package;
-}
-
-/*
- * Which zone serves: the one that did, or one that was seen to show the same counter. Otherwise the
- * first that reads, and that is another counter for all that is known: other tells so.
- */
-static struct fake_zone *choose_zone(const struct account *account, bool *other) {
+/* The one that served, or has its name; otherwise the first that reads. */
+static struct fake_zone *choose_zone(const struct account *account, bool slept) {
     struct fake_zone *chosen = NULL;
     for (size_t i = 0; i < account->zone_count; i++) {
         struct fake_zone *zone = account->zones[i];
-        if (!zone->glimpse.tried || zone->glimpse.error != 0)
+        if (!zone->glimpse.tried || zone->glimpse.error != 0 || (slept && !zone->is_known))
             continue;
-        *other = account->has_read && !zone->is_same && !gave_last(account, zone);
-        if (!*other && (account->has_read || zone->is_same))
+        if (zone_gave_last(account, zone))
             return zone;
         if (chosen == NULL)
             chosen = zone;
     }
-    *other = account->has_read;
     return chosen;
+}
+
+static void note_feeder(struct account *account, const struct fake_zone *zone) {
+    account->fed_die = zone->place->die_id;
+    account->fed_package = zone->place->package_id;
+    account->fed_offset = zone->likeness.offset;
+    account->epoch = zone->zone.epoch;
+}
+
+/* A first reading, or the first after it was forgotten: it has been another counter, or may have
+ * been, and what went by in between is not known. */
+static void begin(struct account *account, const struct glimpse *glimpse) {
+    pace_break(account);
+    account->now.slack_uj++;
+    note_time(account, glimpse);
+    account->power = account->now;
+    account->power.kind = AT_READING;
+    account->joined = true;
+    steady_begin(account, glimpse);
+    if (!account->has_read)
+        return;
+    account->lost = true;
+    reference.health.gaps++;
+    tally->handovers++;
+}
+
+static void end_reading(struct account *account, const struct glimpse *glimpse) {
+    account->returns = account->gone;
+    account->joined = account->joined || account->gone;
+    account->gone = false;
+    account->last = *glimpse;
+    account->has_read = account->has_baseline = account->reads = true;
+    account->silent = account->unseen = false;
+    account->silent_slept_ns = 0;
+    part_follow(account);
+}
+
+void account_begin_earlier(const struct source *source) {
+    reference.turn++;
+    for (size_t i = 0; i < source->zone_count; i++) {
+        struct fake_zone *zone = fake_zone_at(source, i);
+        struct account *account = zone->account;
+        const bool begins = zone->begins;
+        zone->begins = false;
+        if (!begins || account == NULL || account->zones[0] != zone)
+            continue;
+        account_forget(account);
+        account->follows = false;
+        if (account->pace.first_ns == 0)
+            account->pace.first_ns = zone->likeness.common.time_ns;
+        begin(account, &zone->likeness.common);
+        end_reading(account, &zone->likeness.common);
+        note_feeder(account, zone);
+        window_sample(account, false);
+        pace_decide(account);
+    }
 }
 
 static void fail(struct account *account, uint64_t slept_ns) {
@@ -311,8 +231,7 @@ static void fail(struct account *account, uint64_t slept_ns) {
 }
 
 static void take_sample(struct account *account, uint64_t slept_ns) {
-    bool other = false;
-    struct fake_zone *zone = choose_zone(account, &other);
+    struct fake_zone *zone = choose_zone(account, slept_ns > 0);
     account->slept = account->slept || slept_ns > 0;
     account->follows = account->returns = false;
     if (zone == NULL) {
@@ -321,11 +240,11 @@ static void take_sample(struct account *account, uint64_t slept_ns) {
     }
     if (account->pace.first_ns == 0)
         account->pace.first_ns = zone->glimpse.time_ns;
-    if (account->has_read && (other || zone->zone.epoch != account->epoch))
+    if (zone->likeness.offset != account->fed_offset || zone->zone.epoch != account->epoch ||
+        (zone->likeness.differs && !zone_gave_last(account, zone)))
         account_forget(account);
-    account->fed_die = zone->place->die_id;
-    account->fed_package = zone->place->package_id;
-    account->epoch = zone->zone.epoch;
+    account->fed_by = zone;
+    note_feeder(account, zone);
     const struct glimpse *glimpse = &zone->glimpse;
     const wide shown = account->shown;
     if (account->has_baseline && account->lows > 0) {
@@ -345,28 +264,9 @@ static void take_sample(struct account *account, uint64_t slept_ns) {
     } else if (account->has_baseline) {
         account->follows = count_step(account, zone, slept_ns) && slept_ns == 0;
     } else {
-        pace_break(account);
-        account->now.slack_uj++;
-        note_time(account, glimpse);
-        account->power = account->now;
-        account->power.kind = AT_READING;
-        account->joined = true;
-        steady_begin(account, glimpse);
-        /* It has been another counter, or may have been: what went by in between is not known. */
-        if (account->has_read) {
-            account->lost = true;
-            reference.health.gaps++;
-            tally->handovers++;
-        }
+        begin(account, glimpse);
     }
-    account->returns = account->gone;
-    account->joined = account->joined || account->gone;
-    account->gone = false;
-    account->last = *glimpse;
-    account->has_read = account->has_baseline = account->reads = true;
-    account->silent = account->unseen = false;
-    account->silent_slept_ns = 0;
-    part_follow(account);
+    end_reading(account, glimpse);
 }
 
 /* --- a sample ------------------------------------------------------------------------------------
@@ -404,13 +304,30 @@ static void take_samples(uint64_t slept_ns, bool moved, bool packages) {
             note_look(account);
             continue;
         }
+        if (account->withheld) {
+            tally->withheld++;
+            note_look(account);
+            continue;
+        }
         take_sample(account, slept_ns);
         window_sample(account, slept_ns > 0);
         pace_decide(account);
         note_look(account);
         /* It is not known which core was read. */
-        if (moved && is_lead_core(account))
+        if (moved && account_is_lead_core(account))
             account_forget(account);
+    }
+}
+
+/* Nobody knows what counters did in a sleep: nothing is held against each other, and what parts
+ * after it begins after it. */
+static void forget_common(const struct source *source) {
+    for (size_t i = 0; i < reference.account_count; i++)
+        reference.accounts[i].withheld = reference.accounts[i].is_hidden = false;
+    for (size_t i = 0; i < source->zone_count; i++) {
+        struct fake_zone *zone = fake_zone_at(source, i);
+        if (!zone->begins)
+            zone->likeness.has_common = false;
     }
 }
 
@@ -419,17 +336,17 @@ void reference_sampled(const struct source *source, bool taken) {
     const uint64_t slept_ns = world.end_ahead_ns > ahead_ns ? world.end_ahead_ns - ahead_ns : 0;
     bool moved = false;
     if (reference.sampled && reference.machine->vendor != CPU_VENDOR_INTEL)
-        moved = notice_online();
+        moved = reference_notice_online();
     count_zones(source);
-    if (slept_ns == 0 && mirrors_part(source)) {
-        /* At the first sample nobody has seen them as one. */
-        reference.health.rediscoveries += reference.sampled;
-        reference.bound = false;
-        if (taken)
-            reference_bind(source);
-    }
     if (!taken)
         return;
+    if (slept_ns > 0) {
+        forget_common(source);
+    } else if (alike_compare()) {
+        /* At the first sample nobody has seen them otherwise. */
+        reference.health.rediscoveries += reference.sampled;
+        reference_bind(source);
+    }
     reference.ahead_ns = world.begin_ahead_ns;
     grid_sampled();
     reference.sampled = true;
@@ -438,7 +355,12 @@ void reference_sampled(const struct source *source, bool taken) {
     tally->slept += slept_ns > 0;
     reference.health.sleeps += slept_ns > 0;
     reference.look_ns = UINT64_MAX;
+    account_begin_earlier(source);
+    reference.turn++;
     take_samples(slept_ns, moved, true);
     take_samples(slept_ns, moved, false);
+    note_unread(source);
+    if (moved)
+        reference_forget_lead_cores();
     window_sample_sums();
 }

@@ -17,12 +17,9 @@ static uint64_t guard_due_ns(void) {
         uint64_t most_uw = account->place != NULL ? account_ceiling_uw(account) : 0;
         if (most_uw > UINT64_C(4000000000))
             most_uw = UINT64_C(4000000000);
-        wide twice_uj = UINT64_MAX;
-        if (account->range != 0)
-            twice_uj = step_energy_uj(&turn, 1);
-        if (reference.machine->style == STYLE_PERF)
-            twice_uj = 2 * FAKE_UNREAD_UJ;
-        if ((!account->reads && account->lows == 0) || twice_uj == UINT64_MAX)
+        const wide twice_uj =
+            reference.machine->style == STYLE_PERF ? 2 * FAKE_UNREAD_UJ : step_energy_uj(&turn, 1);
+        if (!account->reads && account->lows == 0)
             continue;
         const wide half_ns = twice_uj * 1000000000 / most_uw / 2;
         if (half_ns < soonest_ns)
@@ -74,7 +71,9 @@ void grid_sampled(void) {
 /* --- one series ------------------------------------------------------------------------------- */
 
 static bool has_window(const struct account *account) {
-    return reference.sample_interval_ns != 0 && account->selected;
+    const bool is_sum = account >= reference.sums && account < reference.sums + reference.sum_count;
+    return reference.sample_interval_ns != 0 && account->selected &&
+           (account->has_window || is_sum);
 }
 
 static uint64_t unit_of(const struct account *account) {
@@ -125,7 +124,7 @@ static void sample_sum(struct account *sum) {
     uint64_t last_ns = 0;
     wide energy_uj = 0;
     bool all_read = true;
-    bool all_follow = true;
+    bool all_follow = !sum->is_unread;
     for (size_t i = 0; i < reference.account_count; i++) {
         const struct account *member = &reference.accounts[i];
         if (member->sum != sum || !member->has_read)

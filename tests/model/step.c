@@ -13,6 +13,9 @@
 /* Rule 1: one unit more than the range, a unit being range / (2^32 - 1). */
 static wide turn_of(const struct step *step) {
     const wide ticks = UINT32_MAX;
+    /* It is not known: the smallest that there is, 2^32 ticks of 15.258 uJ. */
+    if (step->range == 0)
+        return (ticks + 1) * 15258 / 1000;
     return step->range + (2 * (wide)step->range + ticks) / (2 * ticks);
 }
 
@@ -44,7 +47,10 @@ static bool is_possible(const struct step *step, unsigned int turns) {
     const uint64_t energy_uj = step_energy_uj(step, turns);
     uint64_t span_ns = step->span_ns + step->slept_ns;
     uint64_t most_uw = step->ceiling_uw;
-    if (energy_uj == UINT64_MAX || (turns > 0 && (step->range == 0 || step->style == STYLE_PERF)))
+    if (energy_uj == UINT64_MAX || (turns > 0 && step->style == STYLE_PERF))
+        return false;
+    /* Where no range is known, a step back is a new start; a turn may hide all the same. */
+    if (turns > 0 && step->range == 0 && goes_back(step))
         return false;
     if (turns > 0 && most_uw > WRAP_UW)
         most_uw = WRAP_UW;
@@ -76,9 +82,9 @@ enum verdict step_judge(const struct step *step, uint64_t *energy_uj) {
         return NEW_START;
     if (step->slept_ns > 0 && !step->gap)
         return on ? COUNTED : JUMP;
-    /* Rule 4: a wrap can have hidden in a gap; where no range is known, always. */
+    /* Rule 4: a wrap can have hidden in a gap; of perf's sum, which has no range, always. */
     if (step->gap)
-        return on && !once && step->range != 0 && step->style != STYLE_PERF ? COUNTED : UNDECIDED;
+        return on && !once && step->style != STYLE_PERF ? COUNTED : UNDECIDED;
     /* Rule 7: so can one more, where it went unread for too long. */
     if (back)
         return twice ? UNDECIDED : WRAPPED;

@@ -389,7 +389,6 @@ static void close_source(struct source *source) {
 struct source *tree_source_watch(struct source *source) {
     static const struct source_operations operations = {
         .name = "powercap",
-        .module = "intel_rapl_msr",
         .discover = discover,
         .sample = sample,
         .read = read_once,

@@ -116,7 +116,7 @@ static bool take_report(const struct rapl_report **report) {
     } while (has_to_repeat(result));
     if (world.waits < 4 && reference_count_lows() > 0)
         reference_complain("it does not read again what showed less than before");
-    reference.health.gaps += reference_count_lows();
+    reference.health.gaps += reference_count_gaps();
     world.has_reported = true;
     world.reported_ns = world.begin_ns;
     return result == 0;
@@ -239,8 +239,10 @@ static void print_tally(void) {
         {"handovers", tally->handovers},
         {"failed reads", tally->errors},
         {"samples after sleep", tally->slept},
-        {"mirrors bound", tally->mirrored},
-        {"mirrors parted", tally->partings},
+        {"zones that share a counter", tally->shared},
+        {"zones that parted", tally->partings},
+        {"withheld readings", tally->withheld},
+        {"totals that waited", tally->unread},
         {"powers of total", tally->totals},
         {"packages offline", tally->offlines},
         {"drivers loaded again", tally->reloads},
@@ -273,6 +275,8 @@ static void print_tally(void) {
         {"returns to a row of values", tally->returned},
         {"readings while unsteady", tally->unsteady},
         {"parts measured apart", tally->apart},
+        {"series that joined", tally->joins},
+        {"names kept by their zone", tally->swaps},
         {"steps held", tally->held},
         {"steps held and counted", tally->held_counted},
         {"powers between updates", tally->slow_powers},

@@ -149,7 +149,7 @@ takes_every_branch() {
         fi
     done
     cd "$builds/coverage/core/CMakeFiles/rapl_core.dir" || return 1
-    for part in counter part period report slow_read statistics steady sum window zone; do
+    for part in alike counter part period report slow_read statistics steady sum unit_fault window zone; do
         report=$(gcov -b -c "$part.c.gcda" | grep -A 3 "core/$part.c'")
         printf '%s\n' "$report"
         grep -q 'Taken at least once:100.00%' <<<"$report" || return 1

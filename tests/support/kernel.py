@@ -71,6 +71,11 @@ def zone_names():
             for zone in sorted(os.listdir(POWERCAP)) if ":" in zone}
 
 
+def zone_path(name):
+    """The folder of the zone of that name."""
+    return next(os.path.join(POWERCAP, zone) for zone, named in zone_names().items() if named == name)
+
+
 # --- the truth -----------------------------------------------------------------------------------
 
 

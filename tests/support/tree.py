@@ -10,6 +10,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 LAYOUTS = os.path.join(HERE, "..", "trees")
 CLASS = os.path.join("sys", "class", "powercap")
+ALIAS = os.path.join("sys", "devices", "system", "cpu", "modalias")
 RANGE_UJ = 262143328850  # of client processors: 61 uJ a tick
 
 # See settle(): a move of one unit alone may come from a counter that stood for want of load.
@@ -82,8 +83,9 @@ class Tree:
     @classmethod
     def make(cls, names, range_uj=RANGE_UJ, below=None):
         """Zones by kernel id, parents first: {"intel-rapl:0": "package-0", …}. Each starts at an
-        energy of its own. One limit of 100 W makes the ceiling 400 W."""
+        energy of its own. One limit of 100 W makes the ceiling 400 W. The vendor is Intel."""
         tree = cls(below)
+        tree.set_alias(0)
         for count, (zone, name) in enumerate(names.items(), 1):
             tree.add(zone, name, 10**9 + count * 10**8, range_uj)
         return tree
@@ -170,16 +172,32 @@ class Tree:
                 os.unlink(os.path.join(self.root, CLASS, other))
         shutil.rmtree(os.path.join(self.root, self.device(zone)))
 
-    def set_vendor(self, vendor):
-        """proc/cpuinfo of two CPUs; None: there is none."""
+    def set_vendor(self, vendor, model=None):
+        """proc/cpuinfo of two CPUs, and no alias; None: neither."""
         folder = os.path.join(self.root, "proc")
         shutil.rmtree(folder, ignore_errors=True)
+        self.set_alias(None)
         if vendor is None:
             return
         os.mkdir(folder)
+        family = 23 if model is None else 6
         with open(os.path.join(folder, "cpuinfo"), "w", encoding="ascii") as file:
             for cpu in range(2):
-                file.write("processor\t: %d\nvendor_id\t: %s\ncpu family\t: 23\n\n" % (cpu, vendor))
+                file.write("processor\t: %d\nvendor_id\t: %s\ncpu family\t: %d\n" %
+                           (cpu, vendor, family))
+                file.write("\n" if model is None else "model\t\t: %d\n\n" % model)
+
+    def set_alias(self, vendor, family=6, model=0x9E):
+        """The alias of the processor's modules, by the kernel's number of the vendor (0: Intel, 2:
+        AMD, 9: Hygon); None: there is none."""
+        path = os.path.join(self.root, ALIAS)
+        if vendor is not None:
+            write(self.root, ALIAS, "cpu:type:x86,ven%04Xfam%04Xmod%04X:feature:,0000,0001\n" %
+                  (vendor, family, model))
+        elif os.path.exists(path):
+            os.unlink(path)
+            with contextlib.suppress(OSError):
+                os.rmdir(os.path.dirname(path))
 
 
 class Pump:

@@ -2,7 +2,9 @@
 """contrib/systemd and contrib/udev as systemd's own checks see them, on this machine, without a guest."""
 import os
 import re
+import shlex
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -94,6 +96,47 @@ class Files(unittest.TestCase):
         for folder, _, files in os.walk(os.path.join(CONTRIB, "udev")):
             for name in files:
                 self.assertNotRegex(handbook.read(os.path.join(folder, name)), r"04?44\b|[ao]\+r")
+
+
+class Rule(unittest.TestCase):
+    """The program that the udev rule runs, over files in place of a zone's."""
+
+    def run_rule(self, folder, group):
+        rule = handbook.read(os.path.join(CONTRIB, "udev", "60-rapl.rules"))
+        program = re.search(r'RUN\+="([^"]*)"', rule)[1].replace("$sys$devpath", folder)
+        words = [group if word == "rapl" else word for word in shlex.split(program)]
+        subprocess.run(words, check=True, timeout=daemons.PATIENCE_SECONDS)
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_rule_opens_all_that_is_read_and_takes_nothing(self):
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder)
+        group = 65534
+        root_alone, everyone = (0o400, 0), (0o444, 0)
+        cases = {
+            "energy_uj": (root_alone, (0o440, group)),
+            "max_energy_range_uj": (root_alone, (0o440, group)),
+            "constraint_0_power_limit_uw": ((0o600, 0), (0o640, group)),
+            "constraint_9_max_power_uw": (root_alone, (0o440, group)),
+            "name": (everyone, everyone),  # as most kernels make it
+            "constraint_1_max_power_uw": (everyone, everyone),
+            "constraint_1_power_limit_uw": ((0o644, 0), (0o644, 0)),
+            "constraint_0_time_window_us": ((0o600, 0), (0o600, 0)),  # nobody reads these
+            "enabled": ((0o600, 0), (0o600, 0)),
+            "uevent": ((0o600, 0), (0o600, 0)),
+        }
+        inner = os.path.join(folder, "intel-rapl:0:0")  # has an event of its own
+        os.mkdir(inner)
+        for name, (before, _) in {**cases, "intel-rapl:0:0/energy_uj": (root_alone, None)}.items():
+            path = os.path.join(folder, name)
+            open(path, "w", encoding="ascii").close()
+            os.chmod(path, before[0])
+        for _ in range(2):
+            self.run_rule(folder, str(group))
+            for name, (_, after) in cases.items():
+                status = os.stat(os.path.join(folder, name))
+                self.assertEqual(after, (stat.S_IMODE(status.st_mode), status.st_gid), name)
+            self.assertEqual(0o400, stat.S_IMODE(os.stat(os.path.join(inner, "energy_uj")).st_mode))
 
 
 if __name__ == "__main__":

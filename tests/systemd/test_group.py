@@ -94,6 +94,21 @@ class Group(unittest.TestCase):
     def test_installed(self):
         self.check_open()
 
+    def test_whole_zones_that_are_roots_alone(self):
+        """Some distributions' kernels make more than energy_uj 0400."""
+        read = re.compile(r"/(name|energy_uj|max_energy_range_uj|constraint_\d_(max_power|power_limit)_uw)$")
+        files = [path for path in attributes() if read.search(path) and "/intel-rapl:" in path]
+        self.assertGreater(len(files), 3 * ZONES)
+        self.addCleanup(machine.settle)
+        self.addCleanup(kernel.load, DRIVER)
+        self.addCleanup(kernel.unload, DRIVER)
+        for path in files:
+            os.chmod(path, 0o400)
+        machine.run("udevadm", "trigger", "--settle", "--subsystem-match=powercap")
+        now = attributes()
+        self.assertEqual({path: (0o440, 0, self.gid) for path in files}, {path: now[path] for path in files})
+        self.check_reads(self.gid, ZONES)
+
     def test_driver_loaded_again(self):
         for _ in range(2):
             kernel.unload(DRIVER)

@@ -164,6 +164,55 @@ static void test_zones_that_may_not_be_read_give_way(void **state) {
     assert_int_equal(run.report->values[0].energy_uj, 0);
 }
 
+/* Whole zones that are root's alone: the counter itself is what keeps powercap from being read. */
+static void test_reason_names_the_counter_before_its_limits(void **state) {
+    (void)state;
+    set_model();
+    add_zone();
+    tree_set(run.tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, EACCES);
+    tree_set(run.tree, "intel-rapl:0", "max_energy_range_uj", FAKE_ERRNO, EACCES);
+    tree_set(run.tree, "intel-rapl:0", "constraint_0_max_power_uw", FAKE_ERRNO, EACCES);
+    open_source(RAPL_SOURCE_AUTO);
+    const char *reason = rapl_source_reason(run.rapl);
+    assert_non_null(strstr(reason, "/intel-rapl:0/energy_uj: Permission denied; perf: "));
+    assert_null(strstr(reason, "constraint"));
+    expect_told("no source reads energy; powercap: ");
+}
+
+/* Whose registers a processor has depends on its vendor. */
+static void test_vendor_that_becomes_known_lets_another_source_read(void **state) {
+    (void)state;
+    add_registers();
+    open_source(RAPL_SOURCE_AUTO);
+    assert_int_equal(rapl_readable_count(run.rapl), 0);
+    expect_told("no source reads energy; powercap: ");
+    set_model();
+    report_after(10);
+    assert_string_equal(rapl_source_name(run.rapl), "msr");
+    expect_told("source msr; powercap: ");
+    report_after(10);
+    assert_int_equal(run.report->value_count, 3);
+    assert_true(run.report->values[0].has_power);
+}
+
+static void test_vendor_that_becomes_known_changes_no_source_that_reads(void **state) {
+    (void)state;
+    add_registers();
+    add_zone();
+    open_source(RAPL_SOURCE_AUTO);
+    expect_told("source powercap");
+    report_after(10);
+    set_model();
+    report_after(10);
+    assert_string_equal(rapl_vendor(run.rapl), "Intel");
+    report_after(10);
+    report_after(10);
+    assert_string_equal(rapl_source_name(run.rapl), "powercap");
+    expect_nothing_told_of_it();
+    assert_int_equal(run.report->value_count, 2);
+    assert_true(run.report->values[0].has_power);
+}
+
 static void test_named_source_is_the_only_one(void **state) {
     (void)state;
     set_model();
@@ -189,6 +238,9 @@ int main(void) {
         IN_TREE(test_what_serves_stays),
         IN_TREE(test_what_comes_late_is_taken),
         IN_TREE(test_zones_that_may_not_be_read_give_way),
+        IN_TREE(test_reason_names_the_counter_before_its_limits),
+        IN_TREE(test_vendor_that_becomes_known_lets_another_source_read),
+        IN_TREE(test_vendor_that_becomes_known_changes_no_source_that_reads),
         IN_TREE(test_named_source_is_the_only_one),
     };
     return cmocka_run_group_tests_name("choice", tests, NULL, NULL);

@@ -273,8 +273,31 @@ static void test_unknown_range_makes_every_decrease_a_reset(void **state) {
     expect(step_between(&traits, 1000, 999, SECOND), COUNTER_RESET, 0);
     expect(step_between(&traits, UINT64_MAX, 0, SECOND), COUNTER_RESET, 0);
     expect(step_between(&traits, 1000, 1042, SECOND), COUNTER_COUNTED, 42);
-    /* however long: without a gap there is no reason to doubt it */
-    expect(step_between(&traits, 1000, 1042, 3600 * SECOND), COUNTER_COUNTED, 42);
+    /* also one that is a wrap at the smallest range */
+    expect(step_between(&traits, COUNTER_LEAST_TURN_UJ - 1, 1, SECOND), COUNTER_RESET, 0);
+}
+
+/* The smallest range and 42 uJ more take that long at 250 W. */
+#define LEAST_TURN_NS (4 * (COUNTER_LEAST_TURN_UJ + 42))
+
+static void test_unknown_range_may_be_the_smallest(void **state) {
+    (void)state;
+    const struct counter_traits traits = traits_of(0);
+    assert_int_equal(COUNTER_LEAST_TURN_UJ, counter_modulus(known[1].range));
+    expect(step_between(&traits, 1000, 1042, LEAST_TURN_NS - 1), COUNTER_COUNTED, 42);
+    expect(step_between(&traits, 1000, 1042, LEAST_TURN_NS), COUNTER_UNDECIDED, 0);
+    /* what a sleep hides is less than what was used, as with a known range */
+    struct counter counter = counter_at(1000, SECOND);
+    expect(advance_slept(&counter, &traits, 1042, 2 * SECOND, LEAST_TURN_NS), COUNTER_COUNTED, 42);
+    /* in ticks of 2^-14 J */
+    struct counter_traits registers = traits;
+    registers.scale = (struct tick_scale){.numerator_uj = 1000000, .denominator = 1 << 14};
+    const uint64_t least_ns = 4 * COUNTER_LEAST_TURN_UJ;
+    expect(step_between(&registers, 10, 10, least_ns - 4000), COUNTER_COUNTED, 0);
+    expect(step_between(&registers, 10, 10, least_ns + 4000), COUNTER_UNDECIDED, 0);
+    /* in ticks of which it takes more than 64 bits hold: what these hold */
+    registers.scale = (struct tick_scale){.numerator_uj = 1, .denominator = UINT64_C(1) << 32};
+    expect(step_between(&registers, 10, 10, UINT64_C(17179869184)), COUNTER_UNDECIDED, 0);
 }
 
 static void test_sum_that_goes_on_passes_its_end(void **state) {
@@ -284,6 +307,8 @@ static void test_sum_that_goes_on_passes_its_end(void **state) {
     expect(step_between(&traits, UINT64_MAX - 9, 32, SECOND), COUNTER_COUNTED, 42);
     expect(step_between(&traits, 32, UINT64_MAX - 9, SECOND), COUNTER_RESET_FORWARD, 0);
     expect(step_between(&traits, 1000, 999, SECOND), COUNTER_RESET, 0);
+    /* nothing is at 0 again, however long it takes */
+    expect(step_between(&traits, 1000, 1042, 3600 * SECOND), COUNTER_COUNTED, 42);
 }
 
 /* A counter of 1 W at most that wraps every 1000 s and a bit. */
@@ -396,9 +421,19 @@ static void test_gap_with_a_reset_is_a_reset(void **state) {
     expect(step_after_gap(&traits, 10, 1000011, SECOND), COUNTER_RESET_FORWARD, 0);
 }
 
-static void test_gap_of_an_unknown_range_is_undecided(void **state) {
+static void test_gap_of_an_unknown_range(void **state) {
     (void)state;
     const struct counter_traits traits = traits_of(0);
+    expect(step_after_gap(&traits, 10, 15, SECOND), COUNTER_COUNTED, 5);
+    expect(step_after_gap(&traits, 10, 52, LEAST_TURN_NS - 1), COUNTER_COUNTED, 42);
+    expect(step_after_gap(&traits, 10, 52, LEAST_TURN_NS), COUNTER_UNDECIDED, 0);
+    expect(step_after_gap(&traits, 10, 9, SECOND), COUNTER_RESET, 0);
+}
+
+static void test_gap_of_a_sum_that_goes_on_is_undecided(void **state) {
+    (void)state;
+    struct counter_traits traits = traits_of(0);
+    traits.goes_on = true;
     expect(step_after_gap(&traits, 10, 15, SECOND), COUNTER_UNDECIDED, 0);
     expect(step_after_gap(&traits, 10, 10, SECOND), COUNTER_UNDECIDED, 0);
     expect(step_after_gap(&traits, 10, 9, SECOND), COUNTER_RESET, 0);
@@ -406,8 +441,8 @@ static void test_gap_of_an_unknown_range_is_undecided(void **state) {
 
 static void test_gap_ends_with_the_next_reading(void **state) {
     (void)state;
-    const struct counter_traits traits = traits_of(0);
-    struct counter counter = counter_at(10, SECOND);
+    const struct counter_traits traits = slow_traits();
+    struct counter counter = counter_at(999999998, SECOND);
     fail_read(&counter, &traits);
     expect(advance(&counter, &traits, 15, 2 * SECOND), COUNTER_UNDECIDED, 0);
     assert_false(counter.in_gap);
@@ -571,7 +606,11 @@ static void test_forgotten_counter_starts_anew(void **state) {
 static void test_half_of_a_turn_at_the_ceiling_is_safe(void **state) {
     (void)state;
     struct counter_traits traits = traits_of(0);
+    traits.goes_on = true;
     assert_true(counter_safe_span_ns(&traits, 0) == UINT64_MAX);
+    /* a range that is not known may be the smallest: 65.5 kJ at 250 W */
+    traits.goes_on = false;
+    assert_int_equal(counter_safe_span_ns(&traits, 0) / UINT64_C(1000000000), 131);
     /* 15 uJ at 500 W: 131 s to a wrap */
     traits.modulus = counter_modulus(UINT64_C(65532610987));
     traits.ceiling_uw = UINT64_C(500000000);
@@ -656,6 +695,7 @@ int main(void) {
         cmocka_unit_test(test_wrap_is_counted_up_to_the_ceiling),
         cmocka_unit_test(test_decrease_that_no_wrap_explains_is_a_reset),
         cmocka_unit_test(test_unknown_range_makes_every_decrease_a_reset),
+        cmocka_unit_test(test_unknown_range_may_be_the_smallest),
         cmocka_unit_test(test_sum_that_goes_on_passes_its_end),
         cmocka_unit_test(test_long_step_in_which_a_wrap_may_hide_is_undecided),
         cmocka_unit_test(test_long_step_back_that_may_be_two_wraps_is_undecided),
@@ -667,7 +707,8 @@ int main(void) {
         cmocka_unit_test(test_gap_without_a_possible_wrap_is_counted),
         cmocka_unit_test(test_gap_with_a_possible_wrap_is_undecided),
         cmocka_unit_test(test_gap_with_a_reset_is_a_reset),
-        cmocka_unit_test(test_gap_of_an_unknown_range_is_undecided),
+        cmocka_unit_test(test_gap_of_an_unknown_range),
+        cmocka_unit_test(test_gap_of_a_sum_that_goes_on_is_undecided),
         cmocka_unit_test(test_gap_ends_with_the_next_reading),
         cmocka_unit_test(test_decrease_over_sleep_is_a_reset),
         cmocka_unit_test(test_increase_over_sleep_is_counted),

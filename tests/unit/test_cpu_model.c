@@ -148,6 +148,81 @@ static void test_what_is_not_known(void **state) {
     expect_scale(cpu_model_guess(INTEL), CPU_PSYS, UNIT_61, TICKS_61);
 }
 
+static void test_processors_without_counters(void **state) {
+    (void)state;
+    static const struct {
+        struct cpu_model model;
+        bool lacks;
+    } cases[] = {
+        {{INTEL, 6, 0x0F, false}, true},  /* CORE2_MEROM */
+        {{INTEL, 6, 0x1A, false}, true},  /* NEHALEM_EP */
+        {{INTEL, 6, 0x1C, false}, true},  /* ATOM_BONNELL */
+        {{INTEL, 6, 0x25, false}, true},  /* WESTMERE */
+        {{INTEL, 6, 0x2C, false}, true},  /* WESTMERE_EP */
+        {{INTEL, 6, 0x2E, false}, true},  /* NEHALEM_EX */
+        {{INTEL, 6, 0x2F, false}, true},  /* WESTMERE_EX */
+        {{INTEL, 6, 0x36, false}, true},  /* ATOM_SALTWELL */
+        {{INTEL, 15, 4, false}, true},    /* Pentium 4 */
+        {{INTEL, 5, 9, false}, true},     /* Quark */
+        {{INTEL, 6, 0x2A, false}, false}, /* SANDYBRIDGE */
+        {{INTEL, 6, 0x2D, false}, false}, /* SANDYBRIDGE_X */
+        {{INTEL, 6, 0x37, false}, false}, /* ATOM_SILVERMONT */
+        {{INTEL, 6, 0xFE, false}, false}, /* one to come */
+        {{INTEL, 18, 1, false}, false},   /* NOVALAKE */
+        {{INTEL, 23, 1, false}, false},
+        {{INTEL, 6, 0, false}, false}, /* cpuinfo does not say */
+        {{INTEL, 0, 0, false}, false},
+        {{AMD, 0x0F, 0x41, false}, true}, /* K8 */
+        {{AMD, 0x15, 0x02, false}, true}, /* Piledriver */
+        {{AMD, 0x16, 0x30, false}, true}, /* Puma */
+        {{AMD, 0x17, 0x01, false}, false},
+        {{AMD, 0x1B, 0x01, false}, false},
+        {{AMD, 0, 0, false}, false},
+        {{CPU_VENDOR_HYGON, 0x18, 0, false}, false},
+        {{CPU_VENDOR_OTHER, 6, 0x1A, false}, false},
+        {{CPU_VENDOR_UNKNOWN, 0, 0, false}, false},
+        {{CPU_VENDOR_NOT_X86, 0, 0, false}, true},
+        /* a virtual machine may show a model that its host is not */
+        {{INTEL, 15, 6, true}, false},
+        {{AMD, 0x0F, 0x6B, true}, false},
+        {{CPU_VENDOR_NOT_X86, 0, 0, true}, false},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        assert_int_equal(cpu_model_lacks_rapl(&cases[i].model), cases[i].lacks);
+        /* never of one that the table has */
+        if (cases[i].lacks)
+            assert_null(cpu_model_find(&cases[i].model));
+    }
+}
+
+static void test_modules_of_the_models(void **state) {
+    (void)state;
+    static const struct {
+        struct cpu_model model;
+        const char *powercap;
+        const char *perf;
+    } cases[] = {
+        {{INTEL, 6, 0x55, false}, "intel_rapl_msr", "rapl"},
+        {{INTEL, 6, 0x8F, false}, "intel_rapl_msr", "rapl"},
+        {{INTEL, 6, 0xCF, false}, "intel_rapl_msr", "rapl"},
+        {{INTEL, 6, 0xAD, false}, "intel_rapl_tpmi", "intel_rapl_tpmi"},
+        {{INTEL, 6, 0xAE, false}, "intel_rapl_tpmi", "intel_rapl_tpmi"},
+        {{INTEL, 6, 0xAF, false}, "intel_rapl_tpmi", "intel_rapl_tpmi"},
+        {{INTEL, 6, 0xB6, false}, "intel_rapl_tpmi", "intel_rapl_tpmi"},
+        {{INTEL, 6, 0xDD, false}, "intel_rapl_tpmi", "intel_rapl_tpmi"},
+        {{INTEL, 19, 1, false}, "intel_rapl_tpmi", "intel_rapl_tpmi"},
+        {{INTEL, 6, 0xCC, false}, "intel_rapl_msr", "intel_rapl_msr"},
+        {{INTEL, 18, 3, false}, "intel_rapl_msr", "intel_rapl_msr"},
+        {{AMD, 0x19, 0x01, false}, "intel_rapl_msr", "rapl"},
+        {{AMD, 6, 0xAD, false}, "intel_rapl_msr", "rapl"},
+        {{CPU_VENDOR_UNKNOWN, 0, 0, false}, "intel_rapl_msr", "rapl"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        assert_string_equal(cpu_model_powercap_module(&cases[i].model), cases[i].powercap);
+        assert_string_equal(cpu_model_perf_module(&cases[i].model), cases[i].perf);
+    }
+}
+
 static void test_every_value_of_the_unit_field(void **state) {
     (void)state;
     const struct cpu_counters *core = find(INTEL, 6, 0x9A);
@@ -185,6 +260,8 @@ int main(void) {
         cmocka_unit_test(test_clients_since_skylake_have_all_domains),
         cmocka_unit_test(test_amd_is_known_by_family),
         cmocka_unit_test(test_what_is_not_known),
+        cmocka_unit_test(test_processors_without_counters),
+        cmocka_unit_test(test_modules_of_the_models),
         cmocka_unit_test(test_every_value_of_the_unit_field),
         cmocka_unit_test(test_power_of_a_limit),
     };

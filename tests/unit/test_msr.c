@@ -426,6 +426,21 @@ static void test_units_of_the_model(void **state) {
     assert_int_equal(counter_to_uj(zone("package-0")->traits.scale, 1000), 32000);
 }
 
+static void test_dram_whose_unit_is_in_doubt_is_marked(void **state) {
+    (void)state;
+    static const struct cpu_model broadwell_d = {
+        .vendor = CPU_VENDOR_INTEL, .family = 6, .model = 0x56};
+    const struct msr_machine machine = make_laptop();
+    machine_set_all(&machine, DRAM, 1);
+    open_source(&broadwell_d, 0);
+    assert_int_equal(discover(), 1);
+    assert_non_null(zone("package-0/dram")->fault);
+    assert_null(zone("package-0")->fault);
+    open_source(&skylake_x, 0);
+    assert_int_equal(discover(), 1);
+    assert_null(zone("package-0/dram")->fault);
+}
+
 /* --- ceilings -------------------------------------------------------------------------------- */
 
 static void test_ceiling_is_four_times_the_largest_limit(void **state) {
@@ -916,11 +931,47 @@ static void test_model_of_amd_that_is_not_known(void **state) {
     assert_int_equal(bench.source->zone_count, 3);
     expect_told("family 27 model 0x01", "");
     expect_nothing_told();
-    for (unsigned int cpu = 0; cpu < 2; cpu++)
-        fake_msr_fail(cpu, AMD_UNIT, EIO);
+    const size_t reads = fake_msr_reads();
     open_source(&past, 0);
     assert_int_equal(discover(), 0);
     assert_int_equal(bench.source->zone_count, 0);
+    assert_int_equal(fake_msr_reads(), reads);
+}
+
+/* Neither is anything probed, nor the driver of the registers asked for. */
+static void test_processor_without_counters(void **state) {
+    (void)state;
+    static const struct {
+        struct cpu_model model;
+        const char *reason;
+    } cases[] = {
+        {{.vendor = CPU_VENDOR_AMD, .family = 0x15, .model = 2},
+         "family 21 model 0x02 has no RAPL counters"},
+        {{.vendor = CPU_VENDOR_INTEL, .family = 6, .model = 0x1A},
+         "family 6 model 0x1a has no RAPL counters"},
+        {{.vendor = CPU_VENDOR_NOT_X86}, "a processor that is not x86 has no RAPL counters"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        problems_free(&bench.problems);
+        open_source(&cases[i].model, 0);
+        assert_int_equal(discover(), 0);
+        const struct rapl_problem problem =
+            expect_told(cases[i].reason, "this processor has no RAPL counters");
+        assert_int_equal(problem.severity, RAPL_ERROR);
+        assert_null(strstr(problem.remedy, "modprobe"));
+        expect_nothing_told();
+    }
+}
+
+/* A guest may show the model of another processor than its host's, and count all the same. */
+static void test_old_model_of_a_virtual_machine_is_probed(void **state) {
+    (void)state;
+    static const struct cpu_model nehalem = {
+        .vendor = CPU_VENDOR_INTEL, .family = 6, .model = 0x1A, .is_virtual = true};
+    (void)make_laptop();
+    open_source(&nehalem, 0);
+    assert_int_equal(discover(), 1);
+    EXPECT_ZONES({"package-0", "cpu0/0x611"});
 }
 
 static void test_processor_without_registers(void **state) {
@@ -1063,6 +1114,7 @@ int main(void) {
         IN_TREE(test_core_at_0_counts_where_others_do),
         IN_TREE(test_amd_without_counters_of_cores),
         IN_TREE(test_units_of_the_model),
+        IN_TREE(test_dram_whose_unit_is_in_doubt_is_marked),
         IN_TREE(test_ceiling_is_four_times_the_largest_limit),
         IN_TREE(test_ceiling_of_amd_is_1000_watts),
         IN_TREE(test_sibling_takes_over),
@@ -1089,6 +1141,8 @@ int main(void) {
         IN_TREE(test_cores_stay_when_one_goes),
         IN_TREE(test_model_that_is_not_known_is_probed),
         IN_TREE(test_model_of_amd_that_is_not_known),
+        IN_TREE(test_processor_without_counters),
+        IN_TREE(test_old_model_of_a_virtual_machine_is_probed),
         IN_TREE(test_processor_without_registers),
         IN_TREE(test_without_memory),
         IN_TREE(test_cores_of_a_package_are_read_all_or_none),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -8,10 +9,12 @@
 
 #include "cmocka_all.h"
 #include "fakes.h"
+#include "host.h"
 #include "perf_count.h"
 #include "rapl.h"
 #include "source.h"
 #include "tree.h"
+#include "unit_fault.h"
 #include "usual.h"
 #include "values.h"
 
@@ -383,6 +386,9 @@ static void test_whole_joules_of_psys(void **state) {
     } models[] = {
         {{CPU_VENDOR_INTEL, 6, 0x8F, false}, UINT64_C(1) << 32},
         {{CPU_VENDOR_INTEL, 6, 0xCF, false}, UINT64_C(1) << 32},
+        {{CPU_VENDOR_INTEL, 6, 0xAD, false}, UINT64_C(1) << 32}, /* as the model table has it */
+        {{CPU_VENDOR_INTEL, 6, 0xAE, false}, UINT64_C(1) << 32},
+        {{CPU_VENDOR_INTEL, 6, 0xAF, false}, 0},
         {{CPU_VENDOR_INTEL, 6, 0x6A, false}, 0},
         {{CPU_VENDOR_AMD, 6, 0x8F, false}, 0},
         {{CPU_VENDOR_INTEL, 19, 0x8F, false}, 0},
@@ -396,6 +402,72 @@ static void test_whole_joules_of_psys(void **state) {
         assert_int_equal(zone("power/energy-psys@0")->traits.unit, models[i].unit);
         assert_int_equal(zone("power/energy-pkg@0")->traits.unit, 0);
     }
+}
+
+#define WRONG_UNIT (INT64_C(1) << 16)
+
+/* Linux 5.10 takes dram's unit for a quarter of what it is. */
+static void test_dram_with_the_wrong_unit_is_corrected(void **state) {
+    (void)state;
+    static const unsigned int models[] = {0x8F, 0xCF};
+    add_server();
+    for (size_t i = 0; i < COUNT_OF(models); i++) {
+        bench.options.model.model = models[i];
+        fake_perf_start(5 * (uint64_t)WRONG_UNIT);
+        reopen();
+        assert_int_equal(discover(), 1);
+        assert_non_null(zone("power/energy-ram@0")->fault);
+        assert_null(zone("power/energy-pkg@0")->fault);
+        sample();
+        const uint64_t ram = reading("power/energy-ram@0")->ticks;
+        const uint64_t package = reading("power/energy-pkg@0")->ticks;
+        fake_perf_add(RAM, 0, 1001 * WRONG_UNIT);
+        fake_perf_add(PKG, 0, 1001 * UNIT);
+        sample();
+        assert_int_equal(reading("power/energy-ram@0")->error, 0);
+        assert_int_equal(reading("power/energy-ram@0")->ticks - ram, 1001 * UNIT);
+        assert_int_equal(reading("power/energy-pkg@0")->ticks - package, 1001 * UNIT);
+    }
+}
+
+/* Of what may be a quarter of the truth nothing is said before that is decided. */
+static void test_dram_whose_unit_is_not_known_yet_says_nothing(void **state) {
+    (void)state;
+    add_server();
+    bench.options.model.model = 0x8F;
+    reopen();
+    assert_int_equal(discover(), 1);
+    assert_int_equal(zone("power/energy-ram@0")->error, UNIT_NOT_KNOWN);
+    assert_int_equal(zone("power/energy-pkg@0")->error, 0);
+    for (unsigned int count = 2; count < UNIT_WATCH_COUNTS; count++) {
+        fake_perf_add(RAM, 0, 3 * UNIT);
+        sample();
+        assert_int_equal(reading("power/energy-ram@0")->error, UNIT_NOT_KNOWN);
+    }
+    fake_perf_add(RAM, 0, 3 * UNIT);
+    sample();
+    assert_int_equal(reading("power/energy-ram@0")->error, 0);
+    const uint64_t ram = reading("power/energy-ram@0")->ticks;
+    fake_perf_add(RAM, 0, 7 * UNIT);
+    sample();
+    assert_int_equal(reading("power/energy-ram@0")->ticks - ram, 7 * UNIT);
+    assert_null(zone("power/energy-ram@0")->fault);
+    /* The other package's has the wrong one after all. */
+    fake_perf_add(RAM, 2, WRONG_UNIT);
+    sample();
+    assert_int_equal(reading("power/energy-ram@2")->error, 0);
+    assert_non_null(zone("power/energy-ram@2")->fault);
+}
+
+static void test_dram_whose_unit_is_in_doubt_is_marked(void **state) {
+    (void)state;
+    add_server();
+    bench.options.model.model = 0x56;
+    reopen();
+    assert_int_equal(discover(), 1);
+    assert_non_null(zone("power/energy-ram@0")->fault);
+    assert_null(zone("power/energy-pkg@0")->fault);
+    assert_int_equal(zone("power/energy-ram@0")->error, 0);
 }
 
 static void test_max_power_is_the_ceiling(void **state) {
@@ -938,6 +1010,29 @@ static void test_counter_that_never_moves_is_none(void **state) {
     sample();
     assert_int_equal(reading("power/energy-pkg@0")->error, 0);
     assert_int_equal(reading("power/energy-ram@0")->error, ZONE_COUNTS_NOTHING);
+}
+
+/* Each package has the event, and most boards have one psys: the first package counts it. */
+static void test_psys_of_another_package_may_stand(void **state) {
+    (void)state;
+    add_server();
+    add_event("power", "energy-psys", PSYS, SCALE);
+    fake_perf_start(0);
+    assert_int_equal(discover(), 1);
+    sample();
+    assert_int_equal(reading("power/energy-psys@0")->error, ZONE_COUNTS_NOTHING);
+    assert_int_equal(reading("power/energy-psys@2")->error, ZONE_COUNTS_NOTHING);
+    assert_false(zone("power/energy-psys@0")->told);
+    assert_true(zone("power/energy-psys@2")->told);
+    assert_false(zone("power/energy-pkg@2")->told);
+    /* where it counts, nothing is different from others */
+    fake_perf_add(PSYS, 2, JOULE);
+    sample();
+    assert_int_equal(reading("power/energy-psys@2")->error, 0);
+    fake_perf_read_fails(2, EIO);
+    sample();
+    assert_int_equal(reading("power/energy-psys@2")->error, -EIO);
+    assert_false(zone("power/energy-psys@2")->told);
 }
 
 /* --- counts ---------------------------------------------------------------------------------- */
@@ -1562,9 +1657,43 @@ static void test_refusal_is_told_once(void **state) {
             continue;
         assert_false(told);
         told = true;
-        expect_holds(problem.remedy, "CAP_PERFMON");
+        const bool has_right = (host_capabilities(false) >> CAP_SYS_ADMIN & 1) != 0;
+        expect_holds(problem.remedy, has_right ? "the process has CAP_SYS_ADMIN" : "CAP_PERFMON");
     }
     assert_true(told);
+    rapl_close(rapl);
+}
+
+/* Once all others count, there is nothing left to report, and nothing that could not be read. */
+static void test_psys_of_another_package_is_no_fault(void **state) {
+    (void)state;
+    const struct rapl_report *report = NULL;
+    struct rapl_problem problem;
+    bool over = false;
+    add_server();
+    add_event("power", "energy-psys", PSYS, SCALE);
+    fake_perf_start(0);
+    struct rapl *rapl = open_core();
+    while (rapl_next_problem(rapl, &problem)) {
+    }
+    for (uint64_t config = PKG; config <= PSYS; config++) {
+        if (config == GPU)
+            continue;
+        fake_perf_add(config, 0, JOULE);
+        if (config != PSYS)
+            fake_perf_add(config, 2, JOULE);
+    }
+    fake_clocks_pass(NS_PER_S);
+    assert_int_equal(rapl_report(rapl, &report), 0);
+    while (rapl_next_problem(rapl, &problem))
+        over = over || (problem.over && strstr(problem.reason, "has counted nothing") != NULL);
+    assert_true(over);
+    const uint64_t read_errors = report->health.read_errors;
+    fake_clocks_pass(NS_PER_S);
+    assert_int_equal(rapl_report(rapl, &report), 0);
+    assert_int_equal(report->health.read_errors, read_errors);
+    assert_int_equal(report->health.zones, 5);
+    assert_false(rapl_next_problem(rapl, &problem));
     rapl_close(rapl);
 }
 
@@ -1685,6 +1814,9 @@ int main(void) {
         OVER(test_cores_of_amd),
         OVER(test_cores_are_told_apart_by_their_dies),
         OVER(test_whole_joules_of_psys),
+        OVER(test_dram_with_the_wrong_unit_is_corrected),
+        OVER(test_dram_whose_unit_is_not_known_yet_says_nothing),
+        OVER(test_dram_whose_unit_is_in_doubt_is_marked),
         OVER(test_max_power_is_the_ceiling),
         OVER(test_one_cpu_reads_for_a_package),
         OVER(test_one_read_for_each_package),
@@ -1713,6 +1845,7 @@ int main(void) {
         OVER(test_junk_takes_one_event_out),
         OVER(test_junk_of_one_pmu_leaves_the_other),
         OVER(test_counter_that_never_moves_is_none),
+        OVER(test_psys_of_another_package_may_stand),
         OVER(test_count_that_falls_is_carried_on),
         OVER(test_interval_that_is_too_long_is_told),
         OVER(test_sleep_begins_a_new_epoch),
@@ -1734,6 +1867,7 @@ int main(void) {
         OVER(test_wrap_right_after_reopening_is_carried),
         OVER(test_report_after_sleep_has_none_of_it),
         OVER(test_refusal_is_told_once),
+        OVER(test_psys_of_another_package_is_no_fault),
         OVER(test_real_events_of_the_kernel),
         OVER(test_real_refusals_of_the_kernel),
         OVER(test_packages_and_dram_are_opened_first),

@@ -18,12 +18,14 @@ struct bench {
     struct tree *tree;
     struct source *source;
     struct problems problems;
+    struct cpu_model model;
 };
 
 static struct bench bench;
 
 static struct source *open_source(uint64_t max_power_uw) {
-    const struct source_options options = {.root = bench.tree->root, .max_power_uw = max_power_uw};
+    const struct source_options options = {
+        .root = bench.tree->root, .max_power_uw = max_power_uw, .model = bench.model};
     return powercap_open(&options);
 }
 
@@ -31,7 +33,8 @@ static int setup(void **state) {
     void *tree = NULL;
     if (tree_setup(&tree) != 0)
         return -1;
-    bench = (struct bench){.tree = tree, .problems = {.root = "/"}};
+    bench = (struct bench){
+        .tree = tree, .problems = {.root = "/"}, .model = {.vendor = CPU_VENDOR_INTEL}};
     bench.source = open_source(0);
     *state = bench.tree;
     return bench.source != NULL ? 0 : -1;
@@ -47,6 +50,13 @@ static int teardown(void **state) {
 static void open_with_max_power(uint64_t max_power_uw) {
     bench.source->operations->close(bench.source);
     bench.source = open_source(max_power_uw);
+    assert_non_null(bench.source);
+}
+
+static void open_on(struct cpu_model model) {
+    bench.source->operations->close(bench.source);
+    bench.model = model;
+    bench.source = open_source(0);
     assert_non_null(bench.source);
 }
 
@@ -466,6 +476,79 @@ static void test_range_and_limits_that_could_not_be_read_are_read_again(void **s
     assert_int_equal(discover(), 0);
 }
 
+/* Some distributions make whole zones 0400. Where the counter does not read either, it is its own
+ * file that stands in the way. */
+static void test_counter_that_does_not_read_is_named_before_its_range(void **state) {
+    const struct tree *tree = *state;
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 1, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:0:0", "core", 1, RANGE_61_UJ);
+    for (int i = 0; i < 2; i++) {
+        const char *id = i == 0 ? "intel-rapl:0" : "intel-rapl:0:0";
+        tree_set(tree, id, "energy_uj", FAKE_ERRNO, EACCES);
+        tree_set(tree, id, "max_energy_range_uj", FAKE_ERRNO, EACCES);
+        tree_set(tree, id, "constraint_0_max_power_uw", FAKE_ERRNO, EACCES);
+    }
+    (void)discover();
+    assert_int_equal(zone("intel-rapl:0")->error, -EACCES);
+    assert_int_equal(zone("intel-rapl:0:0")->error, -EACCES);
+    assert_null(problems_first_reason(&bench.problems));
+    /* once it reads, they are what is missing */
+    tree_set(tree, "intel-rapl:0", "energy_uj", "1\n");
+    (void)discover();
+    assert_int_equal(zone("intel-rapl:0")->error, 0);
+    expect_told("intel-rapl:0/constraint_0_max_power_uw: Permission denied");
+    expect_told("intel-rapl:0/max_energy_range_uj: Permission denied");
+    expect_nothing_told();
+}
+
+static void take_zone(void) {
+    tree_set(bench.tree, "intel-rapl:0", "max_energy_range_uj", FAKE_ERRNO, ENODEV);
+    tree_set(bench.tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, ENODEV);
+}
+
+/* Its counter was opened, and then the driver takes it away. */
+static void test_zone_that_goes_before_its_range_is_read_has_no_fault(void **state) {
+    tree_add_zone(*state, "intel-rapl:0", "package-0", 1, RANGE_61_UJ);
+    fake_before_openat2("max_energy_range_uj", take_zone);
+    (void)discover();
+    assert_int_equal(zone("intel-rapl:0")->error, -ENODEV);
+    expect_nothing_told();
+}
+
+static int become(void *context, bool raised) {
+    (void)context;
+    return seteuid(raised ? 0 : 65534);
+}
+
+static void test_whole_zone_is_read_with_the_rights_of_its_energy(void **state) {
+    static const char *const attributes[] = {"name", "energy_uj", "max_energy_range_uj",
+                                             "constraint_0_max_power_uw"};
+    static const char folder[] = "sys/devices/virtual/powercap/intel-rapl/intel-rapl:0/";
+    const struct tree *tree = *state;
+    const struct source_options options = {.root = tree->root, .privilege = {.change = become}};
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 4711, RANGE_61_UJ);
+    tree_set(tree, "intel-rapl:0", "constraint_0_max_power_uw", "100000000\n");
+    for (size_t i = 0; i < COUNT_OF(attributes); i++) {
+        char path[128];
+        snprintf(path, sizeof(path), "%s%s", folder, attributes[i]);
+        tree_set_mode(tree, path, 0400);
+    }
+    bench.source->operations->close(bench.source);
+    bench.source = powercap_open(&options);
+    assert_non_null(bench.source);
+    if (geteuid() != 0 || seteuid(65534) != 0)
+        skip();
+    const int changed = discover();
+    sample();
+    assert_int_equal(seteuid(0), 0);
+    assert_int_equal(changed, 1);
+    expect_nothing_told();
+    assert_string_equal(zone("intel-rapl:0")->id, "intel-rapl:0");
+    assert_int_equal(zone("intel-rapl:0")->range_uj, RANGE_61_UJ);
+    assert_int_equal(zone("intel-rapl:0")->traits.ceiling_uw, 400 * WATT);
+    assert_int_equal(reading("intel-rapl:0")->ticks, 4711);
+}
+
 static void test_range_of_zero_is_told_in_words(void **state) {
     const struct tree *tree = *state;
     struct rapl_problem problem;
@@ -711,6 +794,113 @@ static void test_a_core_makes_way_for_a_package(void **state) {
     assert_int_equal(discover(), 0);
 }
 
+/* --- the processor --------------------------------------------------------------------------- */
+
+#define RANGE_15_3_UJ UINT64_C(65712999613)
+#define TURN (UINT64_C(1) << 32)
+
+/* Linux before 6.1 shows dram in units of 15.3 uJ, though it counts 2^-14 J. */
+static void test_dram_of_sapphire_rapids_counts_as_its_register(void **state) {
+    const struct tree *tree = *state;
+    open_on((struct cpu_model){.vendor = CPU_VENDOR_INTEL, .family = 6, .model = 0x8F});
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 10, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:0:0", "dram", 12345 * 153 / 10, RANGE_15_3_UJ);
+    assert_int_equal(discover(), 1);
+    const struct zone *dram = zone("intel-rapl:0:0");
+    assert_non_null(dram->fault);
+    assert_int_equal(dram->traits.modulus, TURN);
+    assert_int_equal(dram->traits.unit, 1);
+    assert_int_equal(counter_to_uj(dram->traits.scale, TURN), (TURN * 1000000) >> 14);
+    assert_int_equal(dram->range_uj, UINT64_C(262143999938));
+    sample();
+    assert_int_equal(reading("intel-rapl:0:0")->ticks, 12345);
+    tree_set_energy(tree, "intel-rapl:0:0", RANGE_15_3_UJ);
+    sample();
+    assert_int_equal(reading("intel-rapl:0:0")->ticks, TURN - 1);
+    assert_null(zone("intel-rapl:0")->fault);
+    assert_int_equal(reading("intel-rapl:0")->ticks, 10);
+    /* The kernel is replaced: the zone is another one. */
+    tree_drop_zone(tree, "intel-rapl:0:0");
+    assert_int_equal(discover(), 1);
+    tree_add_zone(tree, "intel-rapl:0:0", "dram", 777, RANGE_61_UJ);
+    assert_int_equal(discover(), 1);
+    sample();
+    assert_null(zone("intel-rapl:0:0")->fault);
+    assert_int_equal(reading("intel-rapl:0:0")->ticks, 777);
+}
+
+static void test_dram_of_other_models_counts_as_it_is_shown(void **state) {
+    const struct tree *tree = *state;
+    static const struct cpu_model models[] = {
+        {CPU_VENDOR_INTEL, 6, 0x6A, false},
+        {CPU_VENDOR_INTEL, 6, 0x55, false},
+        {CPU_VENDOR_AMD, 6, 0x8F, false},
+        {CPU_VENDOR_UNKNOWN, 0, 0, false},
+    };
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 10, RANGE_61_UJ);
+    tree_add_zone(tree, "intel-rapl:0:0", "dram", 777, RANGE_15_3_UJ);
+    for (size_t i = 0; i < COUNT_OF(models); i++) {
+        open_on(models[i]);
+        assert_int_equal(discover(), 1);
+        sample();
+        assert_null(zone("intel-rapl:0:0")->fault);
+        assert_int_equal(reading("intel-rapl:0:0")->ticks, 777);
+        assert_int_equal(zone("intel-rapl:0:0")->range_uj, RANGE_15_3_UJ);
+    }
+}
+
+/* AMD's is one core, Intel's are all. */
+static void test_core_zone_of_nobody_knows_whom_is_left_out(void **state) {
+    const struct tree *tree = *state;
+    const size_t before = tree_count_descriptors();
+    open_on((struct cpu_model){.vendor = CPU_VENDOR_UNKNOWN});
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 10, RANGE_15_UJ);
+    tree_add_zone(tree, "intel-rapl:0:0", "core", 20, RANGE_15_UJ);
+    assert_int_equal(discover(), 1);
+    assert_int_equal(zone("intel-rapl:0:0")->error, ZONE_WITHOUT_VENDOR);
+    assert_false(zone("intel-rapl:0:0")->identified);
+    assert_int_equal(zone("intel-rapl:0")->error, 0);
+    assert_int_equal(tree_count_descriptors(), before + 1);
+    assert_int_equal(discover(), 0);
+    sample();
+    assert_int_equal(reading("intel-rapl:0:0")->error, ZONE_WITHOUT_VENDOR);
+    assert_int_equal(reading("intel-rapl:0")->error, 0);
+    /* What AMD's driver never makes tells, and what it told holds on. */
+    tree_add_zone(tree, "intel-rapl:0:1", "uncore", 30, RANGE_15_UJ);
+    assert_int_equal(discover(), 1);
+    assert_int_equal(zone("intel-rapl:0:0")->error, 0);
+    tree_drop_zone(tree, "intel-rapl:0:1");
+    assert_int_equal(discover(), 1);
+    assert_int_equal(zone("intel-rapl:0:0")->error, 0);
+    assert_true(zone("intel-rapl:0:0")->identified);
+}
+
+static void test_zones_that_only_intels_driver_makes(void **state) {
+    const struct tree *tree = *state;
+    static const char *const zones[][2] = {{"intel-rapl:0:1", "dram"},
+                                           {"intel-rapl:0:1", "uncore"},
+                                           {"intel-rapl:1", "psys"},
+                                           {"intel-rapl-mmio:0", "package-0"}};
+    tree_add_zone(tree, "intel-rapl:0", "package-0", 10, RANGE_15_UJ);
+    tree_add_zone(tree, "intel-rapl:0:0", "core", 20, RANGE_15_UJ);
+    for (size_t i = 0; i < COUNT_OF(zones); i++) {
+        open_on((struct cpu_model){.vendor = CPU_VENDOR_UNKNOWN});
+        tree_add_zone(tree, zones[i][0], zones[i][1], 30, RANGE_15_UJ);
+        assert_int_equal(discover(), 1);
+        assert_int_equal(zone("intel-rapl:0:0")->error, 0);
+        tree_drop_zone(tree, zones[i][0]);
+    }
+    open_on((struct cpu_model){.vendor = CPU_VENDOR_UNKNOWN});
+    tree_add_zone(tree, "intel-rapl:1", "package-1", 30, RANGE_15_UJ);
+    assert_int_equal(discover(), 1);
+    assert_int_equal(zone("intel-rapl:0:0")->error, ZONE_WITHOUT_VENDOR);
+    for (enum cpu_vendor vendor = CPU_VENDOR_INTEL; vendor <= CPU_VENDOR_HYGON; vendor++) {
+        open_on((struct cpu_model){.vendor = vendor});
+        assert_int_equal(discover(), 1);
+        assert_int_equal(zone("intel-rapl:0:0")->error, 0);
+    }
+}
+
 static void test_a_read_that_takes_long_says_nothing(void **state) {
     const struct tree *tree = *state;
     tree_add_zone(tree, "intel-rapl:0", "package-0", 10, RANGE_61_UJ);
@@ -750,6 +940,9 @@ int main(void) {
         IN_TREE(test_entry_that_is_no_folder),
         IN_TREE(test_range_that_cannot_be_told_leaves_no_modulus),
         IN_TREE(test_range_and_limits_that_could_not_be_read_are_read_again),
+        IN_TREE(test_counter_that_does_not_read_is_named_before_its_range),
+        IN_TREE(test_zone_that_goes_before_its_range_is_read_has_no_fault),
+        IN_TREE(test_whole_zone_is_read_with_the_rights_of_its_energy),
         IN_TREE(test_range_of_zero_is_told_in_words),
         IN_TREE(test_ceiling_is_four_times_the_largest_limit),
         IN_TREE(test_ceiling_is_four_times_the_tdp_where_one_is_known),
@@ -764,6 +957,10 @@ int main(void) {
         IN_TREE(test_a_zone_that_does_not_open_leaves_its_place),
         IN_TREE(test_a_core_has_the_ceiling_of_a_package_that_is_left_out),
         IN_TREE(test_a_core_makes_way_for_a_package),
+        IN_TREE(test_dram_of_sapphire_rapids_counts_as_its_register),
+        IN_TREE(test_dram_of_other_models_counts_as_it_is_shown),
+        IN_TREE(test_core_zone_of_nobody_knows_whom_is_left_out),
+        IN_TREE(test_zones_that_only_intels_driver_makes),
         IN_TREE(test_a_read_that_takes_long_says_nothing),
     };
     return cmocka_run_group_tests_name("powercap", tests, NULL, NULL);

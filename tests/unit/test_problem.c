@@ -2,6 +2,7 @@
 #include "problem.h"
 #include "source.h"
 
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -171,12 +172,12 @@ static void test_pass_ends_its_own_causes_alone(void **state) {
 
 static void test_event_is_told_once_per_zone(void **state) {
     struct problems *problems = *state;
-    problems_raise(problems, PROBLEM_DUPLICATE, 0, "package-0");
-    problems_raise(problems, PROBLEM_DUPLICATE, 0, "package-1");
+    problems_raise(problems, PROBLEM_PARTED, 0, "package-0");
+    problems_raise(problems, PROBLEM_PARTED, 0, "package-1");
     expect_holds(next(problems).reason, "package-0 ");
     expect_holds(next(problems).reason, "package-1 ");
     expect_nothing(problems);
-    problems_raise(problems, PROBLEM_DUPLICATE, 0, "package-0");
+    problems_raise(problems, PROBLEM_PARTED, 0, "package-0");
     expect_nothing(problems);
     fake_clocks_pass(3600 * NS_PER_S);
     expect_holds(next(problems).reason, "package-0 ");
@@ -185,9 +186,9 @@ static void test_event_is_told_once_per_zone(void **state) {
 
 static void test_an_hour_of_sleep_is_an_hour(void **state) {
     struct problems *problems = *state;
-    problems_raise(problems, PROBLEM_DUPLICATE, 0, "package-0");
+    problems_raise(problems, PROBLEM_PARTED, 0, "package-0");
     (void)next(problems);
-    problems_raise(problems, PROBLEM_DUPLICATE, 0, "package-0");
+    problems_raise(problems, PROBLEM_PARTED, 0, "package-0");
     fake_clocks_sleep(3600 * NS_PER_S);
     (void)next(problems);
 }
@@ -216,6 +217,7 @@ static void test_every_cause_has_words(void **state) {
         {PROBLEM_MODEL, 0, RAPL_WARNING, true},
         {PROBLEM_MODEL, MODEL_WITHOUT_REGISTERS, RAPL_ERROR, true},
         {PROBLEM_MODEL, MODEL_WITHOUT_VENDOR, RAPL_ERROR, true},
+        {PROBLEM_MODEL, MODEL_WITHOUT_RAPL, RAPL_ERROR, true},
         {PROBLEM_MSR, -ENOENT, RAPL_ERROR, true},
         {PROBLEM_MSR, SYSFS_NOT_REGULAR, RAPL_ERROR, true},
         {PROBLEM_REGISTER, 0, RAPL_ERROR, true},
@@ -244,7 +246,10 @@ static void test_every_cause_has_words(void **state) {
         {PROBLEM_GONE_FROM_TOTAL, 0, RAPL_WARNING, true},
         {PROBLEM_ENERGY, -EIO, RAPL_ERROR, true},
         {PROBLEM_ENERGY, SYSFS_NOT_A_NUMBER, RAPL_ERROR, true},
+        {PROBLEM_UNREAD, 0, RAPL_WARNING, false},
         {PROBLEM_DUPLICATE, 0, RAPL_WARNING, false},
+        {PROBLEM_SHARED, 0, RAPL_WARNING, false},
+        {PROBLEM_JOINED, 0, RAPL_WARNING, false},
         {PROBLEM_PARTED, 0, RAPL_WARNING, false},
         {PROBLEM_JUMPED, 0, RAPL_WARNING, true},
         {PROBLEM_UNDECIDED, 0, RAPL_WARNING, true},
@@ -316,13 +321,15 @@ static void test_each_error_of_registers_has_its_remedy(void **state) {
         {PROBLEM_ENERGY, -EMFILE, "dev/cpu/0/msr", "prlimit", NULL},
     };
     struct problems *problems = *state;
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        const bool differs = geteuid() == 0 && cases[i].remedy_root != NULL;
+    for (size_t i = 0; i < 2 * COUNT_OF(cases); i++) {
+        const size_t at = i / 2;
+        const bool differs = i % 2 == 1 && cases[at].remedy_root != NULL;
         problems_free(problems);
-        problems_raise(problems, cases[i].cause, cases[i].error, cases[i].subject);
+        problems->is_root = i % 2 == 1;
+        problems_raise(problems, cases[at].cause, cases[at].error, cases[at].subject);
         const struct rapl_problem problem = next(problems);
-        expect_holds(problem.reason, cases[i].subject);
-        expect_holds(problem.remedy, differs ? cases[i].remedy_root : cases[i].remedy);
+        expect_holds(problem.reason, cases[at].subject);
+        expect_holds(problem.remedy, differs ? cases[at].remedy_root : cases[at].remedy);
         assert_null(strstr(problem.remedy, "powercap/"));
     }
     problems_free(problems);
@@ -377,11 +384,170 @@ static void test_root_stands_before_the_path(void **state) {
     problems_raise(problems, PROBLEM_RANGE, SYSFS_EMPTY, "sys/b");
     struct rapl_problem problem = next(problems);
     expect_holds(problem.reason, "/host/sys/zone-0/energy_uj: ");
-    if (geteuid() != 0)
-        expect_holds(problem.remedy, "/host/sys/devices");
+    expect_holds(problem.remedy, "find /host/sys/devices/virtual/powercap/intel-rapl*");
     problem = next(problems);
     expect_holds(problem.reason, "/host/sys/b: is empty");
     expect_holds(problem.remedy, "/host/sys/b");
+}
+
+/* The remedy of a refusal, of which only the cause decides who words it. */
+static struct rapl_problem refuse(struct problems *problems, enum problem_cause cause, int error) {
+    const char *subject = cause == PROBLEM_MSR    ? "dev/cpu/0/msr"
+                          : cause == PROBLEM_PERF ? "sys/power/energy-pkg"
+                                                  : "sys/intel-rapl:0/energy_uj";
+    problems_free(problems);
+    problems_raise(problems, cause, error, subject);
+    return next(problems);
+}
+
+#define BIT(capability) (UINT64_C(1) << (capability))
+
+/* A right that the process has is never what it lacks. */
+static void test_refusal_of_what_the_process_has_names_who_refuses(void **state) {
+    static const struct {
+        enum problem_cause cause;
+        int error;
+        uint64_t capabilities;
+        int perf_paranoid;
+        const char *has;
+    } cases[] = {
+        {PROBLEM_ENERGY, -EACCES, BIT(CAP_DAC_READ_SEARCH), 2, "CAP_DAC_READ_SEARCH"},
+        {PROBLEM_ENERGY, -EACCES, BIT(CAP_DAC_OVERRIDE), 2, "CAP_DAC_READ_SEARCH"},
+        {PROBLEM_NAME, -EACCES, BIT(CAP_DAC_READ_SEARCH), 2, "CAP_DAC_READ_SEARCH"},
+        {PROBLEM_PERF, -EACCES, BIT(CAP_SYS_ADMIN), 4, "CAP_SYS_ADMIN"},
+        {PROBLEM_PERF, -EACCES, BIT(38), 2, "CAP_PERFMON"},
+        {PROBLEM_MSR, -EACCES, BIT(CAP_DAC_READ_SEARCH), 2, "CAP_DAC_READ_SEARCH"},
+    };
+    static const struct {
+        enum host_confinement confinement;
+        const char *holds;
+    } confinements[] = {
+        {HOST_UNCONFINED, "sudo dmesg"},
+        {HOST_SELINUX, "sudo ausearch -m AVC -ts recent"},
+        {HOST_APPARMOR, "sudo dmesg | grep -i apparmor"},
+    };
+    struct problems *problems = *state;
+    for (size_t i = 0; i < 2 * COUNT_OF(cases) * COUNT_OF(confinements); i++) {
+        const size_t at = i / 2 % COUNT_OF(cases);
+        const size_t by = i / 2 / COUNT_OF(cases);
+        problems->is_root = i % 2 == 1;
+        problems->capabilities = cases[at].capabilities;
+        problems->perf_paranoid = cases[at].perf_paranoid;
+        problems->host.confinement = confinements[by].confinement;
+        const struct rapl_problem problem = refuse(problems, cases[at].cause, cases[at].error);
+        expect_holds(problem.remedy, "the process has ");
+        expect_holds(problem.remedy, cases[at].has);
+        expect_holds(problem.remedy, confinements[by].holds);
+        assert_null(strstr(problem.remedy, "lacks"));
+        assert_null(strstr(problem.remedy, "setcap"));
+        assert_null(strstr(problem.remedy, "sysctl"));
+    }
+    /* the device, by the cgroup */
+    problems->capabilities = BIT(CAP_SYS_RAWIO);
+    expect_holds(refuse(problems, PROBLEM_MSR, -EPERM).remedy, "DeviceAllow=");
+    /* a level that CAP_PERFMON is not enough for */
+    problems->capabilities = BIT(38);
+    problems->perf_paranoid = 3;
+    expect_holds(refuse(problems, PROBLEM_PERF, -EACCES).remedy, "CAP_PERFMON is not enough");
+}
+
+/* Whatever capabilities it has there: the host's files are nobody's. */
+static void test_refusal_in_a_user_namespace_names_the_host(void **state) {
+    static const struct {
+        enum problem_cause cause;
+        int error;
+        const char *holds;
+    } cases[] = {
+        {PROBLEM_ENERGY, -EACCES, "on the host, install the udev rule"},
+        {PROBLEM_RANGE, -EACCES, "map group rapl into the container"},
+        {PROBLEM_PERF, -EACCES, "sudo sysctl kernel.perf_event_paranoid=0"},
+        {PROBLEM_MSR, -EACCES, "docker run --privileged"},
+        {PROBLEM_MSR, -EPERM, "on the host"},
+    };
+    struct problems *problems = *state;
+    problems->host.confinement = HOST_USER_NAMESPACE;
+    problems->perf_paranoid = 2;
+    for (size_t i = 0; i < 2 * COUNT_OF(cases); i++) {
+        problems->is_root = i % 2 == 1;
+        problems->capabilities = i % 2 == 1 ? UINT64_MAX : 0;
+        const char *remedy = refuse(problems, cases[i / 2].cause, cases[i / 2].error).remedy;
+        expect_holds(remedy, "root of a user namespace (an unprivileged container");
+        expect_holds(remedy, cases[i / 2].holds);
+        assert_null(strstr(remedy, "--cap-add"));
+    }
+    /* where every user may count, it is not the namespace that forbids it */
+    problems->perf_paranoid = 0;
+    expect_holds(refuse(problems, PROBLEM_PERF, -EACCES).remedy, "seccomp");
+}
+
+static void test_whole_zones_are_given_to_group_rapl(void **state) {
+    static const enum problem_cause causes[] = {PROBLEM_ENERGY, PROBLEM_NAME, PROBLEM_RANGE,
+                                                PROBLEM_LIMIT};
+    static const char *const parts[] = {"group rapl",         "udev rule",        "chgrp rapl",
+                                        "chmod g+r",          "-name '*_uj'",     "-name name",
+                                        "README, Privileges", "'constraint_*_uw'"};
+    struct problems *problems = *state;
+    char group[32];
+    snprintf(group, sizeof(group), "chgrp %u", (unsigned int)getegid());
+    for (size_t i = 0; i < COUNT_OF(causes); i++) {
+        const char *remedy = refuse(problems, causes[i], -EACCES).remedy;
+        for (size_t j = 0; j < COUNT_OF(parts); j++)
+            expect_holds(remedy, parts[j]);
+        assert_null(strstr(remedy, group));
+        assert_null(strstr(remedy, "ausearch"));
+    }
+    problems->host.confinement = HOST_SELINUX;
+    expect_holds(refuse(problems, PROBLEM_ENERGY, -EACCES).remedy, "ausearch");
+    /* of other faults, the file */
+    expect_holds(refuse(problems, PROBLEM_RANGE, -EIO).remedy, "sudo head -c 200");
+    expect_holds(refuse(problems, PROBLEM_LIMIT, -EIO).remedy, "MaxPower");
+}
+
+static void test_processor_without_counters_has_no_driver(void **state) {
+    static const struct {
+        enum problem_cause cause;
+        int error;
+    } cases[] = {{PROBLEM_CLASS, -ENOENT},
+                 {PROBLEM_NO_ZONES, 0},
+                 {PROBLEM_NO_PMU, -ENOENT},
+                 {PROBLEM_NO_EVENTS, 0},
+                 {PROBLEM_MODEL, MODEL_WITHOUT_RAPL}};
+    struct problems *problems = *state;
+    problems->lacks_rapl = true;
+    for (size_t i = 0; i < 2 * COUNT_OF(cases); i++) {
+        problems->has_driver = i % 2 == 1;
+        problems->host.lacks_driver = i % 2 == 0;
+        const char *remedy = refuse(problems, cases[i / 2].cause, cases[i / 2].error).remedy;
+        expect_holds(remedy, "this processor has no RAPL counters");
+        assert_null(strstr(remedy, "sudo"));
+    }
+}
+
+static void test_driver_is_that_of_the_processor(void **state) {
+    struct problems *problems = *state;
+    problems->module = "intel_rapl_tpmi";
+    for (int i = 0; i < 2; i++) {
+        problems->is_virtual = i == 1;
+        expect_holds(refuse(problems, PROBLEM_NO_ZONES, 0).remedy, "sudo modprobe intel_rapl_tpmi");
+        expect_holds(refuse(problems, PROBLEM_NO_PMU, -ENOENT).remedy,
+                     "sudo modprobe intel_rapl_tpmi");
+    }
+    expect_holds(refuse(problems, PROBLEM_ENERGY, -ENODEV).remedy, "sudo modprobe intel_rapl_tpmi");
+    expect_holds(refuse(problems, PROBLEM_GONE, 0).remedy, "sudo modprobe intel_rapl_tpmi");
+}
+
+static void test_driver_that_is_not_installed(void **state) {
+    struct problems *problems = *state;
+    problems->host.lacks_driver = true;
+    const char *remedy = refuse(problems, PROBLEM_NO_ZONES, 0).remedy;
+    expect_holds(remedy, "sudo apt install linux-modules-extra-$(uname -r)");
+    assert_null(strstr(remedy, "modprobe"));
+    /* perf's own module is in another package */
+    expect_holds(refuse(problems, PROBLEM_NO_PMU, -ENOENT).remedy, "sudo modprobe rapl");
+    problems->module = "intel_rapl_tpmi";
+    expect_holds(refuse(problems, PROBLEM_NO_PMU, -ENOENT).remedy, "linux-modules-extra");
+    problems->has_driver = true;
+    expect_holds(refuse(problems, PROBLEM_NO_ZONES, 0).remedy, "in this processor");
 }
 
 static void test_world_readable_counters_are_never_the_remedy(void **state) {
@@ -547,6 +713,12 @@ int main(void) {
         TOLD(test_pmu_that_is_not_there_is_explained),
         TOLD(test_privilege_that_was_withheld_is_the_remedy),
         TOLD(test_root_stands_before_the_path),
+        TOLD(test_refusal_of_what_the_process_has_names_who_refuses),
+        TOLD(test_refusal_in_a_user_namespace_names_the_host),
+        TOLD(test_whole_zones_are_given_to_group_rapl),
+        TOLD(test_processor_without_counters_has_no_driver),
+        TOLD(test_driver_is_that_of_the_processor),
+        TOLD(test_driver_that_is_not_installed),
         TOLD(test_world_readable_counters_are_never_the_remedy),
         TOLD(test_each_that_has_gone_is_told),
         TOLD(test_each_unsteady_zone_is_named),

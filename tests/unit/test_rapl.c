@@ -274,10 +274,13 @@ static void test_missing_root_is_a_problem_and_no_error(void **state) {
     tree_write(tree, "late/sys/class/powercap/intel-rapl:0/name", "package-0\n");
     tree_write(tree, "late/sys/class/powercap/intel-rapl:0/max_energy_range_uj", "262143328850\n");
     tree_write(tree, "late/sys/class/powercap/intel-rapl:0/energy_uj", "5\n");
+    tree_write(tree, "late/sys/devices/system/cpu/modalias",
+               "cpu:type:x86,ven0000fam0006mod009E:feature:,0000\n");
     report_after(1);
     expect_energy_alone("package-0", 0);
     assert_true(next_problem(root).over);
     expect_nothing_told();
+    assert_string_equal(rapl_vendor(run.rapl), "Intel");
     report_after(10);
     expect_power("package-0", 0, 0);
 }
@@ -477,9 +480,42 @@ static void test_interval_in_which_a_wrap_may_hide_is_left_out(void **state) {
     expect_power("package-0/dram", 10, 1);
 }
 
+/* It may be the smallest that exists: 65.5 kJ, which 1 kW uses in 65.5 s. */
+static void test_unknown_range_hides_no_turn(void **state) {
+    (void)state;
+    tree_set_vendor(run.tree, "GenuineIntel");
+    tree_add_zone(run.tree, PACKAGE, "package-0", 1000 * JOULE, 0);
+    open_default();
+    assert_non_null(strstr(next_problem("max_energy_range_uj: No such file").reason, "65 kJ"));
+    assert_in_range(rapl_sample_due_ns(run.rapl) - fake_clocks_monotonic_ns(), 32 * NS_PER_S,
+                    33 * NS_PER_S);
+    set_joules(PACKAGE, 1600);
+    report_after(60);
+    expect_power("package-0", 600, 10);
+    expect_nothing_told();
+    set_joules(PACKAGE, 1700);
+    report_after(70);
+    expect_silence("package-0");
+    assert_int_equal(run.report->health.gaps, 1);
+    (void)next_problem("may have wrapped more than once");
+    set_joules(PACKAGE, 1800);
+    report_after(10);
+    expect_power("package-0", 700, 10);
+    /* a wrap is a reset for all that is known */
+    set_joules(PACKAGE, 5);
+    report_after(10);
+    expect_silence("package-0");
+    assert_int_equal(run.report->health.resets, 1);
+    assert_int_equal(run.report->health.wraps, 0);
+    set_joules(PACKAGE, 105);
+    report_after(10);
+    expect_power("package-0", 800, 10);
+}
+
 /* A laptop's psys has the unit of its package, and so its range: at 10 s it has to speak. */
 static void test_psys_of_fine_unit_speaks_every_10_s(void **state) {
     const struct tree *tree = *state;
+    tree_set_vendor(tree, "GenuineIntel");
     tree_add_zone(tree, "intel-rapl:0", "psys", 4000 * JOULE, RANGE_61_UJ);
     open_default();
     set_joules("intel-rapl:0", 4200);
@@ -811,6 +847,7 @@ static void test_mmio_takes_over_from_a_counter_that_is_listed_still(void **stat
 static void test_driver_that_is_loaded_late_is_found_within_a_minute(void **state) {
     const struct tree *tree = *state;
     tree_make_folder(tree, "sys/class/powercap");
+    tree_set_vendor(tree, "GenuineIntel");
     open_default();
     (void)next_problem("holds no RAPL zone");
     add_machine();
@@ -868,8 +905,8 @@ static void test_total_is_silent_for_the_interval_in_which_a_package_went(void *
     expect_power("total", 300, 10);
 }
 
-/* die-1 has a counter of its own, and the two have never been read together. */
-static void test_mirror_that_was_never_compared_starts_anew(void **state) {
+/* die-1 cannot be read at first, so that nobody knows whether it shows the counter of die-0. */
+static void test_die_that_is_read_later_may_have_its_own_counter(void **state) {
     (void)state;
     tree_add_zone(run.tree, "intel-rapl:0", "package-0-die-0", 1000 * JOULE, RANGE_15_UJ);
     tree_add_zone(run.tree, "intel-rapl:1", "package-0-die-1", 1500 * JOULE, RANGE_15_UJ);
@@ -877,41 +914,19 @@ static void test_mirror_that_was_never_compared_starts_anew(void **state) {
     open_default();
     set_joules("intel-rapl:0", 1100);
     report_after(10);
-    expect_power("package-0", 100, 10);
+    expect_power("package-0-die-0", 100, 10);
+    expect_silence("total");
     tree_set(run.tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, EIO);
     set_joules("intel-rapl:1", 1600);
     report_after(10);
-    expect_silence("package-0");
+    expect_silence("package-0-die-0");
+    expect_silence("total");
     set_joules("intel-rapl:1", 1700);
     report_after(10);
-    expect_power("package-0", 200, 10);
+    expect_power("package-0-die-1", 100, 10);
 }
 
-/* The same where the one that was read is here no more. */
-static void test_mirror_of_one_that_has_gone_starts_anew(void **state) {
-    (void)state;
-    tree_add_zone(run.tree, "intel-rapl:0", "package-0-die-0", 1000 * JOULE, RANGE_61_UJ);
-    tree_add_zone(run.tree, "intel-rapl:1", "package-0-die-1", 1500 * JOULE, RANGE_61_UJ);
-    tree_set(run.tree, "intel-rapl:1", "energy_uj", FAKE_ERRNO, EIO);
-    open_default();
-    set_joules("intel-rapl:0", 1100);
-    report_after(10);
-    expect_power("package-0", 100, 10);
-    tree_set(run.tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, ENODEV);
-    report_after(10);
-    expect_silence("package-0");
-    tree_drop_zone(run.tree, "intel-rapl:0");
-    set_joules("intel-rapl:1", 1600);
-    report_after(60); /* it looks again */
-    expect_silence("package-0");
-    set_joules("intel-rapl:1", 1700);
-    report_after(10);
-    expect_power("package-0", 200, 10);
-}
-
-/* The id of a mirror that agreed is that of another die by now, which was never compared. */
-static void test_id_of_a_mirror_that_is_another_die_now_starts_anew(void **state) {
-    (void)state;
+static void show_two_dies(void) {
     tree_add_zone(run.tree, "intel-rapl:0", "package-0-die-0", 1000 * JOULE, RANGE_15_UJ);
     tree_add_zone(run.tree, "intel-rapl:1", "package-0-die-1", 1000 * JOULE, RANGE_15_UJ);
     open_default();
@@ -924,6 +939,12 @@ static void test_id_of_a_mirror_that_is_another_die_now_starts_anew(void **state
     report_after(10);
     tree_drop_zone(run.tree, "intel-rapl:0");
     tree_drop_zone(run.tree, "intel-rapl:1");
+}
+
+/* The id of a die that was compared is that of another one by now, which was not. */
+static void test_id_of_a_die_that_is_another_one_now_starts_anew(void **state) {
+    (void)state;
+    show_two_dies();
     tree_add_zone(run.tree, "intel-rapl:0", "package-0-die-0", 1200 * JOULE, RANGE_15_UJ);
     tree_set(run.tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, EIO);
     tree_add_zone(run.tree, "intel-rapl:1", "package-0-die-2", 1500 * JOULE, RANGE_15_UJ);
@@ -931,7 +952,16 @@ static void test_id_of_a_mirror_that_is_another_die_now_starts_anew(void **state
     expect_silence("package-0");
     set_joules("intel-rapl:1", 1600);
     report_after(10);
-    expect_power("package-0", 200, 10);
+    expect_power("package-0-die-2", 100, 10);
+}
+
+/* One that was known to show the counter continues it, whichever returns. */
+static void test_die_that_returns_alone_goes_on(void **state) {
+    (void)state;
+    show_two_dies();
+    tree_add_zone(run.tree, "intel-rapl:1", "package-0-die-1", 1300 * JOULE, RANGE_15_UJ);
+    report_after(10);
+    expect_power("package-0", 300, 10);
 }
 
 /* die-0 went before die-1 came, and shows the same counter when it returns: it is not missed. */
@@ -940,6 +970,7 @@ static void test_mirror_by_another_name_is_not_missed(void **state) {
     tree_write(run.tree, ONLINE, "0-3\n");
     tree_add_zone(run.tree, "intel-rapl:0", "package-0-die-0", 1000 * JOULE, RANGE_15_UJ);
     open_default();
+    (void)next_problem("vendor");
     report_after(10);
     tree_drop_zone(run.tree, "intel-rapl:0");
     tree_add_zone(run.tree, "intel-rapl:1", "package-0-die-1", 1000 * JOULE, RANGE_15_UJ);
@@ -971,25 +1002,23 @@ static void test_mirror_that_agreed_stands_in(void **state) {
     expect_power("package-0", 100, 10);
 }
 
-static void test_duplicate_gives_way_to_the_lower_one_that_returns(void **state) {
+/* Two counters by one name: each has its series, and both are in the total. */
+static void test_second_counter_of_a_name_has_the_kernels_id(void **state) {
     (void)state;
     tree_set_vendor(run.tree, "GenuineIntel");
     tree_add_zone(run.tree, "intel-rapl:0", "package-0", 9000 * JOULE, RANGE_61_UJ);
     tree_add_zone(run.tree, "intel-rapl:2", "package-0", 1000 * JOULE, RANGE_61_UJ);
     open_default();
-    tree_drop_zone(run.tree, "intel-rapl:0");
-    tree_write(run.tree, ONLINE, "0\n");
-    report_after(61);
-    expect_silence("package-0");
-    set_joules("intel-rapl:2", 1100);
-    report_after(61);
-    expect_energy_of("package-0", 100);
-    tree_add_zone(run.tree, "intel-rapl:0", "package-0", 9100 * JOULE, RANGE_61_UJ);
-    report_after(61);
-    expect_silence("package-0");
-    set_joules("intel-rapl:0", 9200);
-    report_after(61);
-    expect_energy_of("package-0", 200);
+    (void)next_problem("package-0-intel-rapl:2: the kernel shows another counter by the same name");
+    set_joules("intel-rapl:0", 9100);
+    set_joules("intel-rapl:2", 1050);
+    report_after(10);
+    expect_power("package-0", 100, 10);
+    expect_power("package-0-intel-rapl:2", 50, 5);
+    expect_power("total", 150, 15);
+    assert_null(find("package-0")->zone_id);
+    assert_string_equal(find("package-0-intel-rapl:2")->zone_id, "intel-rapl:2");
+    expect_nothing_told();
 }
 
 /* One fails while another starts anew: their means are of different spans afterwards. */
@@ -1094,6 +1123,69 @@ static void test_lead_core_read_at_a_change_is_no_baseline(void **state) {
     set_joules(CORE, 550);
     report_after(10);
     expect_power("package-0/lead_core", 30, 2);
+}
+
+/* Names do not change once they were shown: until the vendor is known, the zone has none. */
+static void test_core_zone_waits_until_the_vendor_is_known(void **state) {
+    static const struct {
+        const char *vendor;
+        const char *name;
+    } cases[] = {{"AuthenticAMD", "package-0/lead_core"}, {"GenuineIntel", "package-0/core"}};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        tree_add_zone(run.tree, PACKAGE, "package-0", 1000 * JOULE, RANGE_15_UJ);
+        tree_add_zone(run.tree, CORE, "core", 10 * JOULE, RANGE_15_UJ);
+        open_default();
+        assert_string_equal(rapl_vendor(run.rapl), "unknown");
+        set_joules(PACKAGE, 1100);
+        report_after(10);
+        expect_power("package-0", 100, 10);
+        expect_silence("package-0/core");
+        expect_silence("package-0/lead_core");
+        tree_set_vendor(run.tree, cases[i].vendor);
+        report_after(10);
+        assert_string_equal(rapl_vendor(run.rapl), i == 0 ? "AMD" : "Intel");
+        set_joules(PACKAGE, 1200);
+        set_joules(CORE, 30);
+        report_after(10);
+        expect_power(cases[i].name, 20, 2);
+        assert_null(find(cases[1 - i].name));
+        set_joules(PACKAGE, 1300);
+        set_joules(CORE, 50);
+        report_after(10);
+        expect_power(cases[i].name, 40, 2);
+        assert_null(find(cases[1 - i].name));
+        assert_string_equal(rapl_source_name(run.rapl), "powercap");
+        rapl_close(run.rapl);
+        run.rapl = NULL;
+        tree_drop_zone(run.tree, CORE);
+        tree_drop_zone(run.tree, PACKAGE);
+        tree_remove(run.tree, "proc/cpuinfo");
+    }
+}
+
+/* Without memory for the sources, it is tried again. */
+static void test_vendor_that_becomes_known_without_memory(void **state) {
+    (void)state;
+    tree_add_zone(run.tree, PACKAGE, "package-0", 1000 * JOULE, RANGE_15_UJ);
+    open_default();
+    report_after(10);
+    tree_set_vendor(run.tree, "AuthenticAMD");
+    fake_clocks_pass(10 * NS_PER_S);
+    fake_memory_fails_at(0);
+    set_joules(PACKAGE, 1050);
+    report();
+    assert_true(fake_memory_has_failed());
+    expect_power("package-0", 50, 5);
+    assert_string_equal(rapl_vendor(run.rapl), "unknown");
+    fake_memory_fails_at(-1);
+    report_after(10);
+    assert_string_equal(rapl_vendor(run.rapl), "AMD");
+    set_joules(PACKAGE, 1100);
+    report_after(10);
+    set_joules(PACKAGE, 1200);
+    report_after(10);
+    expect_power("package-0", 200, 10);
 }
 
 /* Two reads with a sleep between them are no two readings of one instant. */
@@ -1357,12 +1449,15 @@ static void test_dies_of_amd_are_counted_once(void **state) {
     assert_int_equal(package->energy_uj, 200 * JOULE);
 }
 
-static void test_presumed_mirrors_that_part_start_at_zero(void **state) {
+/* A difference is looked at again within the report: then both count from where they were the
+ * same, and nothing is lost. */
+static void test_dies_that_part_lose_nothing(void **state) {
     (void)state;
     tree_add_zone(run.tree, "intel-rapl:0", "package-0-die-0", 1000 * JOULE, RANGE_61_UJ);
     tree_add_zone(run.tree, "intel-rapl:1", "package-0-die-1", 1000 * JOULE, RANGE_61_UJ);
     open_default();
     assert_string_equal(rapl_vendor(run.rapl), "unknown");
+    (void)next_problem("vendor");
     set_joules("intel-rapl:0", 1100);
     set_joules("intel-rapl:1", 1100);
     report_after(10);
@@ -1374,17 +1469,17 @@ static void test_presumed_mirrors_that_part_start_at_zero(void **state) {
     set_joules("intel-rapl:1", 1150);
     report_after(10);
     expect_silence("package-0");
-    expect_energy_alone("package-0-die-0", 0);
-    expect_energy_alone("package-0-die-1", 0);
-    expect_energy_alone("total", 100);
+    expect_energy_of("package-0-die-0", 100);
+    expect_energy_of("package-0-die-1", 50);
+    expect_energy_of("total", 250);
     assert_int_equal(run.report->health.rediscoveries, 1);
     (void)next_problem("package-0");
     set_joules("intel-rapl:0", 1300);
     set_joules("intel-rapl:1", 1200);
     report_after(10);
-    expect_power("package-0-die-0", 100, 10);
-    expect_power("package-0-die-1", 50, 5);
-    expect_power("total", 250, 15);
+    expect_energy_of("package-0-die-0", 200);
+    expect_energy_of("package-0-die-1", 100);
+    expect_energy_of("total", 400);
     expect_nothing_told();
 }
 
@@ -1398,6 +1493,7 @@ static void test_dies_that_differ_from_the_start_were_never_one(void **state) {
     expect_power("package-0-die-0", 0, 0);
     expect_power("package-0-die-1", 0, 0);
     expect_power("total", 0, 0);
+    (void)next_problem("vendor");
     expect_nothing_told();
 }
 
@@ -1443,6 +1539,7 @@ static void test_watts_from_a_milliwatt_to_a_gigawatt(void **state) {
 static void test_a_package_of_more_than_a_kilowatt(void **state) {
     (void)state;
     struct rapl_problem problem;
+    tree_set_vendor(run.tree, "GenuineIntel");
     tree_add_zone(run.tree, "intel-rapl:0", "package-0", 0, RANGE_61_UJ);
     open_default();
     for (uint64_t i = 1; i <= 20; i++) {
@@ -1604,6 +1701,7 @@ int main(void) {
         IN_TREE(test_max_power_raises_the_ceiling),
         IN_TREE(test_standing_counter_is_no_power),
         IN_TREE(test_interval_in_which_a_wrap_may_hide_is_left_out),
+        IN_TREE(test_unknown_range_hides_no_turn),
         IN_TREE(test_psys_of_fine_unit_speaks_every_10_s),
         IN_TREE(test_sample_between_reports_keeps_wraps_from_hiding),
         IN_TREE(test_sleep_counts_energy_and_reports_no_power),
@@ -1624,17 +1722,19 @@ int main(void) {
         IN_TREE(test_change_of_the_online_cpus_makes_it_look_three_times),
         IN_TREE(test_lead_core_that_may_have_moved_starts_anew),
         IN_TREE(test_lead_core_read_at_a_change_is_no_baseline),
-        IN_TREE(test_mirror_that_was_never_compared_starts_anew),
-        IN_TREE(test_mirror_of_one_that_has_gone_starts_anew),
-        IN_TREE(test_id_of_a_mirror_that_is_another_die_now_starts_anew),
+        IN_TREE(test_die_that_is_read_later_may_have_its_own_counter),
+        IN_TREE(test_die_that_returns_alone_goes_on),
+        IN_TREE(test_id_of_a_die_that_is_another_one_now_starts_anew),
         IN_TREE(test_mirror_that_agreed_stands_in),
         IN_TREE(test_mirror_by_another_name_is_not_missed),
-        IN_TREE(test_duplicate_gives_way_to_the_lower_one_that_returns),
+        IN_TREE(test_second_counter_of_a_name_has_the_kernels_id),
         IN_TREE(test_total_waits_for_members_of_one_span),
         IN_TREE(test_unselected_member_that_recovers_is_read_again),
         IN_TREE(test_zone_that_read_late_and_goes_leaves_the_total),
         IN_TREE(test_total_is_silent_for_the_interval_in_which_a_package_went),
         IN_TREE(test_zone_bound_within_a_sample_waits_for_the_next),
+        IN_TREE(test_core_zone_waits_until_the_vendor_is_known),
+        IN_TREE(test_vendor_that_becomes_known_without_memory),
         IN_TREE(test_sleep_does_not_part_mirrors),
         IN_TREE(test_power_is_ready_when_a_selected_series_is),
         IN_TREE(test_shift_of_the_indices_mixes_up_nothing),
@@ -1646,7 +1746,7 @@ int main(void) {
         IN_TREE(test_selection_of_nothing_is_told),
         IN_TREE(test_series_have_numbers_of_their_own),
         IN_TREE(test_dies_of_amd_are_counted_once),
-        IN_TREE(test_presumed_mirrors_that_part_start_at_zero),
+        IN_TREE(test_dies_that_part_lose_nothing),
         IN_TREE(test_dies_that_differ_from_the_start_were_never_one),
         cmocka_unit_test(test_sources_have_names),
         cmocka_unit_test(test_watts_from_a_milliwatt_to_a_gigawatt),

@@ -702,6 +702,37 @@ static void test_time_that_goes_back_leaves_power_out(void **state) {
     expect_power(&machine, "total", 30, 3);
 }
 
+/* It has no name yet. */
+static void test_undecided_series_is_silent(void **state) {
+    (void)state;
+    struct machine machine;
+    start_running(&machine);
+    pass(&machine, NS_PER_S);
+    read_all(&machine, 510, 605, 700, 800);
+    machine.series[PACKAGE].undecided = true;
+    build(&machine);
+    expect_silence(&machine, "package");
+    expect_silence(&machine, "total");
+    pass(&machine, NS_PER_S);
+    read_all(&machine, 520, 610, 701, 820);
+    machine.series[PACKAGE].undecided = false;
+    build(&machine);
+    expect_power(&machine, "package", 20, 10);
+}
+
+/* One of its members is there and was never read. */
+static void test_total_without_an_unread_member_is_silent(void **state) {
+    (void)state;
+    struct machine machine;
+    start_running(&machine);
+    pass(&machine, NS_PER_S);
+    read_all(&machine, 510, 605, 700, 800);
+    machine.total.unread = true;
+    build(&machine);
+    expect_power(&machine, "package", 10, 10);
+    expect_silence(&machine, "total");
+}
+
 /* One of its members is there and is not read, for there are too many. */
 static void test_total_that_lacks_a_member_is_silent(void **state) {
     (void)state;
@@ -724,6 +755,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_time_that_goes_back_leaves_power_out),
         cmocka_unit_test(test_first_interval_holds_energy_alone),
+        cmocka_unit_test(test_undecided_series_is_silent),
+        cmocka_unit_test(test_total_without_an_unread_member_is_silent),
         cmocka_unit_test(test_value_tells_who_it_is),
         cmocka_unit_test(test_power_is_the_mean_of_the_interval),
         cmocka_unit_test(test_power_is_rounded_to_the_nearest),

@@ -337,6 +337,32 @@ static void test_privilege_is_raised_for_a_refused_open_alone(void **state) {
     close(with);
 }
 
+static void test_whole_zone_is_read_with_the_privilege(void **state) {
+    const struct tree *tree = *state;
+    struct raising raising = {.raised = 0};
+    const struct rapl_privilege privilege = {.change = change, .context = &raising};
+    uint64_t number = 0;
+    char line[SYSFS_TEXT_SIZE] = "";
+    tree_write(tree, PATH, "4711\n");
+    tree_write(tree, "name", "package-0\n");
+    tree_set_mode(tree, PATH, 0400);
+    tree_set_mode(tree, "name", 0400);
+    if (geteuid() != 0 || seteuid(65534) != 0)
+        skip();
+    const int refused = sysfs_load_number(tree->root, PATH, &number);
+    const int loaded = sysfs_load_number_privileged(tree->root, PATH, &privilege, &number);
+    const int named =
+        sysfs_load_line_privileged(tree->root, "name", &privilege, line, sizeof(line));
+    assert_int_equal(seteuid(0), 0);
+    assert_int_equal(refused, -EACCES);
+    assert_int_equal(loaded, 0);
+    assert_int_equal(number, 4711);
+    assert_int_equal(named, 0);
+    assert_string_equal(line, "package-0");
+    assert_int_equal(raising.raised, 2);
+    assert_int_equal(raising.lowered, 2);
+}
+
 /* --- devices --------------------------------------------------------------------------------- */
 
 static int open_device(const struct tree *tree, const char *path) {
@@ -468,6 +494,7 @@ int main(void) {
         ON_EVERY_KERNEL(test_no_path_leads_out_of_the_root),
         ON_EVERY_KERNEL(test_file_that_may_not_be_read),
         ON_EVERY_KERNEL(test_privilege_is_raised_for_a_refused_open_alone),
+        ON_EVERY_KERNEL(test_whole_zone_is_read_with_the_privilege),
         ON_EVERY_KERNEL(test_device_is_a_character_device_or_a_file),
         ON_EVERY_KERNEL(test_privilege_is_raised_for_a_refused_device_alone),
         cmocka_unit_test_setup_teardown(test_rename_elsewhere_does_not_keep_a_file_from_opening,

@@ -11,79 +11,6 @@
 
 #define ONLINE "sys/devices/system/cpu/online"
 
-static void test_vendors(void **state) {
-    static const struct {
-        const char *text;
-        enum cpu_vendor vendor;
-        const char *name;
-    } vendors[] = {
-        {"GenuineIntel", CPU_VENDOR_INTEL, "Intel"},  {"AuthenticAMD", CPU_VENDOR_AMD, "AMD"},
-        {"HygonGenuine", CPU_VENDOR_HYGON, "Hygon"},  {"CentaurHauls", CPU_VENDOR_OTHER, "other"},
-        {"GenuineIntelX", CPU_VENDOR_OTHER, "other"}, {"Genuine", CPU_VENDOR_OTHER, "other"},
-        {"", CPU_VENDOR_UNKNOWN, "unknown"},
-    };
-    const struct tree *tree = *state;
-    for (size_t i = 0; i < COUNT_OF(vendors); i++) {
-        tree_set_vendor(tree, vendors[i].text);
-        assert_int_equal(topology_read_model(tree->root).vendor, vendors[i].vendor);
-        assert_string_equal(topology_vendor_name(vendors[i].vendor), vendors[i].name);
-    }
-}
-
-static void test_vendor_that_cannot_be_told_is_unknown(void **state) {
-    const struct tree *tree = *state;
-    char text[9000];
-    assert_int_equal(topology_read_model(tree->root).vendor, CPU_VENDOR_UNKNOWN);
-    tree_write(tree, "proc/cpuinfo", "%s", "");
-    assert_int_equal(topology_read_model(tree->root).vendor, CPU_VENDOR_UNKNOWN);
-    tree_write(tree, "proc/cpuinfo", "processor\t: 0\nmodel name\t: vendor_id : GenuineIntel\n");
-    assert_int_equal(topology_read_model(tree->root).vendor, CPU_VENDOR_UNKNOWN);
-    tree_write(tree, "proc/cpuinfo", "vendor_id");
-    assert_int_equal(topology_read_model(tree->root).vendor, CPU_VENDOR_UNKNOWN);
-    memset(text, 'x', sizeof(text));
-    tree_write_bytes(tree, "proc/cpuinfo", text, sizeof(text));
-    assert_int_equal(topology_read_model(tree->root).vendor, CPU_VENDOR_UNKNOWN);
-    tree_remove(tree, "proc/cpuinfo");
-    tree_make_fifo(tree, "proc/cpuinfo");
-    assert_int_equal(topology_read_model(tree->root).vendor, CPU_VENDOR_UNKNOWN);
-}
-
-static void test_vendor_line_may_be_the_last_or_follow_others(void **state) {
-    const struct tree *tree = *state;
-    tree_write(tree, "proc/cpuinfo", "vendor_id\t: AuthenticAMD");
-    assert_int_equal(topology_read_model(tree->root).vendor, CPU_VENDOR_AMD);
-    tree_write(tree, "proc/cpuinfo", "processor : 0\n\nflags :\nvendor_id : GenuineIntel\n");
-    assert_int_equal(topology_read_model(tree->root).vendor, CPU_VENDOR_INTEL);
-}
-
-static void test_virtual_machine_has_a_flag(void **state) {
-    static const struct {
-        const char *flags;
-        bool is_virtual;
-    } cases[] = {
-        {"fpu vme hypervisor lahf_lm", true},
-        {"hypervisor fpu", true},
-        {"fpu nothypervisor hypervisor", true},
-        {"fpu hypervisor", true},
-        {"fpu nothypervisor", false},
-        {"fpu hypervisors", false},
-        {"fpu vme", false},
-        {"", false},
-    };
-    const struct tree *tree = *state;
-    assert_false(topology_read_model(tree->root).is_virtual);
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        tree_write(tree, "proc/cpuinfo", "vendor_id\t: GenuineIntel\nflags\t\t: %s\nbugs\t: \n",
-                   cases[i].flags);
-        assert_int_equal(topology_read_model(tree->root).is_virtual, cases[i].is_virtual);
-        assert_int_equal(topology_read_model(tree->root).vendor, CPU_VENDOR_INTEL);
-    }
-    /* Not another processor's, nor another line's. */
-    tree_write(tree, "proc/cpuinfo",
-               "flags\t: fpu\nbugs\t: x hypervisor\nflags\t: fpu hypervisor\n");
-    assert_false(topology_read_model(tree->root).is_virtual);
-}
-
 static void test_mark_follows_the_online_list(void **state) {
     const struct tree *tree = *state;
     assert_true(topology_open_online(tree->root) < 0);
@@ -101,27 +28,6 @@ static void test_mark_follows_the_online_list(void **state) {
     tree_write(tree, ONLINE, "%s", "");
     assert_int_equal(topology_online_mark(file), 0);
     close(file);
-}
-
-static void test_model_of_the_processor(void **state) {
-    const struct tree *tree = *state;
-    tree_write(tree, "proc/cpuinfo",
-               "processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 143\n"
-               "model name\t: Intel 8480 model 7\nstepping\t: 8\n");
-    struct cpu_model model = topology_read_model(tree->root);
-    assert_int_equal(model.family, 6);
-    assert_int_equal(model.model, 143);
-    tree_write(tree, "proc/cpuinfo",
-               "vendor_id\t: AuthenticAMD\ncpu family\t: x\nmodel name\t: 1\n");
-    model = topology_read_model(tree->root);
-    assert_int_equal(model.vendor, CPU_VENDOR_AMD);
-    assert_int_equal(model.family, 0);
-    assert_int_equal(model.model, 0);
-    /* A number too long for either is no other number. */
-    tree_write(tree, "proc/cpuinfo", "cpu family\t: 0000006\nmodel\t\t: 999999\n");
-    model = topology_read_model(tree->root);
-    assert_int_equal(model.family, 0);
-    assert_int_equal(model.model, 999999);
 }
 
 /* --- CPUs ------------------------------------------------------------------------------------ */
@@ -232,12 +138,7 @@ static void test_dies_are_told_where_one_package_has_two(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        IN_TREE(test_vendors),
-        IN_TREE(test_vendor_that_cannot_be_told_is_unknown),
-        IN_TREE(test_vendor_line_may_be_the_last_or_follow_others),
-        IN_TREE(test_virtual_machine_has_a_flag),
         IN_TREE(test_mark_follows_the_online_list),
-        IN_TREE(test_model_of_the_processor),
         cmocka_unit_test(test_lists_of_cpus),
         IN_TREE(test_cpus_that_are_online_are_loaded),
         IN_TREE(test_dies_are_told_where_one_package_has_two),

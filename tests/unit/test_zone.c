@@ -16,7 +16,7 @@ static struct zone_identity identify(const char *name, const struct zone_identit
 
 static void expect_texts(const struct zone_identity *identity, const char *parent,
                          const char *name) {
-    char parent_text[ZONE_TEXT_SIZE];
+    char parent_text[ZONE_PARENT_SIZE];
     char name_text[ZONE_NAME_SIZE];
     zone_format_parent(identity, parent_text);
     zone_format_name(identity, name_text);
@@ -189,6 +189,47 @@ static void test_names_and_parents(void **state) {
     }
 }
 
+/* A second counter by a name that is taken. */
+static void test_ids_of_the_kernel_tell_names_apart(void **state) {
+    (void)state;
+    const struct zone_identity package = identify("package-0-die-1", NULL);
+    struct zone_identity dram = identify("dram", &package);
+    struct zone_identity psys = identify("psys-1", NULL);
+    const struct zone_identity first = psys;
+    zone_set_id(&dram, "intel-rapl:1:2");
+    expect_texts(&dram, "package-0-die-1-intel-rapl:1:2", "package-0-die-1-intel-rapl:1:2/dram");
+    zone_set_id(&psys, "power/energy-psys@8");
+    expect_texts(&psys, "psys-1-power_energy-psys@8", "psys-1-power_energy-psys@8");
+    assert_false(zone_equal(&psys, &first));
+}
+
+static void expect_alike(const char *name, bool is_virtual, int package_id) {
+    const struct zone_identity identity = identify(name, NULL);
+    struct zone_identity key;
+    assert_true(zone_may_be_alike(&identity, is_virtual, &key));
+    assert_int_equal(key.package_id, package_id);
+    assert_int_equal(key.die_id, RAPL_NO_ID);
+}
+
+static void test_which_zones_may_show_one_counter(void **state) {
+    (void)state;
+    expect_alike("package-1-die-3", false, 1);
+    expect_alike("package-1", true, RAPL_NO_ID);
+    expect_alike("psys", false, RAPL_NO_ID);
+    expect_alike("psys-0", false, RAPL_NO_ID);
+    expect_alike("psys-1", false, 1);
+    expect_alike("psys-1", true, RAPL_NO_ID);
+    struct zone_identity core = identify("package-0", NULL);
+    struct zone_identity key;
+    core.kind = ZONE_CORE;
+    core.core_id = 3;
+    assert_false(zone_may_be_alike(&core, false, &key));
+    core.core_id = RAPL_NO_ID;
+    assert_true(zone_may_be_alike(&core, false, &key));
+    core.kind = ZONE_LEAD_CORE;
+    assert_false(zone_may_be_alike(&core, false, &key));
+}
+
 static void test_total_has_no_parent(void **state) {
     (void)state;
     const struct zone_identity total = {.kind = ZONE_TOTAL,
@@ -281,9 +322,30 @@ static void test_sub_zones_are_part_of_the_zone_that_they_are_shown_under(void *
     assert_false(zone_is_part_of(&core, &ignored));
 }
 
+/* psys and psys-0 by one kernel's id are two names. */
+static void test_platforms_have_ids(void **state) {
+    static const struct {
+        const char *name;
+        const char *text;
+    } cases[] = {{"psys", "psys-intel-rapl:2"},
+                 {"psys-0", "psys-0-intel-rapl:2"},
+                 {"psys-1", "psys-1-intel-rapl:2"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct zone_identity identity = identify(cases[i].name, NULL);
+        zone_set_id(&identity, "intel-rapl:2");
+        expect_texts(&identity, cases[i].text, cases[i].text);
+    }
+    struct zone_identity slash = identify("psys", NULL);
+    zone_set_id(&slash, "a/b");
+    assert_string_equal(slash.id, "a_b");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_packages_and_dies),
+        cmocka_unit_test(test_ids_of_the_kernel_tell_names_apart),
+        cmocka_unit_test(test_which_zones_may_show_one_counter),
         cmocka_unit_test(test_psys_and_its_package),
         cmocka_unit_test(test_name_that_the_kernel_does_not_print_is_a_domain_of_its_own),
         cmocka_unit_test(test_unsafe_characters_become_underscores),
@@ -296,6 +358,7 @@ int main(void) {
         cmocka_unit_test(test_identities_differ_by_each_part),
         cmocka_unit_test(test_total_is_of_packages_and_dram),
         cmocka_unit_test(test_cores_have_numbers),
+        cmocka_unit_test(test_platforms_have_ids),
         cmocka_unit_test(test_sub_zones_are_part_of_the_zone_that_they_are_shown_under),
     };
     return cmocka_run_group_tests_name("zone", tests, NULL, NULL);

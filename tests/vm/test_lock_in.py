@@ -134,7 +134,7 @@ class Outside(unittest.TestCase):
         """A tree on tmpfs, on an overlay, and on 9p, whose files may be others at each look."""
         tree = Tree.make({"intel-rapl:0": "package-1"})
         self.addCleanup(tree.__exit__)
-        os.makedirs(os.path.join(tree.root, "sys/devices/system/cpu"))
+        os.makedirs(os.path.join(tree.root, "sys/devices/system/cpu"), exist_ok=True)
         kernel.write(os.path.join(tree.root, "sys/devices/system/cpu/online"), "0\n")
         for where in ("/run", "/tmp", "/run/out"):
             folder = tempfile.mkdtemp(dir=where)

@@ -133,7 +133,7 @@ class Reload(unittest.TestCase):
         messages = self.start_anew(60000, zones, domains="package,core,uncore,dram")
         jumped = [message for message in messages if "further than any power" in message]
         self.assertEqual(1, len(jumped), messages)
-        self.assertRegex(jumped[0], r"^W! package-0 \(and 7 more\) jumped .*driver was loaded again")
+        self.assertRegex(jumped[0], r"^W! package-0 \(and \d more\) jumped .*driver was loaded again")
         self.assertNotIn("max-power", jumped[0])
 
     @extent.waits_a_minute
@@ -154,7 +154,8 @@ class Reload(unittest.TestCase):
         time.sleep(61)
         for source, watch in watches.items():
             with self.subTest(source):
-                self.assertIn("domain=package,package_id=1", watch.ask())
+                # In a virtual machine energy decides whether perf's packages are one counter.
+                self.assertIn("domain=package,package_id=1", watch.ask_for(0.2, every=0.2))
                 self.assertNotIn("refused", "".join(watch.program.lines()))
         powercap = watches["powercap"]
         first = powercap.reports()[0]

@@ -58,6 +58,10 @@ static bool restart_on_resume;
 module_param(restart_on_resume, bool, 0444);
 MODULE_PARM_DESC(restart_on_resume, "counters start again at 0 after suspend, as after S3");
 
+static bool one_counter_per_package;
+module_param(one_counter_per_package, bool, 0444);
+MODULE_PARM_DESC(one_counter_per_package, "all dies of a package show the same");
+
 /* --- the processor ---------------------------------------------------------------------------- */
 
 /* Energy of one tick: numerator / denominator nanojoules. */
@@ -151,9 +155,9 @@ static u64 find_last_update(u64 since_ns, u32 which) {
 static u64 share_of(enum domain domain, int cpu) {
     u64 percent = 100 + 10 * topology_physical_package_id(cpu);
 
-    if (!is_amd)
+    if (!is_amd && !one_counter_per_package)
         percent += 5 * topology_die_id(cpu);
-    else if (domain == CORE)
+    else if (is_amd && domain == CORE)
         percent += topology_core_id(cpu);
     return percent;
 }

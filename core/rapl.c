@@ -32,15 +32,27 @@ static void close_interval(struct rapl *rapl) {
 #define READ_AGAIN_NS 20000000
 #define READ_AGAIN_TRIES 4 /* meanwhile others may show less */
 
-/* What the report lacks, for it is not decided what the counters showed. One that no report has had
- * has not begun. */
+/* A series that no report has had has not begun, and is lacking to nobody but its sum. */
+static bool is_missed(const struct series *series) {
+    return series->told || (series->sum != NULL && series->sum->told);
+}
+
+/* What the report lacks, for it is not decided what the counters showed. */
 static unsigned int count_undecided(const struct rapl *rapl) {
     unsigned int count = 0;
     for (size_t i = 0; i < rapl->binding.series_count; i++) {
         const struct series *series = rapl->binding.series[i];
-        count += (series->withheld && series->told) || series->counter.low.count == 1;
+        count += (series->withheld && is_missed(series)) || series->counter.low.count == 1;
     }
     return count;
+}
+
+/* What was told when the handle was opened was told to nobody. */
+static void forget_told(struct binding *binding) {
+    for (size_t i = 0; i < binding->series_count; i++)
+        binding->series[i]->told = false;
+    for (size_t i = 0; i < binding->sum_count; i++)
+        binding->sums[i]->told = false;
 }
 
 int rapl_report(struct rapl *rapl, const struct rapl_report **report) {
@@ -168,8 +180,7 @@ int rapl_open(const struct rapl_options *options, struct rapl **opened) {
         goto fail;
     /* The first interval begins here, and what it says of none is said to nobody. */
     close_interval(rapl);
-    for (size_t i = 0; i < rapl->binding.series_count; i++)
-        rapl->binding.series[i]->told = false;
+    forget_told(&rapl->binding);
     *opened = rapl;
     return 0;
 

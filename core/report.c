@@ -144,6 +144,7 @@ static bool fill_sum(struct series *const *series, size_t count, struct series *
         tell_statistics(sum, value);
     value->has_statistics = value->has_statistics && value->has_power;
     begin_sum(series, count, sum, restart, value->has_power && !silent);
+    sum->told = sum->told || reported;
     return reported;
 }
 

@@ -203,7 +203,8 @@ unsigned int reference_count_gaps(void) {
     unsigned int count = 0;
     for (size_t i = 0; i < reference.account_count; i++) {
         const struct account *account = &reference.accounts[i];
-        count += (account->lows == 1 ? 1U : 0) + (account->withheld && account->told);
+        const bool missed = account->told || (account->sum != NULL && account->sum->told);
+        count += (account->lows == 1 ? 1U : 0) + (account->withheld && missed);
     }
     return count;
 }

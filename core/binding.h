@@ -87,6 +87,10 @@ int binding_compare(struct binding *binding, const struct source *source,
  * part later begin after it. */
 void binding_sleep(struct binding *binding, const struct source *source);
 
+/* Before another zone feeds the series: what the last one counted is counted, so that a series of
+ * its own would begin after that. */
+void binding_keep_last(const struct source *source, const struct series *series);
+
 /* Lets series of counters that were taken for others' begin where those were last the same. */
 void binding_start(struct binding *binding, const struct source *source,
                    struct rapl_health *health);

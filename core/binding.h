@@ -35,7 +35,7 @@ struct binding {
     size_t numbered; /* series and sums so far */
     struct alikes alikes;
     struct zone_map fed_map; /* the zones that feed series, by their own identities */
-    bool withholds;          /* a series is withheld at this sample */
+    bool withholds;          /* a series is withheld or undecided at this sample */
     bool starts;             /* series are to begin at an earlier reading */
 };
 

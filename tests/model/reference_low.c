@@ -204,7 +204,8 @@ unsigned int reference_count_gaps(void) {
     for (size_t i = 0; i < reference.account_count; i++) {
         const struct account *account = &reference.accounts[i];
         const bool missed = account->told || (account->sum != NULL && account->sum->told);
-        count += (account->lows == 1 ? 1U : 0) + (account->withheld && missed);
+        const bool is_open = account->withheld || account->is_hidden;
+        count += (account->lows == 1 ? 1U : 0) + (is_open && missed);
     }
     return count;
 }

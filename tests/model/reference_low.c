@@ -23,7 +23,9 @@ bool low_begins(const struct account *account, const struct glimpse *glimpse, ui
 
 bool low_is_pending(size_t counter) {
     for (size_t i = 0; i < reference.account_count; i++) {
-        if (reference.accounts[i].lows > 0 && reference.accounts[i].last.counter == counter)
+        const struct account *account = &reference.accounts[i];
+        if (account->lows > 0 &&
+            (account->last.counter == counter || account->last_low.counter == counter))
             return true;
     }
     return false;

@@ -213,6 +213,9 @@ void account_begin_earlier(const struct source *source) {
             account->pace.first_ns = zone->likeness.common.time_ns;
         begin(account, &zone->likeness.common);
         end_reading(account, &zone->likeness.common);
+        /* A new start since then, of which another zone told, may pass for energy. */
+        const struct glimpse *common = &zone->likeness.common;
+        account->unseen = common->restarts != reference.machine->hardware[common->counter].restarts;
         note_feeder(account, zone);
         window_sample(account, false);
         pace_decide(account);

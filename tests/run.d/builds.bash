@@ -92,7 +92,7 @@ run_builds() {
     must "build for musl with the filter of system calls" builds_for_musl_with_filter
     must "build static with glibc, with the flags of Debian" builds_static
     must "refuse a compiler without 128-bit integers" refuses i686 "has no 128-bit integers" \
-        -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_C_COMPILER=i686-linux-gnu-gcc
+        -DCMAKE_C_COMPILER=gcc -DCMAKE_C_FLAGS=-m32 -DCMAKE_TRY_COMPILE_TARGET_TYPE=STATIC_LIBRARY
     must "refuse a compiler without headers of the kernel" refuses headers "finds no kernel headers" \
         -DCMAKE_C_COMPILER=musl-gcc
     must "unpack the libc of Debian 13" "$top/tests/builds/unpack" trixie "$roots/trixie" libc6

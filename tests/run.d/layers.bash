@@ -19,8 +19,7 @@ daemons="influxdb influxdb-client graphite-carbon ca-certificates"
 guest="qemu-system-x86 busybox-static cpio make xz-utils libcap2-bin util-linux"
 declare -A packages=(
     [lint]="clang-format clang-tidy cppcheck shellcheck"
-    [build]="clang musl-tools gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-i686-linux-gnu qemu-user-static
-        libcap2-bin strace"
+    [build]="clang musl-tools gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static libcap2-bin strace"
     [execd]="strace"
     [faults]="strace valgrind"
     [sanitize]="strace"

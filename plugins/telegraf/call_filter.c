@@ -5,6 +5,7 @@
 
 #if defined(RAPL_WITH_SECCOMP) && defined(__x86_64__)
 
+#include <asm/ioctls.h>
 #include <asm/termbits.h>
 #include <fcntl.h>
 #include <seccomp.h>
@@ -12,16 +13,18 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <ucontext.h>
 #include <unistd.h>
+
+#include "landlock.h"
 
 const char *const call_filter_missing = NULL;
 
 /* An int is the lower half of a register, and what the upper half holds is not told. */
 #define INT_BITS UINT64_C(0xFFFFFFFF)
-#define WRITING (O_ACCMODE | O_CREAT | O_TRUNC)
+/* Not O_ACCMODE: musl's holds O_PATH, too. */
+#define WRITING (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC)
 
 /* A system call, allowed where the bits of this argument under the mask are the value. */
 struct rule {
@@ -104,6 +107,16 @@ static const int rules_calls[] = {SCMP_SYS(landlock_create_ruleset), SCMP_SYS(la
                                   SCMP_SYS(landlock_restrict_self), SCMP_SYS(seccomp)};
 static const int perf_calls[] = {SCMP_SYS(perf_event_open), SCMP_SYS(sched_getaffinity),
                                  SCMP_SYS(sched_setaffinity)};
+
+/*
+ * Refused without a signal, for libc calls them while it blocks all signals, and the kernel would
+ * end the process: to start processes and threads (fork of glibc 2.41, posix_spawn and
+ * pthread_create of all), and to change the user for all threads (musl's __synccall).
+ */
+static const int blocked_calls[] = {SCMP_SYS(clone),     SCMP_SYS(clone3),    SCMP_SYS(fork),
+                                    SCMP_SYS(vfork),     SCMP_SYS(setuid),    SCMP_SYS(setgid),
+                                    SCMP_SYS(setreuid),  SCMP_SYS(setregid),  SCMP_SYS(setresuid),
+                                    SCMP_SYS(setresgid), SCMP_SYS(setgroups), SCMP_SYS(setrlimit)};
 #define LENGTH(list) (sizeof(list) / sizeof((list)[0]))
 
 /* --- what was refused ------------------------------------------------------------------------ */
@@ -168,10 +181,14 @@ static int add_rules(scmp_filter_ctx filter, enum rapl_source source) {
     int error = 0;
     for (size_t i = 0; i < LENGTH(rules) && error == 0; i++)
         error = add_rule(filter, &rules[i]);
-    /* So that abort(3) ends it as it should. */
-    const struct rule abort_rule = {SCMP_SYS(tgkill), true, 0, INT_BITS, (uint64_t)getpid()};
+    /* So that abort(3) ends it as it should; tkill: musl. */
+    const uint64_t self = (uint64_t)getpid();
+    const struct rule abort_rules[] = {{SCMP_SYS(tgkill), true, 0, INT_BITS, self},
+                                       {SCMP_SYS(tkill), true, 0, INT_BITS, self}};
+    for (size_t i = 0; i < LENGTH(abort_rules) && error == 0; i++)
+        error = add_rule(filter, &abort_rules[i]);
     if (error == 0)
-        error = add_rule(filter, &abort_rule);
+        error = add_calls(filter, SCMP_ACT_ERRNO(EPERM), blocked_calls, LENGTH(blocked_calls));
     if (error == 0)
         error = add_calls(filter, SCMP_ACT_ALLOW, rules_calls, LENGTH(rules_calls));
     if (error == 0 && (source == RAPL_SOURCE_AUTO || source == RAPL_SOURCE_PERF))

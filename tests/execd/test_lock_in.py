@@ -106,7 +106,12 @@ class Halves(Simulated):
                                        env={"TRY_FOLDER": self.folder}, preexec_fn=inherit,
                                        capture_output=True, text=True, check=False)
                 self.assertEqual(0, ended.returncode)
-                self.assertIn("D! try locked open_socket EPERM", ended.stderr)
+                results = self.parse(ended.stderr.splitlines())
+                self.assertEqual("EPERM", results["locked"]["open_socket"])
+
+    def test_calls_that_libc_makes_with_signals_blocked_are_answered(self):
+        """fork(3) of glibc 2.41 makes its clone so, and pthread_create(3) of every libc."""
+        self.assertEqual(0, self.run_locked("calls", self.root, "auto", "blocked")[0])
 
     def test_sleep_goes_on_after_a_stop(self):
         """The kernel goes on with it by a system call of its own."""

@@ -19,7 +19,8 @@ daemons="influxdb influxdb-client graphite-carbon ca-certificates"
 guest="qemu-system-x86 busybox-static cpio make xz-utils libcap2-bin util-linux"
 declare -A packages=(
     [lint]="clang-format clang-tidy cppcheck shellcheck"
-    [build]="clang"
+    # qemu-user-static would register itself with the kernel for programs of all other processors.
+    [build]="clang musl-tools gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user libcap2-bin strace"
     [execd]="strace"
     [faults]="strace valgrind"
     [sanitize]="strace"
@@ -102,6 +103,7 @@ run_build() {
     must "install" installs
     must "needs libc, libcap and libseccomp alone, shows module_register alone" needs_little
     must "hardened" is_hardened
+    run_builds
 }
 
 # --- lint ----------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What is tried from inside of rapl-execd's lock (tests/lock_in), and how it has to end."""
+import errno
 import os
 import re
 import shutil
@@ -81,12 +82,13 @@ class Tries(unittest.TestCase):
 
     @staticmethod
     def parse(lines):
-        """Results by stage and attempt."""
+        """Results by stage and attempt: "done", or the name of the errno."""
         results = {}
         for line in lines:
-            match = re.fullmatch(r"D! try (\w+) (\w+) (\w+)", line)
+            match = re.fullmatch(r"D! try (\w+) (\w+) (\d+)", line)
             if match:
-                results.setdefault(match[1], {})[match[2]] = match[3]
+                result = errno.errorcode.get(int(match[3]), match[3]) if match[3] != "0" else "done"
+                results.setdefault(match[1], {})[match[2]] = result
         return results
 
     def check(self, results, stage, expected):

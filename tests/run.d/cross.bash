@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# The layer build beyond this machine's own compilers and libc: other systems' headers and libraries,
+# The layer cross, beyond this machine's own compilers and libc: other systems' headers and libraries,
 # other processors, static programs, distributions' flags, installations. What is built runs on a tree
-# (tests/builds/test_run.py).
+# (tests/cross/test_run.py).
 
 roots=$builds/roots
 
@@ -32,7 +32,7 @@ with_packages() {
     log=$(log_of "packages of $release")
     shift 2
     # shellcheck disable=SC2086 # words
-    if "$top/tests/builds/unpack" "$release" "$roots/$release" $packages >"$log" 2>&1; then
+    if "$top/tests/cross/unpack" "$release" "$roots/$release" $packages >"$log" 2>&1; then
         must "$@"
     else
         sed 's/^/# /' "$log"
@@ -63,7 +63,7 @@ builds_for_musl() {
 # Debian's libseccomp.a is made for glibc, but for one function.
 builds_for_musl_with_filter() {
     local object=$builds/seccomp_on_musl.o
-    musl-gcc -O2 -c "$top/tests/builds/seccomp_on_musl.c" -o "$object" || return 1
+    musl-gcc -O2 -c "$top/tests/cross/seccomp_on_musl.c" -o "$object" || return 1
     CFLAGS="-idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu" LDFLAGS=$object \
         build_targets musl-seccomp "rapl-execd try_locked" -DCMAKE_C_COMPILER=musl-gcc -DRAPL_STATIC=ON
 }
@@ -96,7 +96,7 @@ builds_with_flags() {
         [[ $(nm -D --defined-only "$folder/build/plugins/collectd/rapl.so" | wc -l) -eq 1 ]]
 }
 
-run_builds() {
+run_cross() {
     must "build with the flags of Fedora, in a path with spaces" builds_with_flags
     with_packages bullseye "libc6 libc6-dev linux-libc-dev libcap-dev libcap2 libseccomp-dev libseccomp2
         collectd-dev" "build for Debian 11" builds_for_debian_11
@@ -109,5 +109,5 @@ run_builds() {
         -DCMAKE_C_COMPILER=gcc -DCMAKE_C_FLAGS=-m32 -DCMAKE_TRY_COMPILE_TARGET_TYPE=STATIC_LIBRARY
     must "refuse a compiler without headers of the kernel" refuses headers "finds no kernel headers" \
         -DCMAKE_C_COMPILER=musl-gcc
-    RAPL_BUILDS=$builds RAPL_BUILD=$builds/gcc tap_each 2 build "$top"/tests/builds/test_*.py
+    RAPL_BUILDS=$builds RAPL_BUILD=$builds/gcc tap_each 1 cross "$top"/tests/cross/test_*.py
 }

@@ -5,10 +5,14 @@
 
 #include "rapl.h"
 
-/* One line, one write(2). */
+/* One line, one write(2). Never blocks: a line that stderr has no room for is dropped and
+ * counted. */
 void log_line(char level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Tells what is new. */
 void log_problems(struct rapl *rapl);
+
+/* Tells once how many lines were dropped, as soon as stderr has room again. */
+void log_dropped(void);
 
 #endif

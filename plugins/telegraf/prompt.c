@@ -19,14 +19,27 @@
 #define IDLE_MAX 20
 #define PAUSE_NS UINT64_C(100000000)
 
+static void fill_prompts(sigset_t *set) {
+    sigemptyset(set);
+    sigaddset(set, SIGHUP);
+    sigaddset(set, SIGUSR1);
+    sigaddset(set, SIGUSR2);
+}
+
+void prompt_hold_signals(void) {
+    sigset_t set;
+    fill_prompts(&set);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
 int prompt_open(struct prompt *prompt, uint64_t interval_ns, bool listen) {
-    static const int numbers[] = {SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT};
     sigset_t set;
     *prompt = (struct prompt){.signals = -1, .timer = -1, .listens = listen};
-    sigemptyset(&set);
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-        sigaddset(&set, numbers[i]);
-    signal(SIGPIPE, SIG_IGN);
+    prompt_hold_signals();
+    fill_prompts(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
     if (listen)
         ticks_spare(STDIN_FILENO);
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
@@ -39,6 +52,8 @@ int prompt_open(struct prompt *prompt, uint64_t interval_ns, bool listen) {
     struct timespec interval = {.tv_sec = (time_t)(interval_ns / NS_PER_SECOND),
                                 .tv_nsec = (long)(interval_ns % NS_PER_SECOND)};
     const struct itimerspec clock = {.it_value = interval, .it_interval = interval};
+    /* A job in the background of a terminal is stopped where it reads that; now it gets EIO. */
+    signal(SIGTTIN, SIG_IGN);
     prompt->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (prompt->timer < 0 || timerfd_settime(prompt->timer, 0, &clock, NULL) != 0) {
         int error = -errno;
@@ -86,11 +101,30 @@ static bool take_stdin(struct prompt *prompt) {
         prompt->asked = prompt->asked || memchr(text, '\n', (size_t)length) != NULL;
         return true;
     }
-    prompt->stop = true;
     prompt->listens = false;
+    if (error == EIO && prompt->timer >= 0) /* in the background of its terminal */
+        return true;
+    prompt->stop = true;
     if (error != 0 && error != EBADF) /* closed from the start is as at its end */
         prompt->error = -error;
     return true;
+}
+
+/* Where nobody can write any more, the end comes after what is there, and both are one event. */
+static bool take_all_of_stdin(struct prompt *prompt, short events) {
+    bool taken = take_stdin(prompt);
+    if ((events & POLLHUP) != 0)
+        while (prompt->listens && take_stdin(prompt))
+            taken = true;
+    return taken;
+}
+
+void prompt_look(struct prompt *prompt) {
+    struct pollfd file = {.fd = STDIN_FILENO, .events = POLLIN};
+    if (prompt->listens && poll(&file, 1, 0) > 0)
+        take_stdin(prompt);
+    if (prompt->stop && prompt->error == 0 && prompt->timer >= 0)
+        prompt->stop = false;
 }
 
 /* Waits a little, for what fails twice would fail again; what does so for good ends the program. */
@@ -131,7 +165,7 @@ void prompt_wait(struct prompt *prompt, uint64_t timeout_ns) {
     if (taken || (prompt->idle_count > 0 && clock_now_ns() - begin_ns >= PAUSE_NS))
         prompt->idle_count = 0;
     if (ready > 0 && files[0].revents != 0)
-        taken = take_stdin(prompt) || taken;
+        taken = take_all_of_stdin(prompt, files[0].revents) || taken;
     if (ready > 0 && files[1].revents != 0)
         taken = take_signals(prompt) || taken;
     if (ready > 0 && files[2].revents != 0)

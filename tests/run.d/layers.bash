@@ -245,7 +245,7 @@ run_races() {
 }
 
 run_telegraf() {
-    RAPL_BUILD=$builds/gcc tap_each 1 telegraf "$top"/tests/integration/test_telegraf.py
+    RAPL_BUILD=$builds/gcc tap_each 1 telegraf "$top"/tests/integration/test_telegraf*.py
 }
 
 # draws_picture NAME [OPTION]...

@@ -82,7 +82,8 @@ int main(int count, char **words) {
     const bool prompted = options.mode == EXECD_RUN;
     error = prompt_open(&prompt, prompted ? options.interval_ns : 0, prompted);
     if (error == 0) {
-        ticks_spare(STDOUT_FILENO);
+        if (options.mode != EXECD_CHECK) /* stdio gives up where a file does not block */
+            ticks_spare(STDOUT_FILENO);
         ticks_spare(STDERR_FILENO);
         options.rapl.file_limit = file_limit_raise();
         lock(&options, &privileges, &locked);
@@ -94,6 +95,7 @@ int main(int count, char **words) {
     }
     if (options.mode == EXECD_CHECK) {
         wait_for_moves(rapl, &prompt, clock_now_ns() + CHECK_LONGEST_NS);
+        prompt_release_ends(); /* who reads the table may stop reading */
         const bool reads = check_print(rapl, privileges.rights, &locked);
         status = fflush(stdout) == 0 && reads ? EXIT_SUCCESS : EXIT_FAILURE;
         lock_in_log();

@@ -19,16 +19,21 @@
 #define IDLE_MAX 20
 #define PAUSE_NS UINT64_C(100000000)
 
-static void fill_prompts(sigset_t *set) {
-    sigemptyset(set);
+static void add_prompts(sigset_t *set) {
     sigaddset(set, SIGHUP);
     sigaddset(set, SIGUSR1);
     sigaddset(set, SIGUSR2);
 }
 
+static void add_ends(sigset_t *set) {
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+}
+
 void prompt_hold_signals(void) {
     sigset_t set;
-    fill_prompts(&set);
+    sigemptyset(&set);
+    add_prompts(&set);
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
 }
@@ -37,9 +42,9 @@ int prompt_open(struct prompt *prompt, uint64_t interval_ns, bool listen) {
     sigset_t set;
     *prompt = (struct prompt){.signals = -1, .timer = -1, .listens = listen};
     prompt_hold_signals();
-    fill_prompts(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
+    sigemptyset(&set);
+    add_prompts(&set);
+    add_ends(&set);
     if (listen)
         ticks_spare(STDIN_FILENO);
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
@@ -177,6 +182,13 @@ void prompt_wait(struct prompt *prompt, uint64_t timeout_ns) {
     /* What was asked before stdin ended is answered; a signal to end is not to be kept waiting. */
     if (prompt->ended)
         prompt->asked = false;
+}
+
+void prompt_release_ends(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    add_ends(&set);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
 void prompt_close(struct prompt *prompt) {

@@ -38,6 +38,9 @@ void prompt_look(struct prompt *prompt);
  * (UINT64_MAX: for ever). */
 void prompt_wait(struct prompt *prompt, uint64_t timeout_ns);
 
+/* From now on SIGTERM and SIGINT end the program at once. */
+void prompt_release_ends(void);
+
 void prompt_close(struct prompt *prompt);
 
 #endif

@@ -15,7 +15,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
 import tap
-from execd import PATIENCE_SECONDS, Execd, parse_reports
+from execd import PATIENCE_SECONDS, Execd, count_held, parse_reports, wait_until
 from tree import Tree
 
 # rapl-execd promises to end within a second. A test allows two, and repeats a run that was late.
@@ -156,6 +156,22 @@ class Reader(ShutdownCase):
         seconds = PROMISED_SECONDS + ALLOWED_SECONDS
         self.assertEqual(execd.stop(seconds) if number is None else execd.terminate(seconds), 0)
         self.assertEqual(execd.messages(), [])
+
+    def test_nobody_reads_the_table_and_a_signal_ends_it(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with self.subTest(signal=number.name):
+                execd = self.start("--check")
+                size = fcntl.fcntl(execd.stdout, fcntl.F_SETPIPE_SZ, os.sysconf("SC_PAGE_SIZE"))
+                wait_until(lambda: count_held(execd.stdout) == size, "the pipe is full")
+                execd.signal(number)
+                self.assertEqual(execd.wait(), -number)
+
+    def test_slow_reader_gets_the_whole_table(self):
+        execd = self.start("--check")
+        fcntl.fcntl(execd.stdout, fcntl.F_SETPIPE_SZ, os.sysconf("SC_PAGE_SIZE"))
+        text = self.read_slowly(execd)
+        self.assertEqual(execd.wait(), 0)
+        self.assertEqual(text.count("package-%d/dram " % (self.packages - 1)), 1, text[-200:])
 
     @soon
     def test_nobody_reads_and_the_alarm_was_blocked(self):

@@ -148,6 +148,7 @@ int rapl_open(const struct rapl_options *options, struct rapl **opened) {
     rapl->source_options.rank = binding_rank;
     rapl->source_options.rank_context = &rapl->binding;
     rapl->asked = options->source;
+    rapl->total = options->total;
     rapl->sample_interval_ns = samples ? options->sample_interval_ns : 0;
     rapl->binding.windows = samples;
     rapl->report.health.source = "none";

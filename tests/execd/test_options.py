@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The options of rapl-execd, and what each changes in a report."""
 import os
+import re
 import subprocess
 import sys
 import time
@@ -8,9 +9,10 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
+import sim
 import tap
 from execd import Execd, parse_line, parse_reports, run
-from tree import Pump, Tree
+from tree import Pump, Tree, write
 
 PACKAGE_0 = "domain=package,package_id=0"
 PACKAGE_1 = "domain=package,package_id=1"
@@ -89,6 +91,78 @@ class Selection(OptionCase):
         execd.prompt()
         self.assertEqual(execd.finish(), (0, ""))
         self.assertEqual(len(execd.messages()), 1, execd.messages())
+
+
+class Patterns(OptionCase):
+    """What matches no zone is most often a typing error."""
+
+    WORDS = 'W! the pattern "%s" matches no zone. To mend: .*--check'
+
+    def check(self, options, unmatched):
+        with self.subTest(options=options):
+            execd = self.start(*options)
+            for _ in range(2):
+                execd.ask()
+            self.assertEqual(execd.stop(), 0)
+            messages = execd.messages()
+            self.assertEqual(len(messages), len(unmatched), messages)
+            for pattern in unmatched:
+                self.assertRegex("\n".join(messages), self.WORDS % re.escape(pattern))
+
+    def test_each_pattern_without_a_match_is_told_once(self):
+        self.check(["--include=pakage-0", "--include=package-1"], ["pakage-0"])
+        self.check(["--include=pakage-0", "--include=package-1", "--include=psys-7"],
+                   ["pakage-0", "psys-7"])
+        self.check(["--exclude=drum"], ["drum"])
+        self.check(["--exclude=dram"], ["dram"])  # it takes */dram
+        self.check(["--include=package-?", "--exclude=core", "--exclude=package-0"], ["core"])
+
+    def test_a_pattern_with_a_match_is_no_complaint(self):
+        self.check(["--include=package-0", "--include=*/core", "--include=total"], [])
+        self.check(["--exclude=*/core", "--exclude=psys", "--exclude=total"], [])
+        # It matches, whatever else leaves the zone out.
+        self.check(["--include=package-*", "--exclude=package-0"], [])
+
+    def test_total_that_is_off_matches_nothing(self):
+        self.check(["--total=no", "--include=package-0", "--include=total"], ["total"])
+
+    @sim.needed
+    def test_single_cores_match_where_they_are_reported(self):
+        machine = sim.Machine("--machine", "epyc")
+        self.addCleanup(machine.stop)
+        for options, unmatched in ((["--cores=yes"], []), ([], ["package-0-core-0/core"])):
+            ended = run("--check", "--source=msr", "--include=package-0",
+                        "--include=package-0-core-0/core", *options, root=machine.root)
+            self.assertEqual(re.findall('the pattern "(.*)" matches', ended.text), unmatched)
+
+    def test_a_zone_that_comes_later_ends_the_complaint(self):
+        write(self.tree.root, "sys/devices/system/cpu/online", "0-7\n")
+        execd = self.start("--include=package-0", "--include=package-2")
+        execd.ask()
+        execd.wait_message(self.WORDS % "package-2")
+        self.tree.add("intel-rapl:3", "package-2", 10**9)
+        write(self.tree.root, "sys/devices/system/cpu/online", "0-15\n")
+        execd.ask()
+        self.assertEqual(len(execd.messages()), 2)
+        self.assertEqual(execd.messages()[1], 'I! Over: the pattern "package-2" matches no zone')
+
+    def test_without_zones_nothing_is_said_of_patterns(self):
+        with Tree() as tree:
+            ended = run("--check", "--include=package-0", "--include=total", root=tree.root)
+        self.assertNotIn("pattern", ended.text)
+
+    def test_check_tells_it(self):
+        ended = run("--check", "--include=pakage-0", "--include=package-1", root=self.tree.root)
+        self.assertRegex(ended.text, '(?m)^the pattern "pakage-0" matches no zone$')
+
+    def test_several_that_select_nothing_are_one_message(self):
+        execd = self.start("--include=package-7", "--include=package-8", "--exclude=drum")
+        execd.prompt()
+        self.assertEqual(execd.finish(), (0, ""))
+        first, second = execd.messages()
+        self.assertRegex(first, '^E! no zone is selected: the pattern "package-7" \\(and 1 more\\) '
+                                "matches none")
+        self.assertRegex(second, self.WORDS % "drum")
 
 
 class Fields(OptionCase):

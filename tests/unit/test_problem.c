@@ -237,6 +237,8 @@ static void test_every_cause_has_words(void **state) {
         {PROBLEM_RANGE, -ENOENT, RAPL_WARNING, true},
         {PROBLEM_LIMIT, -EBADMSG, RAPL_WARNING, true},
         {PROBLEM_SELECTION, 0, RAPL_ERROR, true},
+        {PROBLEM_SELECTION, -ENOENT, RAPL_ERROR, true},
+        {PROBLEM_PATTERN, -ENOENT, RAPL_WARNING, true},
         {PROBLEM_ENERGY, -EACCES, RAPL_ERROR, true},
         {PROBLEM_ENERGY, -EMFILE, RAPL_ERROR, true},
         {PROBLEM_ENERGY, -ENOENT, RAPL_WARNING, true},

@@ -3,9 +3,18 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
+static const char *chosen = "EWID";
+
+void log_choose(const char *levels) {
+    chosen = levels;
+}
+
 void log_line(char level, const char *format, ...) {
+    if (strchr(chosen, level) == NULL)
+        return;
     char line[2300];
     const int room = (int)sizeof(line) - 1; /* for the newline */
     int length = snprintf(line, sizeof(line), "%c! ", level);

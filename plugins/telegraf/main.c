@@ -251,13 +251,15 @@ int main(int count, char **words) {
     }
     if (options.mode == EXECD_HELP || options.mode == EXECD_VERSION) {
         if (options.mode == EXECD_HELP)
-            fputs(options_help, stdout);
+            options_print_help(stdout);
         else
             puts("rapl-execd " RAPL_VERSION);
         status = fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
         goto free_options;
     }
     const bool once = options.mode == EXECD_ONCE;
+    if (options.quiet || once)
+        log_choose(options.debug ? "EWD" : "EW");
     const bool prompted = options.mode == EXECD_RUN;
     error = prompt_open(&prompt, prompted ? options.interval_ns : 0, prompted);
     if (error == 0) {

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "line_protocol.h"
 #include "rapl.h"
@@ -19,6 +20,7 @@ struct execd_options {
     const char **exclude;
     uint64_t interval_ns; /* 0: none given */
     struct line_fields fields;
+    bool quiet; /* errors and warnings alone */
     bool debug;
     struct tag *tags; /* as given; owned */
     size_t tag_count;
@@ -31,6 +33,6 @@ int options_parse(int count, char *const *words, struct execd_options *options, 
 
 void options_free(struct execd_options *options);
 
-extern const char options_help[];
+void options_print_help(FILE *file);
 
 #endif

@@ -9,6 +9,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
+import handbook
 import sim
 import tap
 from execd import Execd, parse_line, parse_reports, run
@@ -270,11 +271,11 @@ class Tags(OptionCase):
 
 class Wrong(OptionCase):
     def test_exit_2_and_the_option_named(self):
-        for option in ("--interval=10", "--interval=0s", "--interval=-1s", "--interval=1.5s",
+        for option in ("--interval=10", "--interval=0s", "--interval=-1s", "--interval=1.s",
                        "--interval=", "--interval=10x", "--interval=99999999999999999999s",
-                       "--interval=1d", "--source=turbostat",
-                       "--source=", "--energy=maybe", "--total=", "--health=1", "--statistics=on", "--statistics=p90",
-                       "--cores=true", "--max-power=0", "--max-power=-5", "--max-power=nan",
+                       "--interval=1.1d", "--source=turbostat",
+                       "--source=", "--energy=maybe", "--total=", "--health=1", "--statistics=p90",
+                       "--cores=1", "--max-power=0", "--max-power=-5", "--max-power=nan",
                        "--max-power=inf", "--max-power=1e3", "--max-power=0x10", "--max-power=",
                        "--max-power=5W", "--include=", "--exclude=", "--root=",
                        "--sample-interval=10", "--sample-interval=x"):
@@ -300,19 +301,41 @@ class Wrong(OptionCase):
 
 class Informing(OptionCase):
     def test_help_names_every_option(self):
+        """What it lists is what there is: each is taken as it stands there, and no other is."""
         ended = run("--help")
-        self.assertRegex(ended.text, r"(?m)^ *--source=SOURCE +auto, powercap, perf or msr \[auto\]$")
         self.assertEqual((ended.status, ended.messages), (0, []))
-        for option in ("once", "check", "interval", "source", "root", "include", "exclude",
-                       "max-power", "energy", "total", "health", "statistics", "cores", "tag",
-                       "debug", "help", "version"):
-            self.assertIn("--" + option, ended.text)
         self.assertLessEqual(max(map(len, ended.text.splitlines())), 100)
+        self.assertRegex(ended.text,
+                         r"(?m)^ *--source=SOURCE +auto, powercap, perf or msr \[auto\]$")
+        listed = re.findall(r"(?m)^ +(?:(-.), )?(--[a-z-]+)(\[?=\S+)?  +\S", ended.text)
+        self.assertGreater(len(listed), 15)
+        for letter, name, value in listed:
+            with self.subTest(name=name):
+                wrong = run(name + "=\x01", "--help")
+                self.assertEqual(value == "", "takes no value" in "".join(wrong.messages))
+                if value.startswith("="):
+                    self.assertIn(name + " needs a value", run(name).messages[0])
+                elif name not in ("--help", "--version"):
+                    self.assertIn("--unknown", run(name, "--unknown").messages[0])
+                if letter:
+                    self.assertEqual(run(letter), run(name))
+                self.assertTrue(name in handbook.read("README.md"), "README.md lacks " + name)
+        for option in ("once", "check", "interval", "include", "cores", "quiet", "version"):
+            self.assertIn("--" + option, [name for _, name, _ in listed])
 
     def test_version(self):
         ended = run("--version")
         self.assertEqual((ended.status, ended.messages), (0, []))
         self.assertRegex(ended.text, r"^rapl-execd [0-9]+\.[0-9]+\.[0-9]+\n$")
+
+    def test_quiet_leaves_errors_and_warnings(self):
+        for options, levels in (([], "I"), (["--quiet"], ""), (["--quiet", "--debug"], "D")):
+            execd = self.start("--source=auto", *options)
+            execd.ask()
+            self.assertEqual(execd.stop(), 0)
+            self.assertEqual({line[0] for line in execd.lines()}, set(levels))
+        ended = run("--quiet", "--include=pakage-0", "--include=total", root=self.tree.root)
+        self.assertRegex("".join(ended.lines), "^W! [^!]*$")
 
     def test_debug(self):
         execd = self.start("--debug")
@@ -342,6 +365,10 @@ class Informing(OptionCase):
 
 
 class Once(OptionCase):
+    def test_nothing_on_stderr_where_nothing_is_wrong(self):
+        self.assertEqual(self.once("--source=auto").lines, [])
+        self.assertIn("D! ", "".join(self.once("--debug").lines))
+
     def test_power_without_energy_after_the_interval(self):
         self.check_power(0.06)
         self.check_power(0.3)

@@ -214,6 +214,13 @@ size_t rapl_zone_count(const struct rapl *rapl) {
     return rapl->source != NULL ? rapl->source->zone_count : 0;
 }
 
+/* One that is left out is there, too. */
+static bool has_failed(const struct rapl *rapl, const struct zone *zone) {
+    const bool wanted =
+        !zone->identified || zone->wanted || selection_matches(&rapl->selection, zone->name);
+    return wanted && (source_hides_counter(zone) || zone_is_left_out(zone->error));
+}
+
 void rapl_zone(const struct rapl *rapl, size_t index, struct rapl_zone *described) {
     const struct zone *zone = rapl->source->zones[index];
     *described = (struct rapl_zone){
@@ -224,6 +231,7 @@ void rapl_zone(const struct rapl *rapl, size_t index, struct rapl_zone *describe
         .range_uj = zone->range_uj,
         .ceiling_uw = zone->traits.ceiling_uw,
         .error = zone->error,
+        .failed = has_failed(rapl, zone),
         .reported = zone->reported,
         .corrected = zone->fault != NULL && unit_fault_is_corrected(zone->fault),
         .moved = zone->series != NULL && zone->series->motion == SERIES_MOVED,

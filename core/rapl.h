@@ -271,9 +271,10 @@ struct rapl_zone {
     uint64_t range_uj;   /* largest value of the counter; 0 unknown */
     uint64_t ceiling_uw; /* power above which a step is no energy */
     int error;           /* negative errno of the last attempt to read it; 0: it reads */
-    bool reported;       /* it is selected and feeds a series */
-    bool corrected;      /* the kernel has its unit wrong; the unit and range here are right */
-    bool moved;          /* its counter has moved since it was first read */
+    bool failed;    /* its counter is there, is not known to be unselected, and does not read */
+    bool reported;  /* it is selected and feeds a series */
+    bool corrected; /* the kernel has its unit wrong; the unit and range here are right */
+    bool moved;     /* its counter has moved since it was first read */
     const char *mirrors; /* id of the zone that shows the same counter in its stead, or NULL */
 };
 

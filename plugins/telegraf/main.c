@@ -2,6 +2,7 @@
 /* rapl-execd: energy and power as line protocol, whenever Telegraf asks for it. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,11 +110,49 @@ static size_t count_moved(const struct rapl *rapl, bool moved) {
     return count;
 }
 
-/* Problems are left to the table. */
-static void wait_for_moves(struct rapl *rapl, struct prompt *prompt, uint64_t end_ns) {
-    for (uint64_t now = clock_now_ns();
-         now < end_ns && !prompt->stop && count_moved(rapl, false) > 0; now = clock_now_ns())
+/* Until every counter has moved, and has power. Problems are left to the table. */
+static void wait_for_table(struct rapl *rapl, struct prompt *prompt, uint64_t longest_ns) {
+    uint64_t end_ns = longest_ns;
+    for (uint64_t now = clock_now_ns(); now < end_ns && !prompt->stop; now = clock_now_ns()) {
         wait_or_sample(rapl, prompt, end_ns - now);
+        const uint64_t ready_ns = rapl_power_ready_ns(rapl);
+        if (count_moved(rapl, false) == 0)
+            end_ns = ready_ns < longest_ns ? ready_ns : longest_ns;
+    }
+}
+
+static int fail_to_write(int error) {
+    if (error != -EPIPE)
+        log_line('E', "cannot write to stdout: %s", strerror(-error));
+    return EXIT_FAILURE;
+}
+
+static int run_check(struct rapl *rapl, struct prompt *prompt, const char *rights,
+                     const struct lock_in *locked) {
+    const struct rapl_report *report = NULL;
+    char *text = NULL;
+    size_t length = 0;
+    wait_for_table(rapl, prompt, clock_now_ns() + CHECK_LONGEST_NS);
+    if (rapl_report(rapl, &report) != 0)
+        report = NULL;
+    FILE *out = open_memstream(&text, &length);
+    int status = out != NULL ? check_print(out, rapl, report, rights, locked) : EXIT_FAILURE;
+    const bool is_whole = out != NULL && fclose(out) == 0;
+    const int error = is_whole ? output_write(prompt, text, length) : -ENOMEM;
+    if (error != 0)
+        status = fail_to_write(error);
+    free(text);
+    return status;
+}
+
+/* What needs no counters. */
+static int inform(const struct execd_options *options) {
+    errno = 0;
+    if (options->mode == EXECD_HELP)
+        options_print_help(stdout);
+    else
+        puts("rapl-execd " RAPL_VERSION);
+    return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_SUCCESS : fail_to_write(-errno);
 }
 
 static const char *explain_nothing(const struct rapl *rapl) {
@@ -154,15 +193,13 @@ static int run_once(struct rapl *rapl, struct line_writer *writer, struct prompt
     int result = format_power(rapl, writer, prompt, options->debug, begin_ns + POWER_LONGEST_NS);
     if (prompt->stop)
         return end_of_prompts(prompt);
-    if (result > 0)
+    if (result > 0) {
         result = output_write(prompt, writer->text, writer->length);
-    else if (result == 0)
-        result = -ENODATA;
+        return result == 0 ? EXIT_SUCCESS : fail_to_write(result);
+    }
     if (result == 0)
-        return EXIT_SUCCESS;
-    if (result == -ENODATA)
         log_line('E', "nothing to report: %s", explain_nothing(rapl));
-    else if (result != -EPIPE)
+    else
         log_line('E', "cannot report: %s", strerror(-result));
     return EXIT_FAILURE;
 }
@@ -213,10 +250,8 @@ static int run(struct rapl *rapl, struct line_writer *writer, struct prompt *pro
         if (result == -ENOMEM && !out_of_memory)
             log_line('E', "cannot report: %s", strerror(-result));
         out_of_memory = result == -ENOMEM;
-        if (result < 0 && result != -ENOMEM) {
-            log_line('E', "cannot write to stdout: %s", strerror(-result));
-            return EXIT_FAILURE;
-        }
+        if (result < 0 && result != -ENOMEM)
+            return fail_to_write(result);
     }
     return end_of_prompts(prompt);
 }
@@ -243,6 +278,7 @@ int main(int count, char **words) {
     int status = EXIT_FAILURE;
 
     keep_standard_files();
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of write(2) (setrlimit(2)) */
     int error = options_parse(count, words, &options, problem, sizeof(problem));
     if (error != 0) {
         log_line('E', "%s; rapl-execd --help lists the options", problem);
@@ -250,11 +286,7 @@ int main(int count, char **words) {
         goto free_options;
     }
     if (options.mode == EXECD_HELP || options.mode == EXECD_VERSION) {
-        if (options.mode == EXECD_HELP)
-            options_print_help(stdout);
-        else
-            puts("rapl-execd " RAPL_VERSION);
-        status = fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        status = inform(&options);
         goto free_options;
     }
     const bool once = options.mode == EXECD_ONCE;
@@ -273,9 +305,7 @@ int main(int count, char **words) {
         goto close_prompt;
     }
     if (options.mode == EXECD_CHECK) {
-        wait_for_moves(rapl, &prompt, clock_now_ns() + CHECK_LONGEST_NS);
-        const bool reads = check_print(rapl, privileges.rights, &locked);
-        status = fflush(stdout) == 0 && reads ? EXIT_SUCCESS : EXIT_FAILURE;
+        status = run_check(rapl, &prompt, privileges.rights, &locked);
         lock_in_log();
         goto close_rapl;
     }

@@ -20,12 +20,21 @@
 #define PAUSE_NS UINT64_C(100000000)
 
 int prompt_open(struct prompt *prompt, uint64_t interval_ns, bool listen) {
-    static const int numbers[] = {SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT};
+    static const int prompts[] = {SIGHUP, SIGUSR1, SIGUSR2};
     sigset_t set;
+    sigset_t ends;
     *prompt = (struct prompt){.signals = -1, .timer = -1, .listens = listen};
     sigemptyset(&set);
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-        sigaddset(&set, numbers[i]);
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGINT);
+    for (size_t i = 0; i < sizeof(prompts) / sizeof(prompts[0]); i++)
+        sigaddset(&set, prompts[i]);
+    /* One report or table is not finished by a signal: it ends by it, as any program would. */
+    if (listen)
+        sigorset(&set, &set, &ends);
+    else
+        sigprocmask(SIG_UNBLOCK, &ends, NULL);
     signal(SIGPIPE, SIG_IGN);
     if (listen)
         ticks_spare(STDIN_FILENO);

@@ -19,8 +19,8 @@ struct prompt {
 
 /*
  * Blocks the signals that are prompts (SIGHUP, SIGUSR1, SIGUSR2) or ends (SIGTERM, SIGINT) and
- * ignores SIGPIPE. interval_ns 0: no clock of our own. listen: prompts and the end of stdin count.
- * Negative errno.
+ * ignores SIGPIPE. interval_ns 0: no clock of our own. listen: prompts and the end of stdin count;
+ * otherwise SIGTERM and SIGINT kill as they usually do. Negative errno.
  */
 int prompt_open(struct prompt *prompt, uint64_t interval_ns, bool listen);
 

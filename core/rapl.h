@@ -62,8 +62,9 @@ enum rapl_statistic {
 #define RAPL_STATISTICS 6
 
 struct rapl_options {
-    /* Folder that holds sys, proc and dev. NULL: HOST_MOUNT_PREFIX of the environment, else "/".
-     * No path outside of it is opened, whatever its links say. */
+    /* Folder that holds sys, proc and dev. NULL: HOST_MOUNT_PREFIX of the environment, else the
+     * folder that HOST_SYS lies in where that ends in "/sys", else "/". No path outside of it is
+     * opened, whatever its links say. */
     const char *root;
     /* Its descriptor, of rapl_open_root(), for who may not go there any more when the handle is
      * opened. The handle's own once rapl_open() has returned 0. 0: none. */
@@ -196,8 +197,13 @@ struct rapl_report {
     struct rapl_health health;
 };
 
-/* The folder below which a handle with this root reads: of NULL, what struct rapl_options says. */
-const char *rapl_find_root(const char *root);
+/* The folder below which a handle with this root reads: of NULL, what struct rapl_options says. The
+ * caller's to free; NULL without memory. */
+char *rapl_find_root(const char *root);
+
+/* Whether HOST_SYS or HOST_PROC of the environment names a folder that a handle with this root does
+ * not read: then, in words. */
+bool rapl_root_warning(const char *root, char *text, size_t size);
 
 /* Whether that folder is "/", and so the machine's own. Below another no privilege is asked for. */
 bool rapl_root_is_own(const char *root);

@@ -263,6 +263,12 @@ static size_t find_file_limit(void) {
     return limit.rlim_cur > 1 ? (size_t)limit.rlim_cur / 2 : 1;
 }
 
+static void warn_of_root(void) {
+    char warning[512];
+    if (rapl_root_warning(config.root, warning, sizeof(warning)))
+        WARNING(PLUGIN " plugin: %s.", warning);
+}
+
 static int rapl_init(void) {
     const char *const *zones = (const char *const *)config.zones;
     if (config.ignore_selected) {
@@ -273,6 +279,7 @@ static int rapl_init(void) {
         config.core.include_count = config.zone_count;
     }
     config.core.root = config.root;
+    warn_of_root();
     check_sample_interval();
     config.core.file_limit = find_file_limit();
     int error = rapl_open(&config.core, &rapl);

@@ -257,14 +257,21 @@ static int run(struct rapl *rapl, struct line_writer *writer, struct prompt *pro
 }
 
 /* Gives up what counters do not ask for, before the first text of the kernel's is read. */
-static void lock(struct execd_options *options, struct privileges *privileges,
-                 struct lock_in *locked) {
-    options->rapl.root = rapl_find_root(options->rapl.root);
+static int lock(struct execd_options *options, struct privileges *privileges,
+                struct lock_in *locked) {
+    char warning[512];
+    if (rapl_root_warning(options->rapl.root, warning, sizeof(warning)))
+        log_line('W', "%s", warning);
+    options->root = rapl_find_root(options->rapl.root);
+    if (options->root == NULL)
+        return -ENOMEM;
+    options->rapl.root = options->root;
     const int root_file = rapl_open_root(options->rapl.root);
     options->rapl.root_file = root_file > 0 ? root_file : 0;
     privileges_open(privileges, rapl_root_is_own(options->rapl.root));
     options->rapl.privilege = privileges->rapl;
     lock_in(locked, privileges, &options->rapl, options->mode == EXECD_CHECK);
+    return 0;
 }
 
 int main(int count, char **words) {
@@ -297,7 +304,9 @@ int main(int count, char **words) {
     if (error == 0) {
         ticks_spare(STDOUT_FILENO);
         options.rapl.file_limit = file_limit_raise();
-        lock(&options, &privileges, &locked);
+        error = lock(&options, &privileges, &locked);
+    }
+    if (error == 0) {
         error = rapl_open(&options.rapl, &rapl);
     }
     if (error != 0) {

@@ -16,6 +16,7 @@ enum execd_mode { EXECD_RUN, EXECD_ONCE, EXECD_CHECK, EXECD_HELP, EXECD_VERSION 
 struct execd_options {
     enum execd_mode mode;
     struct rapl_options rapl; /* its strings are those of the command line */
+    char *root;               /* where it is read below, once that is found; owned */
     const char **include;
     const char **exclude;
     uint64_t interval_ns; /* 0: none given */

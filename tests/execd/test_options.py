@@ -352,6 +352,24 @@ class Informing(OptionCase):
             execd = self.start(environment={"HOST_MOUNT_PREFIX": other.root})
             self.assertIn(PACKAGE_0, execd.ask())
 
+    def test_root_by_the_variables_of_other_inputs(self):
+        root = self.tree.root
+        for more in ({}, {"HOST_PROC": root + "/proc"}):
+            with Execd(environment={"HOST_SYS": root + "/sys", **more}) as execd:
+                self.assertIn(PACKAGE_0, execd.ask())
+                self.assertEqual(execd.messages(), [])
+        ended = run("--check", environment={"HOST_SYS": root + "/sys/"})
+        self.assertRegex(ended.text, "below %s\n" % root)
+        self.assertNotIn("only while a counter is opened", ended.text)  # no right is raised there
+
+    def test_variables_that_cannot_be_followed_are_told(self):
+        for variables, unused in (({"HOST_SYS": "/host_sys"}, "HOST_SYS=/host_sys"),
+                                  ({"HOST_SYS": self.tree.root + "/sys", "HOST_PROC": "/proc"},
+                                   "HOST_PROC=/proc")):
+            ended = run("--check", environment=variables)
+            self.assertRegex(ended.messages[0],
+                             "^W! %s is not used: .*; set HOST_MOUNT_PREFIX " % unused)
+
     def test_source(self):
         for source, said in (("auto", ["I! source powercap"]), ("powercap", [])):
             execd = self.start("--source=" + source)

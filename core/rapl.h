@@ -331,6 +331,9 @@ void rapl_make_printable(char *text);
 /* What a zone's error means, in words. */
 const char *rapl_error_text(int error);
 
+/* "0.1.0 (commit 0123456789ab)"; the commit is "unknown" where no git told it. */
+const char *rapl_version(void);
+
 /* --- shared by the plugins' options --------------------------------------------------------- */
 
 /* Adds a statistic by its name, as above, to those chosen. -EINVAL: there is none of that name. */

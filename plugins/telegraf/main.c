@@ -21,6 +21,7 @@
 #include "rapl.h"
 #include "start_memory.h"
 #include "ticks.h"
+#include "version.h"
 
 #define ONCE_INTERVAL_NS UINT64_C(1000000000)
 /* Counters that move seldom: a file that a host writes for its guests moves each 5 s. */
@@ -151,7 +152,7 @@ static int inform(const struct execd_options *options) {
     if (options->mode == EXECD_HELP)
         options_print_help(stdout);
     else
-        puts("rapl-execd " RAPL_VERSION);
+        version_print(stdout);
     return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_SUCCESS : fail_to_write(-errno);
 }
 

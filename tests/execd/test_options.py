@@ -326,7 +326,10 @@ class Informing(OptionCase):
     def test_version(self):
         ended = run("--version")
         self.assertEqual((ended.status, ended.messages), (0, []))
-        self.assertRegex(ended.text, r"^rapl-execd [0-9]+\.[0-9]+\.[0-9]+\n$")
+        self.assertRegex(ended.text,
+                         r"^rapl-execd [0-9]+\.[0-9]+\.[0-9]+ \(commit ([0-9a-f]{7,}(-dirty)?|unknown)\)\n"
+                         r"libcap: (yes|no, .+)\nlibseccomp: (yes|no, .+)\n"
+                         r"RAPL_LOCK_IN: (on|off)\n$")
 
     def test_quiet_leaves_errors_and_warnings(self):
         for options, levels in (([], "I"), (["--quiet"], ""), (["--quiet", "--debug"], "D")):

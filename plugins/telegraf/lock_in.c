@@ -93,8 +93,7 @@ static void lock_more(struct lock_in *lock, enum rapl_source source, bool check)
 
 void lock_in(struct lock_in *lock, const struct privileges *privileges,
              const struct rapl_options *options, bool check) {
-    *lock =
-        (struct lock_in){.root = rapl_find_root(options->root), .root_file = options->root_file};
+    *lock = (struct lock_in){.root = options->root, .root_file = options->root_file};
     if (privileges_missing != NULL)
         add_off(lock, "capabilities", privileges_missing);
     else if (privileges->kept != NULL)

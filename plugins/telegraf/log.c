@@ -3,11 +3,17 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "ticks.h"
 
+static const char *chosen = "EWID";
 static unsigned long dropped_count;
+
+void log_choose(const char *levels) {
+    chosen = levels;
+}
 
 /* Whether the line was written. A line fits into PIPE_BUF, so a pipe takes all of it or nothing:
  * pipe(7). Where another process fills a shared file first, a tick ends the write. */
@@ -31,6 +37,8 @@ void log_dropped(void) {
 }
 
 void log_line(char level, const char *format, ...) {
+    if (strchr(chosen, level) == NULL)
+        return;
     char line[2300];
     const int room = (int)sizeof(line) - 1; /* for the newline */
     int length = snprintf(line, sizeof(line), "%c! ", level);

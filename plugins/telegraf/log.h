@@ -5,6 +5,9 @@
 
 #include "rapl.h"
 
+/* Which levels are written: those of the letters, such as "EWI"; without a call, all. */
+void log_choose(const char *levels);
+
 /* One line, one write(2). Never blocks: a line that stderr has no room for is dropped and
  * counted. */
 void log_line(char level, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -4,11 +4,14 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "clock.h"
+#include "log.h"
 #include "ticks.h"
 
 #define PATIENCE_NS UINT64_C(1000000000)
@@ -45,6 +48,12 @@ int output_write(struct prompt *prompt, const char *text, size_t length) {
     }
     ticks_stop(STDOUT_FILENO);
     return error;
+}
+
+int output_fail(int error) {
+    if (error != -EPIPE)
+        log_line('E', "cannot write to stdout: %s", strerror(-error));
+    return EXIT_FAILURE;
 }
 
 /* Whether a pipe holds what its reader may still take. Both ends tell how much it holds: pipe(7),

@@ -14,6 +14,9 @@
  */
 int output_write(struct prompt *prompt, const char *text, size_t length);
 
+/* Tells of an error of output_write(), and returns the exit status. */
+int output_fail(int error);
+
 /*
  * Waits until the readers of stdout and stderr have taken what is there, for a second at most and
  * only where these are pipes. For the end of the program: Telegraf closes its ends as soon as the

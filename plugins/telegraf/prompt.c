@@ -38,13 +38,32 @@ void prompt_hold_signals(void) {
     signal(SIGPIPE, SIG_IGN);
 }
 
+static int open_timer(struct prompt *prompt, uint64_t interval_ns) {
+    const struct timespec interval = {.tv_sec = (time_t)(interval_ns / NS_PER_SECOND),
+                                      .tv_nsec = (long)(interval_ns % NS_PER_SECOND)};
+    const struct itimerspec clock = {.it_value = interval, .it_interval = interval};
+    prompt->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (prompt->timer < 0 || timerfd_settime(prompt->timer, 0, &clock, NULL) != 0)
+        return -errno;
+    /* A job in the background of a terminal is stopped where it reads that; now it gets EIO. */
+    signal(SIGTTIN, SIG_IGN);
+    return 0;
+}
+
 int prompt_open(struct prompt *prompt, uint64_t interval_ns, bool listen) {
     sigset_t set;
+    sigset_t ends;
     *prompt = (struct prompt){.signals = -1, .timer = -1, .listens = listen};
     prompt_hold_signals();
     sigemptyset(&set);
     add_prompts(&set);
-    add_ends(&set);
+    sigemptyset(&ends);
+    add_ends(&ends);
+    /* One report or table is not finished by a signal: it ends by it, as any program would. */
+    if (listen)
+        add_ends(&set);
+    else
+        sigprocmask(SIG_UNBLOCK, &ends, NULL);
     if (listen)
         ticks_spare(STDIN_FILENO);
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
@@ -52,20 +71,7 @@ int prompt_open(struct prompt *prompt, uint64_t interval_ns, bool listen) {
     prompt->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (prompt->signals < 0)
         return -errno;
-    if (interval_ns == 0)
-        return 0;
-    struct timespec interval = {.tv_sec = (time_t)(interval_ns / NS_PER_SECOND),
-                                .tv_nsec = (long)(interval_ns % NS_PER_SECOND)};
-    const struct itimerspec clock = {.it_value = interval, .it_interval = interval};
-    /* A job in the background of a terminal is stopped where it reads that; now it gets EIO. */
-    signal(SIGTTIN, SIG_IGN);
-    prompt->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (prompt->timer < 0 || timerfd_settime(prompt->timer, 0, &clock, NULL) != 0) {
-        int error = -errno;
-        prompt_close(prompt);
-        return error;
-    }
-    return 0;
+    return interval_ns != 0 ? open_timer(prompt, interval_ns) : 0;
 }
 
 /* Whether there was any; so do the next two. */
@@ -182,13 +188,6 @@ void prompt_wait(struct prompt *prompt, uint64_t timeout_ns) {
     /* What was asked before stdin ended is answered; a signal to end is not to be kept waiting. */
     if (prompt->ended)
         prompt->asked = false;
-}
-
-void prompt_release_ends(void) {
-    sigset_t set;
-    sigemptyset(&set);
-    add_ends(&set);
-    sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
 void prompt_close(struct prompt *prompt) {

@@ -22,8 +22,9 @@ struct prompt {
 void prompt_hold_signals(void);
 
 /*
- * The same, and blocks the signals that are ends (SIGTERM, SIGINT). interval_ns 0: no clock of our
- * own. listen: prompts and the end of stdin count. Negative errno.
+ * The same. listen: prompts and the end of stdin count, and the signals that are ends (SIGTERM,
+ * SIGINT) are blocked, too; otherwise these kill as they usually do. interval_ns 0: no clock of our
+ * own. Negative errno.
  */
 int prompt_open(struct prompt *prompt, uint64_t interval_ns, bool listen);
 
@@ -37,9 +38,6 @@ void prompt_look(struct prompt *prompt);
 /* Waits until something happens, whether or not it sets asked or stop, or for timeout_ns
  * (UINT64_MAX: for ever). */
 void prompt_wait(struct prompt *prompt, uint64_t timeout_ns);
-
-/* From now on SIGTERM and SIGINT end the program at once. */
-void prompt_release_ends(void);
 
 void prompt_close(struct prompt *prompt);
 

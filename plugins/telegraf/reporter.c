@@ -80,15 +80,13 @@ int reporter_run_once(const struct reporter *reporter) {
     int result = format_power(reporter, begin_ns + POWER_LONGEST_NS);
     if (prompt->stop)
         return end_of_prompts(prompt);
-    if (result > 0)
+    if (result > 0) {
         result = output_write(prompt, reporter->writer->text, reporter->writer->length);
-    else if (result == 0)
-        result = -ENODATA;
+        return result == 0 ? EXIT_SUCCESS : output_fail(result);
+    }
     if (result == 0)
-        return EXIT_SUCCESS;
-    if (result == -ENODATA)
         log_line('E', "nothing to report: %s", explain_nothing(reporter->rapl));
-    else if (result != -EPIPE)
+    else
         log_line('E', "cannot report: %s", strerror(-result));
     return EXIT_FAILURE;
 }
@@ -164,10 +162,8 @@ int reporter_run(const struct reporter *reporter) {
         if (result == -ENOMEM && !out_of_memory)
             log_line('E', "cannot report: %s", strerror(-result));
         out_of_memory = result == -ENOMEM;
-        if (result < 0 && result != -ENOMEM) {
-            log_line('E', "cannot write to stdout: %s", strerror(-result));
-            return EXIT_FAILURE;
-        }
+        if (result < 0 && result != -ENOMEM)
+            return output_fail(result);
     }
     output_finish();
     return end_of_prompts(prompt);

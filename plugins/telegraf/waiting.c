@@ -53,8 +53,12 @@ size_t count_moved(const struct rapl *rapl, bool moved) {
     return count;
 }
 
-void wait_for_moves(struct rapl *rapl, struct prompt *prompt, uint64_t end_ns) {
-    for (uint64_t now = clock_now_ns();
-         now < end_ns && !prompt->stop && count_moved(rapl, false) > 0; now = clock_now_ns())
+void wait_for_table(struct rapl *rapl, struct prompt *prompt, uint64_t longest_ns) {
+    uint64_t end_ns = longest_ns;
+    for (uint64_t now = clock_now_ns(); now < end_ns && !prompt->stop; now = clock_now_ns()) {
         wait_or_sample(rapl, prompt, end_ns - now);
+        const uint64_t ready_ns = rapl_power_ready_ns(rapl);
+        if (count_moved(rapl, false) == 0)
+            end_ns = ready_ns < longest_ns ? ready_ns : longest_ns;
+    }
 }

@@ -22,8 +22,9 @@ void wait_until(struct rapl *rapl, struct prompt *prompt, uint64_t end_ns);
 /* Until no counter is left of which more will be known by then. */
 void wait_for_power(struct rapl *rapl, struct prompt *prompt, uint64_t end_ns);
 
-/* Until each selected counter that reads has moved. Leaves problems to the table of --check. */
-void wait_for_moves(struct rapl *rapl, struct prompt *prompt, uint64_t end_ns);
+/* Until each selected counter that reads has moved, and has power. Leaves problems to the table of
+ * --check. */
+void wait_for_table(struct rapl *rapl, struct prompt *prompt, uint64_t longest_ns);
 
 /* How many selected counters that read have moved, or have not. */
 size_t count_moved(const struct rapl *rapl, bool moved);

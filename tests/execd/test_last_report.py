@@ -92,7 +92,7 @@ class LastReport(unittest.TestCase):
 
     def test_once_is_ended_without_a_report(self):
         program = self.start("--once", "--interval=1m")
-        program.wait_listening(signal.SIGTERM)
+        program.wait_asleep()
         program.signal(signal.SIGTERM)
         self.assertEqual("", program.read_rest())
 

@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 import tap
 from execd import PATIENCE_SECONDS, Execd, count_held, parse_reports, wait_until
-from tree import Tree
+from tree import Pump, Tree
 
 # rapl-execd promises to end within a second. A test allows two, and repeats a run that was late.
 PROMISED_SECONDS = 1
@@ -57,7 +57,7 @@ class Ends(ShutdownCase):
 
     def test_signals(self):
         for number in (signal.SIGTERM, signal.SIGINT):
-            for option in ("--interval=1m", "--interval=10ms", "--energy=no", "--once"):
+            for option in ("--interval=1m", "--interval=10ms", "--energy=no"):
                 with self.subTest(signal=number.name, option=option):
                     self.check_signal(number, option)
 
@@ -67,6 +67,25 @@ class Ends(ShutdownCase):
         execd.wait_listening(number)
         execd.signal(number)
         self.assertEqual(execd.wait(ALLOWED_SECONDS), 0)
+
+    def test_once_and_check_end_by_the_signal(self):
+        """A shell, and who wants the report, see that there was none."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            for option in ("--once", "--check"):
+                with self.subTest(signal=number.name, option=option):
+                    self.check_killed(number, option)
+
+    @soon
+    def check_killed(self, number, option):
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+        try:  # Whoever starts it may block them.
+            execd = self.start(option)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        execd.wait_asleep()
+        execd.signal(number)
+        self.assertEqual(execd.wait(ALLOWED_SECONDS), -number)
+        self.assertEqual(execd.messages(), [])
 
     def test_newline_and_end_of_stdin_are_one_prompt_and_the_end(self):
         for option in ("--energy=yes", "--energy=no"):
@@ -126,6 +145,25 @@ class Ends(ShutdownCase):
             execd.prompt()
             self.assertNotEqual(execd.wait(ALLOWED_SECONDS), 0)
         self.assertRegex("".join(execd.messages()), "^E! .*stdout")
+
+
+    def test_a_text_that_cannot_be_written_is_told(self):
+        for option in ("--check", "--once", "--help", "--version"):
+            with self.subTest(option=option), open("/dev/full", "wb") as full, \
+                    Pump(self.tree, self.tree.zones(), 20):
+                execd = self.start(option, "--interval=60ms", stdout=full)
+                self.assertEqual(execd.wait(), 1)
+                self.assertEqual(execd.messages(),
+                                 ["E! cannot write to stdout: No space left on device"])
+
+    def test_file_that_may_not_grow(self):
+        """SIGXFSZ would end it without a word."""
+        limited = ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh"]  # 512 bytes
+        for option in ("--check", "--interval=20ms", "--help"):
+            with self.subTest(option=option), tempfile.TemporaryFile() as file:
+                execd = self.start(option, stdout=file, before=limited)
+                self.assertEqual(execd.wait(), 1)
+                self.assertEqual(execd.messages(), ["E! cannot write to stdout: File too large"])
 
 
 class Reader(ShutdownCase):

@@ -116,6 +116,8 @@ static struct series *place_zone(struct binding *binding, struct zone *zone, int
     /* No counter: intel-rapl-mmio may have the one that is lacking. It is wanted all the same,
      * so that its error is told. */
     if (source_lost_zone(zone->error)) {
+        if (is_known(zone))
+            series->awaits_zone = true;
         zone->wanted = selection_matches(binding->selection, zone->name);
         return NULL;
     }
@@ -203,6 +205,7 @@ static void begin_update(struct binding *binding, const struct source *source) {
         binding->series[i]->zone_count = 0;
         binding->series[i]->fed_by = SERIES_FED_BY_NONE;
         binding->series[i]->left_out = false;
+        binding->series[i]->awaits_zone = false;
     }
     for (size_t i = 0; i < source->zone_count; i++) {
         struct zone *zone = source->zones[i];

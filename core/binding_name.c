@@ -11,8 +11,12 @@ static struct zone_identity without_die(const struct zone_identity *identity) {
     return whole;
 }
 
+static bool is_free(const struct series *series) {
+    return series->zone_count == 0 && !series->awaits_zone;
+}
+
 static bool waits_for_zone(const struct series *series) {
-    return series != NULL && series->zone_count == 0 && series->has_read && !series->ended &&
+    return series != NULL && is_free(series) && series->has_read && !series->ended &&
            !series->moved_on;
 }
 
@@ -38,9 +42,7 @@ struct series *binding_find_name(const struct binding *binding, const struct zon
     /* As after the driver was loaded again: it was one counter with others. */
     if (series != NULL && waits_for_zone(series->same_as))
         return series->same_as;
-    if (series == NULL || series->zone_count == 0)
-        return series;
-    return second;
+    return series == NULL || is_free(series) ? series : second;
 }
 
 struct series *binding_make_name(struct binding *binding, const struct zone *zone) {

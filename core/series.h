@@ -63,6 +63,7 @@ struct series {
     bool moved_on;               /* a zone of its feeds another series now */
     struct series *same_as;      /* that one, for both show one counter; or NULL */
     bool left_out;               /* its zones are left out, for there are too many */
+    bool awaits_zone;            /* one that is known to be of its counter is lost */
     /* Of a sum: what it is the sum of is more than its members. */
     bool lacks;  /* one is left out */
     bool unread; /* at the last sample: one has never been read */

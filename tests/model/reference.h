@@ -151,6 +151,7 @@ struct account {
     bool was_mistaken;        /* it went over from one counter to another that seemed the same */
     bool parts;               /* and have for the second time */
     bool was_left;            /* by a zone, since zones have been bound */
+    bool lost_zone;           /* a zone that is known to count for it cannot be read */
     struct account *same_as;  /* all of its zones went there */
 
     bool has_read; /* ever */

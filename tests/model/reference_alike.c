@@ -102,6 +102,7 @@ static void begin_likeness(const struct fake_zone *leader, struct fake_zone *zon
     zone->likeness.begun = true;
     zone->likeness.differs = false;
     zone->likeness.equals = 0;
+    zone->likeness.since_ns = 0;
     if (!zone->begins)
         note_common(zone);
 }

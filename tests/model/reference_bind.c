@@ -55,9 +55,14 @@ bool zone_gave_last(const struct account *account, const struct fake_zone *zone)
 /* --- names -------------------------------------------------------------------------------------
  */
 
+/* No zone counts for it, nor is one lost that would. */
+static bool is_free(const struct account *account) {
+    return account->zone_count == 0 && !account->lost_zone;
+}
+
 /* It has counted, and waits for a zone. */
 static bool waits(const struct account *account) {
-    return account != NULL && account->zone_count == 0 && account->has_read && !account->ended &&
+    return account != NULL && is_free(account) && account->has_read && !account->ended &&
            !account->was_left;
 }
 
@@ -85,7 +90,7 @@ static struct account *find_own(const struct fake_zone *zone) {
         return account;
     if (waits(account->same_as))
         return account->same_as;
-    return account->zone_count == 0 ? account : second;
+    return is_free(account) ? account : second;
 }
 
 static struct account *make_own(const struct fake_zone *zone) {
@@ -162,8 +167,11 @@ static bool is_settled(const struct fake_zone *zone) {
 static void bind_zone(struct fake_zone *zone) {
     if (!is_settled(zone))
         zone->named = find_own(zone);
-    if (source_lost_zone(zone->zone.error))
+    if (source_lost_zone(zone->zone.error)) {
+        if (is_settled(zone))
+            zone->named->lost_zone = true;
         return;
+    }
     if (zone->named == NULL)
         zone->named = make_own(zone);
     struct account *account = zone->named;
@@ -217,6 +225,7 @@ void reference_bind(const struct source *source) {
     for (size_t i = 0; i < reference.account_count; i++) {
         reference.accounts[i].zone_count = 0;
         reference.accounts[i].fed_by = NULL;
+        reference.accounts[i].lost_zone = false;
     }
     for (size_t i = 0; i < source->zone_count; i++)
         recall(fake_zone_at(source, i));

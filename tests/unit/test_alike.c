@@ -464,6 +464,28 @@ static void test_platforms_of_two_dies(void **state) {
     assert_int_equal(energy(bench, "psys-0"), 4 * 94500000);
 }
 
+/* Nothing says that what comes by the name of a counter that is lost is that counter. */
+static void test_name_of_a_lost_counter_is_kept_for_it(void **state) {
+    struct bench *bench = *state;
+    struct zone *first = add(bench, "psys-1", -1);
+    bind(bench);
+    show(bench, first, 10 * JOULE, 1);
+    take_all(bench);
+    first->error = -ENODEV;
+    struct zone *second = add(bench, "psys-1", -1);
+    bind(bench);
+    show(bench, second, 500 * JOULE, 2);
+    take_all(bench);
+    expect_fed(bench, "psys-1-intel-rapl:1", second);
+    first->error = 0;
+    bind(bench);
+    show(bench, first, 20 * JOULE, 3);
+    bench->readings[second - bench->zones].error = -ENODEV;
+    take_all(bench);
+    expect_fed(bench, "psys-1", first);
+    assert_int_equal(energy(bench, "psys-1"), 10 * JOULE);
+}
+
 static void test_two_zones_of_one_name_that_show_the_same_are_one(void **state) {
     struct bench *bench = *state;
     struct zone *first = add(bench, "package-0", -1);
@@ -670,6 +692,7 @@ int main(void) {
         BOUND(test_die_that_comes_later_joins_the_known_name),
         BOUND(test_zones_that_return_go_on_with_their_series),
         BOUND(test_platforms_of_two_dies),
+        BOUND(test_name_of_a_lost_counter_is_kept_for_it),
         BOUND(test_two_zones_of_one_name_that_show_the_same_are_one),
         BOUND(test_first_energy_of_one_count_joins),
         BOUND(test_energy_counts_from_after_a_sleep),

@@ -180,16 +180,18 @@ static void print_problems(FILE *out, struct rapl *rapl) {
     }
 }
 
-static int find_status(const struct rapl *rapl, size_t readable) {
+/* report: NULL without memory. */
+static int find_status(const struct rapl *rapl, const struct rapl_report *report) {
     struct rapl_zone zone;
-    if (readable == 0)
+    if (rapl_readable_count(rapl) == 0)
         return EXIT_FAILURE;
     for (size_t i = 0; i < rapl_zone_count(rapl); i++) {
         rapl_zone(rapl, i, &zone);
         if (zone.failed)
             return CHECK_SOME_FAILED;
     }
-    return EXIT_SUCCESS;
+    const bool nothing_is_selected = report != NULL && report->value_count == 0;
+    return nothing_is_selected ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 static int print_all(FILE *out, struct rapl *rapl, const struct rapl_report *report,
@@ -210,7 +212,7 @@ static int print_all(FILE *out, struct rapl *rapl, const struct rapl_report *rep
     print_line(out, "%s", "");
     print_zones(out, rapl, report);
     print_problems(out, rapl);
-    return find_status(rapl, readable);
+    return find_status(rapl, report);
 }
 
 int check_run(struct rapl *rapl, struct prompt *prompt, const char *rights,

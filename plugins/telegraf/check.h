@@ -11,7 +11,7 @@
 #define CHECK_SOME_FAILED 3
 
 /* Prints the table once its watts are known; rights: as in struct privileges. Returns the exit
- * status: EXIT_FAILURE where no energy can be read. */
+ * status: EXIT_FAILURE where no energy can be read, or none is selected. */
 int check_run(struct rapl *rapl, struct prompt *prompt, const char *rights,
               const struct lock_in *locked);
 

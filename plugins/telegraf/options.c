@@ -138,7 +138,7 @@ static const struct option_row {
     {"interval", 0, "=DURATION", "report by its own clock; with --once, the time between samples",
      read_interval},
     {"source", 0, "=SOURCE", "auto, powercap, perf or msr [auto]", read_source},
-    {"root", 0, "=FOLDER", "holds sys and proc [HOST_MOUNT_PREFIX or HOST_SYS, else /]", read_root},
+    {"root", 0, "=FOLDER", "holds sys, proc, dev [HOST_MOUNT_PREFIX or HOST_SYS, else /]", read_root},
     {"include", 0, "=PATTERN", "report only what matches: package-0, '*/dram', total [all]",
      read_include},
     {"exclude", 0, "=PATTERN", "leave out what matches; wins over --include", read_exclude},

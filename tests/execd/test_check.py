@@ -167,6 +167,11 @@ class Check(unittest.TestCase):
         self.assertIn("intel-rapl:a/energy_uj", ended.text)
         self.assertRegex(ended.text, "to mend it: ")
 
+    def test_nothing_is_selected(self):
+        """No report would have a value, as --once says by the same status."""
+        self.assertEqual(self.check("--include=pakage-0").status, 1)
+        self.assertEqual(self.check("--include=pakage-0", "--include=total").status, 0)
+
     def test_no_zone_is_readable(self):
         for zone in ZONES:
             os.chmod(self.tree.path(zone, "energy_uj"), 0)

@@ -37,8 +37,7 @@ static void add_failed(struct lock_in *lock, const char *what, const char *why) 
 /* The kernel does not refuse these calls so; a filter that was there before us does. */
 #define OUTSIDE                                                                                 \
     "refused from outside; SystemCallFilter= of the unit, or the container's seccomp profile, " \
-    "has "                                                                                      \
-    "to allow "
+    "has to allow "
 
 static void lock_files(struct lock_in *lock, enum rapl_source source, bool check) {
     char text[64];

@@ -55,18 +55,13 @@ class StderrCase(unittest.TestCase):
 
     def full_socket(self):
         """As systemd connects a unit to the journal."""
-        ours, theirs = (end.detach() for end in socket.socketpair())
-        self.addCleanup(os.close, ours)
-        os.set_blocking(theirs, False)
-        try:
-            while True:
-                os.write(theirs, b"x" * 100)
-        except BlockingIOError:
-            os.set_blocking(theirs, True)
-        return ours, theirs
+        return self.fill(end.detach() for end in socket.socketpair())
 
     def full_terminal(self):
-        ours, theirs = pty.openpty()
+        return self.fill(pty.openpty())
+
+    def fill(self, ends):
+        ours, theirs = ends
         self.addCleanup(os.close, ours)
         os.set_blocking(theirs, False)
         try:

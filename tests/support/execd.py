@@ -178,8 +178,8 @@ class Execd:
         with open(self.errors_path, "wb") as errors:
             return subprocess.Popen(
                 [*before, program, *root_option, *options], stdin=stdin, stdout=stdout,
-                stderr=errors if stderr is None else stderr, bufsize=0, user=user, group=user and "nogroup",
-                extra_groups=[] if user else None,
+                stderr=errors if stderr is None else stderr, bufsize=0, user=user,
+                group=user and "nogroup", extra_groups=[] if user else None,
                 env={**os.environ, "HOST_MOUNT_PREFIX": "", "HOST_SYS": "",
                      "HOST_PROC": "", **(environment or {})})
 

@@ -35,7 +35,7 @@ struct binding {
     size_t numbered; /* series and sums so far */
     struct alikes alikes;
     struct zone_map fed_map; /* the zones that feed series, by their own identities */
-    bool withholds;          /* a series is withheld at this sample */
+    bool withholds;          /* a series is withheld or undecided at this sample */
     bool starts;             /* series are to begin at an earlier reading */
 };
 
@@ -86,6 +86,10 @@ int binding_compare(struct binding *binding, const struct source *source,
 /* The machine slept in or before a sample, which nothing is compared at: series of counters that
  * part later begin after it. */
 void binding_sleep(struct binding *binding, const struct source *source);
+
+/* Before another zone feeds the series: what the last one counted is counted, so that a series of
+ * its own would begin after that. */
+void binding_keep_last(const struct source *source, const struct series *series);
 
 /* Lets series of counters that were taken for others' begin where those were last the same. */
 void binding_start(struct binding *binding, const struct source *source,

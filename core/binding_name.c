@@ -55,11 +55,20 @@ struct series *binding_make_name(struct binding *binding, const struct zone *zon
 /* The reading that its counter goes on from; none where the machine has slept since, or where what
  * it showed after that is not decided. */
 static struct reading find_last(const struct series *series) {
-    if (series->counter.slept_ns > 0 || series->counter.low.count > 0)
+    if (!series->counter.has_baseline || series->counter.slept_ns > 0 ||
+        series->counter.low.count > 0)
         return (struct reading){.time_ns = 0};
     return (struct reading){.ticks = series->counter.ticks,
                             .time_ns = series->counter.time_ns,
                             .doubt_ns = series->doubt_ns};
+}
+
+void binding_keep_last(const struct source *source, const struct series *series) {
+    for (size_t i = 0; i < source->zone_count; i++) {
+        struct zone *zone = source->zones[i];
+        if (zone->series == series && zone_equal(&zone->identity, &series->feeder))
+            zone->compared.last = find_last(series);
+    }
 }
 
 void binding_leave(struct binding *binding, struct zone *zone) {
@@ -68,7 +77,7 @@ void binding_leave(struct binding *binding, struct zone *zone) {
     left->same_as = NULL;
     /* One that leaves a second time in a sample begins where it did at first. */
     if (!zone->starts) {
-        if (left->counter.has_baseline && zone_equal(&zone->identity, &left->feeder))
+        if (zone_equal(&zone->identity, &left->feeder))
             zone->compared.last = find_last(left);
         zone->starts = left->has_read && zone->compared.last.time_ns != 0;
     }

@@ -42,7 +42,8 @@ static unsigned int count_undecided(const struct rapl *rapl) {
     unsigned int count = 0;
     for (size_t i = 0; i < rapl->binding.series_count; i++) {
         const struct series *series = rapl->binding.series[i];
-        count += (series->withheld && is_missed(series)) || series->counter.low.count == 1;
+        const bool is_open = series->withheld || series->undecided;
+        count += (is_open && is_missed(series)) || series->counter.low.count == 1;
     }
     return count;
 }
@@ -67,7 +68,7 @@ int rapl_report(struct rapl *rapl, const struct rapl_report **report) {
     }
     if (error != 0)
         return error;
-    if (rapl->low_count > 0)
+    if (rapl->low_count > 0 || rapl->binding.withholds)
         rapl->report.health.gaps += count_undecided(rapl);
     close_interval(rapl);
     *report = &rapl->report;

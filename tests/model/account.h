@@ -81,6 +81,8 @@ struct fake_zone *zone_find_package(const struct place *place);
 struct account *zone_name_own(struct fake_zone *zone);
 /* It counts for its account no more, and for the next one from their last common reading on. */
 void zone_leave(struct fake_zone *zone);
+/* Where a zone begins that gave the last reading of the account, should it leave. */
+void zone_note_last(struct fake_zone *zone, const struct account *account);
 /* It gave the account's last reading, or has the name of the one that did. */
 bool zone_gave_last(const struct account *account, const struct fake_zone *zone);
 /* Whether two zones may show one counter. */

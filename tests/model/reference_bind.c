@@ -107,15 +107,19 @@ struct account *zone_name_own(struct fake_zone *zone) {
     return zone->named;
 }
 
+void zone_note_last(struct fake_zone *zone, const struct account *account) {
+    zone->likeness.has_common =
+        account->has_baseline && account->silent_slept_ns == 0 && account->lows == 0;
+    zone->likeness.common = account->last;
+}
+
 void zone_leave(struct fake_zone *zone) {
     struct account *left = zone->named;
     left->was_left = true;
     left->same_as = NULL;
     if (!zone->begins) {
-        if (left->has_baseline && zone_gave_last(left, zone)) {
-            zone->likeness.has_common = left->silent_slept_ns == 0 && left->lows == 0;
-            zone->likeness.common = left->last;
-        }
+        if (zone_gave_last(left, zone))
+            zone_note_last(zone, left);
         zone->begins = left->has_read && zone->likeness.has_common;
     }
     zone->likeness.offset = 0;

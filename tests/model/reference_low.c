@@ -23,7 +23,9 @@ bool low_begins(const struct account *account, const struct glimpse *glimpse, ui
 
 bool low_is_pending(size_t counter) {
     for (size_t i = 0; i < reference.account_count; i++) {
-        if (reference.accounts[i].lows > 0 && reference.accounts[i].last.counter == counter)
+        const struct account *account = &reference.accounts[i];
+        if (account->lows > 0 &&
+            (account->last.counter == counter || account->last_low.counter == counter))
             return true;
     }
     return false;
@@ -204,7 +206,8 @@ unsigned int reference_count_gaps(void) {
     for (size_t i = 0; i < reference.account_count; i++) {
         const struct account *account = &reference.accounts[i];
         const bool missed = account->told || (account->sum != NULL && account->sum->told);
-        count += (account->lows == 1 ? 1U : 0) + (account->withheld && missed);
+        const bool is_open = account->withheld || account->is_hidden;
+        count += (account->lows == 1 ? 1U : 0) + (is_open && missed);
     }
     return count;
 }

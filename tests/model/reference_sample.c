@@ -213,6 +213,9 @@ void account_begin_earlier(const struct source *source) {
             account->pace.first_ns = zone->likeness.common.time_ns;
         begin(account, &zone->likeness.common);
         end_reading(account, &zone->likeness.common);
+        /* A new start since then, of which another zone told, may pass for energy. */
+        const struct glimpse *common = &zone->likeness.common;
+        account->unseen = common->restarts != reference.machine->hardware[common->counter].restarts;
         note_feeder(account, zone);
         window_sample(account, false);
         pace_decide(account);
@@ -230,6 +233,17 @@ static void fail(struct account *account, uint64_t slept_ns) {
     reference.health.gaps++;
 }
 
+/* What a zone has counted is counted: should it leave, it begins after that. */
+static void keep_last(const struct account *account) {
+    for (size_t i = 0; i < world.source->zone_count; i++) {
+        struct fake_zone *zone = fake_zone_at(world.source, i);
+        if (zone->named == account && account->has_read &&
+            zone->place->die_id == account->fed_die &&
+            zone->place->package_id == account->fed_package)
+            zone_note_last(zone, account);
+    }
+}
+
 static void take_sample(struct account *account, uint64_t slept_ns) {
     struct fake_zone *zone = choose_zone(account, slept_ns > 0);
     account->slept = account->slept || slept_ns > 0;
@@ -240,6 +254,8 @@ static void take_sample(struct account *account, uint64_t slept_ns) {
     }
     if (account->pace.first_ns == 0)
         account->pace.first_ns = zone->glimpse.time_ns;
+    if (account->fed_by != zone && !zone_gave_last(account, zone))
+        keep_last(account);
     if (zone->likeness.offset != account->fed_offset || zone->zone.epoch != account->epoch ||
         (zone->likeness.differs && !zone_gave_last(account, zone)))
         account_forget(account);

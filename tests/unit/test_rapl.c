@@ -1038,6 +1038,55 @@ static void test_mirror_by_another_name_is_not_missed(void **state) {
     expect_nothing_told();
 }
 
+/* A package that comes to a virtual machine may show the counter of the one that is there: until
+ * it has moved, total is left out, and the gap is counted. */
+static void test_total_waits_for_a_package_that_comes(void **state) {
+    (void)state;
+    tree_write(run.tree, "proc/cpuinfo",
+               "vendor_id\t: GenuineIntel\nflags\t\t: fpu hypervisor\n\n");
+    tree_add_zone(run.tree, PACKAGE, "package-0", 1000 * JOULE, RANGE_15_UJ);
+    open_default();
+    set_joules(PACKAGE, 1100);
+    report_after(10);
+    expect_power("total", 100, 10);
+    tree_add_zone(run.tree, "intel-rapl:1", "package-1", 1100 * JOULE, RANGE_15_UJ);
+    report_after(60);
+    expect_silence("total");
+    assert_true(run.report->health.gaps > 0);
+    const uint64_t gaps = run.report->health.gaps;
+    report_after(10);
+    expect_silence("total");
+    assert_true(run.report->health.gaps > gaps);
+}
+
+/* Of two counters that were taken for one, each has counted for it while the other failed. */
+static void test_what_a_die_counted_alone_is_counted_once(void **state) {
+    (void)state;
+    tree_add_zone(run.tree, "intel-rapl:0", "package-0-die-0", 1000 * JOULE, RANGE_15_UJ);
+    tree_add_zone(run.tree, "intel-rapl:1", "package-0-die-1", 1000 * JOULE, RANGE_15_UJ);
+    open_default();
+    set_joules("intel-rapl:0", 1100);
+    set_joules("intel-rapl:1", 1100);
+    report_after(10);
+    expect_power("package-0", 100, 10);
+    tree_set(run.tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, EIO);
+    set_joules("intel-rapl:1", 1500);
+    report_after(10);
+    expect_energy_of("package-0", 500);
+    tree_set(run.tree, "intel-rapl:1", "energy_uj", FAKE_ERRNO, EIO);
+    set_joules("intel-rapl:0", 1600);
+    report_after(10);
+    expect_energy_of("package-0", 600);
+    for (uint64_t i = 1; i <= 3; i++) {
+        set_joules("intel-rapl:0", 1600 + 100 * i);
+        set_joules("intel-rapl:1", 1500 + 50 * i);
+        report_after(10);
+    }
+    expect_energy_of("package-0-die-0", 300);
+    expect_energy_of("package-0-die-1", 150);
+    expect_energy_of("total", 600 + 300 + 150);
+}
+
 /* Those that were compared stand in for each other without a gap. */
 static void test_mirror_that_agreed_stands_in(void **state) {
     (void)state;
@@ -1774,6 +1823,8 @@ int main(void) {
         IN_TREE(test_die_that_is_read_later_may_have_its_own_counter),
         IN_TREE(test_die_that_returns_alone_goes_on),
         IN_TREE(test_id_of_a_die_that_is_another_one_now_starts_anew),
+        IN_TREE(test_total_waits_for_a_package_that_comes),
+        IN_TREE(test_what_a_die_counted_alone_is_counted_once),
         IN_TREE(test_mirror_that_agreed_stands_in),
         IN_TREE(test_mirror_by_another_name_is_not_missed),
         IN_TREE(test_second_counter_of_a_name_has_the_kernels_id),

@@ -71,6 +71,16 @@ installs() {
     [[ -x $root/usr/bin/rapl-execd ]] && "$root/usr/bin/rapl-execd" --version
 }
 
+# What "git archive" gives knows its commit, though it has no git.
+tarball_builds() {
+    local folder=$builds/tarball
+    rm -rf "$folder" && mkdir "$folder" && git -C "$top" archive HEAD | tar -x -C "$folder" &&
+        cmake -S "$folder" -B "$folder/build" -DBUILD_TESTING=OFF >/dev/null &&
+        cmake --build "$folder/build" --target rapl-execd || return 1
+    "$folder/build/plugins/telegraf/rapl-execd" --version |
+        grep "commit $(git -C "$top" rev-parse --short HEAD)"
+}
+
 needs() {
     readelf -d "$builds/$1" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p' | sort | tr '\n' ' '
 }
@@ -102,6 +112,7 @@ run_build() {
     must "build without optimization" build debug gcc -DCMAKE_BUILD_TYPE=Debug
     must "configure lists what is off and builds the rest" lists_what_is_off
     must "install" installs
+    must "a tarball builds and names its commit" tarball_builds
     must "needs libc, libcap and libseccomp alone, shows module_register alone" needs_little
     must "hardened" is_hardened
 }
@@ -247,7 +258,7 @@ run_races() {
 }
 
 run_telegraf() {
-    RAPL_BUILD=$builds/gcc tap_each 1 telegraf "$top"/tests/integration/test_telegraf.py
+    RAPL_BUILD=$builds/gcc tap_each 1 telegraf "$top"/tests/integration/test_telegraf*.py
 }
 
 # draws_picture NAME [OPTION]...

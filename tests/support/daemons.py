@@ -130,7 +130,8 @@ class Program:
                 [*before, find_program(words[0]), *words[1:]], stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, cwd=folder, start_new_session=True, user=user,
                 group=user and "nogroup", extra_groups=[] if user else None,
-                env={**os.environ, "PATH": PATH, "HOST_MOUNT_PREFIX": "", **(environment or {})})
+                env={**os.environ, "PATH": PATH, "HOST_MOUNT_PREFIX": "", "HOST_SYS": "",
+                     "HOST_PROC": "", **(environment or {})})
         self.pid = self.process.pid
 
     def log(self):

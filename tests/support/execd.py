@@ -152,12 +152,12 @@ class Execd:
     """
 
     def __init__(self, *options, root=None, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                 environment=None, user=None, before=(), program=PROGRAM):
+                 stderr=None, environment=None, user=None, before=(), program=PROGRAM):
         self.folder = tempfile.mkdtemp(prefix="rapl-execd-")
         self.errors_path = os.path.join(self.folder, "stderr")
         try:
-            self.process = self._start(program, options, root, stdin, stdout, environment, user,
-                                       before)
+            self.process = self._start(program, options, root, stdin, stdout, stderr, environment,
+                                       user, before)
         except OSError:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
@@ -167,7 +167,7 @@ class Execd:
         self._text = b""
         self._reports = []
 
-    def _start(self, program, options, root, stdin, stdout, environment, user, before):
+    def _start(self, program, options, root, stdin, stdout, stderr, environment, user, before):
         os.chmod(self.folder, 0o755)
         if os.geteuid() != 0:
             user = None  # Only root can start it as another user; without root, files with mode 0
@@ -178,9 +178,10 @@ class Execd:
         with open(self.errors_path, "wb") as errors:
             return subprocess.Popen(
                 [*before, program, *root_option, *options], stdin=stdin, stdout=stdout,
-                stderr=errors, bufsize=0, user=user, group=user and "nogroup",
-                extra_groups=[] if user else None,
-                env={**os.environ, "HOST_MOUNT_PREFIX": "", **(environment or {})})
+                stderr=errors if stderr is None else stderr, bufsize=0, user=user,
+                group=user and "nogroup", extra_groups=[] if user else None,
+                env={**os.environ, "HOST_MOUNT_PREFIX": "", "HOST_SYS": "",
+                     "HOST_PROC": "", **(environment or {})})
 
     def __enter__(self):
         return self

@@ -34,6 +34,7 @@ EACH = {
 }
 # These depend on the kernel's Landlock: version 3 and later know them.
 NEWER = {"truncate_file": "EPERM", "signal_parent": "EPERM"}
+RULES = ("set_rules", "set_rules_by_prctl")  # possible until a source reads
 WHOLE = {**{name: ends[2] for name, ends in EACH.items()}, **NEWER, "take_capability": "EPERM"}
 
 # What a container, a kernel or an ordinary user may not have in the first place. In the guest each

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What tests/run counts is what its programs printed and how they ended."""
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,7 @@ class Tap(unittest.TestCase):
         self.folder = folder.name
 
     def bash(self, body):
-        script = SCRIPT % {"logs": self.folder, "parts": HERE, "body": body}
+        script = SCRIPT % {"logs": self.folder, "parts": shlex.quote(HERE), "body": body}
         return subprocess.run(["bash", "-c", script], stdin=subprocess.DEVNULL, text=True,
                               stdout=subprocess.PIPE, check=False, timeout=60).stdout
 
@@ -108,7 +109,7 @@ class Options(unittest.TestCase):
         text = subprocess.run([RUN, "--help"], stdout=subprocess.PIPE, text=True, check=True,
                               timeout=60).stdout
         layers = subprocess.run(
-            ["bash", "-c", '. "$0"/layers.bash; echo "${all_layers[@]}"', HERE],
+            ["bash", "-c", '. "$0"/layers.bash; echo "${all_layers[@]}" "${long_layers[@]}"', HERE],
             stdout=subprocess.PIPE, text=True, check=True, timeout=60).stdout.split()
         self.assertGreater(len(layers), 10)
         for layer in layers:

@@ -66,11 +66,11 @@ def make(suite):
 
 
 def copy_checkout(folder):
-    """What git would bring to somebody else."""
+    """A clone, with what is not committed yet."""
+    subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", SOURCE, folder], check=True)
     names = subprocess.run(["git", "ls-files", "-coz", "--exclude-standard"], cwd=SOURCE, check=True,
                            stdout=subprocess.PIPE).stdout
-    os.makedirs(folder)
-    with subprocess.Popen(["tar", "-c", "--null", "-T", "-"], cwd=SOURCE, stdin=subprocess.PIPE,
+    with subprocess.Popen(["tar", "-c", "--ignore-failed-read", "--null", "-T", "-"], cwd=SOURCE, stdin=subprocess.PIPE,
                           stdout=subprocess.PIPE) as reader:
         with subprocess.Popen(["tar", "-x", "-C", folder], stdin=reader.stdout) as writer:
             reader.stdin.write(names)

@@ -18,7 +18,8 @@ struct server {
     bool leash;       /* stdin is watched */
 };
 
-/* Both serve until SIGTERM, SIGINT or the end of the leash, and return 0, or a negative errno after a message. */
+/* Both serve until SIGTERM, SIGINT or the end of the leash, and return 0, or a negative errno after
+ * a message. */
 int serve_fuse(const struct server *server);
 int serve_plain(const struct server *server);
 
@@ -26,8 +27,8 @@ int serve_plain(const struct server *server);
 void serve_catch_signals(sigset_t *wait_mask);
 bool serve_is_stopped(void);
 
-/* Waits for a request, for the time (NULL: without end), a signal or the end of the leash. Returns 1
- * if there is a request, 0 if not, or a negative errno. */
+/* Waits for a request, for the time (NULL: without end), a signal or the end of the leash. Returns
+ * 1 if there is a request, 0 if not, or a negative errno. */
 int serve_wait(const struct server *server, int request, const struct timespec *time,
                const sigset_t *wait_mask);
 

@@ -130,7 +130,12 @@ run_lint() {
     mapfile -t scripts < <(list_files | while IFS= read -r file; do
         head -c 64 -- "$file" 2>/dev/null | grep -aqE '^#!.*\b(ba)?sh\b' && printf '%s\n' "$file"
     done)
-    must "clang-format" clang-format --dry-run -Werror "${sources[@]}"
+    # Each release formats a little otherwise; Debian 12's is the one that counts.
+    if [[ $(clang-format --version) == *"version 14."* ]]; then
+        must "clang-format" clang-format --dry-run -Werror "${sources[@]}"
+    else
+        echo "ok - clang-format # SKIP the sources are formatted by clang-format 14"
+    fi
     must "clang-tidy" run_tidy
     # From 2.11 on it wants const where a callback's type or a later write forbids it.
     must "cppcheck" cppcheck --enable=warning,style,performance,portability --inline-suppr \

@@ -19,8 +19,10 @@ CHECKOUT = "/home/new comer/rapl"
 USER = "newcomer"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
-# The first process of the system: it waits for the children of others, as init does.
-INIT = "mount -t proc proc /proc && mount -t tmpfs run /run && while :; do sleep 1000 & wait $!; done"
+# The first process of the system: it waits for the children of others, as init does. A file says that it is
+# there: before, its root is this machine's, and so would be that of who enters.
+READY = "/run/rapl-fresh"
+INIT = "mount -t proc proc /proc && mount -t tmpfs run /run && : >" + READY + " && while :; do sleep 1000 & wait $!; done"
 
 
 def missing():
@@ -86,6 +88,9 @@ class Fresh:
         self.root = os.path.join(self.folder, "root")
         for name in ("root", "upper", "work"):
             os.mkdir(os.path.join(self.folder, name))
+        is_first = not any(os.path.exists(folder + CHECKOUT) for folder in below)
+        if is_first:
+            copy_checkout(os.path.join(self.folder, "upper") + CHECKOUT)
         options = "lowerdir=%s,upperdir=%s/upper,workdir=%s/work" % (
             ":".join(below), self.folder, self.folder)
         script = ('mount -t overlay -o "$1" fresh "$0" && mount --bind /sys "$0/sys" && '
@@ -95,16 +100,19 @@ class Fresh:
             ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private",
              *([] if online else ["--net"]), "bash", "-c", script, self.root, options, INIT],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
-        self.pid = execd.wait_until(self._first_process, "the first process of the system")
-        if not os.path.exists(self.path(CHECKOUT)):
-            copy_checkout(self.path(CHECKOUT))
-            self.run("chown", "-R", USER + ":", "/home/new comer")
+        try:
+            self.pid = execd.wait_until(self._first_process, "the first process of the system")
+            if is_first:
+                self.run("chown", "-R", USER + ":", "/home/new comer")
+        except BaseException:
+            self.close()
+            raise
 
     def _first_process(self):
         with open("/proc/%d/task/%d/children" % (self.init.pid, self.init.pid),
                   encoding="ascii") as file:
             pids = file.read().split()
-        if not pids or not os.path.exists("/proc/%s/root/proc/1/stat" % pids[0]):
+        if not pids or not os.path.exists("/proc/%s/root%s" % (pids[0], READY)):
             return None
         return int(pids[0])
 
@@ -114,7 +122,7 @@ class Fresh:
     def words(self, *words, user="root"):
         home = "/root" if user == "root" else "/home/" + user
         inside = ["nsenter", "--target", str(self.pid), "--mount", "--pid", "--net", "--root",
-                  "--wd=" + CHECKOUT, "env", "-i", "TERM=dumb", "HOME=" + home,
+                  "env", "-i", "--chdir=" + CHECKOUT, "TERM=dumb", "HOME=" + home,
                   "PATH=/usr/sbin:/usr/bin:/sbin:/bin"]
         if user != "root":
             inside += ["setpriv", "--reuid", user, "--regid", user, "--init-groups"]
@@ -140,7 +148,7 @@ class Fresh:
 
     def processes(self):
         """The commands that run in it, but for its first process and what asks."""
-        text = self.run("bash", "-c", "for p in /proc/[0-9]*; do "
+        text = self.run("bash", "-c", "exec 2>/dev/null; for p in /proc/[0-9]*; do "
                         "[[ ${p#/proc/} = $$ ]] || tr '\\0' ' ' <$p/cmdline 2>/dev/null && echo; done")
         return sorted(line for line in text.splitlines()
                       if line.strip() and not line.startswith(("sleep 1000", "bash -c", "tr ")))

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Starts rapl-execd, prompts it and reads its reports."""
+import atexit
 import collections
 import fcntl
+import functools
 import os
 import re
 import select
@@ -137,6 +139,15 @@ def wait_until(condition, what, seconds=PATIENCE_SECONDS, pause=0.005):
         if time.monotonic() > end:
             raise AssertionError("not within %d s: %s" % (seconds, what))
         time.sleep(pause)
+
+
+@functools.lru_cache(maxsize=None)
+def preload(library):
+    """A copy of it for LD_PRELOAD, where a path may hold no space (ld.so(8))."""
+    folder = tempfile.mkdtemp(prefix="rapl-preload-")
+    atexit.register(shutil.rmtree, folder)
+    os.chmod(folder, 0o755)
+    return shutil.copy(library, folder)
 
 
 def count_held(pipe):

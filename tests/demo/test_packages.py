@@ -136,7 +136,7 @@ class Packages(unittest.TestCase):
         status, output = self.run_it("unknown")
         self.assertEqual(1, status)
         self.assertIn("E: Unable to locate package unknown\n", output)
-        self.assertIn("By hand: sudo apt-get install unknown\n", output)
+        self.assertIn("By hand: apt-get install unknown\n", output)
         self.assertEqual([], self.installs())
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
@@ -173,7 +173,7 @@ class Packages(unittest.TestCase):
         status, output = self.run_it("a", before=self.as_nobody())
         self.assertEqual(1, status)
         self.assertIn("there is no sudo", output)
-        self.assertIn("By hand: sudo apt-get install a\n", output)
+        self.assertIn("By hand, as root: apt-get install a\n", output)
 
     def test_unpacked_without_a_right(self):
         """With what they depend on, once; nothing is installed."""

@@ -62,13 +62,8 @@ class Demo(unittest.TestCase):
                         commands_with(self.folder))
 
     def check_nothing_is_left(self):
-        def tell():
-            return "%s %s" % (os.listdir(self.folder), commands_with(self.folder))
-        try:
-            execd.wait_until(self.is_gone, "nothing to be left", 60, pause=0.2)
-        except AssertionError as error:
-            error.add_note(tell())
-            raise
+        execd.wait_until(self.is_gone, lambda: "nothing to be left but %s %s" % (
+            os.listdir(self.folder), commands_with(self.folder)), pause=0.2)
 
     def test_killed_while_it_measures(self):
         demo = self.start("--seconds", "600")

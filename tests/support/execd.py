@@ -130,14 +130,15 @@ def parse_reports(text):
 
 
 def wait_until(condition, what, seconds=PATIENCE_SECONDS, pause=0.005):
-    """The condition's first true result, or an AssertionError that names what did not happen."""
+    """The condition's first true result, or an AssertionError that names what did not happen: a text, or
+    a function that makes it then."""
     end = time.monotonic() + seconds
     while True:
         result = condition()
         if result:
             return result
         if time.monotonic() > end:
-            raise AssertionError("not within %d s: %s" % (seconds, what))
+            raise AssertionError("not within %d s: %s" % (seconds, what() if callable(what) else what))
         time.sleep(pause)
 
 

@@ -22,7 +22,8 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 # The first process of the system: it waits for the children of others, as init does. A file says that it is
 # there: before, its root is this machine's, and so would be that of who enters.
 READY = "/run/rapl-fresh"
-INIT = "mount -t proc proc /proc && mount -t tmpfs run /run && : >" + READY + " && while :; do sleep 1000 & wait $!; done"
+INIT = ("mount -t proc proc /proc && mount -t tmpfs run /run && : >" + READY +
+        " && while :; do sleep 1000 & wait $!; done")
 
 
 def missing():
@@ -84,7 +85,7 @@ class Fresh:
     """A system that runs over the folders below, of which the first hides what the others have."""
 
     def __init__(self, *below, online=True):
-        self.folder = tempfile.mkdtemp(prefix="rapl-fresh-")
+        self.folder = tempfile.mkdtemp(prefix="run-", dir=FOLDER)
         self.root = os.path.join(self.folder, "root")
         for name in ("root", "upper", "work"):
             os.mkdir(os.path.join(self.folder, name))
@@ -97,7 +98,8 @@ class Fresh:
                   'mount --rbind /dev "$0/dev" && cp /etc/resolv.conf "$0/etc/resolv.conf" && '
                   'exec chroot "$0" bash -c "$2"')
         self.init = subprocess.Popen(
-            ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private",
+            ["setpriv", "--pdeathsig", "KILL",
+             "unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private",
              *([] if online else ["--net"]), "bash", "-c", script, self.root, options, INIT],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
         try:

@@ -414,8 +414,8 @@ class Carbon(Program):
         """[(second, value)]"""
         path = os.path.join(self.whisper, *metric.split(".")) + ".wsp"
         words = [find_program("whisper-fetch"), "--json", "--from=%d" % (time.time() - 600), path]
-        text = subprocess.run(words, check=True, stdout=subprocess.PIPE,
-                              timeout=PATIENCE_SECONDS).stdout
+        text = subprocess.run(words, check=True, stdout=subprocess.PIPE, timeout=PATIENCE_SECONDS,
+                              env={**os.environ, "PYTHONPATH": PYTHONPATH}).stdout
         answer = json.loads(text)
         return [(answer["start"] + i * answer["step"], value)
                 for i, value in enumerate(answer["values"]) if value is not None]
@@ -505,7 +505,7 @@ class Collectd(Program):
                 name=name, folder=folder, types=collectd_types(), outputs=outputs,
                 rapl=load + "\n" + rapl,
                 ours="" if mounts else 'PluginDir "%s"' % plugins,
-                stock="" if binds else 'PluginDir "%s"' % stock))
+                stock="" if mounts else 'PluginDir "%s"' % stock))
         self.csv = os.path.join(folder, "csv", name)
         if binds:
             for plugin in ("logfile.so", "csv.so"):

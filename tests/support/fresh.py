@@ -31,14 +31,16 @@ def missing():
         return "a system in a folder needs root"
     if shutil.which("apt-get") is None:
         return "there is no apt-get"
+    if mirror() is None or not os.path.exists(KEYRING):
+        return "this machine has no packages of Debian's"
     return None
 
 
 def mirror():
-    """Where this machine has Debian from."""
+    """Where this machine has Debian from, or None."""
     text = subprocess.run(["apt-get", "indextargets", "--format", "$(ORIGIN) $(REPO_URI)"],
                           stdout=subprocess.PIPE, text=True, check=True).stdout
-    return next(line.split()[1] for line in text.splitlines() if line.startswith("Debian "))
+    return next((line.split()[1] for line in text.splitlines() if line.startswith("Debian ")), None)
 
 
 def make(suite):

@@ -31,14 +31,15 @@ int output_write(struct prompt *prompt, const char *text, size_t length) {
             taken_ns = 0;
             continue;
         }
-        if (written < 0 && errno != EINTR && errno != EAGAIN) {
-            error = -errno;
+        const int reason = written < 0 ? errno : 0;
+        if (reason != 0 && reason != EINTR && reason != EAGAIN) {
+            error = -reason;
             break;
         }
         const bool again = taken_ns != 0;
         if (!again)
             taken_ns = clock_now_ns();
-        if (written < 0 && errno == EAGAIN) {
+        if (reason == EAGAIN) {
             struct pollfd file = {.fd = STDOUT_FILENO, .events = POLLOUT};
             poll(&file, 1, TICK_MS);
         }

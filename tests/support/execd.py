@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Starts rapl-execd, prompts it and reads its reports."""
+import atexit
 import collections
 import fcntl
+import functools
 import os
 import re
 import select
@@ -128,15 +130,25 @@ def parse_reports(text):
 
 
 def wait_until(condition, what, seconds=PATIENCE_SECONDS, pause=0.005):
-    """The condition's first true result, or an AssertionError that names what did not happen."""
+    """The condition's first true result, or an AssertionError that names what did not happen: a text, or
+    a function that makes it then."""
     end = time.monotonic() + seconds
     while True:
         result = condition()
         if result:
             return result
         if time.monotonic() > end:
-            raise AssertionError("not within %d s: %s" % (seconds, what))
+            raise AssertionError("not within %d s: %s" % (seconds, what() if callable(what) else what))
         time.sleep(pause)
+
+
+@functools.lru_cache(maxsize=None)
+def preload(library):
+    """A copy of it for LD_PRELOAD, where a path may hold no space (ld.so(8))."""
+    folder = tempfile.mkdtemp(prefix="rapl-preload-")
+    atexit.register(shutil.rmtree, folder)
+    os.chmod(folder, 0o755)
+    return shutil.copy(library, folder)
 
 
 def count_held(pipe):

@@ -121,7 +121,7 @@ class Tries(unittest.TestCase):
 
     def intrude(self, *options, **more):
         """rapl-execd with the intruder in it, once it has given a report."""
-        program = execd.Execd(*options, environment={"LD_PRELOAD": INTRUDER,
+        program = execd.Execd(*options, environment={"LD_PRELOAD": execd.preload(INTRUDER),
                                                      "TRY_FOLDER": self.folder}, **more)
         self.addCleanup(program.kill)
         self.report = program.ask(execd.PATIENCE_SECONDS * 2)

@@ -142,7 +142,7 @@ static void take_reading(struct rapl *rapl, struct series *series, uint64_t slep
         const struct zone *zone = source->zones[series->zones[chosen]];
         const bool changes = series->zones[chosen] != series->fed_by;
         /* One that differed at its last reading may be of another counter. */
-        if (changes && !zone_equal(&zone->identity, &series->feeder))
+        if (changes && slept_ns == 0 && !zone_equal(&zone->identity, &series->feeder))
             binding_keep_last(source, series);
         if (zone->epoch != series->epoch ||
             (changes && zone->compared.differs && !feeds(series, zone, series->zones[chosen])))

@@ -207,7 +207,7 @@ unsigned int reference_count_gaps(void) {
         const struct account *account = &reference.accounts[i];
         const bool missed = account->told || (account->sum != NULL && account->sum->told);
         const bool is_open = account->withheld || account->is_hidden;
-        count += (account->lows == 1 ? 1U : 0) + (is_open && missed);
+        count += account->lows == 1 || (is_open && missed);
     }
     return count;
 }

@@ -75,7 +75,8 @@ static void check(const struct account *part, const struct glimpse *glimpse) {
                             (part->pace.kind != PACE_SLOW || part->whole->pace.kind != PACE_SLOW);
     /* A read that failed as 0 may pass for a wrap, and then the package has counted less. */
     const struct glimpse *low = &part->whole->first_low;
-    const bool lacks = low->is_false && low->time_ns > part->last.time_ns;
+    const bool lacks =
+        (low->is_false && low->time_ns > part->last.time_ns) || part->whole->was_mistaken;
     if (machine->parts_within && !lacks && same && seen && !machine->is_hot && !part->unseen &&
         !is_unknown)
         reference_complain("%s: energy is taken for more than its package used", part->name);

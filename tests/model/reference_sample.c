@@ -254,7 +254,7 @@ static void take_sample(struct account *account, uint64_t slept_ns) {
     }
     if (account->pace.first_ns == 0)
         account->pace.first_ns = zone->glimpse.time_ns;
-    if (account->fed_by != zone && !zone_gave_last(account, zone))
+    if (slept_ns == 0 && account->fed_by != zone && !zone_gave_last(account, zone))
         keep_last(account);
     if (zone->likeness.offset != account->fed_offset || zone->zone.epoch != account->epoch ||
         (zone->likeness.differs && !zone_gave_last(account, zone)))

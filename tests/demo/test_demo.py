@@ -97,7 +97,7 @@ class Demo(unittest.TestCase):
         last = output[output.index("To have this on a machine:"):]
         found = COMMAND.findall(last)
         readme = handbook.read("README.md")
-        install = COMMAND.findall(readme[readme.index("## Install"):readme.index("## Configure")])
+        install = COMMAND.findall(readme[readme.index("## Install"):readme.index("**A static program**")])
         rights = readme[readme.index("* **Group `rapl`.**"):readme.index("* **A capability")]
         for command in install + COMMAND.findall(rights):
             self.assertIn(command, found)

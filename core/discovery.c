@@ -4,14 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
-#include "cpu_model.h"
-#include "cpuinfo.h"
 #include "handle.h"
-#include "sum.h"
-#include "sysfs.h"
-#include "topology.h"
-#include "unit_fault.h"
+#include "series/sum.h"
+#include "source/cpu_model.h"
+#include "source/unit_fault.h"
+#include "system/clock.h"
+#include "system/cpuinfo.h"
+#include "system/sysfs.h"
+#include "system/topology.h"
 
 /* A driver may be loaded late. */
 #define LOOK_AGAIN_NS (UINT64_C(60) * NS_PER_SECOND)
@@ -20,10 +20,10 @@
 
 /* Sources begin again with what is known now: what they have read may have another unit. */
 static int reopen_sources(struct rapl *rapl) {
-    const int error = choice_reopen(&rapl->choice, &rapl->source_options);
+    const int error = source_choice_reopen(&rapl->choice, &rapl->source_options);
     if (error != 0)
         return error;
-    rapl->source = choice_source(&rapl->choice);
+    rapl->source = source_choice_source(&rapl->choice);
     rapl->bound = false;
     for (size_t i = 0; i < rapl->binding.series_count; i++)
         series_forget(rapl->binding.series[i]);
@@ -60,7 +60,8 @@ static int open_root(struct rapl *rapl) {
         return 0;
     int error = learn_model(rapl);
     if (error == 0 && rapl->choice.count == 0)
-        error = choice_open(&rapl->choice, rapl->asked, &rapl->source_options, &rapl->problems);
+        error =
+            source_choice_open(&rapl->choice, rapl->asked, &rapl->source_options, &rapl->problems);
     if (error != 0)
         return error;
     if (rapl->online_file < 0) {
@@ -117,14 +118,14 @@ static size_t tell_patterns(struct rapl *rapl, enum problem_cause cause, char *c
 
 /* Before there are zones, nothing can match. */
 static void tell_selection(struct rapl *rapl, bool any) {
-    const struct selection *selection = &rapl->selection;
+    const struct zone_filter *zone_filter = &rapl->zone_filter;
     problems_begin(&rapl->problems, PROBLEM_SELECTION, PROBLEM_CORES);
     if (rapl->binding.series_count > 0) {
         const size_t unmatched = tell_patterns(rapl, any ? PROBLEM_PATTERN : PROBLEM_SELECTION,
-                                               selection->include, selection->include_count);
+                                               zone_filter->include, zone_filter->include_count);
         if (!any && unmatched == 0)
             problems_raise(&rapl->problems, PROBLEM_SELECTION, 0, "everything is excluded");
-        tell_patterns(rapl, PROBLEM_PATTERN, selection->exclude, selection->exclude_count);
+        tell_patterns(rapl, PROBLEM_PATTERN, zone_filter->exclude, zone_filter->exclude_count);
         if (rapl->binding.cores && !has_cores(rapl))
             problems_raise(&rapl->problems, PROBLEM_CORES, 0, rapl->source->operations->name);
     }
@@ -173,7 +174,7 @@ static bool has_read(const struct rapl *rapl) {
 
 /* Which source is read, and why not another: told when it is known, and when it changes. */
 static void tell_source(struct rapl *rapl) {
-    const struct choice *choice = &rapl->choice;
+    const struct source_choice *choice = &rapl->choice;
     char text[sizeof(choice->reason) + 64];
     if (rapl->asked != RAPL_SOURCE_AUTO)
         return;
@@ -238,9 +239,9 @@ int discovery_run(struct rapl *rapl) {
     const bool was_settled = rapl->choice.settled;
     /* Samples may have met what this look was to find. */
     if (has_read(rapl))
-        choice_keep(&rapl->choice);
-    int changed = choice_discover(&rapl->choice);
-    rapl->source = choice_source(&rapl->choice);
+        source_choice_keep(&rapl->choice);
+    int changed = source_choice_discover(&rapl->choice);
+    rapl->source = source_choice_source(&rapl->choice);
     rapl->report.health.source = rapl->source->operations->name;
     rapl->problems.module = rapl->source->module;
     if (changed < 0) {
@@ -318,7 +319,7 @@ bool discovery_watch_online(struct rapl *rapl) {
     if (online_mark == rapl->online_mark)
         return false;
     rapl->online_mark = online_mark;
-    rapl->looks_left = LOOK_REPORTS;
+    rapl->rescans_left = LOOK_REPORTS;
     discovery_forget_lead_cores(rapl);
     return true;
 }
@@ -334,8 +335,8 @@ int discovery_run_if_due(struct rapl *rapl) {
     discovery_watch_online(rapl);
     bool due = can_learn_model(rapl) || (rapl->source != NULL && !rapl->bound) ||
                misses_zone(rapl) || clock_boottime_ns() - rapl->discovered_ns >= LOOK_AGAIN_NS;
-    if (rapl->looks_left > 0) {
-        rapl->looks_left--;
+    if (rapl->rescans_left > 0) {
+        rapl->rescans_left--;
         due = true;
     }
     return due ? discovery_run(rapl) : 0;

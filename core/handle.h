@@ -7,32 +7,33 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "binding.h"
-#include "choice.h"
-#include "problem.h"
+#include "problem/problem.h"
 #include "rapl.h"
-#include "select.h"
-#include "series.h"
-#include "source.h"
+#include "series/binding.h"
+#include "series/series.h"
+#include "source/source.h"
+#include "source/source_choice.h"
+#include "zone/zone_filter.h"
 
 struct rapl {
     char *root_path;
     struct source_options source_options;
-    struct selection selection;
+    struct zone_filter zone_filter;
 
     int online_file;
     uint64_t online_mark;
     enum rapl_source asked;
     bool total; /* is asked for */
-    struct choice choice;
+    struct source_choice choice;
     struct source *source; /* the current one of the choice; NULL before the root is open */
     struct binding binding;
     struct problems problems;
 
-    int cpuinfo_error;       /* why proc/cpuinfo could not be read, or 0 */
-    uint64_t discovered_ns;  /* CLOCK_BOOTTIME */
-    unsigned int looks_left; /* reports that look for zones again */
-    uint64_t ahead_ns; /* of CLOCK_BOOTTIME before CLOCK_MONOTONIC, at the last sample's begin */
+    int cpuinfo_error;          /* why proc/cpuinfo could not be read, or 0 */
+    uint64_t discovered_ns;     /* CLOCK_BOOTTIME */
+    unsigned int rescans_left;  /* reports that look for zones again */
+    uint64_t suspend_offset_ns; /* of CLOCK_BOOTTIME before CLOCK_MONOTONIC, at the last sample's
+                                   begin */
     bool sampled;
     uint64_t sampled_ns;         /* CLOCK_MONOTONIC at the last sample's begin */
     uint64_t reported_ns;        /* the same of the last report's; UINT64_MAX: none */
@@ -74,9 +75,9 @@ int sample_take(struct rapl *rapl, bool for_report);
 
 /* Instants since the last sample at which one was due: all that have passed but one, which is that
  * of the sample that begins now. */
-uint64_t due_count_missed(const struct rapl *rapl, uint64_t now_ns);
+uint64_t schedule_count_missed(const struct rapl *rapl, uint64_t now_ns);
 
 /* How long the counters that read may go unread; UINT64_MAX: for ever. */
-uint64_t due_find_safe_span_ns(const struct rapl *rapl);
+uint64_t schedule_find_safe_span_ns(const struct rapl *rapl);
 
 #endif

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "rapl.h"
-#include "sysfs.h"
+#include "system/sysfs.h"
 
 static const char *find_variable(const char *name) {
     const char *text = getenv(name);

@@ -5,8 +5,8 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#include "clock.h"
 #include "rapl.h"
+#include "system/clock.h"
 
 /* A sample that could not be taken is tried again after so long. */
 #define TRY_AGAIN_NS NS_PER_SECOND

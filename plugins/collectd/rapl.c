@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The collectd read plugin: energy and power of the CPUs. The work is done in core/rapl.h. */
+/* The collectd read plugin: energy and power of the CPUs. The work is done in core/include/rapl.h.
+ */
 #include "collectd.h"
 
 #include "plugin.h"

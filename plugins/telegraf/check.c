@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
-#include "output.h"
+#include "monotonic.h"
+#include "stdout_write.h"
 #include "waiting.h"
 
 /* A counter that has not moved for longer is shown as such: most move once a second at least. */
@@ -149,7 +149,7 @@ static void print_filter(FILE *out, const struct rapl *rapl) {
                              : "off");
 }
 
-static void print_lock(FILE *out, const struct lock_in *locked) {
+static void print_lock(FILE *out, const struct sandbox *locked) {
     const char *line = locked->off;
     print_line(out, "locked   %s", locked->on);
     while (line[0] != '\0') {
@@ -195,7 +195,7 @@ static int find_status(const struct rapl *rapl, const struct rapl_report *report
 }
 
 static int print_all(FILE *out, struct rapl *rapl, const struct rapl_report *report,
-                     const char *rights, const struct lock_in *locked) {
+                     const char *rights, const struct sandbox *locked) {
     const size_t readable = rapl_readable_count(rapl);
     const char *reason = rapl_source_reason(rapl);
     print_line(out, "source   %s, below %s",
@@ -216,7 +216,7 @@ static int print_all(FILE *out, struct rapl *rapl, const struct rapl_report *rep
 }
 
 int check_run(struct rapl *rapl, struct prompt *prompt, const char *rights,
-              const struct lock_in *locked) {
+              const struct sandbox *locked) {
     const struct rapl_report *report = NULL;
     char *text = NULL;
     size_t length = 0;
@@ -226,7 +226,7 @@ int check_run(struct rapl *rapl, struct prompt *prompt, const char *rights,
     FILE *out = open_memstream(&text, &length);
     int status = out != NULL ? print_all(out, rapl, report, rights, locked) : EXIT_FAILURE;
     const bool is_whole = out != NULL && fclose(out) == 0;
-    const int error = is_whole ? output_write(prompt, text, length) : -ENOMEM;
+    const int error = is_whole ? stdout_write(prompt, text, length) : -ENOMEM;
     if (error != 0)
         status = output_fail(error);
     free(text);

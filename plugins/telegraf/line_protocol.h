@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A report as InfluxDB line protocol. */
-#ifndef RAPL_EXECD_LINE_PROTOCOL_H
-#define RAPL_EXECD_LINE_PROTOCOL_H
+#ifndef RAPL_LINE_PROTOCOL_H
+#define RAPL_LINE_PROTOCOL_H
 
 #include <stdbool.h>
 #include <stddef.h>

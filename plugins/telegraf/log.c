@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ticks.h"
+#include "nonblocking_stdio.h"
 
 static const char *chosen = "EWID";
 static unsigned long dropped_count;
@@ -18,11 +18,11 @@ void log_choose(const char *levels) {
 /* Whether the line was written. A line fits into PIPE_BUF, so a pipe takes all of it or nothing:
  * pipe(7). Where another process fills a shared file first, a tick ends the write. */
 static bool write_line(const char *line, size_t length) {
-    if (!ticks_may_write(STDERR_FILENO))
+    if (!nonblocking_may_write(STDERR_FILENO))
         return false;
-    ticks_start(STDERR_FILENO);
+    nonblocking_start(STDERR_FILENO);
     const ssize_t written = write(STDERR_FILENO, line, length);
-    ticks_stop(STDERR_FILENO);
+    nonblocking_stop(STDERR_FILENO);
     return written == (ssize_t)length;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Messages on stderr, as Telegraf 1.32 and later read them: "E! ", "W! ", "I! ", "D! ". */
-#ifndef RAPL_EXECD_LOG_H
-#define RAPL_EXECD_LOG_H
+#ifndef RAPL_LOG_H
+#define RAPL_LOG_H
 
 #include "rapl.h"
 

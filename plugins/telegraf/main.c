@@ -9,18 +9,18 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "file_limit.h"
+#include "fd_limit.h"
 #include "line_protocol.h"
-#include "lock_in.h"
 #include "log.h"
+#include "nonblocking_stdio.h"
 #include "options.h"
-#include "output.h"
-#include "privileges.h"
 #include "prompt.h"
 #include "rapl.h"
 #include "reporter.h"
-#include "start_memory.h"
-#include "ticks.h"
+#include "sandbox/capabilities.h"
+#include "sandbox/sandbox.h"
+#include "stdout_write.h"
+#include "trim_memory.h"
 #include "version.h"
 
 /* Telegraf may send the first prompt as soon as exec has succeeded, and until the signal is blocked
@@ -40,8 +40,8 @@ static void keep_standard_files(void) {
 }
 
 /* Gives up what counters do not ask for, before the first text of the kernel's is read. */
-static int lock(struct execd_options *options, struct privileges *privileges,
-                struct lock_in *locked) {
+static int lock(struct execd_options *options, struct capabilities *privileges,
+                struct sandbox *locked) {
     char warning[512];
     if (rapl_root_warning(options->rapl.root, warning, sizeof(warning)))
         log_line('W', "%s", warning);
@@ -51,9 +51,9 @@ static int lock(struct execd_options *options, struct privileges *privileges,
     options->rapl.root = options->root;
     const int root_file = rapl_open_root(options->rapl.root);
     options->rapl.root_file = root_file > 0 ? root_file : 0;
-    privileges_open(privileges, rapl_root_is_own(options->rapl.root));
+    capabilities_open(privileges, rapl_root_is_own(options->rapl.root));
     options->rapl.privilege = privileges->rapl;
-    lock_in(locked, privileges, &options->rapl, options->mode == EXECD_CHECK);
+    sandbox(locked, privileges, &options->rapl, options->mode == EXECD_CHECK);
     return 0;
 }
 
@@ -69,7 +69,7 @@ static int inform(const struct execd_options *options) {
 
 /* The status, as of the next one. */
 static int report(struct execd_options *options, struct rapl *rapl, struct prompt *prompt,
-                  struct lock_in *locked) {
+                  struct sandbox *locked) {
     const bool once = options->mode == EXECD_ONCE;
     struct line_writer writer;
     if (locked->failed[0] != '\0')
@@ -80,8 +80,8 @@ static int report(struct execd_options *options, struct rapl *rapl, struct promp
     log_problems(rapl);
     options->fields.energy = options->fields.energy && !once;
     line_writer_open(&writer, options->tags, options->tag_count, options->fields);
-    lock_in_narrow(locked, rapl);
-    start_memory_release();
+    sandbox_narrow(locked, rapl);
+    trim_memory();
     const struct reporter reporter = {rapl, &writer, prompt, options, locked};
     const int status = once ? reporter_run_once(&reporter) : reporter_run(&reporter);
     line_writer_close(&writer);
@@ -91,15 +91,15 @@ static int report(struct execd_options *options, struct rapl *rapl, struct promp
 static int measure(struct execd_options *options) {
     const bool prompted = options->mode == EXECD_RUN;
     struct prompt prompt = {.signals = -1, .timer = -1};
-    struct privileges privileges = {.raised = NULL};
-    struct lock_in locked;
+    struct capabilities privileges = {.raised = NULL};
+    struct sandbox locked;
     struct rapl *rapl = NULL;
     int status = EXIT_FAILURE;
     int error = prompt_open(&prompt, prompted ? options->interval_ns : 0, prompted);
     if (error == 0) {
-        ticks_spare(STDOUT_FILENO);
-        ticks_spare(STDERR_FILENO);
-        options->rapl.file_limit = file_limit_raise();
+        nonblocking_spare(STDOUT_FILENO);
+        nonblocking_spare(STDERR_FILENO);
+        options->rapl.file_limit = fd_limit_raise();
         error = lock(options, &privileges, &locked);
     }
     if (error == 0)
@@ -112,11 +112,11 @@ static int measure(struct execd_options *options) {
         status = check_run(rapl, &prompt, privileges.rights, &locked);
     else
         status = report(options, rapl, &prompt, &locked);
-    lock_in_log();
+    sandbox_log();
     rapl_close(rapl);
 close_prompt:
     prompt_close(&prompt);
-    privileges_close(&privileges);
+    capabilities_close(&privileges);
     return status;
 }
 

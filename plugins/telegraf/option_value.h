@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What an option's value may be. Each reader returns NULL, or what is wrong with the text. */
-#ifndef RAPL_EXECD_OPTION_VALUE_H
-#define RAPL_EXECD_OPTION_VALUE_H
+#ifndef RAPL_OPTION_VALUE_H
+#define RAPL_OPTION_VALUE_H
 
 #include <stdbool.h>
 #include <stdint.h>

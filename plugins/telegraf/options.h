@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The command line of rapl-execd. */
-#ifndef RAPL_EXECD_OPTIONS_H
-#define RAPL_EXECD_OPTIONS_H
+#ifndef RAPL_OPTIONS_H
+#define RAPL_OPTIONS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -12,8 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "ticks.h"
+#include "monotonic.h"
+#include "nonblocking_stdio.h"
 
 /* What says that it can be read and then gives nothing is asked so often again, with a pause. */
 #define IDLE_MAX 20
@@ -65,7 +65,7 @@ int prompt_open(struct prompt *prompt, uint64_t interval_ns, bool listen) {
     else
         sigprocmask(SIG_UNBLOCK, &ends, NULL);
     if (listen)
-        ticks_spare(STDIN_FILENO);
+        nonblocking_spare(STDIN_FILENO);
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
         return -errno;
     prompt->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -102,10 +102,10 @@ static bool take_timer(struct prompt *prompt) {
  * tick. A pipe holds 64 KiB. */
 static bool take_stdin(struct prompt *prompt) {
     static char text[65536];
-    ticks_start(STDIN_FILENO);
+    nonblocking_start(STDIN_FILENO);
     const ssize_t length = read(STDIN_FILENO, text, sizeof(text));
     const int error = length < 0 ? errno : 0;
-    ticks_stop(STDIN_FILENO);
+    nonblocking_stop(STDIN_FILENO);
     if (error == EINTR || error == EAGAIN)
         return false;
     if (length > 0) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* When to report and when to end: newlines and the end of stdin, signals, our own clock. */
-#ifndef RAPL_EXECD_PROMPT_H
-#define RAPL_EXECD_PROMPT_H
+#ifndef RAPL_PROMPT_H
+#define RAPL_PROMPT_H
 
 #include <stdbool.h>
 #include <stdint.h>

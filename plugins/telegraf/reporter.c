@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "clock.h"
 #include "log.h"
-#include "output.h"
+#include "monotonic.h"
+#include "stdout_write.h"
 #include "waiting.h"
 
 #define ONCE_INTERVAL_NS UINT64_C(1000000000)
@@ -81,7 +81,7 @@ int reporter_run_once(const struct reporter *reporter) {
     if (prompt->stop)
         return end_of_prompts(prompt);
     if (result > 0) {
-        result = output_write(prompt, reporter->writer->text, reporter->writer->length);
+        result = stdout_write(prompt, reporter->writer->text, reporter->writer->length);
         return result == 0 ? EXIT_SUCCESS : output_fail(result);
     }
     if (result == 0)
@@ -118,14 +118,14 @@ static uint64_t time_to_report_ns(const struct reporter *reporter, bool first, u
     return ready_ns > now_ns ? ready_ns - now_ns : 0;
 }
 
-/* As output_write(), or -ENOMEM. */
+/* As stdout_write(), or -ENOMEM. */
 static int give_report(const struct reporter *reporter) {
     const int result = format_report(reporter);
-    lock_in_narrow(reporter->locked, reporter->rapl);
-    lock_in_log();
+    sandbox_narrow(reporter->locked, reporter->rapl);
+    sandbox_log();
     if (result < 0 || reporter->writer->length == 0)
         return result < 0 ? result : 0;
-    return output_write(reporter->prompt, reporter->writer->text, reporter->writer->length);
+    return stdout_write(reporter->prompt, reporter->writer->text, reporter->writer->length);
 }
 
 /* Whether prompts can be expected at all. */

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* Reports on stdout: one, or one for each prompt. Each returns the exit status. */
-#ifndef RAPL_EXECD_REPORTER_H
-#define RAPL_EXECD_REPORTER_H
+#ifndef RAPL_REPORTER_H
+#define RAPL_REPORTER_H
 
 #include "line_protocol.h"
-#include "lock_in.h"
 #include "options.h"
 #include "prompt.h"
 #include "rapl.h"
+#include "sandbox/sandbox.h"
 
 struct reporter {
     struct rapl *rapl;
     struct line_writer *writer;
     struct prompt *prompt;
     const struct execd_options *options;
-    struct lock_in *locked;
+    struct sandbox *locked;
 };
 
 /* One report, after an interval and once power is known. */

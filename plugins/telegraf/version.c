@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "version.h"
 
-#include "call_filter.h"
-#include "privileges.h"
 #include "rapl.h"
+#include "sandbox/capabilities.h"
+#include "sandbox/seccomp_filter.h"
 
 #ifdef RAPL_WITH_LOCK_IN
 #define LOCK_IN "on"
@@ -20,7 +20,7 @@ static void print_part(FILE *file, const char *part, const char *missing) {
 
 void version_print(FILE *file) {
     fprintf(file, "rapl-execd %s\n", rapl_version());
-    print_part(file, "libcap", privileges_missing);
-    print_part(file, "libseccomp", call_filter_missing);
+    print_part(file, "libcap", capabilities_missing);
+    print_part(file, "libseccomp", seccomp_filter_missing);
     fprintf(file, "RAPL_LOCK_IN: " LOCK_IN "\n");
 }

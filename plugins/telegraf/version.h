@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What --version says: version, commit, and what was built in. */
-#ifndef RAPL_EXECD_VERSION_H
-#define RAPL_EXECD_VERSION_H
+#ifndef RAPL_VERSION_H
+#define RAPL_VERSION_H
 
 #include <stdio.h>
 

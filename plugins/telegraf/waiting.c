@@ -3,8 +3,8 @@
 
 #include <stdbool.h>
 
-#include "clock.h"
 #include "log.h"
+#include "monotonic.h"
 
 /* After a sample that found no memory. */
 #define RETRY_NS UINT64_C(1000000000)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Waiting for prompts and for power, while counters are read when that is due. */
-#ifndef RAPL_EXECD_WAITING_H
-#define RAPL_EXECD_WAITING_H
+#ifndef RAPL_WAITING_H
+#define RAPL_WAITING_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -13,8 +13,8 @@
 #include "clocks.h"
 #include "log.h"
 #include "measure.h"
-#include "output.h"
-#include "ticks.h"
+#include "nonblocking_stdio.h"
+#include "stdout_write.h"
 #include "usual.h"
 
 /* A report of 512 zones is longer than a pipe usually holds. */
@@ -133,7 +133,7 @@ void answer_prompt(struct answerer *answerer, uint64_t times_ns[ANSWER_PARTS + 1
     note(times_ns, ANSWER_REPORT + 1);
     check(line_writer_format(&answerer->writer, report), "format");
     note(times_ns, ANSWER_FORMAT + 1);
-    check(output_write(&answerer->prompt, answerer->writer.text, answerer->writer.length), "write");
+    check(stdout_write(&answerer->prompt, answerer->writer.text, answerer->writer.length), "write");
     note(times_ns, ANSWER_WRITE + 1);
 }
 
@@ -160,7 +160,7 @@ void answer_open(struct answerer *answerer, const char *root, bool samples) {
     options.sample_interval_ns = samples ? SAMPLE_NS : 0;
     *answerer = (struct answerer){.samples = samples};
     check(prompt_open(&answerer->prompt, 0, true), "prompt");
-    ticks_spare(STDOUT_FILENO);
+    nonblocking_spare(STDOUT_FILENO);
     check(rapl_open(&options, &answerer->rapl), root);
     if (rapl_readable_count(answerer->rapl) == 0)
         errx(1, "%s: nothing reads", root);

@@ -329,7 +329,7 @@ class Informing(OptionCase):
         self.assertRegex(ended.text,
                          r"^rapl-execd [0-9]+\.[0-9]+\.[0-9]+ \(commit ([0-9a-f]{7,}(-dirty)?|unknown)\)\n"
                          r"libcap: (yes|no, .+)\nlibseccomp: (yes|no, .+)\n"
-                         r"RAPL_LOCK_IN: (on|off)\n$")
+                         r"RAPL_SANDBOX: (on|off)\n$")
 
     def test_quiet_leaves_errors_and_warnings(self):
         for options, levels in (([], "I"), (["--quiet"], ""), (["--quiet", "--debug"], "D")):

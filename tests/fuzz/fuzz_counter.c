@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Readings of a counter, one after the other, of any traits. */
-#include "counter.h"
+#include "energy/counter.h"
 #include "fuzz.h"
 
 struct walk {

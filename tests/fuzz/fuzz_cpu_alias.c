@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cpuinfo.h"
 #include "fuzz.h"
+#include "system/cpuinfo.h"
 
 static enum cpu_vendor name_vendor(unsigned int number) {
     switch (number) {

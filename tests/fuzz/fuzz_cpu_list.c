@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "topology.h"
+#include "system/topology.h"
 
 #define CPUS 8192
 

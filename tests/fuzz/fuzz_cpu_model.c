@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cpu_model.h"
-#include "cpuinfo.h"
 #include "fuzz.h"
+#include "source/cpu_model.h"
+#include "system/cpuinfo.h"
 
 #define READ_AT_MOST 8191
 

@@ -7,7 +7,7 @@
 
 #include "fuzz.h"
 #include "line_protocol.h"
-#include "zone.h"
+#include "zone/zone.h"
 
 #define TAGS 4
 #define VALUES 6

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Counts as perf gives them, which can fall. */
 #include "fuzz.h"
-#include "perf_count.h"
+#include "source/perf/perf_count.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     struct input input = {bytes, size};

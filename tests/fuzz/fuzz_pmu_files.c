@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "perf_pmu.h"
-#include "zone.h"
+#include "source/perf/perf_pmu.h"
+#include "zone/zone.h"
 
 #define PMU PMU_FOLDER "/power"
 #define FILES 16

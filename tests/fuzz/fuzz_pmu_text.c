@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "perf_pmu.h"
+#include "source/perf/perf_pmu.h"
 
 #define BIT "[0-9]{1,2}"
 

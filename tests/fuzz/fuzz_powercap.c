@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
-#include "counter.h"
+#include "energy/counter.h"
 #include "fuzz.h"
 #include "rapl.h"
+#include "system/clock.h"
 
 #define CLASS "sys/class/powercap"
 #define SERIES 64

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "powercap_list.h"
+#include "source/powercap/powercap_list.h"
 
 #define ENTRIES 12
 

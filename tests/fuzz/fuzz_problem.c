@@ -10,7 +10,7 @@
 
 #include "fuzz.h"
 #include "log.h"
-#include "problem.h"
+#include "problem/problem.h"
 
 /* What log_line() writes to stderr. */
 static char *log_to_memory(const char *text) {

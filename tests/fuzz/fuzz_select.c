@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "select.h"
+#include "zone/zone_filter.h"
 
 #define PATTERNS 6
 
@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     static const char *const names[] = {"package-0", "package-0/dram", "package-0-die-1/core",
                                         "psys-1",    "total",          "package-1-core-3/core"};
     struct input input = {bytes, size};
-    struct selection selection;
+    struct zone_filter zone_filter;
     char *patterns[PATTERNS];
     size_t count = 0;
     const size_t included = take_byte(&input) % (PATTERNS + 1);
@@ -57,18 +57,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     const size_t include_count = included < count ? included : count;
     const size_t exclude_count = count - include_count;
     char **exclude = patterns + include_count;
-    const int error = selection_open(&selection, (const char *const *)patterns, include_count,
-                                     (const char *const *)exclude, exclude_count);
+    const int error = zone_filter_open(&zone_filter, (const char *const *)patterns, include_count,
+                                       (const char *const *)exclude, exclude_count);
     HOLDS(error == (has_empty ? -EINVAL : 0));
     for (size_t i = 0; error == 0 && i < COUNT_OF(names); i++) {
         const int in = match_any(patterns, include_count, names[i]);
         const int out = match_any(exclude, exclude_count, names[i]);
-        const bool selected = selection_matches(&selection, names[i]);
+        const bool selected = zone_filter_matches(&zone_filter, names[i]);
         if (in >= 0 && out >= 0)
             HOLDS(selected == ((include_count == 0 || in == 1) && out == 0));
     }
     if (error == 0)
-        selection_close(&selection);
+        zone_filter_close(&zone_filter);
     for (size_t i = 0; i < count; i++)
         free(patterns[i]);
     return 0;

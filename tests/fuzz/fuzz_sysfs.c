@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "fuzz.h"
-#include "sysfs.h"
+#include "system/sysfs.h"
 
 /* What strtoull makes of it: digits, at most one newline, then NULs. */
 static int parse_slowly(const char *text, size_t length, uint64_t *number) {

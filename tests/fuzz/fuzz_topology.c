@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "msr_layout.h"
 #include "rapl.h"
-#include "topology.h"
+#include "source/msr/msr_readers.h"
+#include "system/topology.h"
 
 #define CPU_FOLDER "sys/devices/system/cpu"
 #define CPUS 4
@@ -55,9 +55,9 @@ static void check_topology(const struct topology *topology) {
 }
 
 /* Every CPU has its reader, and every reader a CPU, once each. */
-static void check_layout(struct msr_layout *layout) {
-    msr_layout_judge(layout);
-    msr_layout_drop_stale(layout);
+static void check_layout(struct msr_readers *layout) {
+    msr_readers_judge(layout);
+    msr_readers_drop_stale(layout);
     for (size_t i = 0; i < layout->topology.count; i++) {
         size_t whole = 0;
         size_t cores = 0;
@@ -82,7 +82,7 @@ static void check_layout(struct msr_layout *layout) {
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     static const enum cpu_vendor vendors[] = {CPU_VENDOR_INTEL, CPU_VENDOR_AMD};
     struct input input = {bytes, size};
-    struct msr_layout layout = {.root = root_open()};
+    struct msr_readers layout = {.root = root_open()};
     layout.vendor = vendors[take_byte(&input) % COUNT_OF(vendors)];
     /* Twice: CPUs come and go. */
     for (int i = 0; i < 2; i++) {
@@ -91,12 +91,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
         if (topology_load(layout.root, &topology) == 0)
             check_topology(&topology);
         topology_free(&topology);
-        const int result = msr_layout_refresh(&layout);
+        const int result = msr_readers_refresh(&layout);
         HOLDS(result <= 1 && result != -ENOMEM);
         if (result == 1)
             check_layout(&layout);
         root_clear(CPU_FOLDER);
     }
-    msr_layout_free(&layout);
+    msr_readers_free(&layout);
     return 0;
 }

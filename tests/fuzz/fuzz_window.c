@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Readings of a counter in a window, against one that keeps every sample (tests/model). */
+#include "energy/window.h"
 #include "fuzz.h"
 #include "naive_window.h"
-#include "window.h"
 
 struct pair {
     struct counter_traits traits;
@@ -33,12 +33,13 @@ static void take_reading(struct input *input, struct pair *pair) {
     const uint64_t span_ns = goes_back ? 0 : take_number(input) >> (24 + kind % 40);
     const uint64_t power_uw = take_number(input) >> (28 + kind % 36);
     const uint64_t energy_uj = (uint64_t)((wide)power_uw * span_ns / 1000000000);
-    const uint64_t doubt_ns = kind % 8 == 0 ? take_number(input) >> (34 + kind % 30) : kind;
+    const uint64_t uncertainty_ns = kind % 8 == 0 ? take_number(input) >> (34 + kind % 30) : kind;
     const uint64_t ticks = (uint64_t)((wide)energy_uj * pair->scale.parts / 1000000);
     pair->time_ns = goes_back ? pair->time_ns / 2 : pair->time_ns + span_ns;
-    const struct reading reading = {.ticks = ticks, .time_ns = pair->time_ns, .doubt_ns = doubt_ns};
+    const struct reading reading = {
+        .ticks = ticks, .time_ns = pair->time_ns, .uncertainty_ns = uncertainty_ns};
     const struct naive_reading same = {
-        .parts = ticks, .time_ns = pair->time_ns, .doubt_ns = doubt_ns};
+        .parts = ticks, .time_ns = pair->time_ns, .uncertainty_ns = uncertainty_ns};
     window_take(&pair->window, &pair->traits, &reading, pair->scale.update_ns);
     naive_take(&pair->naive, &pair->scale, &same);
 }

@@ -8,7 +8,7 @@
 
 #include "fuzz.h"
 #include "rapl.h"
-#include "zone.h"
+#include "zone/zone.h"
 
 #define NUMBER "(0|[1-9][0-9]*)"
 static const char package_pattern[] = "package-" NUMBER "(-die-" NUMBER ")?";

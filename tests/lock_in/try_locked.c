@@ -16,21 +16,21 @@
 #include <unistd.h>
 
 #include "attempts.h"
-#include "call_filter.h"
-#include "file_rules.h"
-#include "lock_in.h"
-#include "privileges.h"
+#include "sandbox/capabilities.h"
+#include "sandbox/landlock.h"
+#include "sandbox/sandbox.h"
+#include "sandbox/seccomp_filter.h"
 
 #define X32_BIT 0x40000000L
 #define I386_GETPID 20
 
 static int lock_whole(const struct rapl_options *options) {
-    struct privileges privileges = {.raised = NULL};
-    struct lock_in locked;
-    privileges_open(&privileges, rapl_root_is_own(options->root));
-    lock_in(&locked, &privileges, options, false);
+    struct capabilities privileges = {.raised = NULL};
+    struct sandbox locked;
+    capabilities_open(&privileges, rapl_root_is_own(options->root));
+    sandbox(&locked, &privileges, options, false);
     fprintf(stderr, "D! on: %s\nD! off: %s\n", locked.on, locked.off);
-    privileges_close(&privileges);
+    capabilities_close(&privileges);
     return locked.off[0] == '\0' ? 0 : -1;
 }
 
@@ -41,9 +41,9 @@ static int set_lock(const char *lock, const struct rapl_options *options) {
         return lock_whole(options);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return -1;
-    return strcmp(lock, "files") == 0 ? file_rules_set(options->root, options->root_file,
-                                                       options->source, FILE_RULES_ANY_TIME)
-                                      : call_filter_set(options->source);
+    return strcmp(lock, "files") == 0 ? landlock_set(options->root, options->root_file,
+                                                     options->source, FILE_RULES_ANY_TIME)
+                                      : seccomp_filter_set(options->source);
 }
 
 static void call_as_i386(void) {

@@ -7,7 +7,7 @@
 
 #include "fake_source.h"
 #include "reference.h"
-#include "topology.h"
+#include "system/topology.h"
 #include "tree_source.h"
 
 struct world world;
@@ -42,7 +42,7 @@ int __wrap_clock_gettime(clockid_t id, struct timespec *now) {
     const struct machine *machine = world.machine;
     uint64_t ns = id == CLOCK_MONOTONIC_RAW ? machine->raw_ns : machine->monotonic_ns;
     if (id == CLOCK_BOOTTIME || id == CLOCK_REALTIME)
-        ns += machine->ahead_ns;
+        ns += machine->suspend_offset_ns;
     if (id == CLOCK_REALTIME)
         ns += machine->wall_ns;
     now->tv_sec = (time_t)(ns / NS_PER_S);

@@ -267,7 +267,7 @@ static void read_zone(struct fake_zone *zone, struct reading *reading) {
     zone->served = true;
     zone->zone.epoch = zone->place->epoch;
     reading->time_ns = glimpse->time_ns;
-    reading->doubt_ns = glimpse->doubt_ns = half_ns;
+    reading->uncertainty_ns = glimpse->uncertainty_ns = half_ns;
 }
 
 /* A 50th of the time since the last report, 2 ms to 1 s; between two reports 1 s. */
@@ -287,7 +287,7 @@ void fake_begin_sample(const struct source *source) {
     world.number++;
     world.restarts_before = world.restarts;
     world.begin_ns = world.machine->monotonic_ns;
-    world.begin_ahead_ns = world.machine->ahead_ns;
+    world.begin_ahead_ns = world.machine->suspend_offset_ns;
     world.slow_ns = find_slow_ns();
 }
 
@@ -299,7 +299,7 @@ void fake_live_inside(void) {
 void fake_end_sample(void) {
     world.end_ns = world.machine->monotonic_ns;
     world.end_raw_ns = world.machine->raw_ns;
-    world.end_ahead_ns = world.machine->ahead_ns;
+    world.end_ahead_ns = world.machine->suspend_offset_ns;
 }
 
 static void sample(struct source *source) {

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "machine.h"
-#include "source.h"
+#include "source/source.h"
 
 struct account;
 
@@ -30,7 +30,7 @@ struct glimpse {
     int error;
     uint64_t shown;
     uint64_t time_ns;
-    uint64_t doubt_ns;
+    uint64_t uncertainty_ns;
     uint64_t count;
     unsigned int restarts;
     size_t counter;

@@ -53,7 +53,7 @@ uint64_t judge_to_uj(wide aj) {
 /* How long it was from one moment to the other is known to 5 %: the two reads took, together, at
  * most a tenth of it. */
 bool judge_is_known(const struct moment *begin, const struct moment *end) {
-    const uint64_t reads_ns = 2 * begin->doubt_ns + 2 * end->doubt_ns;
+    const uint64_t reads_ns = 2 * begin->uncertainty_ns + 2 * end->uncertainty_ns;
     return end->time_ns - begin->time_ns >= 10 * reads_ns;
 }
 

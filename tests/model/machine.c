@@ -118,7 +118,7 @@ void machine_sleep(struct machine *machine, uint64_t ns) {
         if (loses_counters && !hardware->calm)
             hardware->restart = RESTART_ZERO;
     }
-    machine->ahead_ns += ns;
+    machine->suspend_offset_ns += ns;
     machine->seen.sleeps++;
 }
 

@@ -10,10 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cpuinfo.h"
 #include "random.h"
+#include "system/cpuinfo.h"
 #include "wide.h"
-#include "zone.h"
+#include "zone/zone.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 #define NS_PER_S UINT64_C(1000000000)
@@ -110,8 +110,8 @@ struct machine {
     uint64_t raw_ns;       /* CLOCK_MONOTONIC_RAW, which is true */
     uint64_t monotonic_ns; /* slewed */
     int64_t slew_ppm;
-    uint64_t ahead_ns; /* of CLOCK_BOOTTIME before CLOCK_MONOTONIC */
-    uint64_t wall_ns;  /* CLOCK_REALTIME ahead of CLOCK_BOOTTIME */
+    uint64_t suspend_offset_ns; /* of CLOCK_BOOTTIME before CLOCK_MONOTONIC */
+    uint64_t wall_ns;           /* CLOCK_REALTIME ahead of CLOCK_BOOTTIME */
 
     struct {
         uint64_t sleeps, wall_jumps, offlines, reloads, returns, epochs, online, failures, slews;
@@ -141,7 +141,7 @@ uint64_t machine_choose_interval(struct machine *machine);
 
 /* True time, sleep included. */
 static inline uint64_t machine_true_ns(const struct machine *machine) {
-    return machine->raw_ns + machine->ahead_ns;
+    return machine->raw_ns + machine->suspend_offset_ns;
 }
 
 /* The counter moves to now. */

@@ -148,7 +148,8 @@ void machine_make(struct machine *machine, uint64_t seed, bool powercap) {
     machine->parts_within = !random_once_in(random, 4);
     machine->monotonic_ns = 1000 * NS_PER_S + random_below(random, 1000000 * NS_PER_S);
     machine->raw_ns = random_below(random, 1000000 * NS_PER_S);
-    machine->ahead_ns = random_once_in(random, 2) ? 0 : random_below(random, 1000000 * NS_PER_S);
+    machine->suspend_offset_ns =
+        random_once_in(random, 2) ? 0 : random_below(random, 1000000 * NS_PER_S);
     machine->wall_ns = UINT64_C(1600000000) * NS_PER_S;
     machine->online_mark = random_next(random);
     choose_habits(machine);

@@ -33,7 +33,8 @@ static uint64_t sustained_uw(uint64_t ceiling_uw) {
     return ceiling_uw < 4000 * WATT ? ceiling_uw : 4000 * WATT;
 }
 
-/* The ceilings that core chooses: the same rules as in core/ceiling.c, written once more. */
+/* The ceilings that core chooses: the same rules as in core/source/power_ceiling.c, written once
+ * more. */
 static uint64_t choose_ceiling_uw(struct machine *machine, enum zone_kind kind) {
     if (kind == ZONE_PSYS)
         return 50000 * WATT;

@@ -34,7 +34,8 @@ static bool is_sharp(const struct naive_window *window, const struct naive_scale
     if (window->parts == 0 || scale->update_ns == UINT64_MAX)
         return false;
     const uint64_t span_ns = end->time_ns - window->begin.time_ns;
-    const uint64_t unknown_ns = scale->update_ns + window->begin.doubt_ns + end->doubt_ns;
+    const uint64_t unknown_ns =
+        scale->update_ns + window->begin.uncertainty_ns + end->uncertainty_ns;
     const wide whole = window->parts * span_ns;
     const wide by_unit = (wide)scale->unit * span_ns;
     const wide by_time = window->parts * unknown_ns;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The statistics of core/window.h once more, from struct rapl_statistics alone: every sample is
- * kept, and what is to be known of them is worked out when it is asked for.
+ * The statistics of core/energy/window.h once more, from struct rapl_statistics alone: every sample
+ * is kept, and what is to be known of them is worked out when it is asked for.
  */
 #ifndef RAPL_MODEL_NAIVE_WINDOW_H
 #define RAPL_MODEL_NAIVE_WINDOW_H
@@ -22,7 +22,7 @@ struct naive_scale {
 
 struct naive_reading {
     uint64_t time_ns;
-    uint64_t doubt_ns;
+    uint64_t uncertainty_ns;
     uint64_t parts; /* counted since the reading before */
 };
 

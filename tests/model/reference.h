@@ -59,7 +59,7 @@ bool step_may_be_energy(const struct step *step);
 /* A moment from which energy is counted. */
 struct moment {
     uint64_t time_ns;
-    uint64_t doubt_ns; /* so much earlier or later it may have been */
+    uint64_t uncertainty_ns; /* so much earlier or later it may have been */
     wide energy_aj;
     uint64_t slack_uj;
     enum { AT_READING, AT_MOVE, AT_UPDATE } kind;
@@ -141,7 +141,7 @@ struct account {
     int fed_die; /* the name of the zone that gave its last reading, with the offset of that */
     int fed_package;
     uint64_t fed_offset;
-    const struct fake_zone *fed_by; /* that zone, since zones have been bound */
+    const struct fake_zone *last_zone_index; /* that zone, since zones have been bound */
     uint32_t epoch;
 
     /* Several zones show its counter. */
@@ -249,9 +249,9 @@ struct reference {
     uint64_t look_ns;     /* a sample is due so long after the last, to learn of updates */
     uint64_t interval_ns; /* between two reports; 0: there were not yet two */
     uint64_t reported_ns;
-    uint64_t ahead_ns;
+    uint64_t suspend_offset_ns;
     uint64_t looked_ns; /* CLOCK_BOOTTIME; 0: the look failed */
-    unsigned int looks_left;
+    unsigned int rescans_left;
     uint64_t online_mark;
     bool lead_moved; /* while the sample was taken */
     struct rapl_health health;

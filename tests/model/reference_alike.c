@@ -71,7 +71,7 @@ static uint64_t find_apart_ns(const struct fake_zone *leader, const struct fake_
     const struct glimpse *b = &zone->glimpse;
     const uint64_t apart_ns =
         a->time_ns > b->time_ns ? a->time_ns - b->time_ns : b->time_ns - a->time_ns;
-    return apart_ns + a->doubt_ns + b->doubt_ns + UPDATE_NS;
+    return apart_ns + a->uncertainty_ns + b->uncertainty_ns + UPDATE_NS;
 }
 
 /* Whether it may have used that between the two reads: 4 kW is more than any platform draws. */

@@ -47,7 +47,7 @@ bool account_is_mixed(const struct account *account) {
 }
 
 bool zone_gave_last(const struct account *account, const struct fake_zone *zone) {
-    return account->fed_by == zone ||
+    return account->last_zone_index == zone ||
            (account->has_read && zone->place->die_id == account->fed_die &&
             zone->place->package_id == account->fed_package);
 }
@@ -228,7 +228,7 @@ void reference_bind(const struct source *source) {
     reference.zone_count = 0;
     for (size_t i = 0; i < reference.account_count; i++) {
         reference.accounts[i].zone_count = 0;
-        reference.accounts[i].fed_by = NULL;
+        reference.accounts[i].last_zone_index = NULL;
         reference.accounts[i].lost_zone = false;
     }
     for (size_t i = 0; i < source->zone_count; i++)

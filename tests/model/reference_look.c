@@ -23,7 +23,7 @@ bool reference_notice_online(void) {
     if (reference.online_mark == reference.machine->online_mark)
         return false;
     reference.online_mark = reference.machine->online_mark;
-    reference.looks_left = 3;
+    reference.rescans_left = 3;
     for (size_t i = 0; i < reference.account_count; i++) {
         if (account_is_lead_core(&reference.accounts[i]))
             account_forget(&reference.accounts[i]);
@@ -55,12 +55,13 @@ static bool is_missing(const struct account *account) {
 
 bool reference_look_is_due(void) {
     const struct machine *machine = reference.machine;
-    bool due = !reference.bound ||
-               machine->monotonic_ns + machine->ahead_ns - reference.looked_ns >= 60 * NS_PER_S;
+    bool due =
+        !reference.bound ||
+        machine->monotonic_ns + machine->suspend_offset_ns - reference.looked_ns >= 60 * NS_PER_S;
     for (size_t i = 0; i < reference.account_count; i++)
         due = due || is_missing(&reference.accounts[i]);
-    if (reference.looks_left > 0) {
-        reference.looks_left--;
+    if (reference.rescans_left > 0) {
+        reference.rescans_left--;
         due = true;
     }
     return due;
@@ -69,7 +70,7 @@ bool reference_look_is_due(void) {
 void reference_looked(const struct source *source, bool changed) {
     const struct machine *machine = reference.machine;
     const bool first = !reference.sampled;
-    reference.looked_ns = machine->monotonic_ns + machine->ahead_ns;
+    reference.looked_ns = machine->monotonic_ns + machine->suspend_offset_ns;
     if (changed && !first)
         reference.health.rediscoveries++;
     if (changed)

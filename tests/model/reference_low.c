@@ -88,7 +88,7 @@ static void count_new_start(struct account *account, const struct glimpse *glimp
         return;
     account->now.slack_uj++;
     account->now.time_ns = account->first_low.time_ns;
-    account->now.doubt_ns = account->first_low.doubt_ns;
+    account->now.uncertainty_ns = account->first_low.uncertainty_ns;
     const struct moment start = account->now;
     count_between(account, &account->first_low, glimpse, step_shown(&since, 0),
                   step_energy_uj(&since, 0));

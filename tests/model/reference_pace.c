@@ -103,9 +103,9 @@ static void begin_there(const struct account *account, struct moment *power,
 /* The last instant by then at which counters moved. */
 static uint64_t true_update_ns(uint64_t time_ns) {
     const struct machine *machine = reference.machine;
-    const uint64_t now_ns = time_ns + machine->ahead_ns;
+    const uint64_t now_ns = time_ns + machine->suspend_offset_ns;
     const uint64_t period_ns = machine->period_ns != 0 ? machine->period_ns : 1;
-    return now_ns - now_ns % period_ns - machine->ahead_ns;
+    return now_ns - now_ns % period_ns - machine->suspend_offset_ns;
 }
 
 static void note_update(struct account *account, uint64_t begin_ns, uint64_t end_ns) {
@@ -117,7 +117,7 @@ static void note_update(struct account *account, uint64_t begin_ns, uint64_t end
     update.true_ns = true_update_ns(account->now.time_ns);
     if (update.kind == AT_UPDATE) {
         update.time_ns = begin_ns + (end_ns - begin_ns) / 2;
-        update.doubt_ns = (end_ns - begin_ns) / 2;
+        update.uncertainty_ns = (end_ns - begin_ns) / 2;
     }
     if (is_slow) {
         if (pace->update.time_ns != 0 && is_sharp(pace, pace->update_width_ns)) {
@@ -143,8 +143,8 @@ static bool is_large(const struct account *account, wide moved) {
 
 void pace_take(struct account *account, const struct glimpse *glimpse, wide moved) {
     struct pace *pace = &account->pace;
-    const uint64_t begin_ns = account->last.time_ns - account->last.doubt_ns;
-    const uint64_t end_ns = glimpse->time_ns + glimpse->doubt_ns;
+    const uint64_t begin_ns = account->last.time_ns - account->last.uncertainty_ns;
+    const uint64_t end_ns = glimpse->time_ns + glimpse->uncertainty_ns;
     if (begin_ns >= end_ns)
         return;
     if (moved == 0) {

@@ -89,7 +89,7 @@ bool part_overruns(struct account *account, const struct glimpse *glimpse, wide 
         return false;
     const uint64_t part_uj = to_uj(account->shown + shown) - to_uj(account->shown);
     const uint64_t whole_uj = to_uj(whole->shown) - to_uj(account->followed_shown);
-    const uint64_t end_ns = glimpse->time_ns + glimpse->doubt_ns + whole->last.doubt_ns;
+    const uint64_t end_ns = glimpse->time_ns + glimpse->uncertainty_ns + whole->last.uncertainty_ns;
     const uint64_t lacks_ns = UPDATES_NS + pace_judged_ns(account) + pace_judged_ns(whole) +
                               later_by(account->followed_ns, account->last.time_ns) +
                               later_by(end_ns, whole->last.time_ns);
@@ -114,5 +114,6 @@ void part_follow(struct account *account) {
     account->followed = account->whole;
     account->followed_shown = whole->shown;
     account->followed_in = reference.turn;
-    account->followed_ns = whole->last.time_ns + whole->last.doubt_ns + account->last.doubt_ns;
+    account->followed_ns =
+        whole->last.time_ns + whole->last.uncertainty_ns + account->last.uncertainty_ns;
 }

@@ -45,8 +45,9 @@ bool reference_would_count(const struct fake_zone *zone, uint64_t shown, uint64_
      * counter. */
     if (low_is_pending(zone->place->counter) || !zone->is_known || account->held.shown != 0)
         return true;
-    const uint64_t slept_ns =
-        machine->ahead_ns > reference.ahead_ns ? machine->ahead_ns - reference.ahead_ns : 0;
+    const uint64_t slept_ns = machine->suspend_offset_ns > reference.suspend_offset_ns
+                                  ? machine->suspend_offset_ns - reference.suspend_offset_ns
+                                  : 0;
     const struct step step = account_make_step(account, shown, time_ns, slept_ns);
     const struct step later = account_make_step(account, shown, time_ns + LATER_NS, slept_ns);
     const enum verdict verdict = step_judge(&step, &energy_uj);

@@ -34,7 +34,7 @@ static bool is_wrong(uint64_t energy_uj, wide true_aj, uint64_t slack_uj) {
 
 static void note_time(struct account *account, const struct glimpse *glimpse) {
     account->now.time_ns = glimpse->time_ns;
-    account->now.doubt_ns = glimpse->doubt_ns;
+    account->now.uncertainty_ns = glimpse->uncertainty_ns;
 }
 
 /* Ten steps in a row above the ceiling, and below four times as much, raise it. */
@@ -254,12 +254,12 @@ static void take_sample(struct account *account, uint64_t slept_ns) {
     }
     if (account->pace.first_ns == 0)
         account->pace.first_ns = zone->glimpse.time_ns;
-    if (slept_ns == 0 && account->fed_by != zone && !zone_gave_last(account, zone))
+    if (slept_ns == 0 && account->last_zone_index != zone && !zone_gave_last(account, zone))
         keep_last(account);
     if (zone->likeness.offset != account->fed_offset || zone->zone.epoch != account->epoch ||
         (zone->likeness.differs && !zone_gave_last(account, zone)))
         account_forget(account);
-    account->fed_by = zone;
+    account->last_zone_index = zone;
     note_feeder(account, zone);
     const struct glimpse *glimpse = &zone->glimpse;
     const wide shown = account->shown;
@@ -348,8 +348,10 @@ static void forget_common(const struct source *source) {
 }
 
 void reference_sampled(const struct source *source, bool taken) {
-    const uint64_t ahead_ns = reference.sampled ? reference.ahead_ns : world.begin_ahead_ns;
-    const uint64_t slept_ns = world.end_ahead_ns > ahead_ns ? world.end_ahead_ns - ahead_ns : 0;
+    const uint64_t suspend_offset_ns =
+        reference.sampled ? reference.suspend_offset_ns : world.begin_ahead_ns;
+    const uint64_t slept_ns =
+        world.end_ahead_ns > suspend_offset_ns ? world.end_ahead_ns - suspend_offset_ns : 0;
     bool moved = false;
     if (reference.sampled && reference.machine->vendor != CPU_VENDOR_INTEL)
         moved = reference_notice_online();
@@ -363,7 +365,7 @@ void reference_sampled(const struct source *source, bool taken) {
         reference.health.rediscoveries += reference.sampled;
         reference_bind(source);
     }
-    reference.ahead_ns = world.begin_ahead_ns;
+    reference.suspend_offset_ns = world.begin_ahead_ns;
     grid_sampled();
     reference.sampled = true;
     reference.health.samples++;

@@ -88,7 +88,7 @@ void window_sample(struct account *account, bool slept) {
                                       .unit = unit_of(account),
                                       .update_ns = pace_update_ns(account)};
     const struct naive_reading reading = {.time_ns = account->last.time_ns,
-                                          .doubt_ns = account->last.doubt_ns,
+                                          .uncertainty_ns = account->last.uncertainty_ns,
                                           .parts = (uint64_t)(account->shown - account->observed)};
     if (!has_window(account))
         return;
@@ -137,10 +137,10 @@ static void sample_sum(struct account *sum) {
         scale.unit += to_uj(unit_of(member));
         if (member->pace.moves && pace_update_ns(member) > scale.update_ns)
             scale.update_ns = pace_update_ns(member);
-        if (member->last.time_ns - member->last.doubt_ns < first_ns)
-            first_ns = member->last.time_ns - member->last.doubt_ns;
-        if (member->last.time_ns + member->last.doubt_ns > last_ns)
-            last_ns = member->last.time_ns + member->last.doubt_ns;
+        if (member->last.time_ns - member->last.uncertainty_ns < first_ns)
+            first_ns = member->last.time_ns - member->last.uncertainty_ns;
+        if (member->last.time_ns + member->last.uncertainty_ns > last_ns)
+            last_ns = member->last.time_ns + member->last.uncertainty_ns;
     }
     if (!all_read || !all_follow || last_ns == 0)
         naive_break(&sum->window);
@@ -148,7 +148,7 @@ static void sample_sum(struct account *sum) {
         return;
     const uint64_t half_ns = (last_ns - first_ns) / 2;
     const struct naive_reading reading = {.time_ns = first_ns + half_ns,
-                                          .doubt_ns = half_ns,
+                                          .uncertainty_ns = half_ns,
                                           .parts = (uint64_t)(energy_uj - sum->observed)};
     naive_take(&sum->window, &scale, &reading);
     sum->observed = energy_uj;

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "fake_source.h"
-#include "powercap_list.h"
 #include "reference.h"
+#include "source/powercap/powercap_list.h"
 
 ssize_t __real_pread(int file, void *text, size_t size, off_t offset);
 ssize_t __wrap_pread(int file, void *text, size_t size, off_t offset);
@@ -368,7 +368,7 @@ static void sample(struct source *source) {
         zone->glimpse.error = source->readings[i].error;
         zone->glimpse.shown = source->readings[i].ticks;
         zone->glimpse.time_ns = source->readings[i].time_ns;
-        zone->glimpse.doubt_ns = source->readings[i].doubt_ns;
+        zone->glimpse.uncertainty_ns = source->readings[i].uncertainty_ns;
     }
     fake_end_sample();
 }

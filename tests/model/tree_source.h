@@ -3,7 +3,7 @@
 #ifndef RAPL_MODEL_TREE_SOURCE_H
 #define RAPL_MODEL_TREE_SOURCE_H
 
-#include "source.h"
+#include "source/source.h"
 
 /* Makes an empty tree; false: it cannot. The machines that follow have one each. */
 bool tree_source_begin(void);

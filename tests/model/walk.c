@@ -51,7 +51,7 @@ static void choose_options(struct rapl_options *options) {
     static const struct {
         const char *const *patterns;
         size_t count;
-    } selections[] = {{packages, 1}, {drams, 2}, {total, 1}, {cores, 3}};
+    } zone_filters[] = {{packages, 1}, {drams, 2}, {total, 1}, {cores, 3}};
     struct random *random = &walk.machine.random;
     *options = (struct rapl_options)RAPL_OPTIONS_DEFAULT;
     options->root = tree_source_root() != NULL ? tree_source_root() : "/";
@@ -63,10 +63,10 @@ static void choose_options(struct rapl_options *options) {
     options->max_power_uw = walk.machine.max_power_uw;
     choose_samples(options);
     const uint64_t which = random_below(random, 12);
-    if (which >= sizeof(selections) / sizeof(selections[0]))
+    if (which >= sizeof(zone_filters) / sizeof(zone_filters[0]))
         return;
-    options->include = selections[which].patterns;
-    options->include_count = selections[which].count;
+    options->include = zone_filters[which].patterns;
+    options->include_count = zone_filters[which].count;
 }
 
 /* Without memory, what was read is lost, and the interval goes on. */

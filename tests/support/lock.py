@@ -53,7 +53,7 @@ def is_built_in():
     return not re.search(r"^RAPL_(SANITIZE:\w+=(?!OFF)|LOCK_IN:\w+=OFF)", text, re.MULTILINE)
 
 
-NOT_BUILT_IN = "this build has no lock (RAPL_SANITIZE, or RAPL_LOCK_IN=OFF)"
+NOT_BUILT_IN = "this build has no lock (RAPL_SANITIZE, or RAPL_SANDBOX=OFF)"
 
 
 def read_status(pid):

@@ -15,7 +15,7 @@ RANGE_UJ = 262143328850  # of client processors: 61 uJ a tick
 
 # See settle(): a move of one unit alone may come from a counter that stood for want of load.
 SETTLE_UNITS = 4
-SETTLED_SECONDS = 0.03  # more than a counter stands that moves as usual (core/period.h)
+SETTLED_SECONDS = 0.03  # more than a counter stands that moves as usual (core/energy/period.h)
 SETTLE_LONGEST_SECONDS = 60
 
 

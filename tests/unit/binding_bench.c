@@ -16,7 +16,7 @@ int bench_setup(void **state) {
     bench->source.zones = bench->list;
     bench->source.readings = bench->readings;
     bench->binding.vendor = CPU_VENDOR_INTEL;
-    if (binding_open(&bench->binding, &bench->selection, true, false) != 0)
+    if (binding_open(&bench->binding, &bench->zone_filter, true, false) != 0)
         return -1;
     bench->problems.root = "/";
     *state = bench;
@@ -27,7 +27,7 @@ int bench_teardown(void **state) {
     struct bench *bench = *state;
     binding_free(&bench->binding);
     problems_free(&bench->problems);
-    selection_close(&bench->selection);
+    zone_filter_close(&bench->zone_filter);
     for (size_t i = 0; i < bench->source.zone_count; i++)
         free(bench->zones[i].id);
     free(bench);
@@ -98,7 +98,7 @@ static void take(struct bench *bench, struct series *taking) {
         const struct reading *reading = &bench->readings[taking->zones[i]];
         if (reading->error != 0)
             continue;
-        taking->feeder = bench->list[taking->zones[i]]->identity;
+        taking->last_zone_identity = bench->list[taking->zones[i]]->identity;
         series_take(taking, reading, 0, &bench->health);
         return;
     }

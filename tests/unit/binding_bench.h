@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "binding.h"
+#include "series/binding.h"
 
 #define ZONES_MAX 16
 #define CEILING_UW UINT64_C(250000000)
@@ -15,7 +15,7 @@ struct bench {
     struct zone *list[ZONES_MAX];
     struct reading readings[ZONES_MAX];
     struct source source;
-    struct selection selection;
+    struct zone_filter zone_filter;
     struct binding binding;
     struct problems problems;
     struct rapl_health health;

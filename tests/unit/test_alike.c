@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Zones that may show one counter, and what their readings say of it. */
-#include "alike.h"
+#include "series/alike.h"
 
 #include <errno.h>
 

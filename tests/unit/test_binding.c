@@ -102,7 +102,7 @@ static void test_traits_follow_the_zone(void **state) {
 static void test_members_of_the_total_are_read_whatever_is_selected(void **state) {
     struct bench *bench = *state;
     static const char *const patterns[] = {"psys"};
-    assert_int_equal(selection_open(&bench->selection, patterns, 1, NULL, 0), 0);
+    assert_int_equal(zone_filter_open(&bench->zone_filter, patterns, 1, NULL, 0), 0);
     struct zone *package = add(bench, "package-0", -1);
     struct zone *core = add(bench, "core", 0);
     struct zone *dram = add(bench, "dram", 0);
@@ -249,7 +249,7 @@ static void test_single_cores_are_reported_when_asked_for(void **state) {
 static void test_what_is_selected_has_a_window(void **state) {
     struct bench *bench = *state;
     static const char *const include[] = {"package-0", "package-1/core"};
-    assert_int_equal(selection_open(&bench->selection, include, COUNT_OF(include), NULL, 0), 0);
+    assert_int_equal(zone_filter_open(&bench->zone_filter, include, COUNT_OF(include), NULL, 0), 0);
     add(bench, "package-0", -1);
     add(bench, "dram", 0);
     bind(bench);

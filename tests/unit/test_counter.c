@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "counter.h"
+#include "energy/counter.h"
 
 #include <errno.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cpu_model.h"
+#include "source/cpu_model.h"
 
 #include <inttypes.h>
 

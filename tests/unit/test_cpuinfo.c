@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "cpuinfo.h"
+#include "system/cpuinfo.h"
 
 #include <errno.h>
 #include <stdio.h>

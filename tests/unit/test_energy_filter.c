@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "energy_filter.h"
+#include "source/msr/energy_filter.h"
 
 #include <errno.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What remedies know of the process and its kernel. */
-#include "host.h"
+#include "system/host.h"
 
 #include <linux/capability.h>
 #include <stdio.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "limit.h"
+#include "source/fd_budget.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "cmocka_all.h"
-#include "problem.h"
-#include "zone_map.h"
+#include "problem/problem.h"
+#include "zone/zone_map.h"
 
 #define SECOND UINT64_C(1000000000)
 #define NOW (1000 * SECOND)
@@ -20,12 +20,12 @@
     { .rank = (of_rank), .files = 1, .zones = 1, .waits = true }
 
 /* What is taken, by the places in the list: "xx-x". */
-static void expect_at(struct limit *limit, struct limit_item *items, size_t count, uint64_t now_ns,
-                      const char *expected) {
+static void expect_at(struct limit *limit, struct fd_budget_item *items, size_t count,
+                      uint64_t now_ns, const char *expected) {
     char taken[64] = "";
     size_t left = 0;
     assert_int_equal(strlen(expected), count);
-    const size_t told = limit_choose(limit, items, count, now_ns);
+    const size_t told = fd_budget_choose(limit, items, count, now_ns);
     for (size_t i = 0; i < count; i++) {
         taken[items[i].place] = items[i].taken ? 'x' : '-';
         left += items[i].taken ? 0 : 1;
@@ -39,12 +39,13 @@ static void expect_at(struct limit *limit, struct limit_item *items, size_t coun
 static void test_all_that_fit_are_taken(void **state) {
     (void)state;
     struct limit limit = {.files = 3};
-    struct limit_item items[] = {ONE(LIMIT_UNSELECTED), ONE(LIMIT_CORE), ONE(LIMIT_TOTAL)};
+    struct fd_budget_item items[] = {ONE(FD_RANK_UNSELECTED), ONE(FD_RANK_CORE),
+                                     ONE(FD_RANK_TOTAL)};
     EXPECT(&limit, items, "xxx");
     struct limit none = {.files = 0};
-    struct limit_item same[] = {ONE(LIMIT_TOTAL)};
+    struct fd_budget_item same[] = {ONE(FD_RANK_TOTAL)};
     EXPECT(&none, same, "-");
-    assert_int_equal(limit_choose(&none, NULL, 0, NOW), 0);
+    assert_int_equal(fd_budget_choose(&none, NULL, 0, NOW), 0);
 }
 
 static void test_ranks_come_before_places(void **state) {
@@ -54,9 +55,10 @@ static void test_ranks_come_before_places(void **state) {
                                            "--xxxxxx", "-xxxxxxx", "xxxxxxxx"};
     for (size_t files = 0; files < COUNT_OF(expected); files++) {
         struct limit limit = {.files = files};
-        struct limit_item items[] = {
-            ONE(LIMIT_UNSELECTED), ONE(LIMIT_STAND_BY), ONE(LIMIT_SINGLE_CORE), ONE(LIMIT_OTHER),
-            ONE(LIMIT_UNCORE),     ONE(LIMIT_CORE),     ONE(LIMIT_PSYS),        ONE(LIMIT_TOTAL)};
+        struct fd_budget_item items[] = {ONE(FD_RANK_UNSELECTED),  ONE(FD_RANK_STAND_BY),
+                                         ONE(FD_RANK_SINGLE_CORE), ONE(FD_RANK_OTHER),
+                                         ONE(FD_RANK_UNCORE),      ONE(FD_RANK_CORE),
+                                         ONE(FD_RANK_PSYS),        ONE(FD_RANK_TOTAL)};
         EXPECT(&limit, items, expected[files]);
     }
 }
@@ -64,64 +66,64 @@ static void test_ranks_come_before_places(void **state) {
 static void test_kinds_have_ranks(void **state) {
     static const struct {
         const char *name;
-        enum limit_rank rank;
-    } cases[] = {{"dram", LIMIT_TOTAL},
-                 {"core", LIMIT_CORE},
-                 {"uncore", LIMIT_UNCORE},
-                 {"gpu", LIMIT_OTHER}};
+        enum fd_rank rank;
+    } cases[] = {{"dram", FD_RANK_TOTAL},
+                 {"core", FD_RANK_CORE},
+                 {"uncore", FD_RANK_UNCORE},
+                 {"gpu", FD_RANK_OTHER}};
     struct zone_identity package;
     struct zone_identity identity;
     (void)state;
     assert_int_equal(zone_identify("package-3", NULL, &package), 0);
-    assert_int_equal(limit_rank_of(&package), LIMIT_TOTAL);
+    assert_int_equal(fd_rank_of(&package), FD_RANK_TOTAL);
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         assert_int_equal(zone_identify(cases[i].name, &package, &identity), 0);
-        assert_int_equal(limit_rank_of(&identity), cases[i].rank);
+        assert_int_equal(fd_rank_of(&identity), cases[i].rank);
     }
     assert_int_equal(zone_identify("core", &package, &identity), 0);
     identity.core_id = 4;
-    assert_int_equal(limit_rank_of(&identity), LIMIT_SINGLE_CORE);
+    assert_int_equal(fd_rank_of(&identity), FD_RANK_SINGLE_CORE);
     assert_int_equal(zone_identify("psys-1", NULL, &identity), 0);
-    assert_int_equal(limit_rank_of(&identity), LIMIT_PSYS);
+    assert_int_equal(fd_rank_of(&identity), FD_RANK_PSYS);
 }
 
 static void test_of_one_rank_the_first_are_taken(void **state) {
     (void)state;
     struct limit limit = {.files = 2};
-    struct limit_item items[] = {ONE(LIMIT_CORE), ONE(LIMIT_TOTAL), ONE(LIMIT_CORE),
-                                 ONE(LIMIT_CORE)};
+    struct fd_budget_item items[] = {ONE(FD_RANK_CORE), ONE(FD_RANK_TOTAL), ONE(FD_RANK_CORE),
+                                     ONE(FD_RANK_CORE)};
     EXPECT(&limit, items, "xx--");
 }
 
 static void test_what_is_read_stays_before_others_of_its_rank(void **state) {
     (void)state;
     struct limit limit = {.files = 2, .kept = 2};
-    struct limit_item items[] = {ONE(LIMIT_TOTAL), ONE(LIMIT_TOTAL), HELD(LIMIT_TOTAL),
-                                 HELD(LIMIT_TOTAL)};
+    struct fd_budget_item items[] = {ONE(FD_RANK_TOTAL), ONE(FD_RANK_TOTAL), HELD(FD_RANK_TOTAL),
+                                     HELD(FD_RANK_TOTAL)};
     EXPECT(&limit, items, "--xx");
 }
 
 static void test_a_package_takes_the_place_of_the_last_core(void **state) {
     (void)state;
     struct limit limit = {.files = 3, .kept = 3};
-    struct limit_item items[] = {HELD(LIMIT_TOTAL), HELD(LIMIT_CORE), HELD(LIMIT_CORE),
-                                 ONE(LIMIT_TOTAL)};
+    struct fd_budget_item items[] = {HELD(FD_RANK_TOTAL), HELD(FD_RANK_CORE), HELD(FD_RANK_CORE),
+                                     ONE(FD_RANK_TOTAL)};
     EXPECT(&limit, items, "xx-x");
 }
 
 static void test_a_group_is_taken_as_a_whole_or_not(void **state) {
     (void)state;
     struct limit limit = {.files = 10};
-    struct limit_item items[] = {ONE(LIMIT_TOTAL),
-                                 {.rank = LIMIT_SINGLE_CORE, .files = 8, .zones = 8},
-                                 ONE(LIMIT_TOTAL),
-                                 {.rank = LIMIT_SINGLE_CORE, .files = 4, .zones = 4}};
+    struct fd_budget_item items[] = {ONE(FD_RANK_TOTAL),
+                                     {.rank = FD_RANK_SINGLE_CORE, .files = 8, .zones = 8},
+                                     ONE(FD_RANK_TOTAL),
+                                     {.rank = FD_RANK_SINGLE_CORE, .files = 4, .zones = 4}};
     EXPECT(&limit, items, "xxx-");
     struct limit less = {.files = 9};
-    struct limit_item again[] = {ONE(LIMIT_TOTAL),
-                                 {.rank = LIMIT_SINGLE_CORE, .files = 8, .zones = 8},
-                                 ONE(LIMIT_TOTAL),
-                                 {.rank = LIMIT_SINGLE_CORE, .files = 4, .zones = 4}};
+    struct fd_budget_item again[] = {ONE(FD_RANK_TOTAL),
+                                     {.rank = FD_RANK_SINGLE_CORE, .files = 8, .zones = 8},
+                                     ONE(FD_RANK_TOTAL),
+                                     {.rank = FD_RANK_SINGLE_CORE, .files = 4, .zones = 4}};
     EXPECT(&less, again, "x-xx");
 }
 
@@ -129,66 +131,67 @@ static void test_a_group_is_taken_as_a_whole_or_not(void **state) {
 static void test_what_returns_has_its_place(void **state) {
     (void)state;
     struct limit limit = {.files = 3};
-    struct limit_item first[] = {ONE(LIMIT_TOTAL), ONE(LIMIT_TOTAL), ONE(LIMIT_CORE),
-                                 ONE(LIMIT_CORE)};
+    struct fd_budget_item first[] = {ONE(FD_RANK_TOTAL), ONE(FD_RANK_TOTAL), ONE(FD_RANK_CORE),
+                                     ONE(FD_RANK_CORE)};
     EXPECT(&limit, first, "xxx-");
-    struct limit_item without[] = {HELD(LIMIT_TOTAL), HELD(LIMIT_CORE), WAITS(LIMIT_CORE)};
+    struct fd_budget_item without[] = {HELD(FD_RANK_TOTAL), HELD(FD_RANK_CORE),
+                                       WAITS(FD_RANK_CORE)};
     EXPECT(&limit, without, "xx-");
-    struct limit_item back[] = {HELD(LIMIT_TOTAL), ONE(LIMIT_TOTAL), HELD(LIMIT_CORE),
-                                WAITS(LIMIT_CORE)};
+    struct fd_budget_item back[] = {HELD(FD_RANK_TOTAL), ONE(FD_RANK_TOTAL), HELD(FD_RANK_CORE),
+                                    WAITS(FD_RANK_CORE)};
     EXPECT(&limit, back, "xxx-");
 }
 
 static void test_the_place_of_what_stays_away_is_given_away(void **state) {
     (void)state;
     struct limit limit = {.files = 3};
-    struct limit_item first[] = {ONE(LIMIT_TOTAL), ONE(LIMIT_TOTAL), ONE(LIMIT_CORE),
-                                 ONE(LIMIT_CORE), ONE(LIMIT_CORE)};
+    struct fd_budget_item first[] = {ONE(FD_RANK_TOTAL), ONE(FD_RANK_TOTAL), ONE(FD_RANK_CORE),
+                                     ONE(FD_RANK_CORE), ONE(FD_RANK_CORE)};
     EXPECT(&limit, first, "xxx--");
     for (uint64_t seconds = 0; seconds < 600; seconds += 60) {
-        struct limit_item without[] = {HELD(LIMIT_TOTAL), HELD(LIMIT_CORE), WAITS(LIMIT_CORE),
-                                       WAITS(LIMIT_CORE)};
+        struct fd_budget_item without[] = {HELD(FD_RANK_TOTAL), HELD(FD_RANK_CORE),
+                                           WAITS(FD_RANK_CORE), WAITS(FD_RANK_CORE)};
         expect_at(&limit, without, COUNT_OF(without), NOW + seconds * SECOND, "xx--");
     }
-    struct limit_item without[] = {HELD(LIMIT_TOTAL), HELD(LIMIT_CORE), WAITS(LIMIT_CORE),
-                                   WAITS(LIMIT_CORE)};
+    struct fd_budget_item without[] = {HELD(FD_RANK_TOTAL), HELD(FD_RANK_CORE), WAITS(FD_RANK_CORE),
+                                       WAITS(FD_RANK_CORE)};
     expect_at(&limit, without, COUNT_OF(without), NOW + 600 * SECOND, "xxx-");
 }
 
 static void test_ten_minutes_begin_anew_with_each_return(void **state) {
     (void)state;
     struct limit limit = {.files = 2, .kept = 2};
-    struct limit_item away[] = {HELD(LIMIT_TOTAL), WAITS(LIMIT_CORE)};
+    struct fd_budget_item away[] = {HELD(FD_RANK_TOTAL), WAITS(FD_RANK_CORE)};
     expect_at(&limit, away, COUNT_OF(away), NOW, "x-");
-    struct limit_item back[] = {HELD(LIMIT_TOTAL), ONE(LIMIT_TOTAL), WAITS(LIMIT_CORE)};
+    struct fd_budget_item back[] = {HELD(FD_RANK_TOTAL), ONE(FD_RANK_TOTAL), WAITS(FD_RANK_CORE)};
     expect_at(&limit, back, COUNT_OF(back), NOW + 500 * SECOND, "xx-");
-    struct limit_item again[] = {HELD(LIMIT_TOTAL), WAITS(LIMIT_CORE)};
+    struct fd_budget_item again[] = {HELD(FD_RANK_TOTAL), WAITS(FD_RANK_CORE)};
     expect_at(&limit, again, COUNT_OF(again), NOW + 700 * SECOND, "x-");
-    struct limit_item later[] = {HELD(LIMIT_TOTAL), WAITS(LIMIT_CORE)};
+    struct fd_budget_item later[] = {HELD(FD_RANK_TOTAL), WAITS(FD_RANK_CORE)};
     expect_at(&limit, later, COUNT_OF(later), NOW + 1300 * SECOND, "xx");
 }
 
 static void test_a_limit_that_falls_takes_from_the_end(void **state) {
     (void)state;
     struct limit limit = {.files = 1, .kept = 3};
-    struct limit_item items[] = {HELD(LIMIT_CORE), HELD(LIMIT_TOTAL), WAITS(LIMIT_TOTAL)};
+    struct fd_budget_item items[] = {HELD(FD_RANK_CORE), HELD(FD_RANK_TOTAL), WAITS(FD_RANK_TOTAL)};
     EXPECT(&limit, items, "-x-");
 }
 
 static void test_zones_are_limited_too(void **state) {
-    static struct limit_item items[LIMIT_ZONES + 100];
+    static struct fd_budget_item items[FD_RANK_ZONES + 100];
     struct limit limit = {.files = SIZE_MAX};
     (void)state;
     for (size_t i = 0; i < COUNT_OF(items); i++)
-        items[i] = (struct limit_item)ONE(i < 100 ? LIMIT_CORE : LIMIT_TOTAL);
-    assert_int_equal(limit_choose(&limit, items, COUNT_OF(items), NOW), 100);
+        items[i] = (struct fd_budget_item)ONE(i < 100 ? FD_RANK_CORE : FD_RANK_TOTAL);
+    assert_int_equal(fd_budget_choose(&limit, items, COUNT_OF(items), NOW), 100);
     for (size_t i = 0; i < COUNT_OF(items); i++)
         assert_int_equal(items[i].taken, items[i].place >= 100);
-    assert_int_equal(limit_error(&limit), ZONE_BEYOND_LIMIT);
-    assert_int_equal(limit_most(&limit), LIMIT_ZONES);
+    assert_int_equal(fd_budget_error(&limit), ZONE_BEYOND_LIMIT);
+    assert_int_equal(fd_budget_most(&limit), FD_RANK_ZONES);
     limit.files = 7;
-    assert_int_equal(limit_error(&limit), ZONE_WITHOUT_FILE);
-    assert_int_equal(limit_most(&limit), 7);
+    assert_int_equal(fd_budget_error(&limit), ZONE_WITHOUT_FILE);
+    assert_int_equal(fd_budget_most(&limit), 7);
 }
 
 /* --- what belongs to an identity ------------------------------------------------------------- */

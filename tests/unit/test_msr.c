@@ -7,7 +7,7 @@
 #include "cmocka_all.h"
 #include "fakes.h"
 #include "msr_machine.h"
-#include "source.h"
+#include "source/source.h"
 
 #define WATT UINT64_C(1000000)
 
@@ -693,7 +693,7 @@ static void test_slow_read_is_repeated(void **state) {
     for (size_t i = 0; i < bench.source->zone_count; i++) {
         const struct reading *reading = &bench.source->readings[i];
         assert_int_equal(reading->error, 0);
-        assert_int_equal(reading->doubt_ns, 0);
+        assert_int_equal(reading->uncertainty_ns, 0);
         assert_int_equal(fake_clocks_raw_ns() - reading->time_ns, i < 2 ? 60 * NS_PER_MS : 0);
     }
 }
@@ -847,7 +847,7 @@ static void test_msr_where_msr_safe_does_not_open(void **state) {
     expect_told("/dev/cpu/0/msr_safe: is not a regular file", "");
 }
 
-static void limit_descriptors(rlim_t room) {
+static void fd_budget_descriptors(rlim_t room) {
     struct rlimit limit;
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
     limit.rlim_cur = room;
@@ -862,9 +862,9 @@ static void test_cores_are_shown_all_or_not_at_all(void **state) {
     const size_t before = tree_count_descriptors();
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
     open_source(&zen4, 0);
-    limit_descriptors(before + 16);
+    fd_budget_descriptors(before + 16);
     const int changed = discover();
-    limit_descriptors(limit.rlim_cur);
+    fd_budget_descriptors(limit.rlim_cur);
     assert_int_equal(changed, 1);
     EXPECT_ZONES({"package-0", "cpu0/0xc001029b"});
     /* and no descriptor is kept for nothing */
@@ -1034,7 +1034,7 @@ static void test_without_memory(void **state) {
 
 /* --- limits ---------------------------------------------------------------------------------- */
 
-static void limit_files(const struct cpu_model *model, size_t files) {
+static void fd_budget_files(const struct cpu_model *model, size_t files) {
     problems_free(&bench.problems);
     open_source(model, 0);
     bench.source->limit.files = files;
@@ -1048,7 +1048,7 @@ static void test_cores_of_a_package_are_read_all_or_none(void **state) {
     (void)make_amd(2, 1, 2, 1);
     for (size_t files = 0; files < COUNT_OF(shown); files++) {
         const size_t before = tree_count_descriptors();
-        limit_files(&model, files);
+        fd_budget_files(&model, files);
         discover();
         assert_int_equal(bench.source->zone_count, shown[files]);
         assert_true(tree_count_descriptors() <= before + files);
@@ -1070,7 +1070,7 @@ static void test_cores_make_way_for_a_package(void **state) {
     const struct msr_machine machine = make_amd(2, 1, 2, 1);
     machine_set_online(&machine, 2, false, "0-1");
     machine_set_online(&machine, 3, false, "0-1");
-    limit_files(&model, 3);
+    fd_budget_files(&model, 3);
     assert_int_equal(discover(), 1);
     assert_int_equal(bench.source->zone_count, 3);
     machine_set_online(&machine, 2, true, "0-2");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A part of a package does not use more than the package: the whole core over a temporary tree. */
-#include "part.h"
+#include "series/part.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include "cmocka_all.h"
 #include "fakes.h"
 #include "rapl.h"
-#include "series.h"
+#include "series/series.h"
 #include "tree.h"
 
 #define JOULE UINT64_C(1000000)

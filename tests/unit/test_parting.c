@@ -207,7 +207,7 @@ static void test_what_parts_while_undecided_begins_there(void **state) {
 static void test_known_zone_is_read_beside_a_new_one(void **state) {
     static const char *const psys[] = {"psys"};
     struct bench *bench = *state;
-    assert_int_equal(selection_open(&bench->selection, psys, 1, NULL, 0), 0);
+    assert_int_equal(zone_filter_open(&bench->zone_filter, psys, 1, NULL, 0), 0);
     bench->binding.sums[0]->selected = false;
     struct zone *first = add(bench, "package-0-die-0", -1);
     bind(bench);

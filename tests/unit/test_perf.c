@@ -9,12 +9,12 @@
 
 #include "cmocka_all.h"
 #include "fakes.h"
-#include "host.h"
-#include "perf_count.h"
 #include "rapl.h"
-#include "source.h"
+#include "source/perf/perf_count.h"
+#include "source/source.h"
+#include "source/unit_fault.h"
+#include "system/host.h"
 #include "tree.h"
-#include "unit_fault.h"
 #include "usual.h"
 #include "values.h"
 
@@ -787,13 +787,13 @@ static void test_slow_read_of_a_group_is_repeated(void **state) {
     stall_second_group(20 * NS_PER_MS, use_5_joules);
     assert_int_equal(fake_perf_reads() - reads, 2);
     assert_int_equal(reading("power/energy-pkg@2")->ticks, before);
-    assert_int_equal(reading("power/energy-pkg@2")->doubt_ns, 10 * NS_PER_MS);
+    assert_int_equal(reading("power/energy-pkg@2")->uncertainty_ns, 10 * NS_PER_MS);
     stall_second_group(20 * NS_PER_MS + 1, use_5_joules);
     assert_int_equal(fake_perf_reads() - reads, 5);
     assert_int_equal(reading("power/energy-pkg@2")->ticks - before, 10 * JOULE);
     assert_int_equal(reading("power/energy-pkg@2")->time_ns, fake_clocks_raw_ns());
-    assert_int_equal(reading("power/energy-pkg@2")->doubt_ns, 0);
-    assert_int_equal(reading("power/energy-ram@2")->doubt_ns, 0);
+    assert_int_equal(reading("power/energy-pkg@2")->uncertainty_ns, 0);
+    assert_int_equal(reading("power/energy-ram@2")->uncertainty_ns, 0);
 }
 
 static void test_shortest_read_of_a_group_counts(void **state) {
@@ -807,7 +807,7 @@ static void test_shortest_read_of_a_group_counts(void **state) {
     fake_reads_stall(stalls, COUNT_OF(stalls), use_5_joules);
     sample();
     assert_int_equal(fake_stalls_left(), 0);
-    assert_int_equal(reading("power/energy-pkg@2")->doubt_ns, 15 * NS_PER_MS);
+    assert_int_equal(reading("power/energy-pkg@2")->uncertainty_ns, 15 * NS_PER_MS);
     assert_int_equal(reading("power/energy-pkg@2")->ticks, before);
 }
 
@@ -826,7 +826,7 @@ static void test_repeat_hides_no_interruption(void **state) {
     sample();
     assert_int_equal(fake_stalls_left(), 0);
     assert_int_equal(reading("power/energy-pkg@2")->error, 0);
-    assert_int_equal(reading("power/energy-pkg@2")->doubt_ns, 0);
+    assert_int_equal(reading("power/energy-pkg@2")->uncertainty_ns, 0);
     assert_true(zone("power/energy-pkg@2")->epoch > epoch);
 }
 
@@ -843,7 +843,7 @@ static void test_repeat_that_fails_leaves_the_first(void **state) {
     sample();
     stall_second_group(100 * NS_PER_MS, lose_the_cpu);
     assert_int_equal(reading("power/energy-pkg@2")->error, 0);
-    assert_int_equal(reading("power/energy-pkg@2")->doubt_ns, 50 * NS_PER_MS);
+    assert_int_equal(reading("power/energy-pkg@2")->uncertainty_ns, 50 * NS_PER_MS);
     sample();
     assert_int_equal(reading("power/energy-pkg@2")->error, -ENODEV);
 }
@@ -1732,7 +1732,7 @@ static void test_real_events_of_the_kernel(void **state) {
                                              last_ram.ticks - first_ram.ticks) /
                        1e6;
     /* A read that was held up lies somewhere between its begin and its end. */
-    const double late = (double)(first.doubt_ns + last.doubt_ns) / 1e9;
+    const double late = (double)(first.uncertainty_ns + last.uncertainty_ns) / 1e9;
     if (joules < 45 * 0.997 * (seconds - late) || joules > 45 * 1.003 * (seconds + late))
         fail_msg("%f W", joules / seconds);
     if (ram < 4.5 * 0.997 * (seconds - late) || ram > 4.5 * 1.003 * (seconds + late))

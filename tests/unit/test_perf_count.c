@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "perf_count.h"
+#include "source/perf/perf_count.h"
 
 #include "cmocka_all.h"
 #include "fakes.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "perf_pmu.h"
+#include "source/perf/perf_pmu.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 
 #include "cmocka_all.h"
 #include "fakes.h"
-#include "sysfs.h"
+#include "system/sysfs.h"
 #include "tree.h"
 
 #define FOLDER "sys/bus/event_source/devices/power"

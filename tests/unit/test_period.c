@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* How often a counter moves, out of its readings. */
-#include "period.h"
+#include "energy/period.h"
 
 #include "cmocka_all.h"
 #include "fakes.h"

@@ -7,8 +7,8 @@
 
 #include "cmocka_all.h"
 #include "fakes.h"
-#include "source.h"
-#include "sysfs.h"
+#include "source/source.h"
+#include "system/sysfs.h"
 #include "tree.h"
 
 #define WATT UINT64_C(1000000)

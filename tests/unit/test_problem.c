@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "problem.h"
-#include "source.h"
+#include "problem/problem.h"
+#include "source/source.h"
 
 #include <linux/capability.h>
 #include <stdio.h>
@@ -9,9 +9,9 @@
 
 #include "cmocka_all.h"
 #include "fakes.h"
-#include "perf_count.h"
-#include "perf_pmu.h"
-#include "sysfs.h"
+#include "source/perf/perf_count.h"
+#include "source/perf/perf_pmu.h"
+#include "system/sysfs.h"
 
 static int setup(void **state) {
     static struct problems problems;

@@ -1481,7 +1481,7 @@ static void test_total_can_be_left_out(void **state) {
     assert_int_equal(run.report->health.zones, 1);
 }
 
-static void test_selection_of_nothing_is_told(void **state) {
+static void test_zone_filter_of_nothing_is_told(void **state) {
     (void)state;
     static const char *const include[] = {"pakage-*"};
     add_machine();
@@ -1843,7 +1843,7 @@ int main(void) {
         IN_TREE(test_selected_mirrors_come_before_what_nobody_selected),
         IN_TREE(test_total_is_over_the_machine_whatever_is_selected),
         IN_TREE(test_total_can_be_left_out),
-        IN_TREE(test_selection_of_nothing_is_told),
+        IN_TREE(test_zone_filter_of_nothing_is_told),
         IN_TREE(test_series_have_numbers_of_their_own),
         IN_TREE(test_dies_of_amd_are_counted_once),
         IN_TREE(test_dies_that_part_lose_nothing),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "report.h"
+#include "series/report.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -70,9 +70,10 @@ static void read_energy(struct machine *machine, size_t index, uint64_t ticks) {
 }
 
 /* The read took twice the doubt. */
-static void read_slowly(struct machine *machine, size_t index, uint64_t ticks, uint64_t doubt_ns) {
+static void read_slowly(struct machine *machine, size_t index, uint64_t ticks,
+                        uint64_t uncertainty_ns) {
     const struct reading reading = {
-        .ticks = ticks, .time_ns = machine->now_ns, .doubt_ns = doubt_ns};
+        .ticks = ticks, .time_ns = machine->now_ns, .uncertainty_ns = uncertainty_ns};
     series_take(machine->list[index], &reading, 0, &machine->health);
 }
 

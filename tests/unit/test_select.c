@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "select.h"
+#include "zone/zone_filter.h"
 
 #include <errno.h>
 #include <string.h>
@@ -7,12 +7,12 @@
 #include "cmocka_all.h"
 
 static bool selects(const char *include, const char *exclude, const char *name) {
-    struct selection selection;
-    assert_int_equal(selection_open(&selection, &include, include != NULL ? 1 : 0, &exclude,
-                                    exclude != NULL ? 1 : 0),
+    struct zone_filter zone_filter;
+    assert_int_equal(zone_filter_open(&zone_filter, &include, include != NULL ? 1 : 0, &exclude,
+                                      exclude != NULL ? 1 : 0),
                      0);
-    const bool matches = selection_matches(&selection, name);
-    selection_close(&selection);
+    const bool matches = zone_filter_matches(&zone_filter, name);
+    zone_filter_close(&zone_filter);
     return matches;
 }
 
@@ -57,46 +57,46 @@ static void test_any_pattern_is_enough(void **state) {
     (void)state;
     static const char *const include[] = {"package-0", "*/dram", "total"};
     static const char *const exclude[] = {"package-1/*", "total"};
-    struct selection selection;
-    assert_int_equal(selection_open(&selection, include, 3, exclude, 2), 0);
-    assert_true(selection_matches(&selection, "package-0"));
-    assert_true(selection_matches(&selection, "package-0/dram"));
-    assert_false(selection_matches(&selection, "package-1/dram"));
-    assert_false(selection_matches(&selection, "total"));
-    assert_false(selection_matches(&selection, "psys"));
-    selection_close(&selection);
+    struct zone_filter zone_filter;
+    assert_int_equal(zone_filter_open(&zone_filter, include, 3, exclude, 2), 0);
+    assert_true(zone_filter_matches(&zone_filter, "package-0"));
+    assert_true(zone_filter_matches(&zone_filter, "package-0/dram"));
+    assert_false(zone_filter_matches(&zone_filter, "package-1/dram"));
+    assert_false(zone_filter_matches(&zone_filter, "total"));
+    assert_false(zone_filter_matches(&zone_filter, "psys"));
+    zone_filter_close(&zone_filter);
 }
 
 static void test_patterns_are_copied(void **state) {
     (void)state;
     char pattern[] = "psys";
     const char *patterns[] = {pattern};
-    struct selection selection;
-    assert_int_equal(selection_open(&selection, patterns, 1, NULL, 0), 0);
+    struct zone_filter zone_filter;
+    assert_int_equal(zone_filter_open(&zone_filter, patterns, 1, NULL, 0), 0);
     strcpy(pattern, "none");
     patterns[0] = "nothing";
-    assert_true(selection_matches(&selection, "psys"));
-    selection_close(&selection);
+    assert_true(zone_filter_matches(&zone_filter, "psys"));
+    zone_filter_close(&zone_filter);
 }
 
 static void test_empty_pattern_is_refused(void **state) {
     (void)state;
     static const char *const good[] = {"package-0", "psys"};
     static const char *const bad[] = {"package-0", ""};
-    struct selection selection;
-    assert_int_equal(selection_open(&selection, bad, 2, good, 2), -EINVAL);
-    assert_int_equal(selection_open(&selection, good, 2, bad, 2), -EINVAL);
-    assert_int_equal(selection_open(&selection, bad, 1, good, 2), 0);
-    selection_close(&selection);
+    struct zone_filter zone_filter;
+    assert_int_equal(zone_filter_open(&zone_filter, bad, 2, good, 2), -EINVAL);
+    assert_int_equal(zone_filter_open(&zone_filter, good, 2, bad, 2), -EINVAL);
+    assert_int_equal(zone_filter_open(&zone_filter, bad, 1, good, 2), 0);
+    zone_filter_close(&zone_filter);
 }
 
 static void test_closing_twice_is_harmless(void **state) {
     (void)state;
     static const char *const patterns[] = {"psys"};
-    struct selection selection;
-    assert_int_equal(selection_open(&selection, patterns, 1, patterns, 1), 0);
-    selection_close(&selection);
-    selection_close(&selection);
+    struct zone_filter zone_filter;
+    assert_int_equal(zone_filter_open(&zone_filter, patterns, 1, patterns, 1), 0);
+    zone_filter_close(&zone_filter);
+    zone_filter_close(&zone_filter);
 }
 
 int main(void) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "series.h"
+#include "series/series.h"
 
 #include <errno.h>
 

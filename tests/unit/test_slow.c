@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Energy and power of counters that move seldom, or never: series and reports of them. */
-#include "report.h"
+#include "series/report.h"
 
 #include <string.h>
 
 #include "cmocka_all.h"
 #include "fakes.h"
-#include "sum.h"
+#include "series/sum.h"
 
 #define WATT UINT64_C(1000000)
 #define JOULE UINT64_C(1000000)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Reads during which the machine stalls: they are repeated, and power that is still not
  * known is not reported. */
-#include "slow_read.h"
+#include "source/slow_read.h"
 
 #include <errno.h>
 
 #include "cmocka_all.h"
 #include "fakes.h"
 #include "rapl.h"
-#include "source.h"
+#include "source/source.h"
 #include "tree.h"
 #include "usual.h"
 #include "values.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A counter behind which two counters answer in turns, and counters that are none. */
-#include "steady.h"
+#include "energy/steady.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include "cmocka_all.h"
 #include "fakes.h"
 #include "rapl.h"
-#include "series.h"
+#include "series/series.h"
 #include "tree.h"
 #include "usual.h"
 

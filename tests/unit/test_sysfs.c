@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "sysfs.h"
+#include "system/sysfs.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "topology.h"
+#include "system/topology.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "unit_fault.h"
+#include "source/unit_fault.h"
 
 #include <string.h>
 

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "cmocka_all.h"
-#include "period.h"
-#include "window.h"
+#include "energy/period.h"
+#include "energy/window.h"
 
 #define MS UINT64_C(1000000)
 
@@ -329,11 +329,11 @@ static void break_gives_up_the_open_sample(void **state) {
  * before the doubt is a 20th. */
 static void long_reads_take_long_samples(void **state) {
     struct window *window = new_window(state);
-    const struct reading first = {.doubt_ns = 5 * MS / 2};
+    const struct reading first = {.uncertainty_ns = 5 * MS / 2};
     window_take(window, &package, &first, PERIOD_USUAL_NS);
     for (uint64_t i = 1; i <= 12; i++) {
         const struct reading reading = {
-            .time_ns = i * 10 * MS, .doubt_ns = 5 * MS / 2, .ticks = 1000000};
+            .time_ns = i * 10 * MS, .uncertainty_ns = 5 * MS / 2, .ticks = 1000000};
         window_take(window, &package, &reading, PERIOD_USUAL_NS);
     }
     assert_int_equal(window_close(window).samples, 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "zone.h"
+#include "zone/zone.h"
 
 #include <errno.h>
 #include <string.h>

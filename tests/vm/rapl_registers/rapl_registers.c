@@ -204,10 +204,10 @@ static const struct rapl_register {
 };
 
 /* PL1 125 W and PL2 150 W, both on; a TDP of 125 W. In units of 1/8 W. */
-#define LIMIT_125_150_WATTS 0x004284B000DC83E8ULL
+#define FD_RANK_125_150_WATTS 0x004284B000DC83E8ULL
 #define INFO_125_WATTS 0x3E8ULL
 
-static u64 limits[DOMAINS] = {[PACKAGE] = LIMIT_125_150_WATTS, [PSYS] = LIMIT_125_150_WATTS};
+static u64 limits[DOMAINS] = {[PACKAGE] = FD_RANK_125_150_WATTS, [PSYS] = FD_RANK_125_150_WATTS};
 
 static const struct rapl_register *find_register(u32 address) {
     unsigned int i;

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+#include "problem/problem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "source/perf/perf_count.h"
+#include "source/unit_fault.h"
+#include "system/clock.h"
+
+/* A cause that comes and goes is told at most this often, unless it stays for a minute. */
+#define TELL_AGAIN_NS (UINT64_C(3600) * NS_PER_SECOND)
+#define STAYS_NS (UINT64_C(60) * NS_PER_SECOND)
+
+/* Told of by themselves: no pass ends them. */
+static bool is_event(enum problem_cause cause) {
+    return cause >= PROBLEM_SOURCE;
+}
+
+bool problem_is_told_by_subject(enum problem_cause cause) {
+    const bool is_of_model = cause == PROBLEM_UNIT || cause == PROBLEM_UNIT_DOUBT;
+    return (is_event(cause) && !is_of_model) || cause == PROBLEM_PATTERN || cause == PROBLEM_GONE ||
+           cause == PROBLEM_GONE_FROM_TOTAL || cause == PROBLEM_STUCK || cause == PROBLEM_UNSTEADY;
+}
+
+static bool has_end(enum problem_cause cause) {
+    return cause < PROBLEM_JUMPED;
+}
+
+static bool is_time_to_tell(const struct problem *problem) {
+    return problem->told_ns == 0 || clock_boottime_ns() - problem->told_ns >= TELL_AGAIN_NS;
+}
+
+void problems_begin(struct problems *problems, enum problem_cause first, enum problem_cause last) {
+    for (size_t i = 0; i < problems->count; i++) {
+        struct problem *problem = &problems->list[i];
+        if (problem->cause >= first && problem->cause <= last)
+            problem->seen = false;
+    }
+}
+
+void problems_end(struct problems *problems, enum problem_cause first, enum problem_cause last) {
+    for (size_t i = 0; i < problems->count; i++) {
+        struct problem *problem = &problems->list[i];
+        if (problem->cause < first || problem->cause > last || problem->seen || !problem->present)
+            continue;
+        /* Nobody may have asked since: several samples can lie between two reports. */
+        if (!has_end(problem->cause) && !problem->told && is_time_to_tell(problem))
+            continue;
+        problem->tell_over = problem->told && has_end(problem->cause);
+        problem->present = false;
+        problem->told = false;
+    }
+}
+
+static struct problem *find(struct problems *problems, enum problem_cause cause, int error,
+                            const char *subject) {
+    for (size_t i = 0; i < problems->count; i++) {
+        struct problem *problem = &problems->list[i];
+        if (problem->cause == cause && problem->error == error &&
+            (!problem_is_told_by_subject(cause) || strcmp(problem->subject, subject) == 0))
+            return problem;
+    }
+    return NULL;
+}
+
+/* Without memory the earlier one stays. */
+static void name_subject(struct problem *problem, const char *subject) {
+    if (strcmp(problem->subject, subject) == 0)
+        return;
+    char *copy = strdup(subject);
+    if (copy == NULL)
+        return;
+    free(problem->subject);
+    problem->subject = copy;
+}
+
+/* Where there are too many of one cause already: one that is long over, to be used anew, or the
+ * last one, to be told with. NULL: there is room. */
+static struct problem *find_room(struct problems *problems, enum problem_cause cause,
+                                 const char *subject, bool *with_it) {
+    struct problem *last = NULL;
+    size_t count = 0;
+    *with_it = false;
+    for (size_t i = 0; i < problems->count && problem_is_told_by_subject(cause); i++) {
+        struct problem *problem = &problems->list[i];
+        if (problem->cause != cause)
+            continue;
+        last = problem;
+        count++;
+    }
+    if (count < PROBLEM_SUBJECTS_MAX)
+        return NULL;
+    for (size_t i = 0; i < problems->count; i++) {
+        struct problem *problem = &problems->list[i];
+        if (problem->cause != cause || problem->present || problem->tell_over ||
+            !is_time_to_tell(problem))
+            continue;
+        name_subject(problem, subject);
+        return problem;
+    }
+    *with_it = true;
+    return last;
+}
+
+static struct problem *append(struct problems *problems, enum problem_cause cause, int error,
+                              const char *subject) {
+    char *copy = strdup(subject);
+    struct problem *list =
+        copy != NULL ? realloc(problems->list, (problems->count + 1) * sizeof(*list)) : NULL;
+    if (list == NULL) {
+        free(copy);
+        return NULL;
+    }
+    problems->list = list;
+    struct problem *problem = &list[problems->count++];
+    *problem = (struct problem){.cause = cause, .error = error, .subject = copy};
+    return problem;
+}
+
+void problems_raise(struct problems *problems, enum problem_cause cause, int error,
+                    const char *subject) {
+    bool with_it = false;
+    struct problem *problem = find(problems, cause, error, subject);
+    if (problem == NULL)
+        problem = find_room(problems, cause, subject, &with_it);
+    if (problem == NULL)
+        problem = append(problems, cause, error, subject);
+    if (problem == NULL)
+        return;
+    if (!problem->present) {
+        if (!with_it)
+            name_subject(problem, subject);
+        problem->others = 0;
+        problem->present = true;
+        problem->since_ns = clock_realtime_ns();
+        problem->began_ns = clock_boottime_ns();
+        problem->tell_over = false;
+        problem->seen = false;
+    }
+    if (!problem->seen)
+        problem->count = problem->others = 0;
+    problem->seen = true;
+    problem->count++;
+    problem->others += with_it ? 1 : 0;
+}
+
+void problems_raise_left_out(struct problems *problems, int error, size_t left_out,
+                             const char *first, size_t most) {
+    char subject[256];
+    snprintf(subject, sizeof(subject), "%zu counters are left out, such as %s: at most %zu %s",
+             left_out, first, most,
+             error == ZONE_WITHOUT_FILE ? "open files are for counters here" : "are read");
+    problems_raise(problems, PROBLEM_LEFT_OUT, error, subject);
+}
+
+/* Errors of one counter that the processor lacks, or that the interval is too long for. */
+static bool is_expected(int error) {
+    return error == -ENOENT || error == ZONE_COUNTS_NOTHING || error == PERF_COUNT_UNDECIDED ||
+           error == UNIT_NOT_KNOWN;
+}
+
+static enum rapl_severity judge(const struct problem *problem) {
+    switch (problem->cause) {
+    case PROBLEM_ROOT:
+    case PROBLEM_CLASS:
+    case PROBLEM_NO_ZONES:
+    case PROBLEM_MASKED:
+    case PROBLEM_MSR:
+    case PROBLEM_REGISTER:
+    case PROBLEM_NO_PMU:
+    case PROBLEM_NO_EVENTS:
+    case PROBLEM_PERF:
+    case PROBLEM_SELECTION:
+        return RAPL_ERROR;
+    case PROBLEM_MODEL:
+        return problem->error == 0 ? RAPL_WARNING : RAPL_ERROR;
+    case PROBLEM_ENERGY:
+        return is_expected(problem->error) ? RAPL_WARNING : RAPL_ERROR;
+    case PROBLEM_SOURCE:
+    case PROBLEM_UNIT:
+        return RAPL_INFO;
+    default:
+        return RAPL_WARNING;
+    }
+}
+
+static bool is_due(const struct problem *problem, uint64_t now_ns) {
+    return problem->present && !problem->told &&
+           (is_time_to_tell(problem) ||
+            (!is_event(problem->cause) && now_ns - problem->began_ns >= STAYS_NS));
+}
+
+/* Paths and names are what a folder's owner makes them. */
+static void word(struct problems *problems, const struct problem *problem) {
+    problem_word_reason(problems, problem);
+    problem_word_remedy(problems, problem);
+    rapl_make_printable(problems->reason);
+    rapl_make_printable(problems->remedy);
+}
+
+bool problems_next(struct problems *problems, struct rapl_problem *told) {
+    const uint64_t now_ns = clock_boottime_ns();
+    for (size_t i = 0; i < problems->count; i++) {
+        struct problem *problem = &problems->list[i];
+        const bool over = problem->tell_over;
+        if (!over && !is_due(problem, now_ns))
+            continue;
+        word(problems, problem);
+        if (over) {
+            problems->remedy[0] = '\0';
+            problem->tell_over = false;
+        } else {
+            problem->told = true;
+            problem->told_ns = now_ns;
+        }
+        /* An event is over once it is told. */
+        if (is_event(problem->cause))
+            problem->present = problem->told = false;
+        *told = (struct rapl_problem){.severity = over ? RAPL_INFO : judge(problem),
+                                      .reason = problems->reason,
+                                      .remedy = problems->remedy,
+                                      .since_ns = problem->since_ns,
+                                      .over = over};
+        return true;
+    }
+    return false;
+}
+
+const char *problems_root(const struct problems *problems) {
+    return strcmp(problems->root, "/") != 0 ? problems->root : "";
+}
+
+const char *problems_first_reason(struct problems *problems) {
+    for (size_t i = 0; i < problems->count; i++) {
+        if (!problems->list[i].present || is_event(problems->list[i].cause))
+            continue;
+        word(problems, &problems->list[i]);
+        return problems->reason;
+    }
+    return NULL;
+}
+
+void problems_free(struct problems *problems) {
+    for (size_t i = 0; i < problems->count; i++)
+        free(problems->list[i].subject);
+    free(problems->list);
+    problems->list = NULL;
+    problems->count = 0;
+}

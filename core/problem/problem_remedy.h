@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* The parts that remedies are worded in. */
+#ifndef RAPL_PROBLEM_REMEDY_H
+#define RAPL_PROBLEM_REMEDY_H
+
+#include "problem/problem.h"
+
+/* problem_remedy_denied.c: the process may not. */
+void remedy_powercap_denied(struct problems *problems);
+void remedy_perf_denied(struct problems *problems);
+/* error: -EPERM or -EACCES of the device. */
+void remedy_msr_denied(struct problems *problems, int error);
+
+/* problem_remedy_missing.c: the machine or its kernel shows no counters. */
+void remedy_class_missing(struct problems *problems);
+void remedy_no_zones(struct problems *problems);
+void remedy_no_pmu(struct problems *problems, const struct problem *problem);
+void remedy_model(struct problems *problems, const struct problem *problem);
+
+#endif

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+#include "series/alike.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "series/series.h"
+#include "source/source.h"
+
+int alikes_begin(struct alikes *alikes, size_t zone_count) {
+    alikes_free(alikes);
+    alikes->list = calloc(zone_count > 0 ? zone_count : 1, sizeof(*alikes->list));
+    return alikes->list != NULL ? 0 : -ENOMEM;
+}
+
+int alikes_add(struct alikes *alikes, const struct source *source, size_t index,
+               const struct zone_identity *key) {
+    struct alike *alike = zone_map_find(&alikes->map, key);
+    source->zones[index]->next_alike = SIZE_MAX;
+    if (alike == NULL) {
+        alike = &alikes->list[alikes->count];
+        *alike = (struct alike){.key = *key, .first = index, .last = index};
+        if (zone_map_add(&alikes->map, &alike->key, alike) != 0)
+            return -ENOMEM;
+        alikes->count++;
+    } else {
+        source->zones[alike->last]->next_alike = index;
+        alike->last = index;
+        alikes->compares = true;
+    }
+    alike->count++;
+    source->zones[index]->alike = alike;
+    return 0;
+}
+
+void alikes_free(struct alikes *alikes) {
+    free(alikes->list);
+    zone_map_free(&alikes->map);
+    *alikes = (struct alikes){.list = NULL};
+}
+
+/* --- readings held against each other -------------------------------------------------------- */
+
+/* Two reads of one counter can lie on both sides of an update, and the updates, about a
+ * millisecond apart, jitter. */
+#define UPDATE_NS UINT64_C(2000000)
+
+/* Of a platform the ceiling says little (core/source/power_ceiling.c): none of one node draws more.
+ */
+#define PSYS_MOST_UW UINT64_C(4000000000)
+
+/* With less, two counters may well count the same. */
+#define ENERGY_LEAST_UJ 100000
+#define ENERGY_LEAST_UNITS 1000
+
+/* Of two counters that count the same, one in a thousand does so by chance. */
+#define EQUAL_READINGS 10
+
+/* Counts that have moved by the same for so many times what the two reads and an update take are
+ * those of one counter: two would have to use the same to a percent. */
+#define SAME_SPAN 100
+
+/* Two zones, and what they show at this sample. */
+struct pair {
+    struct zone *one;
+    struct zone *other;
+    const struct reading *first;
+    const struct reading *second;
+    uint64_t modulus;
+};
+
+static struct pair pair_of(const struct source *source, size_t first, size_t index) {
+    return (struct pair){.one = source->zones[first],
+                         .other = source->zones[index],
+                         .first = &source->readings[first],
+                         .second = &source->readings[index],
+                         .modulus = source->zones[first]->traits.modulus};
+}
+
+static bool has_one_range(const struct pair *pair) {
+    const struct counter_traits *one = &pair->one->traits;
+    const struct counter_traits *other = &pair->other->traits;
+    return one->modulus == other->modulus && one->goes_on == other->goes_on &&
+           one->scale.numerator_uj == other->scale.numerator_uj &&
+           one->scale.denominator == other->scale.denominator;
+}
+
+static uint64_t subtract_in(uint64_t modulus, uint64_t a, uint64_t b) {
+    return modulus != 0 && a < b ? a + (modulus - b) : a - b;
+}
+
+static uint64_t subtract(const struct pair *pair, uint64_t a, uint64_t b) {
+    return subtract_in(pair->modulus, a, b);
+}
+
+/* By how much the second is ahead in the row of values that the first one's series has. */
+static uint64_t find_ahead(const struct pair *pair) {
+    const uint64_t row = subtract(pair, pair->first->ticks, pair->one->compared.offset);
+    return subtract(pair, pair->second->ticks, row);
+}
+
+static uint64_t find_distance(const struct pair *pair, uint64_t a, uint64_t b) {
+    const uint64_t up = subtract(pair, a, b);
+    const uint64_t down = subtract(pair, b, a);
+    return up < down ? up : down;
+}
+
+static uint64_t find_apart_ns(const struct pair *pair) {
+    const uint64_t a_ns = pair->first->time_ns;
+    const uint64_t b_ns = pair->second->time_ns;
+    return (a_ns > b_ns ? a_ns - b_ns : b_ns - a_ns) + pair->first->uncertainty_ns +
+           pair->second->uncertainty_ns + UPDATE_NS;
+}
+
+/* Whether one counter can have moved so much between the two reads. */
+static bool is_near(const struct pair *pair, uint64_t distance) {
+    struct counter_traits traits = pair->other->traits;
+    const uint64_t period_ns = pair->one->series->traits.period_ns;
+    if (pair->other->identity.kind == ZONE_PSYS && traits.ceiling_uw > PSYS_MOST_UW)
+        traits.ceiling_uw = PSYS_MOST_UW;
+    const uint64_t apart_ns = find_apart_ns(pair) + pair->other->compared.apart_ns;
+    return !counter_exceeds(&traits, distance, apart_ns + period_ns);
+}
+
+static bool has_energy(const struct zone *zone, uint64_t ticks) {
+    return counter_to_uj(zone->traits.scale, ticks) >= ENERGY_LEAST_UJ &&
+           ticks / ENERGY_LEAST_UNITS >= zone->traits.unit;
+}
+
+/* Only of perf's counts the offset is measured. */
+static void compare_from_here(const struct pair *pair, uint64_t offset) {
+    struct comparison *compared = &pair->other->compared;
+    const struct reading last = pair->other->starts ? compared->last : *pair->second;
+    *compared =
+        (struct comparison){.ticks = pair->second->ticks,
+                            .ahead = find_ahead(pair),
+                            .offset = offset,
+                            .apart_ns = pair->other->traits.goes_on ? find_apart_ns(pair) : 0,
+                            .epoch = pair->other->epoch,
+                            .other_epoch = pair->one->epoch,
+                            .has_ticks = true,
+                            .last = last};
+}
+
+static bool goes_on(const struct pair *pair) {
+    const struct comparison *compared = &pair->other->compared;
+    return compared->has_ticks && compared->epoch == pair->other->epoch &&
+           compared->other_epoch == pair->one->epoch;
+}
+
+/* Whether one is further ahead than reads of one counter can lie apart, at the power of the span.
+ */
+static bool differ(const struct pair *pair, uint64_t step, uint64_t distance, uint64_t span_ns,
+                   uint64_t apart_ns) {
+    return distance > 2 * pair->other->traits.unit &&
+           (rapl_uint128)distance * span_ns > (rapl_uint128)step * 2 * apart_ns;
+}
+
+/* What has come since the first readings decides. */
+static enum alike_finding judge_energy(const struct pair *pair) {
+    struct comparison *compared = &pair->other->compared;
+    const bool counts = pair->other->traits.goes_on;
+    const uint64_t ahead = find_ahead(pair);
+    const bool begins = !goes_on(pair) || compared->last.time_ns == 0;
+    if (begins)
+        compare_from_here(pair, counts ? ahead : 0);
+    if (!counts && !is_near(pair, find_distance(pair, ahead, 0)))
+        return ALIKE_OTHER;
+    if (begins)
+        return ALIKE_UNDECIDED;
+    const uint64_t step = subtract(pair, pair->second->ticks, compared->ticks);
+    const uint64_t distance = find_distance(pair, ahead, compared->offset);
+    const uint64_t span_ns = pair->second->time_ns - compared->last.time_ns;
+    const uint64_t apart_ns = find_apart_ns(pair) + compared->apart_ns;
+    compared->moved = step > 0 || distance > 0;
+    if (!has_energy(pair->other, step))
+        return ALIKE_UNDECIDED;
+    if (differ(pair, step, distance, span_ns, apart_ns))
+        return ALIKE_OTHER;
+    const uint64_t updates_ns = compared->apart_ns != 0 ? 2 * UPDATE_NS : UPDATE_NS;
+    const bool is_sharp = distance == 0 && span_ns / SAME_SPAN >= apart_ns - updates_ns;
+    if (!is_sharp && span_ns / SAME_SPAN < apart_ns)
+        return ALIKE_UNDECIDED;
+    const struct comparison before = *compared;
+    compare_from_here(pair, ahead);
+    if (distance > 0) {
+        compared->offset = before.offset;
+        compared->apart_ns = before.apart_ns;
+    }
+    return ALIKE_SAME;
+}
+
+/* perf's counts begin at 0 when they are opened, virtual packages when their machine starts, and
+ * all platforms of a board with it. */
+static bool starts_alike(const struct pair *pair) {
+    return pair->other->traits.goes_on ||
+           pair->one->identity.package_id != pair->other->identity.package_id;
+}
+
+enum alike_finding alike_judge_new(const struct source *source, size_t first, size_t index) {
+    const struct pair pair = pair_of(source, first, index);
+    if (!has_one_range(&pair))
+        return ALIKE_OTHER;
+    if (starts_alike(&pair))
+        return judge_energy(&pair);
+    compare_from_here(&pair, 0);
+    return is_near(&pair, find_distance(&pair, pair.other->compared.ahead, 0)) ? ALIKE_SAME
+                                                                               : ALIKE_OTHER;
+}
+
+enum alike_finding alike_judge_shared(const struct source *source, size_t first, size_t index) {
+    const struct pair pair = pair_of(source, first, index);
+    struct comparison *compared = &pair.other->compared;
+    const uint64_t ahead = find_ahead(&pair);
+    if (!goes_on(&pair)) {
+        compare_from_here(&pair, pair.other->traits.goes_on ? ahead : compared->offset);
+        return ALIKE_UNDECIDED;
+    }
+    const uint64_t step = subtract(&pair, pair.second->ticks, compared->ticks);
+    const bool repeats = ahead == compared->ahead && has_energy(pair.other, step);
+    const uint64_t distance = find_distance(&pair, ahead, compared->offset);
+    const bool differed = compared->differs;
+    compared->differs = !is_near(&pair, distance);
+    compared->ticks = pair.second->ticks;
+    compared->ahead = ahead;
+    /* A first comparison of perf's counts may have met an update between its reads. */
+    if (distance > 0 && repeats && pair.other->traits.goes_on && !compared->differs)
+        compared->offset = ahead;
+    if (ahead == compared->offset) {
+        compared->last = *pair.second;
+        pair.one->compared.last = *pair.first;
+    }
+    return compared->differs && differed ? ALIKE_OTHER : ALIKE_UNDECIDED;
+}
+
+/* What both have counted since the last comparison; how many times in a row it was the same. */
+static unsigned int count_equal(const struct pair *pair) {
+    const struct comparison *compared = &pair->other->compared;
+    const uint64_t step = subtract(pair, pair->second->ticks, compared->ticks);
+    const uint64_t distance = find_distance(pair, find_ahead(pair), compared->ahead);
+    const uint64_t span_ns = pair->second->time_ns - compared->since_ns;
+    if (differ(pair, step, distance, span_ns, find_apart_ns(pair)))
+        return 0;
+    return compared->equal + (distance == 0 && has_energy(pair->other, step) ? 1 : 0);
+}
+
+enum alike_finding alike_judge_own(const struct source *source, size_t first, size_t index) {
+    const struct pair pair = pair_of(source, first, index);
+    struct comparison *compared = &pair.other->compared;
+    const bool follows = has_one_range(&pair) && goes_on(&pair) && compared->since_ns != 0;
+    const uint64_t span_ns = pair.second->time_ns - compared->since_ns;
+    /* In a short span two counters may well count the same, at reads that lie apart. */
+    if (follows && span_ns / SAME_SPAN < find_apart_ns(&pair))
+        return ALIKE_UNDECIDED;
+    compared->equal = follows ? count_equal(&pair) : 0;
+    compared->ticks = pair.second->ticks;
+    compared->ahead = find_ahead(&pair);
+    compared->since_ns = pair.second->time_ns;
+    compared->epoch = pair.other->epoch;
+    compared->other_epoch = pair.one->epoch;
+    compared->has_ticks = true;
+    return compared->equal >= EQUAL_READINGS ? ALIKE_SAME : ALIKE_UNDECIDED;
+}
+
+void alike_move(struct zone *zone, uint64_t ahead, uint64_t offset) {
+    const uint64_t modulus = zone->traits.modulus;
+    const uint64_t back = subtract_in(modulus, offset, ahead);
+    zone->compared.offset = subtract_in(modulus, zone->compared.offset, back);
+}

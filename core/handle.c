@@ -13,6 +13,7 @@
 #include "source/unit_fault.h"
 #include "system/clock.h"
 #include "system/cpuinfo.h"
+#include "system/error.h"
 #include "system/host.h"
 #include "system/sysfs.h"
 
@@ -262,10 +263,6 @@ bool rapl_next_problem(struct rapl *rapl, struct rapl_problem *problem) {
     struct candidate *current = &rapl->choice.candidates[choice->current];
     return problems_next(&rapl->problems, problem) ||
            (choice->count > 0 && problems_next(&current->problems, problem));
-}
-
-const char *rapl_error_text(int error) {
-    return problem_word_error(error);
 }
 
 /* --- shared by the plugins' options ---------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include "series/sum.h"
 #include "system/clock.h"
 #include "system/cpuinfo.h"
+#include "system/error.h"
 #include "system/topology.h"
 
 /* A sum without a counter that is there, and was never read, would be a false one. */

@@ -8,6 +8,7 @@
 #include "source/perf/perf_count.h"
 #include "source/unit_fault.h"
 #include "system/clock.h"
+#include "system/error.h"
 
 /* A cause that comes and goes is told at most this often, unless it stays for a minute. */
 #define TELL_AGAIN_NS (UINT64_C(3600) * NS_PER_SECOND)

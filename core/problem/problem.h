@@ -10,28 +10,8 @@
 #include <stdint.h>
 
 #include "rapl.h"
+#include "system/error.h"
 #include "system/host.h"
-
-/* Error of a sub-zone whose parent is not there or has no name. */
-#define ZONE_WITHOUT_PARENT (-ENOLINK)
-/* Error of a range that no counter can have. */
-#define ZONE_WITHOUT_RANGE (-ERANGE)
-/* Error of a counter that has never moved. */
-#define ZONE_COUNTS_NOTHING (-EUNATCH)
-/* Errors of a counter that is left out: it would take more descriptors than the host lets be open,
- * or there are more than FD_RANK_ZONES. */
-#define ZONE_WITHOUT_FILE (-EDQUOT)
-#define ZONE_BEYOND_LIMIT (-EXFULL)
-static inline bool zone_is_left_out(int error) {
-    return error == ZONE_WITHOUT_FILE || error == ZONE_BEYOND_LIMIT;
-}
-/* Error of a zone that stands for one core or for all, and nobody names the vendor. */
-#define ZONE_WITHOUT_VENDOR (-EBADR)
-/* Errors of a processor: nothing is known of its maker, it has no register that counts, or no
- * counter at all. */
-#define MODEL_WITHOUT_VENDOR (-ENOTSUP)
-#define MODEL_WITHOUT_REGISTERS (-ENODEV)
-#define MODEL_WITHOUT_RAPL (-EPROTONOSUPPORT)
 
 enum problem_cause {
     /* States of discovery: raised anew by each. */
@@ -143,9 +123,6 @@ bool problem_is_told_by_subject(enum problem_cause cause);
 /* Put into problems->reason and problems->remedy. */
 void problem_word_reason(struct problems *problems, const struct problem *problem);
 void problem_word_remedy(struct problems *problems, const struct problem *problem);
-
-/* What the kernel, or the parser of its text, says of a file. */
-const char *problem_word_error(int error);
 
 void problems_free(struct problems *problems);
 

@@ -9,6 +9,7 @@
 #include "source/perf/perf_count.h"
 #include "source/source.h"
 #include "source/unit_fault.h"
+#include "system/error.h"
 #include "system/sysfs.h"
 
 /* Of the process, or of the machine. */

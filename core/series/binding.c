@@ -8,6 +8,7 @@
 
 #include "series/binding_name.h"
 #include "series/binding_whole.h"
+#include "system/error.h"
 
 /* --- identities ------------------------------------------------------------------------------ */
 
@@ -108,7 +109,7 @@ static struct series *place_zone(struct binding *binding, struct zone *zone, int
         problems_raise_left_out(problems, zone->error, 1, zone->name, BINDING_SERIES_MAX);
     }
     zone->series = series;
-    if (zone_is_left_out(zone->error)) {
+    if (error_is_left_out(zone->error)) {
         if (series != NULL)
             series->left_out = true;
         return NULL;
@@ -170,7 +171,7 @@ static void note_lacks(struct binding *binding, const struct source *source) {
         binding->sums[i]->lacks = false;
     for (size_t i = 0; i < source->zone_count; i++) {
         const struct zone *zone = source->zones[i];
-        if (!zone->identified || !zone_is_left_out(zone->error) ||
+        if (!zone->identified || !error_is_left_out(zone->error) ||
             (zone->series != NULL && zone->series->zone_count > 0))
             continue;
         struct series *sum = binding_find_sum(binding, zone);

@@ -5,6 +5,7 @@
 
 #include "problem/problem.h"
 #include "rapl.h"
+#include "system/error.h"
 
 /* A package that is taken offline for service is back by then, or stays away. */
 #define GIVE_AWAY_NS UINT64_C(600000000000)

@@ -2,6 +2,7 @@
 #include "source/source.h"
 
 #include "system/clock.h"
+#include "system/error.h"
 
 struct repeated_read {
     struct source *source;

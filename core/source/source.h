@@ -13,6 +13,7 @@
 #include "source/fd_budget.h"
 #include "source/slow_read.h"
 #include "system/cpuinfo.h"
+#include "system/error.h"
 #include "zone/zone.h"
 
 struct series;
@@ -84,11 +85,9 @@ static inline bool source_lost_zone(int error) {
 static inline bool source_hides_counter(const struct zone *zone) {
     const int error = zone->error;
     return error != 0 && !source_lost_zone(error) && error != ZONE_COUNTS_NOTHING &&
-           error != ZONE_WITHOUT_PARENT && !zone_is_left_out(error) &&
+           error != ZONE_WITHOUT_PARENT && !error_is_left_out(error) &&
            !(error == -EINVAL && zone->traits.goes_on);
 }
-
-#define SOURCE_READ_TOO_LONG (-ETIMEDOUT)
 
 /* The reading of the zone was taken between these instants of CLOCK_MONOTONIC_RAW. */
 static inline void source_stamp(struct zone *zone, struct reading *reading, uint64_t begin_ns,

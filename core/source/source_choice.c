@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "source/source_choice.h"
+#include "system/error.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -75,7 +76,7 @@ static void add_reason(struct source_choice *choice, struct candidate *candidate
     else if (source->zone_count > 0)
         snprintf(text, room, "%s%s: %s/%s: %s", between, source->operations->name,
                  problems_root(&candidate->problems), source->zones[0]->path,
-                 problem_word_error(source->zones[0]->error));
+                 rapl_error_text(source->zones[0]->error));
     else
         snprintf(text, room, "%s%s: nothing found", between, source->operations->name);
 }

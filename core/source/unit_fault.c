@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "source/unit_fault.h"
+#include "system/error.h"
 
 #include <inttypes.h>
 #include <stdio.h>

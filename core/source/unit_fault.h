@@ -46,9 +46,6 @@ void unit_fault_word(const struct unit_fault *fault, bool by_perf, char *text, s
 
 /* --- counts of perf -------------------------------------------------------------------------- */
 
-/* Error of a count that does not tell its unit yet. */
-#define UNIT_NOT_KNOWN (-ELNRNG)
-
 /* Counts that must all be multiples of the right unit: of that many with the wrong one, which is a
  * quarter of it, all are so once in four billion times. */
 #define UNIT_WATCH_COUNTS 16

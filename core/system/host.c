@@ -12,6 +12,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "system/error.h"
 #include "system/sysfs.h"
 
 uint64_t host_capabilities(bool permitted) {

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "rapl.h"
+#include "system/error.h"
 
 /* O_NONBLOCK: a FIFO in place of an attribute must not hang us. */
 #define OPEN_FLAGS (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)

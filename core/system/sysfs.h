@@ -15,13 +15,6 @@
 /* What the kernel's names of zones and events are made of. */
 #define SYSFS_NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 
-/* The answers below that are ours rather than the kernel's. */
-#define SYSFS_NOT_REGULAR (-ENOTSUP) /* a FIFO, a device, a folder */
-#define SYSFS_TOO_LONG (-EMSGSIZE)
-#define SYSFS_EMPTY (-ENOMSG)
-#define SYSFS_NOT_A_NUMBER (-EBADMSG)
-#define SYSFS_OUT_OF_RANGE (-EOVERFLOW)
-
 /* Whether an errno tells that process or machine ran short, and nothing of the file: it passes. */
 static inline bool sysfs_ran_short(int error) {
     return error == -ENOMEM || error == -EMFILE || error == -ENFILE;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "system/error.h"
 #include "system/sysfs.h"
 
 #define CPU_FOLDER "sys/devices/system/cpu"

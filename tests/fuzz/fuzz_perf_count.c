@@ -2,6 +2,7 @@
 /* Counts as perf gives them, which can fall. */
 #include "fuzz.h"
 #include "source/perf/perf_count.h"
+#include "system/error.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     struct input input = {bytes, size};

@@ -8,6 +8,7 @@
 
 #include "fuzz.h"
 #include "source/perf/perf_pmu.h"
+#include "system/error.h"
 
 #define BIT "[0-9]{1,2}"
 

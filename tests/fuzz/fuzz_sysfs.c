@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "fuzz.h"
+#include "system/error.h"
 #include "system/sysfs.h"
 
 /* What strtoull makes of it: digits, at most one newline, then NULs. */

@@ -6,6 +6,7 @@
 
 #include "cmocka_all.h"
 #include "problem/problem.h"
+#include "system/error.h"
 #include "zone/zone_map.h"
 
 #define SECOND UINT64_C(1000000000)

@@ -8,6 +8,7 @@
 #include "fakes.h"
 #include "msr_machine.h"
 #include "source/source.h"
+#include "system/error.h"
 
 #define WATT UINT64_C(1000000)
 

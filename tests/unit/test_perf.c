@@ -13,6 +13,7 @@
 #include "source/perf/perf_count.h"
 #include "source/source.h"
 #include "source/unit_fault.h"
+#include "system/error.h"
 #include "system/host.h"
 #include "tree.h"
 #include "usual.h"
@@ -1712,8 +1713,7 @@ static void test_real_events_of_the_kernel(void **state) {
     assert_int_equal(discover(), 1);
     const struct zone *package = zone("power/energy-pkg@0");
     if (package->error == -EACCES || package->error == -EPERM || package->error == -ENOSYS) {
-        print_message("the kernel refuses perf_event_open: %s\n",
-                      problem_word_error(package->error));
+        print_message("the kernel refuses perf_event_open: %s\n", rapl_error_text(package->error));
         skip();
     }
     assert_int_equal(package->error, 0);

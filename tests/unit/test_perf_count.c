@@ -3,6 +3,7 @@
 
 #include "cmocka_all.h"
 #include "fakes.h"
+#include "system/error.h"
 
 /* One tick of a register in ticks of perf, 2^-32 J. */
 #define UNIT_61 (UINT64_C(1) << 18) /* 2^-14 J */

@@ -7,6 +7,7 @@
 
 #include "cmocka_all.h"
 #include "fakes.h"
+#include "system/error.h"
 #include "system/sysfs.h"
 #include "tree.h"
 

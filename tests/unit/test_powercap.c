@@ -8,6 +8,7 @@
 #include "cmocka_all.h"
 #include "fakes.h"
 #include "source/source.h"
+#include "system/error.h"
 #include "system/sysfs.h"
 #include "tree.h"
 

@@ -11,6 +11,7 @@
 #include "fakes.h"
 #include "source/perf/perf_count.h"
 #include "source/perf/perf_pmu.h"
+#include "system/error.h"
 #include "system/sysfs.h"
 
 static int setup(void **state) {
@@ -697,11 +698,11 @@ static void test_errors_have_words(void **state) {
                               PMU_NOT_A_FORMAT,   PMU_NOT_AN_EVENT,    PMU_NOT_A_SCALE,
                               PMU_NOT_JOULES};
     for (size_t i = 0; i < COUNT_OF(own); i++) {
-        assert_string_not_equal(problem_word_error(own[i]), strerror(-own[i]));
+        assert_string_not_equal(rapl_error_text(own[i]), strerror(-own[i]));
         for (size_t j = 0; j < i; j++)
-            assert_string_not_equal(problem_word_error(own[i]), problem_word_error(own[j]));
+            assert_string_not_equal(rapl_error_text(own[i]), rapl_error_text(own[j]));
     }
-    assert_string_equal(problem_word_error(-EACCES), strerror(EACCES));
+    assert_string_equal(rapl_error_text(-EACCES), strerror(EACCES));
 }
 
 static void test_errors_of_a_zone_that_has_gone(void **state) {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "system/error.h"
 #include "system/sysfs.h"
 
 #include <fcntl.h>

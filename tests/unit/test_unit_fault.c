@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cmocka_all.h"
+#include "system/error.h"
 
 #define RANGE_15_3 UINT64_C(65712999613)
 #define RANGE_61 UINT64_C(262143328850)

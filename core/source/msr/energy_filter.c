@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "source/msr/msr_device.h"
+#include "system/error.h"
 #include "system/sysfs.h"
 #include "system/topology.h"
 

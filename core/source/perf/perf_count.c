@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "source/perf/perf_count.h"
+#include "system/error.h"
 
 /* Steps that must all be multiples of a unit before a fall is carried by it: of sixteen that have
  * nothing in common, one in 65536 happens to be even throughout. */

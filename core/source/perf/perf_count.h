@@ -9,9 +9,6 @@
 
 #include "energy/counter.h"
 
-/* Error of a step in which the hardware may have gone round unseen. */
-#define PERF_COUNT_UNDECIDED (-ETIME)
-
 /*
  * The kernel adds up differences of a register of 32 bits. It takes them as signed, so that one of
  * 2^31 and more lowers the count by 2^32 (arch/x86/events/rapl.c, rapl_event_update), or takes

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "source/perf/perf_first.h"
+#include "system/error.h"
 
 #include <time.h>
 

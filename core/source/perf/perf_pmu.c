@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "system/error.h"
 #include "system/sysfs.h"
 #include "system/topology.h"
 #include "zone/zone.h"

@@ -13,14 +13,6 @@
 
 #define PMU_FOLDER "sys/bus/event_source/devices"
 
-/* Answers of the parsers below. */
-#define PMU_NOT_A_FORMAT (-ENOEXEC)
-#define PMU_NOT_AN_EVENT (-EILSEQ)
-#define PMU_NOT_A_SCALE (-EDOM)
-#define PMU_NOT_JOULES (-EPROTOTYPE)
-/* It lists more events than any PMU of energy has. */
-#define PMU_TOO_MANY_EVENTS (-E2BIG)
-
 struct pmu_event {
     char *name; /* "energy-pkg" */
     char *path; /* of its file, below the root */

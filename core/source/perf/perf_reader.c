@@ -8,6 +8,7 @@
 
 #include "source/cpu_model.h"
 #include "source/power_ceiling.h"
+#include "system/error.h"
 #include "system/sysfs.h"
 
 #define PARANOID "proc/sys/kernel/perf_event_paranoid"

@@ -12,6 +12,7 @@
 #include "source/powercap/powercap_zone.h"
 #include "source/source.h"
 #include "system/clock.h"
+#include "system/error.h"
 #include "system/sysfs.h"
 #include "zone/zone_map.h"
 
@@ -171,7 +172,7 @@ static void identify_zones(const struct look *look) {
         zone->served = false;
         (void)powercap_zone_identify(zone, &look->powercap->options, look->problems);
         /* One that was left out, and is who it was, is no news to its sub-zones. */
-        if (zone_is_left_out(known->error) && zone->zone.identified &&
+        if (error_is_left_out(known->error) && zone->zone.identified &&
             zone_equal(&known->identity, &zone->zone.identity))
             zone->loaded = false;
     }
@@ -190,7 +191,7 @@ static int rank_zones(const struct look *look) {
             continue;
         item->files = item->zones = 1;
         item->holds = zone->file >= 0 || (look->known[i].open && zone->zone.error == 0);
-        item->waits = zone_is_left_out(look->known[i].error);
+        item->waits = error_is_left_out(look->known[i].error);
         if (zone_map_find(&seen, &zone->zone.identity) != NULL) {
             item->rank = FD_RANK_STAND_BY;
             continue;

@@ -2,6 +2,7 @@
 #include "source/powercap/powercap_core.h"
 
 #include "source/powercap/powercap_zone.h"
+#include "system/error.h"
 
 /* The driver knows registers of the package and of a core of AMD's, and no other
  * (intel_rapl_msr.c, rapl_msr_priv_amd); other control types are Intel's devices. */

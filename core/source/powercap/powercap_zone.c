@@ -11,6 +11,7 @@
 #include "source/power_ceiling.h"
 #include "source/powercap/powercap_list.h"
 #include "source/unit_fault.h"
+#include "system/error.h"
 #include "system/sysfs.h"
 
 #define CLASS POWERCAP_CLASS

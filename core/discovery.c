@@ -274,13 +274,13 @@ static bool has_lost(const struct rapl *rapl, const struct series *series, bool 
 }
 
 bool discovery_lost_series(const struct rapl *rapl, const struct series *series) {
-    return has_lost(rapl, series, source_lost_zone);
+    return has_lost(rapl, series, error_is_lost);
 }
 
 /* Files that only root may read are those of a driver that was loaded again, until udev's rules
  * have run; for want of descriptors or memory, what was to be opened anew was not. */
 static bool is_out_of_reach(int error) {
-    return source_lost_zone(error) || error == -EACCES || error == -EPERM || sysfs_ran_short(error);
+    return error_is_lost(error) || error == -EACCES || error == -EPERM || sysfs_ran_short(error);
 }
 
 static bool misses_zone(const struct rapl *rapl) {

@@ -54,7 +54,7 @@ static bool note_errors(struct rapl *rapl) {
         rapl->report.health.read_errors++;
         fails = true;
         if (!zone->told &&
-            (!source_lost_zone(zone->error) || zone->series == NULL || !zone->series->has_read))
+            (!error_is_lost(zone->error) || zone->series == NULL || !zone->series->has_read))
             problems_raise(&rapl->problems, PROBLEM_ENERGY, zone->error, zone->path);
     }
     return fails;

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "source/perf/perf_count.h"
-#include "source/unit_fault.h"
 #include "system/clock.h"
 #include "system/error.h"
 

@@ -6,9 +6,6 @@
 #include <unistd.h>
 
 #include "problem/problem_remedy.h"
-#include "source/perf/perf_count.h"
-#include "source/source.h"
-#include "source/unit_fault.h"
 #include "system/error.h"
 #include "system/sysfs.h"
 

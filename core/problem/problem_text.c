@@ -5,10 +5,6 @@
 
 #include "energy/counter.h"
 #include "problem/problem.h"
-#include "source/perf/perf_count.h"
-#include "source/perf/perf_pmu.h"
-#include "source/source.h"
-#include "source/unit_fault.h"
 #include "system/cpuinfo.h"
 #include "system/error.h"
 #include "system/sysfs.h"

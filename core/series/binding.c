@@ -116,7 +116,7 @@ static struct series *place_zone(struct binding *binding, struct zone *zone, int
     }
     /* No counter: intel-rapl-mmio may have the one that is lacking. It is wanted all the same,
      * so that its error is told. */
-    if (source_lost_zone(zone->error)) {
+    if (error_is_lost(zone->error)) {
         if (is_known(zone))
             series->awaits_zone = true;
         zone->wanted = zone_filter_matches(binding->zone_filter, zone->name);

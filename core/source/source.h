@@ -75,16 +75,11 @@ struct zone {
     bool wanted;           /* sample reads it: set by the binding */
 };
 
-/* Whether an errno says that the zone itself has gone, rather than that a read failed. */
-static inline bool source_lost_zone(int error) {
-    return error == -ENODEV || error == -ENOENT || error == -ENXIO;
-}
-
 /* Whether there is a counter that cannot be read. perf refuses an event that the processor has not
  * (arch/x86/events/rapl.c, rapl_pmu_event_init: EINVAL). */
 static inline bool source_hides_counter(const struct zone *zone) {
     const int error = zone->error;
-    return error != 0 && !source_lost_zone(error) && error != ZONE_COUNTS_NOTHING &&
+    return error != 0 && !error_is_lost(error) && error != ZONE_COUNTS_NOTHING &&
            error != ZONE_WITHOUT_PARENT && !error_is_left_out(error) &&
            !(error == -EINVAL && zone->traits.goes_on);
 }

@@ -46,10 +46,6 @@ void unit_fault_word(const struct unit_fault *fault, bool by_perf, char *text, s
 
 /* --- counts of perf -------------------------------------------------------------------------- */
 
-/* Counts that must all be multiples of the right unit: of that many with the wrong one, which is a
- * quarter of it, all are so once in four billion times. */
-#define UNIT_WATCH_COUNTS 16
-
 struct unit_watch {
     const struct unit_fault *fault; /* that may be there; NULL: none */
     enum { UNIT_UNDECIDED, UNIT_IS_RIGHT, UNIT_IS_WRONG } state;

@@ -3,10 +3,15 @@
 #ifndef RAPL_ERROR_H
 #define RAPL_ERROR_H
 
+#include <errno.h>
 #include <stdbool.h>
 
 /* The kernel's own end at -4095: MAX_ERRNO, include/linux/err.h. */
 #define ERROR_BASE (-4096)
+
+/* Of counts that UNIT_NOT_KNOWN asks for: all must be multiples of the right unit. Of that many
+ * with the wrong one, which is a quarter of it, all are so once in four billion times. */
+#define UNIT_WATCH_COUNTS 16
 
 enum error {
     /* What a file holds (sysfs.h). */
@@ -36,6 +41,11 @@ enum error {
     MODEL_WITHOUT_REGISTERS,
     MODEL_WITHOUT_RAPL,
 };
+
+/* The zone itself has gone, rather than that a read failed. */
+static inline bool error_is_lost(int error) {
+    return error == -ENODEV || error == -ENOENT || error == -ENXIO;
+}
 
 /* The counter is there, and is not read for there are too many. */
 static inline bool error_is_left_out(int error) {

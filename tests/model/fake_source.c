@@ -99,7 +99,7 @@ static bool load(struct fake_zone *zone, struct place *place) {
     zone->zone.error = place->error_left > 0 ? place->error : 0;
     if (!zone->zone.identified)
         zone->zone.error = -EIO;
-    zone->open = zone->zone.identified && !source_lost_zone(zone->zone.error);
+    zone->open = zone->zone.identified && !error_is_lost(zone->zone.error);
     zone->served = zone->zone.error == 0;
     const bool renamed = !was.identified || !zone_equal(&was.identity, &zone->zone.identity);
     /* Its id is another's now. */
@@ -169,7 +169,7 @@ static int discover(struct source *source, struct problems *problems) {
             zone->zone.error = -ENODEV;
         else if (zone->open)
             zone->zone.error = places[i]->error_left > 0 ? places[i]->error : 0;
-        if (!zone->open || source_lost_zone(zone->zone.error))
+        if (!zone->open || error_is_lost(zone->zone.error))
             changed = load(zone, places[i]) || changed;
     }
     world.changes += changed;
@@ -258,7 +258,7 @@ static void read_zone(struct fake_zone *zone, struct reading *reading) {
     glimpse->tried = true;
     if (zone->open)
         zone->zone.error = is_stale(zone) ? -ENODEV : fake_read(zone, true, &reading->ticks);
-    if (source_lost_zone(zone->zone.error))
+    if (error_is_lost(zone->zone.error))
         zone->open = false;
     machine_pass(machine, half_ns);
     reading->error = glimpse->error = zone->zone.error;

@@ -171,7 +171,7 @@ static bool is_settled(const struct fake_zone *zone) {
 static void bind_zone(struct fake_zone *zone) {
     if (!is_settled(zone))
         zone->named = find_own(zone);
-    if (source_lost_zone(zone->zone.error)) {
+    if (error_is_lost(zone->zone.error)) {
         if (is_settled(zone))
             zone->named->lost_zone = true;
         return;

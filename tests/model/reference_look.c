@@ -39,7 +39,7 @@ void reference_watch(void) {
 /* A look can mend it: gone; there again for root alone, as a driver that is loaded again is until
  * udev's rules ran; or not opened for want of descriptors or memory. */
 static bool is_mendable(int error) {
-    return source_lost_zone(error) || error == -EACCES || error == -EPERM || error == -EMFILE ||
+    return error_is_lost(error) || error == -EACCES || error == -EPERM || error == -EMFILE ||
            error == -ENFILE || error == -ENOMEM;
 }
 
@@ -90,7 +90,7 @@ void reference_look_failed(void) {
 static bool hides(const struct fake_zone *zone) {
     const int error = zone->glimpse.error;
     const bool refused = error == -EINVAL && reference.machine->style == STYLE_PERF;
-    return zone->glimpse.tried && error != 0 && !source_lost_zone(error) && !refused;
+    return zone->glimpse.tried && error != 0 && !error_is_lost(error) && !refused;
 }
 
 void note_unread(const struct source *source) {

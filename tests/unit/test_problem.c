@@ -707,13 +707,13 @@ static void test_errors_have_words(void **state) {
 
 static void test_errors_of_a_zone_that_has_gone(void **state) {
     (void)state;
-    assert_true(source_lost_zone(-ENODEV));
-    assert_true(source_lost_zone(-ENOENT));
-    assert_true(source_lost_zone(-ENXIO));
-    assert_false(source_lost_zone(0));
-    assert_false(source_lost_zone(-EIO));
-    assert_false(source_lost_zone(-EACCES));
-    assert_false(source_lost_zone(-ENODATA));
+    assert_true(error_is_lost(-ENODEV));
+    assert_true(error_is_lost(-ENOENT));
+    assert_true(error_is_lost(-ENXIO));
+    assert_false(error_is_lost(0));
+    assert_false(error_is_lost(-EIO));
+    assert_false(error_is_lost(-EACCES));
+    assert_false(error_is_lost(-ENODATA));
 }
 
 #define TOLD(test) cmocka_unit_test_setup_teardown(test, setup, teardown)

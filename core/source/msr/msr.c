@@ -79,7 +79,7 @@ static int open_readers(struct msr *msr, struct problems *problems) {
         if (reader->unit_register != 0)
             continue;
         const int error = msr_reader_load_unit(reader, msr->counters);
-        if (reader->unit_register == 0 && !source_lost_zone(error))
+        if (reader->unit_register == 0 && !error_is_lost(error))
             raise_register(reader, msr_unit_address(msr->counters->vendor), error, problems);
     }
     return changed;
@@ -95,8 +95,7 @@ static void raise_closed(const struct msr *msr, struct problems *problems) {
         const struct msr_reader *reader = msr->layout.readers[i];
         char path[MSR_PATH_SIZE];
         if (reader->stale || reader->left_out != 0 || reader->device.file >= 0 ||
-            reader->misses == 0 ||
-            (any_open && source_lost_zone(reader->error) && reader->misses < 2))
+            reader->misses == 0 || (any_open && error_is_lost(reader->error) && reader->misses < 2))
             continue;
         msr_device_path(&reader->device, path);
         /* Where others are there, the driver is: this one's CPU is not. */
@@ -157,7 +156,7 @@ static int probe(struct msr *msr, struct msr_reader *reader, unsigned int index,
     uint64_t value = 0;
     const int error = msr_device_read(&reader->device, address, &value);
     /* A register that is not there is no error of anybody's. */
-    if (error != 0 && error != -EIO && !source_lost_zone(error))
+    if (error != 0 && error != -EIO && !error_is_lost(error))
         raise_register(reader, address, error, problems);
     if (error != 0)
         return 0;
@@ -221,7 +220,7 @@ static bool has_all_cores(const struct msr *msr, size_t first) {
             continue;
         shown = shown || (zone != NULL && zone->shown);
         lacks = lacks || zone == NULL;
-        lacks_for_good = lacks_for_good || (zone == NULL && !source_lost_zone(reader->error));
+        lacks_for_good = lacks_for_good || (zone == NULL && !error_is_lost(reader->error));
     }
     return shown ? !lacks_for_good : !lacks;
 }
@@ -276,7 +275,7 @@ static int show_zones(struct msr *msr) {
         struct msr_zone *zone = (struct msr_zone *)zones[i];
         changed |= i >= source->zone_count || zones[i] != source->zones[i] ||
                    (zone->known_error == 0) != (zone->zone.error == 0) ||
-                   source_lost_zone(zone->known_error) != source_lost_zone(zone->zone.error);
+                   error_is_lost(zone->known_error) != error_is_lost(zone->zone.error);
         zone->known_error = zone->zone.error;
     }
     free(source->zones);

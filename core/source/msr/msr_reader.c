@@ -173,7 +173,7 @@ static int open_on(struct msr_reader *reader, const struct source_options *optio
     uint64_t ticks;
     int error = msr_device_open(&reader->device, options->root, cpu->number, &options->privilege);
     for (unsigned int i = 0; error == 0 && i < CPU_DOMAINS; i++) {
-        if (reader->zones[i] != NULL && source_lost_zone(msr_zone_read(reader->zones[i], &ticks)))
+        if (reader->zones[i] != NULL && error_is_lost(msr_zone_read(reader->zones[i], &ticks)))
             error = reader->zones[i]->zone.error;
     }
     if (error != 0)
@@ -201,7 +201,7 @@ int msr_reader_open(struct msr_reader *reader, const struct source_options *opti
         if (first_error == 0)
             first = reader->device;
         first_error = first_error != 0 ? first_error : error;
-        if (!source_lost_zone(error))
+        if (!error_is_lost(error))
             break;
     }
     reader->device = first;
@@ -254,13 +254,13 @@ void msr_reader_check(struct msr_reader *reader, const struct cpu_counters *coun
         struct msr_zone *zone = reader->zones[i];
         has_zones = has_zones || zone != NULL;
         if (zone != NULL && (all || zone->zone.error != 0) &&
-            source_lost_zone(msr_zone_read(zone, &ticks)))
+            error_is_lost(msr_zone_read(zone, &ticks)))
             lost = zone->zone.error;
     }
     if (!has_zones) {
         const int error =
             msr_device_read(&reader->device, msr_unit_address(counters->vendor), &ticks);
-        lost = source_lost_zone(error) ? error : 0;
+        lost = error_is_lost(error) ? error : 0;
     }
     if (lost != 0)
         msr_reader_close(reader, lost);

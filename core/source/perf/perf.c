@@ -300,7 +300,7 @@ static int open_readers(struct perf *perf, const struct perf_finding *finding,
         perf_read_first(perf->readers, perf->reader_count);
     for (size_t i = 0; i < perf->source.zone_count; i++) {
         struct perf_zone *zone = (struct perf_zone *)perf->source.zones[i];
-        const bool lost = source_lost_zone(zone->zone.error);
+        const bool lost = error_is_lost(zone->zone.error);
         changed |= lost != zone->was_lost ? 1 : 0;
         zone->was_lost = lost;
         perf->source.file_count += zone->group != NULL ? 1 : 0;
@@ -348,7 +348,7 @@ static uint64_t read_mark(const struct perf *perf) {
 static bool all_read(const struct perf *perf) {
     for (size_t i = 0; i < perf->source.zone_count; i++) {
         const struct perf_zone *zone = (const struct perf_zone *)perf->source.zones[i];
-        if (zone->group == NULL || zone->was_lost || source_lost_zone(zone->zone.error))
+        if (zone->group == NULL || zone->was_lost || error_is_lost(zone->zone.error))
             return false;
     }
     return true;

@@ -156,7 +156,7 @@ static bool is_dead(const struct perf_reader *reader, const struct pmu *pmu) {
     if (reader->type != pmu->type || reader->registration != pmu->registration)
         return true;
     for (size_t i = 0; i < reader->group_count; i++) {
-        if (source_lost_zone(perf_group_check(&reader->groups[i])))
+        if (error_is_lost(perf_group_check(&reader->groups[i])))
             return true;
     }
     return false;
@@ -184,7 +184,7 @@ int perf_reader_open(struct perf_reader *reader, const struct pmu *pmu,
         struct perf_zone *zone = &reader->zones[i];
         if (zone->group != NULL) {
             /* It is there after all: it could not be read from a CPU that has gone. */
-            if (source_lost_zone(zone->zone.error))
+            if (error_is_lost(zone->zone.error))
                 zone->zone.error = 0;
             continue;
         }
@@ -210,7 +210,7 @@ int perf_reader_open(struct perf_reader *reader, const struct pmu *pmu,
 int perf_reader_refusal(const struct perf_reader *reader) {
     for (size_t i = 0; i < reader->zone_count; i++) {
         const struct perf_zone *zone = &reader->zones[i];
-        if (zone->group == NULL && !source_lost_zone(zone->zone.error))
+        if (zone->group == NULL && !error_is_lost(zone->zone.error))
             return zone->zone.error;
     }
     return 0;

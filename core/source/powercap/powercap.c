@@ -166,7 +166,7 @@ static void identify_zones(const struct look *look) {
         *known = remember(zone);
         zone->loaded = zone->file < 0 || zone->lacks ||
                        (zone->parent != NULL && zone->parent->loaded) ||
-                       source_lost_zone(powercap_zone_read(zone, &energy_uj));
+                       error_is_lost(powercap_zone_read(zone, &energy_uj));
         if (!zone->loaded)
             continue;
         zone->served = false;
@@ -332,7 +332,7 @@ static int powercap_discover(struct source *source, struct problems *problems) {
     else if (count == 0)
         raise_no_zones(powercap, problems);
     /* That the list cannot be read now (too many open files) takes no zone away. */
-    if (error != 0 && !source_lost_zone(error)) {
+    if (error != 0 && !error_is_lost(error)) {
         problems_end(problems, PROBLEM_CLASS, PROBLEM_CLASS);
         return 0;
     }
@@ -365,7 +365,7 @@ static void powercap_sample(struct source *source) {
         reading->error = powercap_zone_read(zone, &reading->ticks);
         zone->served = zone->served || reading->error == 0;
         before_ns = source_finish_read(source, i, before_ns, clock_raw_ns());
-        if (source_lost_zone(reading->error))
+        if (error_is_lost(reading->error))
             powercap_zone_close(zone);
     }
 }

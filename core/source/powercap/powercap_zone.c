@@ -90,7 +90,7 @@ static struct power_limits read_limits(const struct source_options *options, int
             sysfs_load_number_privileged(folder, attribute, &options->privilege, &limit_uw);
         /* Files that are not there, and ENODATA, are how the kernel says that there is no such
          * limit; ENODEV, that the zone is going. */
-        if (error != 0 && !source_lost_zone(error) && error != -ENODATA)
+        if (error != 0 && !error_is_lost(error) && error != -ENODATA)
             lack_file(zone, PROBLEM_LIMIT, error, owner, attribute, problems);
         if (error == 0)
             power_limits_add(&limits, limit_uw);
@@ -147,7 +147,7 @@ static bool is_listed(const struct source_options *options, const char *id) {
  * no fault. */
 static void raise_name(const struct source_options *options, const struct zone *zone,
                        const char *path, struct problems *problems) {
-    if (source_lost_zone(zone->error) && !is_listed(options, zone->id))
+    if (error_is_lost(zone->error) && !is_listed(options, zone->id))
         return;
     const int folder = zone->error == -ENOENT ? open_folder(options, zone) : -EBADF;
     if (folder == -ENOENT)
@@ -258,7 +258,7 @@ static int open_counter(struct powercap_zone *zone, const struct source_options 
     if (base->traits.modulus == 0)
         lack_file(zone, PROBLEM_RANGE, range_error != 0 ? range_error : ZONE_WITHOUT_RANGE, base,
                   range_file, told);
-    if (source_lost_zone(error))
+    if (error_is_lost(error))
         powercap_zone_close(zone); /* so that the next discovery loads it again */
     return error;
 }

@@ -156,7 +156,7 @@ run_lint() {
         --suppress=constVariablePointer --suppress=normalCheckLevelMaxBranches \
         --error-exitcode=1 --quiet --std=c11 -D_GNU_SOURCE core plugins contrib
     must "shellcheck" shellcheck -x "${scripts[@]}"
-    tap_each 1 lint "$top"/tests/run.d/test_*.py
+    tap_each 1 lint "$top"/tests/run.d/test_*.py "$top"/tests/lint/test_*.py
 }
 
 # --- the core, and rapl-execd from outside -------------------------------------------------------
@@ -181,7 +181,8 @@ takes_every_branch() {
         fi
     done
     cd "$builds/coverage/core/CMakeFiles/rapl_core.dir" || return 1
-    for part in alike counter part period report slow_read statistics steady sum unit_fault window zone; do
+    for part in energy/{counter,period,statistics,steady,window} series/{alike,part,report,sum} \
+        source/{slow_read,unit_fault} zone/zone; do
         report=$(gcov -b -c "$part.c.gcda" | grep -A 3 "core/$part.c'")
         printf '%s\n' "$report"
         grep -q 'Taken at least once:100.00%' <<<"$report" || return 1

@@ -1,20 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The clocks, in nanoseconds. */
+/* The clocks, in nanoseconds: each is 0 where it cannot be read, or shows a time before its epoch.
+ * Another system has its own clock.c. */
 #ifndef RAPL_CLOCK_H
 #define RAPL_CLOCK_H
 
 #include <stdint.h>
-#include <time.h>
 
 #define NS_PER_SECOND UINT64_C(1000000000)
-
-/* 0 where the clock cannot be read, or shows a time before its epoch. */
-static inline uint64_t clock_read_ns(clockid_t id) {
-    struct timespec now;
-    if (clock_gettime(id, &now) != 0 || now.tv_sec < 0)
-        return 0;
-    return (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
-}
 
 /* How much later one reading of a clock is than another; 0 where it is not. */
 static inline uint64_t clock_span_ns(uint64_t begin_ns, uint64_t end_ns) {
@@ -24,25 +16,17 @@ static inline uint64_t clock_span_ns(uint64_t begin_ns, uint64_t end_ns) {
 /* Spans of power are measured by this clock: it does not count sleep, and no time daemon slews it
  * (chrony slews the others by up to 8.3 %: maxslewrate in chrony.conf(5)). Its readings are
  * compared with each other alone. */
-static inline uint64_t clock_raw_ns(void) {
-    return clock_read_ns(CLOCK_MONOTONIC_RAW);
-}
+uint64_t clock_raw_ns(void);
 
 /* Waiting and due times are of this clock, for the kernel can wait for it. It does not count sleep.
  */
-static inline uint64_t clock_monotonic_ns(void) {
-    return clock_read_ns(CLOCK_MONOTONIC);
-}
+uint64_t clock_monotonic_ns(void);
 
 /* Counts sleep. */
-static inline uint64_t clock_boottime_ns(void) {
-    return clock_read_ns(CLOCK_BOOTTIME);
-}
+uint64_t clock_boottime_ns(void);
 
 /* Wall time: for timestamps alone. */
-static inline uint64_t clock_realtime_ns(void) {
-    return clock_read_ns(CLOCK_REALTIME);
-}
+uint64_t clock_realtime_ns(void);
 
 /* How far CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC, which only sleep changes, for both are slewed
  * alike.

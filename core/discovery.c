@@ -52,10 +52,10 @@ static int open_root(struct rapl *rapl) {
     int *root = &rapl->source_options.root;
     if (*root < 0)
         *root = sysfs_open_root(rapl->root_path);
-    problems_begin(&rapl->problems, PROBLEM_ROOT, PROBLEM_ROOT);
+    problems_begin(&rapl->problems, PASS_ROOT);
     if (*root < 0)
         problems_raise(&rapl->problems, PROBLEM_ROOT, *root, rapl->root_path);
-    problems_end(&rapl->problems, PROBLEM_ROOT, PROBLEM_ROOT);
+    problems_end(&rapl->problems, PASS_ROOT);
     if (*root < 0)
         return 0;
     int error = learn_model(rapl);
@@ -119,7 +119,7 @@ static size_t tell_patterns(struct rapl *rapl, enum problem_cause cause, char *c
 /* Before there are zones, nothing can match. */
 static void tell_selection(struct rapl *rapl, bool any) {
     const struct zone_filter *zone_filter = &rapl->zone_filter;
-    problems_begin(&rapl->problems, PROBLEM_SELECTION, PROBLEM_CORES);
+    problems_begin(&rapl->problems, PASS_FILTER);
     if (rapl->binding.series_count > 0) {
         const size_t unmatched = tell_patterns(rapl, any ? PROBLEM_PATTERN : PROBLEM_SELECTION,
                                                zone_filter->include, zone_filter->include_count);
@@ -129,7 +129,7 @@ static void tell_selection(struct rapl *rapl, bool any) {
         if (rapl->binding.cores && !has_cores(rapl))
             problems_raise(&rapl->problems, PROBLEM_CORES, 0, rapl->source->operations->name);
     }
-    problems_end(&rapl->problems, PROBLEM_SELECTION, PROBLEM_CORES);
+    problems_end(&rapl->problems, PASS_FILTER);
 }
 
 int discovery_rebind(struct rapl *rapl) {
@@ -194,10 +194,10 @@ static bool has_identified(const struct source *source) {
 
 /* What depends on the vendor are names and units of zones: a machine without them lacks nothing. */
 static void tell_vendor(struct rapl *rapl) {
-    problems_begin(&rapl->problems, PROBLEM_VENDOR, PROBLEM_VENDOR);
+    problems_begin(&rapl->problems, PASS_VENDOR);
     if (rapl->binding.vendor == CPU_VENDOR_UNKNOWN && has_identified(rapl->source))
         problems_raise(&rapl->problems, PROBLEM_VENDOR, rapl->cpuinfo_error, CPUINFO_PROC);
-    problems_end(&rapl->problems, PROBLEM_VENDOR, PROBLEM_VENDOR);
+    problems_end(&rapl->problems, PASS_VENDOR);
 }
 
 static void tell_unit(struct rapl *rapl, const struct zone *zone) {

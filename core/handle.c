@@ -204,7 +204,7 @@ size_t rapl_zone_count(const struct rapl *rapl) {
 static bool has_failed(const struct rapl *rapl, const struct zone *zone) {
     const bool wanted =
         !zone->identified || zone->wanted || zone_filter_matches(&rapl->zone_filter, zone->name);
-    return wanted && (source_hides_counter(zone) || zone_is_left_out(zone->error));
+    return wanted && (source_hides_counter(zone) || error_is_left_out(zone->error));
 }
 
 void rapl_zone(const struct rapl *rapl, size_t index, struct rapl_zone *described) {

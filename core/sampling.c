@@ -257,7 +257,7 @@ int sample_take(struct rapl *rapl, bool for_report) {
     const bool moved =
         rapl->sampled && rapl->binding.vendor != CPU_VENDOR_INTEL && discovery_watch_online(rapl);
 
-    problems_begin(&rapl->problems, PROBLEM_ENERGY, PROBLEM_UNDECIDED);
+    problems_begin(&rapl->problems, PASS_SWEEP);
     const bool fails = note_errors(rapl);
     if (slept_ns > 0)
         binding_sleep(&rapl->binding, rapl->source);
@@ -283,7 +283,7 @@ int sample_take(struct rapl *rapl, bool for_report) {
         if (!rapl->binding.series[i]->reads)
             note_gone(rapl, rapl->binding.series[i]);
     }
-    problems_end(&rapl->problems, PROBLEM_ENERGY, PROBLEM_UNDECIDED);
+    problems_end(&rapl->problems, PASS_SWEEP);
     /* Of thousands of zones, what comes after the reads takes a millisecond, too. */
     rapl->ended_ns = rapl->observes ? clock_monotonic_ns() : end_ns;
     return 0;

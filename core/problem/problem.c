@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "problem/problem_cause.h"
 #include "system/clock.h"
 #include "system/error.h"
 
@@ -12,37 +13,34 @@
 #define TELL_AGAIN_NS (UINT64_C(3600) * NS_PER_SECOND)
 #define STAYS_NS (UINT64_C(60) * NS_PER_SECOND)
 
-/* Told of by themselves: no pass ends them. */
 static bool is_event(enum problem_cause cause) {
-    return cause >= PROBLEM_SOURCE;
-}
-
-bool problem_is_told_by_subject(enum problem_cause cause) {
-    const bool is_of_model = cause == PROBLEM_UNIT || cause == PROBLEM_UNIT_DOUBT;
-    return (is_event(cause) && !is_of_model) || cause == PROBLEM_PATTERN || cause == PROBLEM_GONE ||
-           cause == PROBLEM_GONE_FROM_TOTAL || cause == PROBLEM_STUCK || cause == PROBLEM_UNSTEADY;
+    return problem_cause_row(cause)->end == ENDS_AT_ONCE;
 }
 
 static bool has_end(enum problem_cause cause) {
-    return cause < PROBLEM_JUMPED;
+    return problem_cause_row(cause)->end == ENDS_WITH_PASS;
+}
+
+static bool is_by_subject(enum problem_cause cause) {
+    return problem_cause_row(cause)->by_subject;
 }
 
 static bool is_time_to_tell(const struct problem *problem) {
     return problem->told_ns == 0 || clock_boottime_ns() - problem->told_ns >= TELL_AGAIN_NS;
 }
 
-void problems_begin(struct problems *problems, enum problem_cause first, enum problem_cause last) {
+void problems_begin(struct problems *problems, enum problem_pass pass) {
     for (size_t i = 0; i < problems->count; i++) {
         struct problem *problem = &problems->list[i];
-        if (problem->cause >= first && problem->cause <= last)
+        if (problem_cause_row(problem->cause)->pass == pass)
             problem->seen = false;
     }
 }
 
-void problems_end(struct problems *problems, enum problem_cause first, enum problem_cause last) {
+void problems_end(struct problems *problems, enum problem_pass pass) {
     for (size_t i = 0; i < problems->count; i++) {
         struct problem *problem = &problems->list[i];
-        if (problem->cause < first || problem->cause > last || problem->seen || !problem->present)
+        if (problem_cause_row(problem->cause)->pass != pass || problem->seen || !problem->present)
             continue;
         /* Nobody may have asked since: several samples can lie between two reports. */
         if (!has_end(problem->cause) && !problem->told && is_time_to_tell(problem))
@@ -58,7 +56,7 @@ static struct problem *find(struct problems *problems, enum problem_cause cause,
     for (size_t i = 0; i < problems->count; i++) {
         struct problem *problem = &problems->list[i];
         if (problem->cause == cause && problem->error == error &&
-            (!problem_is_told_by_subject(cause) || strcmp(problem->subject, subject) == 0))
+            (!is_by_subject(cause) || strcmp(problem->subject, subject) == 0))
             return problem;
     }
     return NULL;
@@ -82,7 +80,7 @@ static struct problem *find_room(struct problems *problems, enum problem_cause c
     struct problem *last = NULL;
     size_t count = 0;
     *with_it = false;
-    for (size_t i = 0; i < problems->count && problem_is_told_by_subject(cause); i++) {
+    for (size_t i = 0; i < problems->count && is_by_subject(cause); i++) {
         struct problem *problem = &problems->list[i];
         if (problem->cause != cause)
             continue;
@@ -161,42 +159,15 @@ static bool is_expected(int error) {
 }
 
 static enum rapl_severity judge(const struct problem *problem) {
-    switch (problem->cause) {
-    case PROBLEM_ROOT:
-    case PROBLEM_CLASS:
-    case PROBLEM_NO_ZONES:
-    case PROBLEM_MASKED:
-    case PROBLEM_MSR:
-    case PROBLEM_REGISTER:
-    case PROBLEM_NO_PMU:
-    case PROBLEM_NO_EVENTS:
-    case PROBLEM_PERF:
-    case PROBLEM_SELECTION:
-        return RAPL_ERROR;
-    case PROBLEM_MODEL:
-        return problem->error == 0 ? RAPL_WARNING : RAPL_ERROR;
-    case PROBLEM_ENERGY:
-        return is_expected(problem->error) ? RAPL_WARNING : RAPL_ERROR;
-    case PROBLEM_SOURCE:
-    case PROBLEM_UNIT:
-        return RAPL_INFO;
-    default:
-        return RAPL_WARNING;
-    }
+    const bool is_warning = (problem->cause == PROBLEM_MODEL && problem->error == 0) ||
+                            (problem->cause == PROBLEM_ENERGY && is_expected(problem->error));
+    return is_warning ? RAPL_WARNING : problem_cause_row(problem->cause)->severity;
 }
 
 static bool is_due(const struct problem *problem, uint64_t now_ns) {
     return problem->present && !problem->told &&
            (is_time_to_tell(problem) ||
             (!is_event(problem->cause) && now_ns - problem->began_ns >= STAYS_NS));
-}
-
-/* Paths and names are what a folder's owner makes them. */
-static void word(struct problems *problems, const struct problem *problem) {
-    problem_word_reason(problems, problem);
-    problem_word_remedy(problems, problem);
-    rapl_make_printable(problems->reason);
-    rapl_make_printable(problems->remedy);
 }
 
 bool problems_next(struct problems *problems, struct rapl_problem *told) {
@@ -206,7 +177,7 @@ bool problems_next(struct problems *problems, struct rapl_problem *told) {
         const bool over = problem->tell_over;
         if (!over && !is_due(problem, now_ns))
             continue;
-        word(problems, problem);
+        problem_word(problems, problem);
         if (over) {
             problems->remedy[0] = '\0';
             problem->tell_over = false;
@@ -235,7 +206,7 @@ const char *problems_first_reason(struct problems *problems) {
     for (size_t i = 0; i < problems->count; i++) {
         if (!problems->list[i].present || is_event(problems->list[i].cause))
             continue;
-        word(problems, &problems->list[i]);
+        problem_word(problems, &problems->list[i]);
         return problems->reason;
     }
     return NULL;

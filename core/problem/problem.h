@@ -13,6 +13,17 @@
 #include "system/error.h"
 #include "system/host.h"
 
+/* Who raises a state, and says by that when it is over. */
+enum problem_pass {
+    PASS_NONE, /* an event */
+    PASS_ROOT,
+    PASS_VENDOR,
+    PASS_CLASS,
+    PASS_SOURCE, /* what one source finds */
+    PASS_FILTER,
+    PASS_SWEEP,
+};
+
 enum problem_cause {
     /* States of discovery: raised anew by each. */
     PROBLEM_ROOT,      /* the root cannot be opened */
@@ -92,10 +103,9 @@ struct problems {
     char remedy[1024];
 };
 
-/* A pass over all that can raise one of the states from first to last: what is not raised until
- * its end is over. */
-void problems_begin(struct problems *problems, enum problem_cause first, enum problem_cause last);
-void problems_end(struct problems *problems, enum problem_cause first, enum problem_cause last);
+/* A pass raises all the states of its kind that there are: what it does not raise is over. */
+void problems_begin(struct problems *problems, enum problem_pass pass);
+void problems_end(struct problems *problems, enum problem_pass pass);
 
 /* Raises a state, or notes an event. Without memory it is lost: no worse than not knowing. */
 void problems_raise(struct problems *problems, enum problem_cause cause, int error,
@@ -117,12 +127,8 @@ bool problems_next(struct problems *problems, struct rapl_problem *problem);
 /* Files or zones of one cause that are told one by one; the rest is added to the last of them. */
 #define PROBLEM_SUBJECTS_MAX 16
 
-/* One per file or zone, rather than one for all that it strikes. */
-bool problem_is_told_by_subject(enum problem_cause cause);
-
-/* Put into problems->reason and problems->remedy. */
-void problem_word_reason(struct problems *problems, const struct problem *problem);
-void problem_word_remedy(struct problems *problems, const struct problem *problem);
+/* Puts it into problems->reason and problems->remedy. */
+void problem_word(struct problems *problems, const struct problem *problem);
 
 void problems_free(struct problems *problems);
 

@@ -9,8 +9,9 @@
 #include "system/error.h"
 #include "system/sysfs.h"
 
-/* Of the process, or of the machine. */
-static void word_file_limit(struct problems *problems, int error) {
+bool remedy_file_limit(struct problems *problems, int error) {
+    if (error != -EMFILE && error != -ENFILE)
+        return false;
     char *text = problems->remedy;
     const size_t size = sizeof(problems->remedy);
     if (error == -EMFILE)
@@ -23,12 +24,13 @@ static void word_file_limit(struct problems *problems, int error) {
             text, size,
             "too many files are open in the whole machine; who has them: sudo lsof | cut -d' ' "
             "-f1 | sort | uniq -c | sort -n");
+    return true;
 }
 
-static void word_left_out(struct problems *problems, int error) {
+void remedy_left_out(struct problems *problems, const struct problem *problem) {
     static const char select[] =
         "select those that matter with Zone (collectd) or --include (rapl-execd)";
-    if (error == ZONE_WITHOUT_FILE)
+    if (problem->error == ZONE_WITHOUT_FILE)
         snprintf(problems->remedy, sizeof(problems->remedy),
                  "raise LimitNOFILE= of the unit, of which collectd's plugin takes half, and start "
                  "it again; or %s",
@@ -37,7 +39,7 @@ static void word_left_out(struct problems *problems, int error) {
         snprintf(problems->remedy, sizeof(problems->remedy), "%s", select);
 }
 
-static void word_file_remedy(struct problems *problems, const struct problem *problem) {
+void remedy_file(struct problems *problems, const struct problem *problem) {
     snprintf(problems->remedy, sizeof(problems->remedy),
              "see what stands there: sudo head -c 200 %s/%s", problems_root(problems),
              problem->subject);
@@ -83,13 +85,13 @@ static void word_energy_remedy(struct problems *problems, const struct problem *
         snprintf(text, size, "the driver could not read the counter, and says why in: sudo dmesg");
         break;
     default:
-        word_file_remedy(problems, problem);
+        remedy_file(problems, problem);
         break;
     }
 }
 
 /* Of the files and registers below dev/cpu. */
-static void word_msr_remedy(struct problems *problems, const struct problem *problem) {
+void remedy_msr(struct problems *problems, const struct problem *problem) {
     static const char other_source[] = "Source \"auto\" (collectd) or --source=auto (rapl-execd)";
     /* Only msr_safe judges a read; msr does it when it is opened (arch/x86/kernel/msr.c). */
     const bool is_listed =
@@ -136,7 +138,7 @@ static bool is_msr(const struct problem *problem) {
     return strncmp(problem->subject, "dev/cpu/", strlen("dev/cpu/")) == 0;
 }
 
-static void word_perf_remedy(struct problems *problems, const struct problem *problem) {
+void remedy_perf(struct problems *problems, const struct problem *problem) {
     char *text = problems->remedy;
     const size_t size = sizeof(problems->remedy);
     switch (problem->error) {
@@ -171,155 +173,46 @@ static void word_perf_remedy(struct problems *problems, const struct problem *pr
     }
 }
 
-void problem_word_remedy(struct problems *problems, const struct problem *problem) {
-    static const char root_options[] = "Root (collectd) or --root (rapl-execd)";
-    static const char power_options[] = "MaxPower (collectd) or --max-power (rapl-execd)";
-    char *text = problems->remedy;
-    const size_t size = sizeof(problems->remedy);
-    const bool is_denied = problem->error == -EACCES || problem->error == -EPERM;
-    text[0] = '\0';
-    if (problem->error == -EMFILE || problem->error == -ENFILE) {
-        word_file_limit(problems, problem->error);
-        return;
-    }
-    switch (problem->cause) {
-    case PROBLEM_ROOT:
-        snprintf(text, size, "set %s, or HOST_MOUNT_PREFIX, to the folder that holds sys and proc",
-                 root_options);
-        break;
-    case PROBLEM_VENDOR:
-        snprintf(text, size,
-                 "make one of them readable; in a container, show it those of the host: docker run "
-                 "-v /:/host:ro,rslave -e HOST_MOUNT_PREFIX=/host");
-        break;
-    case PROBLEM_CLASS:
-        if (problem->error != -ENOENT)
-            snprintf(text, size, "see who may enter it: ls -ld %s/%s", problems_root(problems),
-                     problem->subject);
-        else
-            remedy_class_missing(problems);
-        break;
-    case PROBLEM_NO_ZONES:
-        remedy_no_zones(problems);
-        break;
-    case PROBLEM_MASKED:
-        snprintf(text, size,
-                 "containers hide the folder it points to; show it that of the host: docker run "
-                 "-v /:/host:ro,rslave -e HOST_MOUNT_PREFIX=/host");
-        break;
-    case PROBLEM_NO_PMU:
-    case PROBLEM_NO_EVENTS:
-        remedy_no_pmu(problems, problem);
-        break;
-    case PROBLEM_PERF:
-        word_perf_remedy(problems, problem);
-        break;
-    case PROBLEM_PMU_FILE:
-        word_file_remedy(problems, problem);
-        break;
-    case PROBLEM_NAME:
-    case PROBLEM_RANGE:
-        if (is_denied)
-            remedy_powercap_denied(problems);
-        else
-            word_file_remedy(problems, problem);
-        break;
-    case PROBLEM_LIMIT:
-        if (is_denied)
-            remedy_powercap_denied(problems);
-        else
-            snprintf(text, size, "if the ceiling that --check shows does not fit, set %s",
-                     power_options);
-        break;
-    case PROBLEM_CORES:
-        snprintf(text, size,
-                 "only AMD's processors count them; source msr shows them, and perf since "
-                 "Linux 6.14");
-        break;
-    case PROBLEM_SELECTION:
-    case PROBLEM_PATTERN:
-        snprintf(text, size,
-                 "see the names that patterns are matched against (single cores only with --cores "
-                 "or ReportCores): rapl-execd --check");
-        break;
-    case PROBLEM_MODEL:
-        remedy_model(problems, problem);
-        break;
-    case PROBLEM_MSR:
-    case PROBLEM_REGISTER:
-        word_msr_remedy(problems, problem);
-        break;
-    case PROBLEM_ENERGY:
-        if (is_msr(problem))
-            word_msr_remedy(problems, problem);
-        else
-            word_energy_remedy(problems, problem);
-        break;
-    case PROBLEM_GONE:
-    case PROBLEM_GONE_FROM_TOTAL:
-        snprintf(text, size,
-                 "it is looked for at every report; if its CPUs are online, load the driver: sudo "
-                 "modprobe %s",
-                 problems->module != NULL ? problems->module : "intel_rapl_msr");
-        break;
-    case PROBLEM_STUCK:
-        if (problems->is_virtual)
-            snprintf(
-                text, size,
-                "this is a virtual machine, and its host shows no energy: measure on the host, "
-                "or give the guest counters (QEMU 9.1 and later: -accel kvm,rapl=true)");
-        else
-            snprintf(text, size,
-                     "see whether another source counts: rapl-execd --check --source=msr");
-        break;
-    case PROBLEM_JUMPED:
-        snprintf(text, size, "if the machine can draw that much, set %s", power_options);
-        break;
-    case PROBLEM_LEAPT:
-        snprintf(text, size,
-                 "after a driver was loaded again or a virtual machine moved, nothing is to be "
-                 "done; if it happens again and again, leave the zone out with --exclude "
-                 "(rapl-execd) or Zone (collectd)");
-        break;
-    case PROBLEM_UNSTEADY:
-        snprintf(text, size,
-                 "in a virtual machine, let the hypervisor pin its CPUs to one socket, or measure "
-                 "on the host; else leave the zone out with --exclude (rapl-execd) or Zone "
-                 "(collectd)");
-        break;
-    case PROBLEM_ABOVE_WHOLE:
-        snprintf(text, size,
-                 "after CPUs were offline, nothing is to be done; if it happens again and again, "
-                 "leave the zone out with --exclude (rapl-execd) or Zone (collectd)");
-        break;
-    case PROBLEM_APART:
-        snprintf(text, size,
-                 "if its power looks wrong, leave it out with --exclude (rapl-execd) or Zone "
-                 "(collectd)");
-        break;
-    case PROBLEM_RAISED:
-        snprintf(text, size, "set %s to what the machine can draw", power_options);
-        break;
-    case PROBLEM_UNDECIDED:
-        snprintf(text, size, "report more often, or set %s to what the machine can draw",
-                 power_options);
-        break;
-    case PROBLEM_LEFT_OUT:
-        word_left_out(problems, problem->error);
-        break;
-    case PROBLEM_UNIT_DOUBT:
-        snprintf(
-            text, size,
-            "see which source's power fits the memory, and choose it with Source (collectd) or "
-            "--source (rapl-execd): rapl-execd --once --source=perf");
-        break;
-    case PROBLEM_SOURCE:
-    case PROBLEM_UNREAD: /* its file has a problem of its own */
-    case PROBLEM_UNIT:
-    case PROBLEM_DUPLICATE:
-    case PROBLEM_SHARED:
-    case PROBLEM_JOINED:
-    case PROBLEM_PARTED:
-        break;
-    }
+void remedy_energy(struct problems *problems, const struct problem *problem) {
+    if (is_msr(problem))
+        remedy_msr(problems, problem);
+    else
+        word_energy_remedy(problems, problem);
+}
+
+void remedy_class(struct problems *problems, const struct problem *problem) {
+    if (problem->error == -ENOENT)
+        remedy_class_missing(problems);
+    else
+        snprintf(problems->remedy, sizeof(problems->remedy), "see who may enter it: ls -ld %s/%s",
+                 problems_root(problems), problem->subject);
+}
+
+static bool is_denied(const struct problem *problem) {
+    return problem->error == -EACCES || problem->error == -EPERM;
+}
+
+void remedy_zone_file(struct problems *problems, const struct problem *problem) {
+    if (is_denied(problem))
+        remedy_powercap_denied(problems);
+    else
+        remedy_file(problems, problem);
+}
+
+void remedy_limit(struct problems *problems, const struct problem *problem) {
+    if (is_denied(problem))
+        remedy_powercap_denied(problems);
+    else
+        snprintf(problems->remedy, sizeof(problems->remedy),
+                 "if the ceiling that --check shows does not fit, set MaxPower (collectd) or "
+                 "--max-power (rapl-execd)");
+}
+
+void remedy_stuck(struct problems *problems, const struct problem *problem) {
+    (void)problem;
+    snprintf(problems->remedy, sizeof(problems->remedy), "%s",
+             problems->is_virtual
+                 ? "this is a virtual machine, and its host shows no energy: measure on the host, "
+                   "or give the guest counters (QEMU 9.1 and later: -accel kvm,rapl=true)"
+                 : "see whether another source counts: rapl-execd --check --source=msr");
 }

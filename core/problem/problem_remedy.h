@@ -5,6 +5,18 @@
 
 #include "problem/problem.h"
 
+/* Of a file limit, the process's or the machine's: whether it is one. */
+bool remedy_file_limit(struct problems *problems, int error);
+void remedy_file(struct problems *problems, const struct problem *problem);
+void remedy_energy(struct problems *problems, const struct problem *problem);
+void remedy_msr(struct problems *problems, const struct problem *problem);
+void remedy_perf(struct problems *problems, const struct problem *problem);
+void remedy_class(struct problems *problems, const struct problem *problem);
+void remedy_zone_file(struct problems *problems, const struct problem *problem);
+void remedy_limit(struct problems *problems, const struct problem *problem);
+void remedy_left_out(struct problems *problems, const struct problem *problem);
+void remedy_stuck(struct problems *problems, const struct problem *problem);
+
 /* problem_remedy_denied.c: the process may not. */
 void remedy_powercap_denied(struct problems *problems);
 void remedy_perf_denied(struct problems *problems);
@@ -13,7 +25,7 @@ void remedy_msr_denied(struct problems *problems, int error);
 
 /* problem_remedy_missing.c: the machine or its kernel shows no counters. */
 void remedy_class_missing(struct problems *problems);
-void remedy_no_zones(struct problems *problems);
+void remedy_no_zones(struct problems *problems, const struct problem *problem);
 void remedy_no_pmu(struct problems *problems, const struct problem *problem);
 void remedy_model(struct problems *problems, const struct problem *problem);
 

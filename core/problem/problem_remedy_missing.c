@@ -42,7 +42,8 @@ static bool word_virtual(struct problems *problems, const char *found, const cha
     return true;
 }
 
-void remedy_no_zones(struct problems *problems) {
+void remedy_no_zones(struct problems *problems, const struct problem *problem) {
+    (void)problem;
     const char *module = find_module(problems, "intel_rapl_msr");
     char *text = problems->remedy;
     const size_t size = sizeof(problems->remedy);

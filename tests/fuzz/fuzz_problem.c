@@ -85,8 +85,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
             check_log(problem.reason);
             check_log(problem.remedy[0] != '\0' ? problem.remedy : "none");
         }
-        problems_begin(&problems, PROBLEM_ROOT, PROBLEM_PARTED);
-        problems_end(&problems, PROBLEM_ROOT, PROBLEM_PARTED);
+        for (enum problem_pass of = PASS_ROOT; of <= PASS_SWEEP; of++) {
+            problems_begin(&problems, of);
+            problems_end(&problems, of);
+        }
     }
     check_log(root[0] != '\0' ? root : "root");
     problems_free(&problems);

@@ -49,13 +49,13 @@ static void expect_holds(const char *text, const char *part) {
 }
 
 static void energy_pass(struct problems *problems, int error, unsigned int zones) {
-    problems_begin(problems, PROBLEM_ENERGY, PROBLEM_ENERGY);
+    problems_begin(problems, PASS_SWEEP);
     for (unsigned int i = 0; i < zones; i++) {
         char subject[32];
         snprintf(subject, sizeof(subject), "sys/zone-%u/energy_uj", i);
         problems_raise(problems, PROBLEM_ENERGY, error, subject);
     }
-    problems_end(problems, PROBLEM_ENERGY, PROBLEM_ENERGY);
+    problems_end(problems, PASS_SWEEP);
 }
 
 static void test_cause_is_told_once(void **state) {
@@ -97,10 +97,10 @@ static void test_one_zone_is_not_counted(void **state) {
 
 static void test_each_errno_is_a_cause(void **state) {
     struct problems *problems = *state;
-    problems_begin(problems, PROBLEM_ENERGY, PROBLEM_ENERGY);
+    problems_begin(problems, PASS_SWEEP);
     problems_raise(problems, PROBLEM_ENERGY, -EIO, "sys/a");
     problems_raise(problems, PROBLEM_ENERGY, -EACCES, "sys/b");
-    problems_end(problems, PROBLEM_ENERGY, PROBLEM_ENERGY);
+    problems_end(problems, PASS_SWEEP);
     expect_holds(next(problems).reason, "/sys/a: Input/output error");
     expect_holds(next(problems).reason, "/sys/b: Permission denied");
     expect_nothing(problems);
@@ -163,8 +163,8 @@ static void test_pass_ends_its_own_causes_alone(void **state) {
     energy_pass(problems, -EIO, 1);
     for (int i = 0; i < 3; i++)
         (void)next(problems);
-    problems_begin(problems, PROBLEM_CLASS, PROBLEM_NAME);
-    problems_end(problems, PROBLEM_CLASS, PROBLEM_NAME);
+    problems_begin(problems, PASS_CLASS);
+    problems_end(problems, PASS_CLASS);
     const struct rapl_problem over = next(problems);
     assert_true(over.over);
     expect_holds(over.reason, "/sys/class/powercap");
@@ -598,10 +598,10 @@ static void test_world_readable_counters_are_never_the_remedy(void **state) {
 
 static void pass_sample(struct problems *problems, enum problem_cause cause, int error,
                         const char *subject) {
-    problems_begin(problems, PROBLEM_ENERGY, PROBLEM_UNDECIDED);
+    problems_begin(problems, PASS_SWEEP);
     if (subject != NULL)
         problems_raise(problems, cause, error, subject);
-    problems_end(problems, PROBLEM_ENERGY, PROBLEM_UNDECIDED);
+    problems_end(problems, PASS_SWEEP);
 }
 
 static void test_each_that_has_gone_is_told(void **state) {

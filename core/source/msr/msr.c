@@ -342,12 +342,12 @@ static int look(struct msr *msr, struct problems *problems) {
 static int msr_discover(struct source *source, struct problems *problems) {
     struct msr *msr = (struct msr *)source;
     int result = 0;
-    problems_begin(problems, PROBLEM_CLASS, PROBLEM_NAME);
+    problems_begin(problems, PASS_SOURCE);
     if (judge_model(msr, problems))
         result = look(msr, problems);
     /* A look that was cut short ends no state. */
     if (result != -ENOMEM)
-        problems_end(problems, PROBLEM_CLASS, PROBLEM_NAME);
+        problems_end(problems, PASS_SOURCE);
     return result;
 }
 

@@ -310,7 +310,7 @@ static int open_readers(struct perf *perf, const struct perf_finding *finding,
 
 static int discover_anew(struct perf *perf, struct problems *problems) {
     struct perf_finding finding = {.readers = NULL};
-    problems_begin(problems, PROBLEM_CLASS, PROBLEM_NAME);
+    problems_begin(problems, PASS_SOURCE);
     int result = look(perf, &finding, problems);
     /* That it cannot be told now (too many open files) takes no zone away. */
     const bool keeps = result < 0 && result != -ENOMEM;
@@ -329,7 +329,7 @@ static int discover_anew(struct perf *perf, struct problems *problems) {
             result |= chosen | open_readers(perf, &finding, problems);
     }
     if (!keeps)
-        problems_end(problems, PROBLEM_CLASS, PROBLEM_NAME);
+        problems_end(problems, PASS_SOURCE);
     free_finding(&finding);
     return keeps ? 0 : result;
 }

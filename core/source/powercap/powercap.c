@@ -326,16 +326,16 @@ static int powercap_discover(struct source *source, struct problems *problems) {
     int error = powercap_list(powercap->options.root, &entries, &count, &unlisted);
     if (error == -ENOMEM)
         return error;
-    problems_begin(problems, PROBLEM_CLASS, PROBLEM_LIMIT);
+    problems_begin(problems, PASS_CLASS);
     if (error != 0)
         problems_raise(problems, PROBLEM_CLASS, error, CLASS);
-    else if (count == 0)
-        raise_no_zones(powercap, problems);
+    problems_end(problems, PASS_CLASS);
     /* That the list cannot be read now (too many open files) takes no zone away. */
-    if (error != 0 && !error_is_lost(error)) {
-        problems_end(problems, PROBLEM_CLASS, PROBLEM_CLASS);
+    if (error != 0 && !error_is_lost(error))
         return 0;
-    }
+    problems_begin(problems, PASS_SOURCE);
+    if (error == 0 && count == 0)
+        raise_no_zones(powercap, problems);
     int changed = match_entries(source, entries, count);
     powercap_list_free(entries, count);
     if (changed < 0)
@@ -346,7 +346,7 @@ static int powercap_discover(struct source *source, struct problems *problems) {
     const int loaded = load_zones(powercap, unlisted, problems);
     if (loaded < 0)
         return loaded;
-    problems_end(problems, PROBLEM_CLASS, PROBLEM_LIMIT);
+    problems_end(problems, PASS_SOURCE);
     return changed | loaded;
 }
 

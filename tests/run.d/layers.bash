@@ -124,7 +124,7 @@ run_lint() {
     must "cppcheck" cppcheck --enable=warning,style,performance,portability --inline-suppr \
         --error-exitcode=1 --quiet --std=c11 -D_GNU_SOURCE core plugins contrib
     must "shellcheck" shellcheck -x "${scripts[@]}"
-    tap_each 1 lint "$top"/tests/run.d/test_*.py
+    tap_each 1 lint "$top"/tests/run.d/test_*.py "$top"/tests/lint/test_*.py
 }
 
 # --- the core, and rapl-execd from outside -------------------------------------------------------

@@ -107,3 +107,36 @@ def find_broken(top):
             if not os.path.exists(os.path.join(top, named)):
                 broken.append("%s:%d: there is no %s" % (page, number, named))
     return broken
+
+
+# --- what sources say of pages -------------------------------------------------------------------
+
+SOURCE = re.compile(r"\.(c|h|py|bash|cmake|conf|rules)$|^(run|demo|packages|boot|image|CMakeLists\.txt)$")
+CITED_PAGE = re.compile(r"\b((?:docs|contrib|tests)/[\w/-]+\.md)\b")
+CITED_RULE = re.compile(r"design\.md, rules? ((?:\d+(?:, | and | to |\b))+)")
+
+
+def list_sources(top):
+    sources = []
+    for folder, folders, files in os.walk(top):
+        folders[:] = sorted(name for name in folders
+                            if not FOREIGN.match(name) and name not in ("corpus", "lint"))
+        sources += [os.path.relpath(os.path.join(folder, name), top)
+                    for name in sorted(files) if SOURCE.search(name)]
+    return sources
+
+
+def find_wrong_citations(top):
+    """One line for each page and each rule that a source cites and that there is not."""
+    anchors = read_anchors(os.path.join(top, "docs", "design.md"))
+    rules = {match[1] for match in (re.match(r"rule-(\d+)-", anchor) for anchor in anchors) if match}
+    wrong = []
+    for source in list_sources(top):
+        with open(os.path.join(top, source), encoding="utf-8") as file:
+            text = re.sub(r"\n\s*[*#]*\s*", " ", file.read())
+        wrong += ["%s: there is no %s" % (source, page) for page in CITED_PAGE.findall(text)
+                  if not os.path.exists(os.path.join(top, page))]
+        wrong += ["%s: there is no rule %s" % (source, number)
+                  for cited in CITED_RULE.findall(text) for number in re.findall(r"\d+", cited)
+                  if number not in rules]
+    return wrong

@@ -9,6 +9,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.abspath(os.path.join(HERE, "..", ".."))
 sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
+import handbook  # noqa: E402
 import pages  # noqa: E402
 import tap  # noqa: E402
 
@@ -27,6 +28,22 @@ class Repository(unittest.TestCase):
         there = {page for page in pages.list_pages(TOP) if page.startswith("docs" + os.sep)}
         self.assertGreater(len(there), 10)
         self.assertEqual(set(), there - linked)
+
+    def test_sources_cite_pages_and_rules_that_there_are(self):
+        self.assertEqual([], pages.find_wrong_citations(TOP))
+
+    def test_commands_for_rights_are_those_that_are_tried(self):
+        """tests/systemd runs those of contrib/systemd/README.md in a guest."""
+        tried = handbook.commands("contrib/systemd/README.md", "From the folder of the source")
+        tried += handbook.commands("contrib/systemd/README.md", "Telegraf:")
+        page = handbook.commands("docs/permissions.md", "of a zone that are read")
+        page += handbook.commands("docs/permissions.md", "Then Telegraf")
+        self.assertEqual(tried, page)
+        joined = handbook.commands("README.md", "everyone. Other ways")
+        readme = [command for line in joined for command in line.split(" && sudo ")]
+        self.assertEqual(sorted(tried[:-2]), sorted(readme))
+        start = handbook.commands("README.md", "**Telegraf**")
+        self.assertEqual(tried[-2:], start[1:3])
 
 
 class Checker(unittest.TestCase):
@@ -76,6 +93,12 @@ class Checker(unittest.TestCase):
                    "## A [link](page.md) in it\n")
         self.assertEqual({"energy_uj-and-why", "whats-new", "same", "same-1", "a-link-in-it"},
                          pages.read_anchors(os.path.join(self.top, "docs", "page.md")))
+
+    def test_citations(self):
+        self.write("docs/design.md", "### Rule 1: one\n### Rule 2: two\n")
+        self.write("tests/a.c", "/* docs/design.md, rules 1\n * and 3; docs/gone.md; docs/design.md, rule 2. */\n")
+        self.assertEqual(["tests/a.c: there is no docs/gone.md", "tests/a.c: there is no rule 3"],
+                         pages.find_wrong_citations(self.top))
 
     def test_pages_of_builds_are_not_ours(self):
         self.write("build-tests/page.md", "[a](gone.md)")

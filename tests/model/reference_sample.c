@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a sample means for each account: rules 2 to 4, 9, 10. */
+/* What a sample means for each account (docs/design.md, rules 2 to 4, 9, 10). */
 #include "account.h"
 
 static struct tally *const tally = &reference.tally;

@@ -8,6 +8,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
+import handbook
 import tap
 from execd import Execd, parse_line, parse_reports, run
 from tree import Pump, Tree
@@ -102,16 +103,17 @@ class Fields(OptionCase):
         execd = self.start("--health=yes")
         self.tree.settle(execd)
         before, health = [execd.ask()["rapl_health,source=powercap"] for _ in range(2)]
-        self.assertEqual(set(health), {"zones", "samples", "read_errors", "wraps", "resets",
+        self.assertEqual(set(health), {"zones", "sweeps", "read_errors", "wraps", "resets",
                                        "gaps", "rediscoveries", "sleeps", "missed_samples",
                                        "stalls"})
+        self.assertEqual(set(health), {row[0] for row in handbook.rows("docs/metrics.md", "health field")})
         for name, value in health.items():
             self.assertIs(type(value), int, name)
         self.assertEqual(health["zones"], len(ZONES))
         # It has read often, to find out how often counters move, and reads once for a report.
-        self.assertGreater(before["samples"], 9)
-        self.assertEqual(health["samples"], before["samples"] + 1)
-        self.assertEqual(sum(health.values()), len(ZONES) + health["samples"])
+        self.assertGreater(before["sweeps"], 9)
+        self.assertEqual(health["sweeps"], before["sweeps"] + 1)
+        self.assertEqual(sum(health.values()), len(ZONES) + health["sweeps"])
 
     def test_health_counts_errors_and_gaps(self):
         execd = self.start("--health=yes")

@@ -366,7 +366,7 @@ void reference_sampled(const struct source *source, bool taken) {
     reference.ahead_ns = world.begin_ahead_ns;
     grid_sampled();
     reference.sampled = true;
-    reference.health.samples++;
+    reference.health.sweeps++;
     tally->samples++;
     tally->slept += slept_ns > 0;
     reference.health.sleeps += slept_ns > 0;

@@ -166,7 +166,7 @@ class Watch:
         reports = len(self.reports) - 1
         least = self.instants(self.stamps[0][1], self.stamps[-1][0]) - reports
         most = self.instants(self.stamps[0][0], self.stamps[-1][1])
-        taken, missed = self.grown("samples") - reports, self.grown("missed_samples")
+        taken, missed = self.grown("sweeps") - reports, self.grown("missed_samples")
         case.assertTrue(least <= taken + missed <= most, "%d taken and %d missed of %d to %d" % (
             taken, missed, least, most))
         case.assertGreaterEqual(missed, away_ns // self.interval_ns - 1)

@@ -79,14 +79,55 @@ static bool has_cores(const struct rapl *rapl) {
     return false;
 }
 
+/* Series that came and went count, and zones without one: why they lack, other problems say. */
+static bool matches_any(const struct rapl *rapl, const char *pattern) {
+    const struct binding *binding = &rapl->binding;
+    struct zone_identity whole;
+    for (size_t i = 0; i < binding->sum_count; i++) {
+        const bool is_off = i == 0 && !rapl->total;
+        if (!is_off && pattern_matches(pattern, binding->sums[i]->name))
+            return true;
+    }
+    for (size_t i = 0; i < binding->series_count; i++) {
+        const struct series *series = binding->series[i];
+        const bool is_off = !binding->cores && zone_is_core_of(&series->identity, &whole);
+        if (!is_off && pattern_matches(pattern, series->name))
+            return true;
+    }
+    for (size_t i = 0; i < rapl->source->zone_count; i++) {
+        const struct zone *zone = rapl->source->zones[i];
+        if (zone->identified && zone->series == NULL && pattern_matches(pattern, zone->name))
+            return true;
+    }
+    return false;
+}
+
+/* How many match nothing. */
+static size_t tell_patterns(struct rapl *rapl, enum problem_cause cause, char *const *patterns,
+                            size_t count) {
+    size_t unmatched = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (matches_any(rapl, patterns[i]))
+            continue;
+        problems_raise(&rapl->problems, cause, -ENOENT, patterns[i]);
+        unmatched++;
+    }
+    return unmatched;
+}
+
+/* Before there are zones, nothing can match. */
 static void tell_selection(struct rapl *rapl, bool any) {
+    const struct selection *selection = &rapl->selection;
     problems_begin(&rapl->problems, PROBLEM_SELECTION, PROBLEM_CORES);
-    if (!any && rapl->binding.series_count > 0)
-        problems_raise(&rapl->problems, PROBLEM_SELECTION, 0,
-                       rapl->selection.include_count > 0 ? rapl->selection.include[0]
-                                                         : "everything is excluded");
-    if (rapl->binding.cores && rapl->binding.series_count > 0 && !has_cores(rapl))
-        problems_raise(&rapl->problems, PROBLEM_CORES, 0, rapl->source->operations->name);
+    if (rapl->binding.series_count > 0) {
+        const size_t unmatched = tell_patterns(rapl, any ? PROBLEM_PATTERN : PROBLEM_SELECTION,
+                                               selection->include, selection->include_count);
+        if (!any && unmatched == 0)
+            problems_raise(&rapl->problems, PROBLEM_SELECTION, 0, "everything is excluded");
+        tell_patterns(rapl, PROBLEM_PATTERN, selection->exclude, selection->exclude_count);
+        if (rapl->binding.cores && !has_cores(rapl))
+            problems_raise(&rapl->problems, PROBLEM_CORES, 0, rapl->source->operations->name);
+    }
     problems_end(&rapl->problems, PROBLEM_SELECTION, PROBLEM_CORES);
 }
 

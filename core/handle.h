@@ -23,6 +23,7 @@ struct rapl {
     int online_file;
     uint64_t online_mark;
     enum rapl_source asked;
+    bool total; /* is asked for */
     struct choice choice;
     struct source *source; /* the current one of the choice; NULL before the root is open */
     struct binding binding;

@@ -20,7 +20,7 @@ static bool is_event(enum problem_cause cause) {
 
 bool problem_is_told_by_subject(enum problem_cause cause) {
     const bool is_of_model = cause == PROBLEM_UNIT || cause == PROBLEM_UNIT_DOUBT;
-    return (is_event(cause) && !is_of_model) || cause == PROBLEM_GONE ||
+    return (is_event(cause) && !is_of_model) || cause == PROBLEM_PATTERN || cause == PROBLEM_GONE ||
            cause == PROBLEM_GONE_FROM_TOTAL || cause == PROBLEM_STUCK || cause == PROBLEM_UNSTEADY;
 }
 

@@ -52,7 +52,8 @@ enum problem_cause {
     PROBLEM_RANGE,     /* a zone's range cannot be read */
     PROBLEM_LIMIT,     /* a constraint holds no number */
     PROBLEM_SELECTION,
-    PROBLEM_CORES, /* single cores are asked for, and the source has none */
+    PROBLEM_PATTERN, /* a pattern of the selection matches nothing */
+    PROBLEM_CORES,   /* single cores are asked for, and the source has none */
     /* States of a sample. */
     PROBLEM_ENERGY, /* a counter cannot be read */
     PROBLEM_GONE,   /* a series has no counter any more */

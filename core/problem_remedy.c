@@ -239,7 +239,10 @@ void problem_word_remedy(struct problems *problems, const struct problem *proble
                  "Linux 6.14");
         break;
     case PROBLEM_SELECTION:
-        snprintf(text, size, "see the names that patterns are held against: rapl-execd --check");
+    case PROBLEM_PATTERN:
+        snprintf(text, size,
+                 "see the names that patterns are matched against (single cores only with --cores "
+                 "or ReportCores): rapl-execd --check");
         break;
     case PROBLEM_MODEL:
         remedy_model(problems, problem);

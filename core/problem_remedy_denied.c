@@ -75,11 +75,42 @@ void remedy_powercap_denied(struct problems *problems) {
         word_group(problems);
 }
 
+/* A file with a capability gives the counters to whoever may run it: never to more than the group.
+ */
+static void word_file_capability(struct problems *problems, const char *reason,
+                                 const char *capabilities) {
+    snprintf(
+        problems->remedy, sizeof(problems->remedy),
+        "%s; as a capability of the file, which group rapl alone may run (README, Privileges): "
+        "sudo sh -c \"groupadd -f -r rapl && chgrp rapl /usr/bin/rapl-execd && chmod 0750 "
+        "/usr/bin/rapl-execd && setcap %s=p /usr/bin/rapl-execd\"",
+        reason, capabilities);
+}
+
 /* Who may open an event of a whole CPU: perf_allow_cpu(), include/linux/perf_event.h; Debian and
  * Ubuntu add levels above 2 at which CAP_PERFMON is not asked for. */
 static bool has_right_to_perf(const struct problems *problems) {
     return has(problems, CAP_SYS_ADMIN) ||
            (problems->perf_paranoid < 3 && has(problems, CAP_PERFMON));
+}
+
+/* What opening an event takes at this level. */
+static void word_perf_right(struct problems *problems) {
+    const int level = problems->perf_paranoid;
+    const bool by_admin = level >= 3;
+    char takes[160] = "it takes CAP_PERFMON (Linux 5.8)";
+    if (by_admin)
+        snprintf(takes, sizeof(takes),
+                 "perf_event_paranoid is %d, at which CAP_PERFMON is not enough: it takes "
+                 "CAP_SYS_ADMIN, and source powercap takes less",
+                 level);
+    if (problems->is_root)
+        snprintf(problems->remedy, sizeof(problems->remedy),
+                 "%s; where a unit's CapabilityBoundingSet= withholds it, add it there; in a "
+                 "container: docker run --cap-add %s",
+                 takes, by_admin ? "SYS_ADMIN" : "PERFMON");
+    else
+        word_file_capability(problems, takes, by_admin ? "cap_sys_admin" : "cap_perfmon");
 }
 
 void remedy_perf_denied(struct problems *problems) {
@@ -93,21 +124,13 @@ void remedy_perf_denied(struct problems *problems) {
                  "perf_event_paranoid is %d and allows it: a seccomp filter or a security module "
                  "does not; in a container: docker run --cap-add PERFMON",
                  level);
-    else if (word_namespace(problems,
-                            "run it in a privileged container or on the host, or let every user "
-                            "count there: sudo sysctl kernel.perf_event_paranoid=0"))
+    else if (word_namespace(problems, "count on the host, or in a privileged container: docker run "
+                                      "--privileged --userns=host"))
         return;
     else if (has_right_to_perf(problems))
         word_refused(problems, has(problems, CAP_SYS_ADMIN) ? "CAP_SYS_ADMIN" : "CAP_PERFMON");
-    else if (level >= 3)
-        snprintf(text, size,
-                 "perf_event_paranoid is %d, at which CAP_PERFMON is not enough: run it with "
-                 "CAP_SYS_ADMIN, or let every user count: sudo sysctl kernel.perf_event_paranoid=0",
-                 level);
     else
-        snprintf(text, size,
-                 "run it with CAP_PERFMON (Linux 5.8; in a container: docker run --cap-add "
-                 "PERFMON), or let every user count: sudo sysctl kernel.perf_event_paranoid=0");
+        word_perf_right(problems);
 }
 
 /* EACCES: the mode of the file. EPERM: CAP_SYS_RAWIO (msr_open, arch/x86/kernel/msr.c), or the
@@ -137,8 +160,6 @@ void remedy_msr_denied(struct problems *problems, int error) {
                  "withholds it, add it there; in a container: docker run --privileged",
                  by_mode ? "CAP_DAC_READ_SEARCH" : "CAP_SYS_RAWIO, or the right to the device");
     else
-        snprintf(text, size,
-                 "it takes root, or two capabilities of a file that one group alone may run "
-                 "(README, Privileges): sudo setcap cap_dac_read_search,cap_sys_rawio=p "
-                 "/usr/bin/rapl-execd");
+        word_file_capability(problems, "it takes root, or two capabilities",
+                             "cap_dac_read_search,cap_sys_rawio");
 }

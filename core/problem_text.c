@@ -119,7 +119,14 @@ void problem_word_reason(struct problems *problems, const struct problem *proble
         snprintf(text, size, "source %s shows no single cores", what);
         break;
     case PROBLEM_SELECTION:
-        snprintf(text, size, "no zone is selected: %s", what);
+        if (problem->error != 0)
+            snprintf(text, size, "no zone is selected: the pattern \"%s\"%s matches none", what,
+                     others);
+        else
+            snprintf(text, size, "no zone is selected: %s", what);
+        break;
+    case PROBLEM_PATTERN:
+        snprintf(text, size, "the pattern \"%s\"%s matches no zone", what, others);
         break;
     case PROBLEM_MODEL:
         if (problem->error == MODEL_WITHOUT_VENDOR)

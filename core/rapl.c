@@ -106,21 +106,6 @@ static size_t find_counter_files(size_t file_limit) {
 
 /* --- open and close -------------------------------------------------------------------------- */
 
-const char *rapl_find_root(const char *root) {
-    const char *prefix = getenv("HOST_MOUNT_PREFIX");
-    if (root != NULL)
-        return root;
-    return prefix != NULL && prefix[0] != '\0' ? prefix : "/";
-}
-
-bool rapl_root_is_own(const char *root) {
-    return root[0] == '/' && root[strspn(root, "/")] == '\0';
-}
-
-int rapl_open_root(const char *root) {
-    return sysfs_open_root(root);
-}
-
 static void learn_host(struct problems *problems, const struct rapl_options *options,
                        bool own_root) {
     problems->host = host_look_here();
@@ -131,8 +116,7 @@ static void learn_host(struct problems *problems, const struct rapl_options *opt
 }
 
 int rapl_open(const struct rapl_options *options, struct rapl **opened) {
-    const char *root = rapl_find_root(options->root);
-    if (root[0] == '\0')
+    if (options->root != NULL && options->root[0] == '\0')
         return -EINVAL;
     if (options->source < RAPL_SOURCE_AUTO || options->source > RAPL_SOURCE_MSR)
         return -EINVAL;
@@ -149,6 +133,7 @@ int rapl_open(const struct rapl_options *options, struct rapl **opened) {
     rapl->source_options.rank = binding_rank;
     rapl->source_options.rank_context = &rapl->binding;
     rapl->asked = options->source;
+    rapl->total = options->total;
     rapl->sample_interval_ns = samples ? options->sample_interval_ns : 0;
     rapl->binding.windows = samples;
     rapl->report.health.source = "none";
@@ -160,17 +145,17 @@ int rapl_open(const struct rapl_options *options, struct rapl **opened) {
     if (error != 0)
         goto fail;
     error = -ENOMEM;
-    rapl->root_path = strdup(root);
+    rapl->root_path = rapl_find_root(options->root);
     if (rapl->root_path == NULL || rapl->values == NULL)
         goto fail;
     for (size_t end = strlen(rapl->root_path); end > 1 && rapl->root_path[end - 1] == '/'; end--)
         rapl->root_path[end - 1] = '\0';
     rapl->problems.root = rapl->root_path;
-    if (rapl_root_is_own(root)) {
+    if (rapl_root_is_own(rapl->root_path)) {
         rapl->source_options.privilege = options->privilege;
         rapl->problems.withheld = options->privilege.withheld;
     }
-    learn_host(&rapl->problems, options, rapl_root_is_own(root));
+    learn_host(&rapl->problems, options, rapl_root_is_own(rapl->root_path));
     error = binding_open(&rapl->binding, &rapl->selection, options->total, options->cores);
     if (error != 0)
         goto fail;
@@ -214,6 +199,13 @@ size_t rapl_zone_count(const struct rapl *rapl) {
     return rapl->source != NULL ? rapl->source->zone_count : 0;
 }
 
+/* One that is left out is there, too. */
+static bool has_failed(const struct rapl *rapl, const struct zone *zone) {
+    const bool wanted =
+        !zone->identified || zone->wanted || selection_matches(&rapl->selection, zone->name);
+    return wanted && (source_hides_counter(zone) || zone_is_left_out(zone->error));
+}
+
 void rapl_zone(const struct rapl *rapl, size_t index, struct rapl_zone *described) {
     const struct zone *zone = rapl->source->zones[index];
     *described = (struct rapl_zone){
@@ -224,6 +216,7 @@ void rapl_zone(const struct rapl *rapl, size_t index, struct rapl_zone *describe
         .range_uj = zone->range_uj,
         .ceiling_uw = zone->traits.ceiling_uw,
         .error = zone->error,
+        .failed = has_failed(rapl, zone),
         .reported = zone->reported,
         .corrected = zone->fault != NULL && unit_fault_is_corrected(zone->fault),
         .moved = zone->series != NULL && zone->series->motion == SERIES_MOVED,

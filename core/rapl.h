@@ -62,8 +62,9 @@ enum rapl_statistic {
 #define RAPL_STATISTICS 6
 
 struct rapl_options {
-    /* Folder that holds sys, proc and dev. NULL: HOST_MOUNT_PREFIX of the environment, else "/".
-     * No path outside of it is opened, whatever its links say. */
+    /* Folder that holds sys, proc and dev. NULL: HOST_MOUNT_PREFIX of the environment, else the
+     * folder that HOST_SYS lies in where that ends in "/sys", else "/". No path outside of it is
+     * opened, whatever its links say. */
     const char *root;
     /* Its descriptor, of rapl_open_root(), for who may not go there any more when the handle is
      * opened. The handle's own once rapl_open() has returned 0. 0: none. */
@@ -196,8 +197,13 @@ struct rapl_report {
     struct rapl_health health;
 };
 
-/* The folder below which a handle with this root reads: of NULL, what struct rapl_options says. */
-const char *rapl_find_root(const char *root);
+/* The folder below which a handle with this root reads: of NULL, what struct rapl_options says. The
+ * caller's to free; NULL without memory. */
+char *rapl_find_root(const char *root);
+
+/* Whether HOST_SYS or HOST_PROC of the environment names a folder that a handle with this root does
+ * not read: then, in words. */
+bool rapl_root_warning(const char *root, char *text, size_t size);
 
 /* Whether that folder is "/", and so the machine's own. Below another no privilege is asked for. */
 bool rapl_root_is_own(const char *root);
@@ -271,9 +277,10 @@ struct rapl_zone {
     uint64_t range_uj;   /* largest value of the counter; 0 unknown */
     uint64_t ceiling_uw; /* power above which a step is no energy */
     int error;           /* negative errno of the last attempt to read it; 0: it reads */
-    bool reported;       /* it is selected and feeds a series */
-    bool corrected;      /* the kernel has its unit wrong; the unit and range here are right */
-    bool moved;          /* its counter has moved since it was first read */
+    bool failed;    /* its counter is there, is not known to be unselected, and does not read */
+    bool reported;  /* it is selected and feeds a series */
+    bool corrected; /* the kernel has its unit wrong; the unit and range here are right */
+    bool moved;     /* its counter has moved since it was first read */
     const char *mirrors; /* id of the zone that shows the same counter in its stead, or NULL */
 };
 
@@ -323,6 +330,9 @@ void rapl_make_printable(char *text);
 
 /* What a zone's error means, in words. */
 const char *rapl_error_text(int error);
+
+/* "0.1.0 (commit 0123456789ab)"; the commit is "unknown" where no git told it. */
+const char *rapl_version(void);
 
 /* --- shared by the plugins' options --------------------------------------------------------- */
 

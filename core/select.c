@@ -36,9 +36,13 @@ int selection_open(struct selection *selection, const char *const *include, size
     return error;
 }
 
+bool pattern_matches(const char *pattern, const char *name) {
+    return fnmatch(pattern, name, FNM_PATHNAME) == 0;
+}
+
 static bool any_matches(char *const *patterns, size_t count, const char *name) {
     for (size_t i = 0; i < count; i++) {
-        if (fnmatch(patterns[i], name, FNM_PATHNAME) == 0)
+        if (pattern_matches(patterns[i], name))
             return true;
     }
     return false;

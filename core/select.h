@@ -20,6 +20,9 @@ int selection_open(struct selection *selection, const char *const *include, size
 /* Nothing included is everything included; what is excluded is out whatever includes it. */
 bool selection_matches(const struct selection *selection, const char *name);
 
+/* Whether a series of that name is one that the pattern means. */
+bool pattern_matches(const char *pattern, const char *name);
+
 void selection_close(struct selection *selection);
 
 #endif

@@ -55,7 +55,7 @@ static int open_below(int root, const char *path, int flags) {
     int tries = 0;
     /* A rename or mount anywhere in the system can make it fail with EAGAIN (openat2(2)). */
     do
-        fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+        fd = (int)syscall(__NR_openat2, root, path, &how, sizeof(how));
     while (fd < 0 && errno == EAGAIN && ++tries < OPEN_TRIES);
     if (fd < 0 && (errno == ENOSYS || errno == EPERM || errno == EAGAIN))
         return open_resolved(root, path, flags);

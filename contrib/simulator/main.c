@@ -11,7 +11,8 @@
 
 static int serve(const struct options *options, struct machine *machine) {
     struct tree tree;
-    struct server server = {.machine = machine, .tree = &tree, .tick_ns = options->tick_ns};
+    struct server server = {
+        .machine = machine, .tree = &tree, .tick_ns = options->tick_ns, .leash = options->leash};
     char *directory = NULL;
     int error;
 

@@ -25,6 +25,7 @@ enum option_key {
     KEY_JITTER,
     KEY_PLAIN,
     KEY_TICK,
+    KEY_LEASH,
     KEY_BETWEEN,
     KEY_VERSION
 };
@@ -40,6 +41,7 @@ static const struct option long_options[] = {
     {"jitter", required_argument, NULL, KEY_JITTER},
     {"plain", no_argument, NULL, KEY_PLAIN},
     {"tick", required_argument, NULL, KEY_TICK},
+    {"leash", no_argument, NULL, KEY_LEASH},
     {"between", required_argument, NULL, KEY_BETWEEN},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, KEY_VERSION},
@@ -60,6 +62,7 @@ static const char help[] =
     "  --jitter TIME          how early or late each update may be (a tenth of --update)\n"
     "  --plain                ordinary files instead of FUSE\n"
     "  --tick TIME            how often plain files are written (10ms)\n"
+    "  --leash                end when stdin does, as on SIGTERM\n"
     "  --between BEGAN,T1,T2  print each zone's true joules and mean watts from T1 to T2 on a\n"
     "                         machine that began at BEGAN (ns since 1970), and serve nothing\n"
     "  --help, --version\n"
@@ -120,6 +123,9 @@ static int parse_option(struct options *options, int key, char *value) {
                                 : refuse("between", value, "not BEGAN,T1,T2 in ns and this order");
     case KEY_PLAIN:
         options->plain = true;
+        return GO_ON;
+    case KEY_LEASH:
+        options->leash = true;
         return GO_ON;
     case KEY_LIST:
         machine_print_models(stdout);

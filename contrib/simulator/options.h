@@ -15,6 +15,7 @@ struct options {
     const char *before_wrap;   /* as given, for messages */
     double before_wrap_joules; /* 0: not given */
     bool plain;
+    bool leash;
     bool between;
     uint64_t instants[3]; /* began, from, to */
     const char *directory;

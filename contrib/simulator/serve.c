@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "serve.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static volatile sig_atomic_t stopped;
 
@@ -30,6 +33,28 @@ void serve_catch_signals(sigset_t *wait_mask) {
 
 bool serve_is_stopped(void) {
     return stopped != 0;
+}
+
+/* What somebody writes there means nothing. */
+static void read_leash(void) {
+    char ignored[256];
+    const ssize_t length = read(STDIN_FILENO, ignored, sizeof(ignored));
+
+    if (length == 0 || (length < 0 && errno != EINTR && errno != EAGAIN))
+        stopped = 1;
+}
+
+int serve_wait(const struct server *server, int request, const struct timespec *time,
+               const sigset_t *wait_mask) {
+    struct pollfd watched[] = {{.fd = request, .events = POLLIN},
+                               {.fd = STDIN_FILENO, .events = POLLIN}};
+    const int count = ppoll(watched, server->leash ? 2 : 1, time, wait_mask);
+
+    if (count < 0)
+        return errno == EINTR ? 0 : -errno;
+    if (watched[1].revents != 0)
+        read_leash();
+    return watched[0].revents != 0 ? 1 : 0;
 }
 
 void serve_announce(const struct server *server) {

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fuse.h>
 #include <fuse_lowlevel.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -259,18 +258,17 @@ static const struct fuse_operations operations = {
 };
 
 /* In place of fuse_loop(), which misses a signal that comes just before it waits. */
-static int answer_requests(struct fuse_session *session, const sigset_t *wait_mask) {
-    struct pollfd request = {.fd = fuse_session_fd(session), .events = POLLIN};
+static int answer_requests(const struct server *server, struct fuse_session *session,
+                           const sigset_t *wait_mask) {
     struct fuse_buf buffer = {0};
     int result = 0;
 
     while (!serve_is_stopped() && !fuse_session_exited(session)) {
-        if (ppoll(&request, 1, NULL, wait_mask) < 0) {
-            if (errno == EINTR)
-                continue;
-            result = -errno;
+        result = serve_wait(server, fuse_session_fd(session), NULL, wait_mask);
+        if (result < 0)
             break;
-        }
+        if (result == 0)
+            continue;
         result = fuse_session_receive_buf(session, &buffer);
         if (result > 0)
             fuse_session_process_buf(session, &buffer);
@@ -326,7 +324,7 @@ int serve_fuse(const struct server *server) {
                 server->directory);
         goto destroy_fuse;
     }
-    error = answer_requests(fuse_get_session(fuse), &wait_mask);
+    error = answer_requests(server, fuse_get_session(fuse), &wait_mask);
     if (error != 0)
         fprintf(stderr, "rapl-sim: %s: %s\n", server->directory, strerror(-error));
     fuse_unmount(fuse);

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -203,7 +202,6 @@ static int read_commands(struct plain *plain) {
 }
 
 static int tick(struct plain *plain) {
-    struct pollfd commands = {.fd = plain->commands, .events = POLLIN};
     uint64_t next_ns = clock_read_ns(CLOCK_MONOTONIC);
     sigset_t wait_mask;
     int error = 0;
@@ -222,7 +220,8 @@ static int tick(struct plain *plain) {
         }
         wait.tv_sec = (time_t)((next_ns - now_ns) / 1000000000u);
         wait.tv_nsec = (long)((next_ns - now_ns) % 1000000000u);
-        if (ppoll(&commands, 1, &wait, &wait_mask) > 0)
+        error = serve_wait(plain->server, plain->commands, &wait, &wait_mask);
+        if (error > 0)
             error = read_commands(plain);
     }
     return error;

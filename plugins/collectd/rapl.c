@@ -22,6 +22,13 @@ static struct {
     bool report_health;
 } config = {.core = RAPL_OPTIONS_DEFAULT, .report_energy = true};
 
+/* The stock types that values are sent as. */
+enum type { TYPE_POWER, TYPE_ENERGY, TYPE_COUNT, TYPE_DERIVE, TYPES };
+static struct {
+    const char *name;
+    bool is_known; /* types.db has it: what it lacks, collectd would complain of at each value */
+} types[TYPES] = {{.name = "power"}, {.name = "energy"}, {.name = "count"}, {.name = "derive"}};
+
 static struct rapl *rapl;
 static struct rapl_sampler *sampler; /* once reports are found to come too seldom */
 
@@ -66,19 +73,29 @@ static void configure_source(oconfig_item_t *item) {
     sfree(name);
 }
 
-static void configure_zone(oconfig_item_t *item) {
-    char *pattern = NULL;
-    configure_string(item, &pattern);
-    if (pattern == NULL)
-        return;
+static void add_zone(const char *key, const char *pattern) {
     char **zones = realloc(config.zones, (config.zone_count + 1) * sizeof(*zones));
-    if (zones == NULL) {
-        refuse(item->key, "does not fit into memory");
-        sfree(pattern);
-        return;
+    if (zones != NULL)
+        config.zones = zones;
+    char *copy = zones != NULL ? strdup(pattern) : NULL;
+    if (copy != NULL)
+        zones[config.zone_count++] = copy;
+    else
+        refuse(key, "does not fit into memory");
+}
+
+static void configure_zone(oconfig_item_t *item) {
+    bool all_good = item->values_num > 0;
+    for (int i = 0; i < item->values_num; i++) {
+        const oconfig_value_t *value = &item->values[i];
+        if (value->type == OCONFIG_TYPE_STRING && value->value.string[0] != '\0')
+            add_zone(item->key, value->value.string);
+        else
+            all_good = false;
     }
-    config.zones = zones;
-    zones[config.zone_count++] = pattern;
+    if (!all_good)
+        ERROR(PLUGIN " plugin: option \"%s\" takes patterns in quotes; what is none is ignored.",
+              item->key);
 }
 
 static void configure_max_power(oconfig_item_t *item) {
@@ -152,14 +169,16 @@ static int rapl_config(oconfig_item_t *block) {
 /* --- dispatch -------------------------------------------------------------------------------- */
 
 static void rapl_submit(const struct rapl_report *report, const char *plugin_instance,
-                        const char *type, const char *type_instance, value_t value) {
+                        enum type type, const char *type_instance, value_t value) {
     value_list_t list = VALUE_LIST_INIT;
+    if (!types[type].is_known)
+        return;
     list.values = &value;
     list.values_len = 1;
     list.time = NS_TO_CDTIME_T(report->time_ns);
     sstrncpy(list.plugin, PLUGIN, sizeof(list.plugin));
     sstrncpy(list.plugin_instance, plugin_instance, sizeof(list.plugin_instance));
-    sstrncpy(list.type, type, sizeof(list.type));
+    sstrncpy(list.type, types[type].name, sizeof(list.type));
     sstrncpy(list.type_instance, type_instance, sizeof(list.type_instance));
     plugin_dispatch_values(&list);
 }
@@ -167,9 +186,10 @@ static void rapl_submit(const struct rapl_report *report, const char *plugin_ins
 static void submit_health(const struct rapl_report *report) {
     struct rapl_count counts[RAPL_HEALTH_COUNTS];
     rapl_health_list(&report->health, counts);
-    rapl_submit(report, "", "count", counts[0].name, (value_t){.gauge = (gauge_t)counts[0].count});
+    rapl_submit(report, "", TYPE_COUNT, counts[0].name,
+                (value_t){.gauge = (gauge_t)counts[0].count});
     for (size_t i = 1; i < RAPL_HEALTH_COUNTS; i++)
-        rapl_submit(report, "", "derive", counts[i].name,
+        rapl_submit(report, "", TYPE_DERIVE, counts[i].name,
                     (value_t){.derive = (derive_t)counts[i].count});
 }
 
@@ -192,11 +212,11 @@ static void submit_statistics(const struct rapl_report *report, const struct rap
     const size_t count = rapl_statistics_list(value, config.core.statistics, powers);
     for (size_t i = 0; i < count; i++) {
         snprintf(name, sizeof(name), "%s-%s", value->domain, powers[i].name);
-        rapl_submit(report, value->parent, "power", name,
+        rapl_submit(report, value->parent, TYPE_POWER, name,
                     (value_t){.gauge = (gauge_t)powers[i].power_uw / 1e6});
     }
     snprintf(name, sizeof(name), "%s-samples", value->domain);
-    rapl_submit(report, value->parent, "count", name,
+    rapl_submit(report, value->parent, TYPE_COUNT, name,
                 (value_t){.gauge = (gauge_t)value->statistics.samples});
 }
 
@@ -204,10 +224,10 @@ static void submit_report(const struct rapl_report *report) {
     for (size_t i = 0; i < report->value_count; i++) {
         const struct rapl_value *value = &report->values[i];
         if (config.report_energy)
-            rapl_submit(report, value->parent, "energy", value->domain,
+            rapl_submit(report, value->parent, TYPE_ENERGY, value->domain,
                         (value_t){.gauge = (gauge_t)value->energy_uj / 1e6});
         if (value->has_power)
-            rapl_submit(report, value->parent, "power", value->domain,
+            rapl_submit(report, value->parent, TYPE_POWER, value->domain,
                         (value_t){.gauge = (gauge_t)value->power_uw / 1e6});
         if (value->has_statistics)
             submit_statistics(report, value);
@@ -263,6 +283,28 @@ static size_t find_file_limit(void) {
     return limit.rlim_cur > 1 ? (size_t)limit.rlim_cur / 2 : 1;
 }
 
+/* Of the types that the options ask for. */
+static void find_types(void) {
+    const bool samples = config.core.sample_interval_ns != 0 && config.core.statistics != 0;
+    const bool needed[TYPES] = {[TYPE_POWER] = true,
+                                [TYPE_ENERGY] = config.report_energy,
+                                [TYPE_COUNT] = config.report_health || samples,
+                                [TYPE_DERIVE] = config.report_health};
+    for (size_t i = 0; i < TYPES; i++) {
+        types[i].is_known = needed[i] && plugin_get_ds(types[i].name) != NULL;
+        if (needed[i] && !types[i].is_known)
+            ERROR(PLUGIN " plugin: no types.db has the type \"%s\"; such values are not sent. To "
+                         "mend: add TypesDB \"/usr/share/collectd/types.db\" to collectd.conf.",
+                  types[i].name);
+    }
+}
+
+static void warn_of_root(void) {
+    char warning[512];
+    if (rapl_root_warning(config.root, warning, sizeof(warning)))
+        WARNING(PLUGIN " plugin: %s.", warning);
+}
+
 static int rapl_init(void) {
     const char *const *zones = (const char *const *)config.zones;
     if (config.ignore_selected) {
@@ -273,7 +315,9 @@ static int rapl_init(void) {
         config.core.include_count = config.zone_count;
     }
     config.core.root = config.root;
+    warn_of_root();
     check_sample_interval();
+    find_types();
     config.core.file_limit = find_file_limit();
     int error = rapl_open(&config.core, &rapl);
     if (error != 0) {
@@ -298,6 +342,7 @@ static int rapl_shutdown(void) {
 }
 
 __attribute__((visibility("default"))) void module_register(void) {
+    INFO(PLUGIN " plugin: version %s", rapl_version());
     plugin_register_complex_config(PLUGIN, rapl_config);
     plugin_register_init(PLUGIN, rapl_init);
     plugin_register_shutdown(PLUGIN, rapl_shutdown);

@@ -5,6 +5,7 @@
 
 #if defined(RAPL_WITH_SECCOMP) && defined(__x86_64__)
 
+#include <asm/ioctls.h>
 #include <asm/termbits.h>
 #include <fcntl.h>
 #include <seccomp.h>
@@ -12,16 +13,19 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <ucontext.h>
 #include <unistd.h>
+
+#include "landlock.h"
 
 const char *const call_filter_missing = NULL;
 
 /* An int is the lower half of a register, and what the upper half holds is not told. */
 #define INT_BITS UINT64_C(0xFFFFFFFF)
-#define WRITING (O_ACCMODE | O_CREAT | O_TRUNC)
+/* Not O_ACCMODE: musl's holds O_PATH, too. */
+#define WRITING (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC)
 
 /* A system call, allowed where the bits of this argument under the mask are the value. */
 struct rule {
@@ -62,6 +66,7 @@ static const struct rule rules[] = {
     {SCMP_SYS(ioctl), true, 1, INT_BITS, TCGETS},     /* isatty */
     {SCMP_SYS(ioctl), true, 1, INT_BITS, TCGETS2},    /* since glibc 2.42 */
     {SCMP_SYS(ioctl), true, 1, INT_BITS, TIOCGWINSZ}, /* musl */
+    {SCMP_SYS(ioctl), true, 1, INT_BITS, FIONREAD},   /* what a pipe holds */
     /* waiting. restart_syscall is the kernel's own, after SIGSTOP and SIGCONT */
     {SCMP_SYS(poll), false, 0, 0, 0},
     {SCMP_SYS(ppoll), false, 0, 0, 0},
@@ -102,8 +107,20 @@ static const struct rule rules[] = {
 /* Until it is known which source is read, and more rules are set. */
 static const int rules_calls[] = {SCMP_SYS(landlock_create_ruleset), SCMP_SYS(landlock_add_rule),
                                   SCMP_SYS(landlock_restrict_self), SCMP_SYS(seccomp)};
+/* libseccomp sets them by prctl(2) where seccomp(2) is refused from outside. */
+static const struct rule rules_by_prctl = {SCMP_SYS(prctl), true, 0, INT_BITS, PR_SET_SECCOMP};
 static const int perf_calls[] = {SCMP_SYS(perf_event_open), SCMP_SYS(sched_getaffinity),
                                  SCMP_SYS(sched_setaffinity)};
+
+/*
+ * Refused without a signal, for libc calls them while it blocks all signals, and the kernel would
+ * end the process: to start processes and threads (fork of glibc 2.41, posix_spawn and
+ * pthread_create of all), and to change the user for all threads (musl's __synccall).
+ */
+static const int blocked_calls[] = {SCMP_SYS(clone),     SCMP_SYS(clone3),    SCMP_SYS(fork),
+                                    SCMP_SYS(vfork),     SCMP_SYS(setuid),    SCMP_SYS(setgid),
+                                    SCMP_SYS(setreuid),  SCMP_SYS(setregid),  SCMP_SYS(setresuid),
+                                    SCMP_SYS(setresgid), SCMP_SYS(setgroups), SCMP_SYS(setrlimit)};
 #define LENGTH(list) (sizeof(list) / sizeof((list)[0]))
 
 /* --- what was refused ------------------------------------------------------------------------ */
@@ -148,13 +165,12 @@ bool call_filter_next_refused(char *name, size_t size) {
 
 /* --- filters --------------------------------------------------------------------------------- */
 
-static int add_rule(scmp_filter_ctx filter, const struct rule *rule) {
+static int add_rule(scmp_filter_ctx filter, uint32_t action, const struct rule *rule) {
     const struct scmp_arg_cmp compare = {.arg = rule->argument,
                                          .op = SCMP_CMP_MASKED_EQ,
                                          .datum_a = rule->mask,
                                          .datum_b = rule->value};
-    return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, rule->call, rule->compares ? 1 : 0,
-                                  &compare);
+    return seccomp_rule_add_array(filter, action, rule->call, rule->compares ? 1 : 0, &compare);
 }
 
 static int add_calls(scmp_filter_ctx filter, uint32_t action, const int *calls, size_t count) {
@@ -167,13 +183,19 @@ static int add_calls(scmp_filter_ctx filter, uint32_t action, const int *calls, 
 static int add_rules(scmp_filter_ctx filter, enum rapl_source source) {
     int error = 0;
     for (size_t i = 0; i < LENGTH(rules) && error == 0; i++)
-        error = add_rule(filter, &rules[i]);
-    /* So that abort(3) ends it as it should. */
-    const struct rule abort_rule = {SCMP_SYS(tgkill), true, 0, INT_BITS, (uint64_t)getpid()};
+        error = add_rule(filter, SCMP_ACT_ALLOW, &rules[i]);
+    /* So that abort(3) ends it as it should; tkill: musl. */
+    const uint64_t self = (uint64_t)getpid();
+    const struct rule abort_rules[] = {{SCMP_SYS(tgkill), true, 0, INT_BITS, self},
+                                       {SCMP_SYS(tkill), true, 0, INT_BITS, self}};
+    for (size_t i = 0; i < LENGTH(abort_rules) && error == 0; i++)
+        error = add_rule(filter, SCMP_ACT_ALLOW, &abort_rules[i]);
     if (error == 0)
-        error = add_rule(filter, &abort_rule);
+        error = add_calls(filter, SCMP_ACT_ERRNO(EPERM), blocked_calls, LENGTH(blocked_calls));
     if (error == 0)
         error = add_calls(filter, SCMP_ACT_ALLOW, rules_calls, LENGTH(rules_calls));
+    if (error == 0)
+        error = add_rule(filter, SCMP_ACT_ALLOW, &rules_by_prctl);
     if (error == 0 && (source == RAPL_SOURCE_AUTO || source == RAPL_SOURCE_PERF))
         error = add_calls(filter, SCMP_ACT_ALLOW, perf_calls, LENGTH(perf_calls));
     return error;
@@ -201,13 +223,20 @@ static int answer_refusals(void) {
                : -errno;
 }
 
+/* libseccomp has -EFAULT for each errno that its manual does not name, such as EPERM. */
+static int load(scmp_filter_ctx filter) {
+    errno = 0;
+    const int error = seccomp_load(filter);
+    return error == -EFAULT && errno != 0 ? -errno : error;
+}
+
 int call_filter_set(enum rapl_source source) {
     scmp_filter_ctx filter = new_filter(SCMP_ACT_TRAP);
     int error = filter != NULL ? add_rules(filter, source) : -ENOMEM;
     if (error == 0)
         error = answer_refusals();
     if (error == 0)
-        error = seccomp_load(filter);
+        error = load(filter);
     seccomp_release(filter);
     return error;
 }
@@ -216,10 +245,12 @@ int call_filter_narrow(enum rapl_source source) {
     scmp_filter_ctx filter = new_filter(SCMP_ACT_ALLOW);
     int error = filter != NULL ? add_calls(filter, SCMP_ACT_TRAP, rules_calls, LENGTH(rules_calls))
                                : -ENOMEM;
+    if (error == 0)
+        error = add_rule(filter, SCMP_ACT_TRAP, &rules_by_prctl);
     if (error == 0 && source != RAPL_SOURCE_PERF)
         error = add_calls(filter, SCMP_ACT_TRAP, perf_calls, LENGTH(perf_calls));
     if (error == 0)
-        error = seccomp_load(filter);
+        error = load(filter);
     seccomp_release(filter);
     return error;
 }

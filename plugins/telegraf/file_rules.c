@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/landlock.h>
 #include <linux/openat2.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,11 +13,11 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#define READ_FOLDER (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#include "landlock.h"
 
-/* struct landlock_ruleset_attr of version 6 (Debian 12's header ends with version 2): what each
- * version can forbid, of files, of TCP ports, and of signals and sockets of other processes. All of
- * it is; only reading is given back. Older kernels take what is longer as long as that is 0. */
+/* struct landlock_ruleset_attr of version 6: what each version can forbid, of files, of TCP ports,
+ * and of signals and sockets of other processes. All of it is; only reading is given back. Older
+ * kernels take what is longer as long as that is 0. */
 enum { FILES, PORTS, SCOPES, RULES };
 static const uint64_t all_rules[][RULES] = {
     [1] = {[FILES] = 0x1FFF},
@@ -71,7 +70,7 @@ static int open_below(int root, const char *path) {
     int fd;
     int tries = 0;
     do
-        fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+        fd = (int)syscall(__NR_openat2, root, path, &how, sizeof(how));
     while (fd < 0 && errno == EAGAIN && ++tries < OPEN_TRIES);
     return fd >= 0 ? fd : -errno;
 }
@@ -96,15 +95,14 @@ static int open_nearest(int root, const char *path, bool may_be_root) {
 }
 
 static int allow_reading(int ruleset, int fd) {
-    struct landlock_path_beneath_attr rule = {.parent_fd = fd, .allowed_access = READ_FOLDER};
+    struct landlock_path rule = {.folder = fd, .allowed = LANDLOCK_READ_FOLDER};
     struct stat status;
     if (fstat(fd, &status) != 0)
         return -errno;
     if (!S_ISDIR(status.st_mode))
-        rule.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE;
-    return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0
-               ? 0
-               : -errno;
+        rule.allowed = LANDLOCK_READ_FILE;
+    return syscall(__NR_landlock_add_rule, ruleset, LANDLOCK_PATH_BENEATH, &rule, 0) == 0 ? 0
+                                                                                          : -errno;
 }
 
 /* What is no fault of the path, so that the rule would be missing. */
@@ -185,12 +183,11 @@ static int allow_host(int ruleset) {
 
 int file_rules_set(const char *root, int root_file, enum rapl_source source,
                    enum file_rules_stage stage) {
-    int version =
-        (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    int version = (int)syscall(__NR_landlock_create_ruleset, NULL, 0, LANDLOCK_VERSION_QUERY);
     if (version < 0)
         return -errno;
     const uint64_t *rules = all_rules[version < VERSION_MAX ? version : VERSION_MAX];
-    const int ruleset = (int)syscall(SYS_landlock_create_ruleset, rules, sizeof(all_rules[0]), 0);
+    const int ruleset = (int)syscall(__NR_landlock_create_ruleset, rules, sizeof(all_rules[0]), 0);
     if (ruleset < 0)
         return -errno;
     int error = root_file > 0
@@ -198,7 +195,7 @@ int file_rules_set(const char *root, int root_file, enum rapl_source source,
                     : allow_above(ruleset, root);
     if (error == 0 && stage != FILE_RULES_READS)
         error = allow_host(ruleset);
-    if (error == 0 && syscall(SYS_landlock_restrict_self, ruleset, 0) != 0)
+    if (error == 0 && syscall(__NR_landlock_restrict_self, ruleset, 0) != 0)
         error = -errno;
     close(ruleset);
     return error == 0 ? version : error;

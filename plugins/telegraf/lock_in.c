@@ -34,6 +34,11 @@ static void add_failed(struct lock_in *lock, const char *what, const char *why) 
 }
 
 #ifdef RAPL_WITH_LOCK_IN
+/* The kernel does not refuse these calls so; a filter that was there before us does. */
+#define OUTSIDE                                                                                 \
+    "refused from outside; SystemCallFilter= of the unit, or the container's seccomp profile, " \
+    "has to allow "
+
 static void lock_files(struct lock_in *lock, enum rapl_source source, bool check) {
     char text[64];
     const int version = file_rules_set(lock->root, lock->root_file, source,
@@ -44,6 +49,10 @@ static void lock_files(struct lock_in *lock, enum rapl_source source, bool check
         add_on(lock, text);
     } else if (version == -ENOSYS || version == -EOPNOTSUPP) {
         add_failed(lock, "files", "the kernel has no Landlock (5.13; landlock in its lsm=)");
+    } else if (version == -EPERM) {
+        add_failed(lock, "files",
+                   OUTSIDE "landlock_create_ruleset, landlock_add_rule and "
+                           "landlock_restrict_self");
     } else {
         add_failed(lock, "files", strerror(-version));
     }
@@ -59,7 +68,7 @@ static void lock_calls(struct lock_in *lock, enum rapl_source source) {
     if (error == 0)
         add_on(lock, "system calls");
     else
-        add_failed(lock, "system calls", strerror(-error));
+        add_failed(lock, "system calls", error == -EPERM ? OUTSIDE "seccomp" : strerror(-error));
 }
 
 /* Both ask for no_new_privs. */
@@ -83,8 +92,7 @@ static void lock_more(struct lock_in *lock, enum rapl_source source, bool check)
 
 void lock_in(struct lock_in *lock, const struct privileges *privileges,
              const struct rapl_options *options, bool check) {
-    *lock =
-        (struct lock_in){.root = rapl_find_root(options->root), .root_file = options->root_file};
+    *lock = (struct lock_in){.root = options->root, .root_file = options->root_file};
     if (privileges_missing != NULL)
         add_off(lock, "capabilities", privileges_missing);
     else if (privileges->kept != NULL)

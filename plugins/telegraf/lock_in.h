@@ -11,7 +11,7 @@
 struct lock_in {
     char on[160];     /* what holds, by commas, for --check; or "nothing" */
     char off[768];    /* what does not, and why: by newlines; or "" */
-    char failed[256]; /* what was tried and did not come about, to be told; or "" */
+    char failed[512]; /* what was tried and did not come about, to be told; or "" */
     const char *root;
     int root_file;
     bool rules; /* of files */

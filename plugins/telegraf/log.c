@@ -3,9 +3,42 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "ticks.h"
+
+static const char *chosen = "EWID";
+static unsigned long dropped_count;
+
+void log_choose(const char *levels) {
+    chosen = levels;
+}
+
+/* Whether the line was written. A line fits into PIPE_BUF, so a pipe takes all of it or nothing:
+ * pipe(7). Where another process fills a shared file first, a tick ends the write. */
+static bool write_line(const char *line, size_t length) {
+    if (!ticks_may_write(STDERR_FILENO))
+        return false;
+    ticks_start(STDERR_FILENO);
+    const ssize_t written = write(STDERR_FILENO, line, length);
+    ticks_stop(STDERR_FILENO);
+    return written == (ssize_t)length;
+}
+
+void log_dropped(void) {
+    char line[80];
+    if (dropped_count == 0)
+        return;
+    const int length = snprintf(
+        line, sizeof(line), "W! messages dropped because stderr was full: %lu\n", dropped_count);
+    if (write_line(line, (size_t)length))
+        dropped_count = 0;
+}
+
 void log_line(char level, const char *format, ...) {
+    if (strchr(chosen, level) == NULL)
+        return;
     char line[2300];
     const int room = (int)sizeof(line) - 1; /* for the newline */
     int length = snprintf(line, sizeof(line), "%c! ", level);
@@ -18,8 +51,9 @@ void log_line(char level, const char *format, ...) {
     /* What a user or a file holds must not become a second line. */
     rapl_make_printable(line);
     line[length++] = '\n';
-    ssize_t written = write(STDERR_FILENO, line, (size_t)length);
-    (void)written; /* there is nowhere left to say so */
+    log_dropped();
+    if (dropped_count > 0 || !write_line(line, (size_t)length))
+        dropped_count++;
 }
 
 void log_problems(struct rapl *rapl) {

@@ -5,10 +5,17 @@
 
 #include "rapl.h"
 
-/* One line, one write(2). */
+/* Which levels are written: those of the letters, such as "EWI"; without a call, all. */
+void log_choose(const char *levels);
+
+/* One line, one write(2). Never blocks: a line that stderr has no room for is dropped and
+ * counted. */
 void log_line(char level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Tells what is new. */
 void log_problems(struct rapl *rapl);
+
+/* Tells once how many lines were dropped, as soon as stderr has room again. */
+void log_dropped(void);
 
 #endif

@@ -3,135 +3,109 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-const char options_help[] =
-    "Usage: rapl-execd [OPTION]...\n"
-    "Energy and power of the CPUs (RAPL) as InfluxDB line protocol, for Telegraf's execd input.\n"
-    "\n"
-    "Reports when prompted: by a newline on stdin (signal = \"STDIN\"), by SIGHUP, SIGUSR1 or\n"
-    "SIGUSR2, or by its own clock with --interval (signal = \"none\"). Ends with stdin.\n"
-    "\n"
-    "      --once               two samples a second apart, one report of power, and exit\n"
-    "      --check              a table of what is found and what is missing, and exit\n"
-    "      --interval=DURATION  report by its own clock; with --once, the time between samples\n"
-    "      --source=SOURCE      auto, powercap, perf or msr [auto]\n"
-    "      --root=FOLDER        folder that holds sys and proc [HOST_MOUNT_PREFIX, else /]\n"
-    "      --include=PATTERN    report only what matches: package-0, '*/dram', total [all]\n"
-    "      --exclude=PATTERN    leave out what matches; wins over --include\n"
-    "      --max-power=WATTS    power above which a step is no energy [from the limits]\n"
-    "      --sample-interval=DURATION  also samples inside the interval, at least 1ms [off]\n"
-    "      --energy=yes|no      energy_joules [yes]\n"
-    "      --total=yes|no       the sum of packages and dram [yes]\n"
-    "      --health=yes|no      measurement rapl_health [no]\n"
-    "      --statistics=yes|no|LIST  of those samples: min,max,stddev,p50,p95,p99 [yes]\n"
-    "      --cores=yes|no       single cores, where the source has them [no]\n"
-    "      --tag=KEY=VALUE      a tag for every line; repeatable\n"
-    "      --debug              messages that begin with D!\n"
-    "      --help, --version\n"
-    "\n"
-    "DURATION: 500ms, 10s, 1m. Options that take PATTERN are repeatable.\n"
-    "Exit status: 0; 1 if --once or --check finds nothing to read; 2 for a wrong option.\n";
+#include "option_value.h"
 
-enum option_id {
-    OPTION_ONCE = 256,
-    OPTION_CHECK,
-    OPTION_HELP,
-    OPTION_VERSION,
-    OPTION_DEBUG,
-    OPTION_INTERVAL,
-    OPTION_SOURCE,
-    OPTION_ROOT,
-    OPTION_INCLUDE,
-    OPTION_EXCLUDE,
-    OPTION_MAX_POWER,
-    OPTION_SAMPLE_INTERVAL,
-    OPTION_ENERGY,
-    OPTION_TOTAL,
-    OPTION_HEALTH,
-    OPTION_STATISTICS,
-    OPTION_CORES,
-    OPTION_TAG,
-};
+/* --- the value of each option ----------------------------------------------------------------- */
 
-static const struct option long_options[] = {
-    {"once", no_argument, NULL, OPTION_ONCE},
-    {"check", no_argument, NULL, OPTION_CHECK},
-    {"help", no_argument, NULL, OPTION_HELP},
-    {"version", no_argument, NULL, OPTION_VERSION},
-    {"debug", no_argument, NULL, OPTION_DEBUG},
-    {"interval", required_argument, NULL, OPTION_INTERVAL},
-    {"source", required_argument, NULL, OPTION_SOURCE},
-    {"root", required_argument, NULL, OPTION_ROOT},
-    {"include", required_argument, NULL, OPTION_INCLUDE},
-    {"exclude", required_argument, NULL, OPTION_EXCLUDE},
-    {"max-power", required_argument, NULL, OPTION_MAX_POWER},
-    {"sample-interval", required_argument, NULL, OPTION_SAMPLE_INTERVAL},
-    {"energy", required_argument, NULL, OPTION_ENERGY},
-    {"total", required_argument, NULL, OPTION_TOTAL},
-    {"health", required_argument, NULL, OPTION_HEALTH},
-    {"statistics", required_argument, NULL, OPTION_STATISTICS},
-    {"cores", required_argument, NULL, OPTION_CORES},
-    {"tag", required_argument, NULL, OPTION_TAG},
-    {NULL, 0, NULL, 0},
-};
+/* Each returns NULL, or what is wrong with the text. */
+typedef const char *read_value(struct execd_options *options, const char *text);
 
-/* The reader of one value: NULL, or what is wrong with it. */
-static const char *read_yes_no(const char *text, bool *yes) {
-    *yes = strcmp(text, "yes") == 0;
-    return *yes || strcmp(text, "no") == 0 ? NULL : "is neither yes nor no";
-}
-
-static const char *read_duration(const char *text, uint64_t *duration_ns) {
-    static const struct {
-        const char *unit;
-        uint64_t ns;
-    } units[] = {{"ms", UINT64_C(1000000)},
-                 {"s", UINT64_C(1000000000)},
-                 {"m", UINT64_C(60000000000)},
-                 {"h", UINT64_C(3600000000000)}};
-    const char *wrong = "is not a duration such as 500ms, 10s or 1m";
-    const uint64_t most_ns = UINT64_C(24) * 3600 * 1000000000;
-    uint64_t number = 0;
-    const char *at = text;
-    for (; *at >= '0' && *at <= '9'; at++) {
-        number = number * 10 + (uint64_t)(*at - '0');
-        if (number > most_ns)
-            return "is longer than a day";
-    }
-    if (at == text)
-        return wrong;
-    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-        if (strcmp(at, units[i].unit) != 0)
-            continue;
-        if (number == 0)
-            return "is no time at all";
-        if (number > most_ns / units[i].ns)
-            return "is longer than a day";
-        *duration_ns = number * units[i].ns;
-        return NULL;
-    }
-    return wrong;
-}
-
-static const char *read_watts(const char *text, uint64_t *power_uw) {
-    char *end;
-    double watts = strtod(text, &end);
-    bool plain = text[strspn(text, "0123456789.")] == '\0'; /* no sign, hex, exponent, inf, nan */
-    if (end == text || *end != '\0' || !plain || rapl_max_power_from_watts(watts, power_uw) != 0)
-        return "is not a number of watts from 0.001 to 1000000000";
+static const char *read_once(struct execd_options *options, const char *text) {
+    (void)text;
+    options->mode = EXECD_ONCE;
     return NULL;
 }
 
-static const char *read_source(const char *text, enum rapl_source *source) {
-    return rapl_source_from_name(text, source) == 0
+static const char *read_check(struct execd_options *options, const char *text) {
+    (void)text;
+    options->mode = EXECD_CHECK;
+    return NULL;
+}
+
+static const char *read_help(struct execd_options *options, const char *text) {
+    (void)text;
+    options->mode = EXECD_HELP;
+    return NULL;
+}
+
+static const char *read_version(struct execd_options *options, const char *text) {
+    (void)text;
+    options->mode = EXECD_VERSION;
+    return NULL;
+}
+
+static const char *read_quiet(struct execd_options *options, const char *text) {
+    (void)text;
+    options->quiet = true;
+    return NULL;
+}
+
+static const char *read_debug(struct execd_options *options, const char *text) {
+    (void)text;
+    options->debug = true;
+    return NULL;
+}
+
+static const char *read_interval(struct execd_options *options, const char *text) {
+    return value_read_duration(text, &options->interval_ns);
+}
+
+static const char *read_source(struct execd_options *options, const char *text) {
+    return rapl_source_from_name(text, &options->rapl.source) == 0
                ? NULL
                : "is not a source: use auto, powercap, perf or msr";
 }
 
-static const char *add_tag(struct execd_options *options, const char *text) {
+static const char *read_root(struct execd_options *options, const char *text) {
+    options->rapl.root = text;
+    return text[0] != '\0' ? NULL : "is empty";
+}
+
+static const char *add_pattern(const char **patterns, size_t *count, const char *text) {
+    patterns[(*count)++] = text;
+    return text[0] != '\0' ? NULL : "is empty";
+}
+
+static const char *read_include(struct execd_options *options, const char *text) {
+    return add_pattern(options->include, &options->rapl.include_count, text);
+}
+
+static const char *read_exclude(struct execd_options *options, const char *text) {
+    return add_pattern(options->exclude, &options->rapl.exclude_count, text);
+}
+
+static const char *read_max_power(struct execd_options *options, const char *text) {
+    return value_read_watts(text, &options->rapl.max_power_uw);
+}
+
+static const char *read_sample_interval(struct execd_options *options, const char *text) {
+    return value_read_sample_interval(text, &options->rapl.sample_interval_ns);
+}
+
+static const char *read_statistics(struct execd_options *options, const char *text) {
+    return value_read_statistics(text, &options->rapl.statistics);
+}
+
+static const char *read_energy(struct execd_options *options, const char *text) {
+    return value_read_bool(text, &options->fields.energy);
+}
+
+static const char *read_total(struct execd_options *options, const char *text) {
+    return value_read_bool(text, &options->rapl.total);
+}
+
+static const char *read_health(struct execd_options *options, const char *text) {
+    return value_read_bool(text, &options->fields.health);
+}
+
+static const char *read_cores(struct execd_options *options, const char *text) {
+    return value_read_bool(text, &options->rapl.cores);
+}
+
+static const char *read_tag(struct execd_options *options, const char *text) {
     const char *equals = strchr(text, '=');
     if (equals == NULL)
         return "is not KEY=VALUE";
@@ -150,83 +124,154 @@ static const char *add_tag(struct execd_options *options, const char *text) {
     return line_check_tag(tag->key, tag->value);
 }
 
-/* Every duration is at least 1 ms, the least that there is. */
-static const char *read_sample_interval(const char *text, uint64_t *interval_ns) {
-    *interval_ns = 0;
-    if (strcmp(text, "off") == 0)
-        return NULL;
-    return read_duration(text, interval_ns) == NULL
-               ? NULL
-               : "is neither off nor a duration of 1ms or more";
+/* --- the options ------------------------------------------------------------------------------ */
+
+static const struct option_row {
+    const char *name;
+    char letter;       /* its short form; 0: none */
+    const char *value; /* as --help shows it; NULL: it takes none; "[=…]": without one it is yes */
+    const char *help;
+    read_value *read;
+} rows[] = {
+    {"once", 0, NULL, "two samples a second apart, one report of power, and exit", read_once},
+    {"check", 0, NULL, "a table of what is found and what is missing, and exit", read_check},
+    {"interval", 0, "=DURATION", "report by its own clock; with --once, the time between samples",
+     read_interval},
+    {"source", 0, "=SOURCE", "auto, powercap, perf or msr [auto]", read_source},
+    {"root", 0, "=FOLDER", "holds sys, proc, dev [HOST_MOUNT_PREFIX or HOST_SYS, else /]",
+     read_root},
+    {"include", 0, "=PATTERN", "report only what matches: package-0, '*/dram', total [all]",
+     read_include},
+    {"exclude", 0, "=PATTERN", "leave out what matches; wins over --include", read_exclude},
+    {"max-power", 0, "=WATTS", "power above which a step is no energy [from the limits]",
+     read_max_power},
+    {"sample-interval", 0, "=DURATION", "also samples inside the interval, at least 1ms [off]",
+     read_sample_interval},
+    {"statistics", 0, "[=LIST]", "of those samples: yes, no or min,max,stddev,p50,p95,p99 [yes]",
+     read_statistics},
+    {"energy", 0, "[=BOOLEAN]", "energy_joules [yes]", read_energy},
+    {"total", 0, "[=BOOLEAN]", "the sum of packages and dram [yes]", read_total},
+    {"health", 0, "[=BOOLEAN]", "measurement rapl_health [no]", read_health},
+    {"cores", 0, "[=BOOLEAN]", "single cores, where the source has them [no]", read_cores},
+    {"tag", 0, "=KEY=VALUE", "a tag for every line", read_tag},
+    {"quiet", 0, NULL, "no messages that begin with I!; --once has none", read_quiet},
+    {"debug", 0, NULL, "messages that begin with D!", read_debug},
+    {"help", 'h', NULL, "this text", read_help},
+    {"version", 'V', NULL, "version, commit and build options", read_version},
+};
+#define ROWS (sizeof(rows) / sizeof(rows[0]))
+
+/* What getopt_long() returns for a row: above every letter. */
+#define ROW_ID 256
+
+static const char help_begin[] =
+    "Usage: rapl-execd [OPTION]...\n"
+    "Energy and power of the CPUs (RAPL) as InfluxDB line protocol, for Telegraf's execd input.\n"
+    "\n"
+    "Reports when prompted: by a newline on stdin (signal = \"STDIN\"), by SIGHUP, SIGUSR1 or\n"
+    "SIGUSR2, or by its own clock with --interval (signal = \"none\"). Ends with stdin.\n"
+    "\n";
+
+static const char help_end[] =
+    "\n"
+    "BOOLEAN: yes, true, on, no, false, off; the option alone means yes.\n"
+    "DURATION: 500ms, 1.5s, 10s, 1m, 1h, 1d. PATTERN and KEY=VALUE: the option is repeatable.\n"
+    "Exit status: 0; 1 if --once or --check finds nothing to read, or stdout cannot be written;\n"
+    "2 for a wrong option; 3 if --check finds a zone that cannot be read. A signal to end ends\n"
+    "--once and --check by that signal.\n";
+
+void options_print_help(FILE *file) {
+    fputs(help_begin, file);
+    for (size_t i = 0; i < ROWS; i++) {
+        char name[40];
+        char letter[] = "-?, ";
+        letter[1] = rows[i].letter;
+        snprintf(name, sizeof(name), "--%s%s", rows[i].name,
+                 rows[i].value != NULL ? rows[i].value : "");
+        fprintf(file, "  %4s%-26s  %s\n", rows[i].letter != 0 ? letter : "", name, rows[i].help);
+    }
+    fputs(help_end, file);
 }
 
-static const char *read_statistics(const char *text, unsigned int *chosen) {
-    char name[16];
-    bool yes;
-    if (read_yes_no(text, &yes) == NULL) {
-        *chosen = yes ? RAPL_STATISTICS_ALL : 0;
-        return NULL;
+/* getopt's own tables: long_options has room for all rows and the end. */
+static void list_options(struct option *long_options, char *letters) {
+    *letters++ = '+'; /* the first word that is no option ends them */
+    *letters++ = ':'; /* a value that is lacking is told apart */
+    for (size_t i = 0; i < ROWS; i++) {
+        const char *value = rows[i].value;
+        long_options[i] = (struct option){.name = rows[i].name, .val = ROW_ID + (int)i};
+        if (value != NULL)
+            long_options[i].has_arg = value[0] == '[' ? optional_argument : required_argument;
+        if (rows[i].letter != 0)
+            *letters++ = rows[i].letter;
     }
-    *chosen = 0;
-    for (bool more = true; more;) {
-        const size_t length = strcspn(text, ",");
-        snprintf(name, sizeof(name), "%.*s", (int)length, text);
-        if (rapl_statistics_add(name, chosen) != 0)
-            return "is neither yes, no nor a list of min, max, stddev, p50, p95 and p99";
-        more = text[length] == ',';
-        text += length + (more ? 1 : 0);
+    *letters = '\0';
+    long_options[ROWS] = (struct option){.name = NULL};
+}
+
+static const struct option_row *find_row(int id) {
+    for (size_t i = 0; i < ROWS; i++) {
+        if (id == ROW_ID + (int)i || (id != 0 && id == rows[i].letter))
+            return &rows[i];
     }
     return NULL;
 }
 
-static const char *add_pattern(const char **patterns, size_t *count, const char *text) {
-    patterns[(*count)++] = text;
-    return text[0] != '\0' ? NULL : "is empty";
+/* An option whose value may be lacking: the next word is its value if it can be, and else it is as
+ * if there were none, and the word is wrong where it stands. */
+static const char *read_optional(const struct option_row *row, struct execd_options *options,
+                                 int count, char *const *words) {
+    if (optind < count && row->read(options, words[optind]) == NULL) {
+        optind++;
+        return NULL;
+    }
+    return row->read(options, "yes");
 }
 
-static const char *read_option(struct execd_options *options, int id, const char *text) {
-    switch (id) {
-    case OPTION_INTERVAL:
-        return read_duration(text, &options->interval_ns);
-    case OPTION_SOURCE:
-        return read_source(text, &options->rapl.source);
-    case OPTION_ROOT:
-        options->rapl.root = text;
-        return text[0] != '\0' ? NULL : "is empty";
-    case OPTION_INCLUDE:
-        return add_pattern(options->include, &options->rapl.include_count, text);
-    case OPTION_EXCLUDE:
-        return add_pattern(options->exclude, &options->rapl.exclude_count, text);
-    case OPTION_MAX_POWER:
-        return read_watts(text, &options->rapl.max_power_uw);
-    case OPTION_SAMPLE_INTERVAL:
-        return read_sample_interval(text, &options->rapl.sample_interval_ns);
-    case OPTION_ENERGY:
-        return read_yes_no(text, &options->fields.energy);
-    case OPTION_TOTAL:
-        return read_yes_no(text, &options->rapl.total);
-    case OPTION_HEALTH:
-        return read_yes_no(text, &options->fields.health);
-    case OPTION_STATISTICS:
-        return read_statistics(text, &options->rapl.statistics);
-    case OPTION_CORES:
-        return read_yes_no(text, &options->rapl.cores);
-    default:
-        return add_tag(options, text);
+/* One option, as getopt_long() found it. -EINVAL with what is wrong in problem. */
+static int parse_option(int id, const char *word, int count, char *const *words,
+                        struct execd_options *options, char *problem, size_t problem_size) {
+    const struct option_row *row = find_row(id == '?' || id == ':' ? optopt : id);
+    if (row == NULL) {
+        snprintf(problem, problem_size,
+                 "%s is not an option, or not the only one it could be short for", word);
+        return -EINVAL;
     }
+    if (id == '?' || id == ':') {
+        snprintf(problem, problem_size, "--%s %s", row->name,
+                 id == ':' ? "needs a value" : "takes no value");
+        return -EINVAL;
+    }
+    const bool is_alone = optarg == NULL && row->value != NULL;
+    const char *wrong =
+        is_alone ? read_optional(row, options, count, words) : row->read(options, optarg);
+    if (wrong == NULL)
+        return 0;
+    snprintf(problem, problem_size, "--%s '%s' %s", row->name, optarg, wrong);
+    return -EINVAL;
 }
 
-static const char *name_option(int id) {
-    for (size_t i = 0; long_options[i].name != NULL; i++) {
-        if (long_options[i].val == id)
-            return long_options[i].name;
-    }
-    return "?";
+/* What is wrong with them together; NULL: nothing. */
+static const char *judge_together(const struct execd_options *options) {
+    static const uint64_t once_least_ns = UINT64_C(50000000);
+    if (options->interval_ns == 0)
+        return NULL;
+    if (options->rapl.sample_interval_ns > options->interval_ns)
+        return "--sample-interval is longer than --interval";
+    if (options->mode == EXECD_ONCE && options->interval_ns < once_least_ns)
+        return "--interval is too short for --once: power needs 50ms";
+    return NULL;
+}
+
+static bool ends_parsing(const struct execd_options *options) {
+    return options->mode == EXECD_HELP || options->mode == EXECD_VERSION;
 }
 
 int options_parse(int count, char *const *words, struct execd_options *options, char *problem,
                   size_t problem_size) {
-    static const uint64_t once_least_ns = UINT64_C(50000000);
+    struct option long_options[ROWS + 1];
+    char letters[ROWS + 3];
+    int error = 0;
     *options = (struct execd_options){.rapl = RAPL_OPTIONS_DEFAULT, .fields.energy = true};
     options->include = calloc((size_t)count + 1, sizeof(*options->include));
     options->exclude = calloc((size_t)count + 1, sizeof(*options->exclude));
@@ -234,65 +279,28 @@ int options_parse(int count, char *const *words, struct execd_options *options, 
         return -ENOMEM;
     options->rapl.include = options->include;
     options->rapl.exclude = options->exclude;
+    list_options(long_options, letters);
     opterr = 0;
     optind = 0; /* GNU: start afresh, so that it can be called again */
-    for (;;) {
-        const char *wrong = NULL;
+    while (error == 0 && !ends_parsing(options)) {
         const char *word = words[optind > 0 ? optind : 1]; /* the one under way */
-        const int id = getopt_long(count, words, "+:", long_options, NULL);
+        const int id = getopt_long(count, words, letters, long_options, NULL);
         if (id == -1)
             break;
-        switch (id) {
-        case '?':
-            if (optopt >= OPTION_ONCE)
-                snprintf(problem, problem_size, "--%s takes no value", name_option(optopt));
-            else
-                snprintf(problem, problem_size,
-                         "%s is not an option, or not the only one it "
-                         "could be short for",
-                         word);
-            return -EINVAL;
-        case ':':
-            snprintf(problem, problem_size, "--%s needs a value", name_option(optopt));
-            return -EINVAL;
-        case OPTION_ONCE:
-            options->mode = EXECD_ONCE;
-            break;
-        case OPTION_CHECK:
-            options->mode = EXECD_CHECK;
-            break;
-        case OPTION_HELP:
-            options->mode = EXECD_HELP;
-            return 0;
-        case OPTION_VERSION:
-            options->mode = EXECD_VERSION;
-            return 0;
-        case OPTION_DEBUG:
-            options->debug = true;
-            break;
-        default:
-            wrong = read_option(options, id, optarg);
-        }
-        if (wrong != NULL) {
-            snprintf(problem, problem_size, "--%s '%s' %s", name_option(id), optarg, wrong);
-            return -EINVAL;
-        }
+        error = parse_option(id, word, count, words, options, problem, problem_size);
     }
+    if (error != 0 || ends_parsing(options))
+        return error;
     if (optind < count) {
         snprintf(problem, problem_size, "'%s' is not an option", words[optind]);
         return -EINVAL;
     }
-    if (options->interval_ns != 0 && options->rapl.sample_interval_ns > options->interval_ns) {
-        snprintf(problem, problem_size, "--sample-interval is longer than --interval");
-        return -EINVAL;
-    }
     options->fields.statistics = options->rapl.statistics;
-    if (options->mode == EXECD_ONCE && options->interval_ns != 0 &&
-        options->interval_ns < once_least_ns) {
-        snprintf(problem, problem_size, "--interval is too short for --once: power needs 50ms");
-        return -EINVAL;
-    }
-    return 0;
+    const char *wrong = judge_together(options);
+    if (wrong == NULL)
+        return 0;
+    snprintf(problem, problem_size, "%s", wrong);
+    return -EINVAL;
 }
 
 void options_free(struct execd_options *options) {
@@ -301,6 +309,7 @@ void options_free(struct execd_options *options) {
         free(options->tags[i].value);
     }
     free(options->tags);
+    free(options->root);
     free(options->include);
     free(options->exclude);
     *options = (struct execd_options){.mode = EXECD_RUN};

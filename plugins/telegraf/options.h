@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "line_protocol.h"
 #include "rapl.h"
@@ -15,10 +16,12 @@ enum execd_mode { EXECD_RUN, EXECD_ONCE, EXECD_CHECK, EXECD_HELP, EXECD_VERSION 
 struct execd_options {
     enum execd_mode mode;
     struct rapl_options rapl; /* its strings are those of the command line */
+    char *root;               /* where it is read below, once that is found; owned */
     const char **include;
     const char **exclude;
     uint64_t interval_ns; /* 0: none given */
     struct line_fields fields;
+    bool quiet; /* errors and warnings alone */
     bool debug;
     struct tag *tags; /* as given; owned */
     size_t tag_count;
@@ -31,6 +34,6 @@ int options_parse(int count, char *const *words, struct execd_options *options, 
 
 void options_free(struct execd_options *options);
 
-extern const char options_help[];
+void options_print_help(FILE *file);
 
 #endif

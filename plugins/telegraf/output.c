@@ -4,14 +4,20 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "clock.h"
+#include "log.h"
 #include "ticks.h"
 
 #define PATIENCE_NS UINT64_C(1000000000)
 /* Between tries that come to nothing at once. */
 #define PAUSE_NS UINT64_C(10000000)
+#define FINISH_PAUSE_NS 1000000
 
 int output_write(struct prompt *prompt, const char *text, size_t length) {
     int error = 0;
@@ -25,14 +31,15 @@ int output_write(struct prompt *prompt, const char *text, size_t length) {
             taken_ns = 0;
             continue;
         }
-        if (written < 0 && errno != EINTR && errno != EAGAIN) {
-            error = -errno;
+        const int reason = written < 0 ? errno : 0;
+        if (reason != 0 && reason != EINTR && reason != EAGAIN) {
+            error = -reason;
             break;
         }
         const bool again = taken_ns != 0;
         if (!again)
             taken_ns = clock_now_ns();
-        if (written < 0 && errno == EAGAIN) {
+        if (reason == EAGAIN) {
             struct pollfd file = {.fd = STDOUT_FILENO, .events = POLLOUT};
             poll(&file, 1, TICK_MS);
         }
@@ -42,4 +49,27 @@ int output_write(struct prompt *prompt, const char *text, size_t length) {
     }
     ticks_stop(STDOUT_FILENO);
     return error;
+}
+
+int output_fail(int error) {
+    if (error != -EPIPE)
+        log_line('E', "cannot write to stdout: %s", strerror(-error));
+    return EXIT_FAILURE;
+}
+
+/* Whether a pipe holds what its reader may still take. Both ends tell how much it holds: pipe(7),
+ * FIONREAD. */
+static bool holds_unread(int file) {
+    struct pollfd errors = {.fd = file};
+    struct stat status;
+    int length = 0;
+    return fstat(file, &status) == 0 && S_ISFIFO(status.st_mode) && poll(&errors, 1, 0) == 0 &&
+           ioctl(file, FIONREAD, &length) == 0 && length > 0;
+}
+
+void output_finish(void) {
+    const struct timespec pause = {.tv_nsec = FINISH_PAUSE_NS};
+    const uint64_t end_ns = clock_now_ns() + PATIENCE_NS;
+    while ((holds_unread(STDOUT_FILENO) || holds_unread(STDERR_FILENO)) && clock_now_ns() < end_ns)
+        nanosleep(&pause, NULL);
 }

@@ -19,14 +19,51 @@
 #define IDLE_MAX 20
 #define PAUSE_NS UINT64_C(100000000)
 
-int prompt_open(struct prompt *prompt, uint64_t interval_ns, bool listen) {
-    static const int numbers[] = {SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT};
+static void add_prompts(sigset_t *set) {
+    sigaddset(set, SIGHUP);
+    sigaddset(set, SIGUSR1);
+    sigaddset(set, SIGUSR2);
+}
+
+static void add_ends(sigset_t *set) {
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+}
+
+void prompt_hold_signals(void) {
     sigset_t set;
-    *prompt = (struct prompt){.signals = -1, .timer = -1, .listens = listen};
     sigemptyset(&set);
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-        sigaddset(&set, numbers[i]);
+    add_prompts(&set);
+    sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
+}
+
+static int open_timer(struct prompt *prompt, uint64_t interval_ns) {
+    const struct timespec interval = {.tv_sec = (time_t)(interval_ns / NS_PER_SECOND),
+                                      .tv_nsec = (long)(interval_ns % NS_PER_SECOND)};
+    const struct itimerspec clock = {.it_value = interval, .it_interval = interval};
+    prompt->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (prompt->timer < 0 || timerfd_settime(prompt->timer, 0, &clock, NULL) != 0)
+        return -errno;
+    /* A job in the background of a terminal is stopped where it reads that; now it gets EIO. */
+    signal(SIGTTIN, SIG_IGN);
+    return 0;
+}
+
+int prompt_open(struct prompt *prompt, uint64_t interval_ns, bool listen) {
+    sigset_t set;
+    sigset_t ends;
+    *prompt = (struct prompt){.signals = -1, .timer = -1, .listens = listen};
+    prompt_hold_signals();
+    sigemptyset(&set);
+    add_prompts(&set);
+    sigemptyset(&ends);
+    add_ends(&ends);
+    /* One report or table is not finished by a signal: it ends by it, as any program would. */
+    if (listen)
+        add_ends(&set);
+    else
+        sigprocmask(SIG_UNBLOCK, &ends, NULL);
     if (listen)
         ticks_spare(STDIN_FILENO);
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
@@ -34,18 +71,7 @@ int prompt_open(struct prompt *prompt, uint64_t interval_ns, bool listen) {
     prompt->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (prompt->signals < 0)
         return -errno;
-    if (interval_ns == 0)
-        return 0;
-    struct timespec interval = {.tv_sec = (time_t)(interval_ns / NS_PER_SECOND),
-                                .tv_nsec = (long)(interval_ns % NS_PER_SECOND)};
-    const struct itimerspec clock = {.it_value = interval, .it_interval = interval};
-    prompt->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (prompt->timer < 0 || timerfd_settime(prompt->timer, 0, &clock, NULL) != 0) {
-        int error = -errno;
-        prompt_close(prompt);
-        return error;
-    }
-    return 0;
+    return interval_ns != 0 ? open_timer(prompt, interval_ns) : 0;
 }
 
 /* Whether there was any; so do the next two. */
@@ -86,11 +112,30 @@ static bool take_stdin(struct prompt *prompt) {
         prompt->asked = prompt->asked || memchr(text, '\n', (size_t)length) != NULL;
         return true;
     }
-    prompt->stop = true;
     prompt->listens = false;
+    if (error == EIO && prompt->timer >= 0) /* in the background of its terminal */
+        return true;
+    prompt->stop = true;
     if (error != 0 && error != EBADF) /* closed from the start is as at its end */
         prompt->error = -error;
     return true;
+}
+
+/* Where nobody can write any more, the end comes after what is there, and both are one event. */
+static bool take_all_of_stdin(struct prompt *prompt, short events) {
+    bool taken = take_stdin(prompt);
+    if ((events & POLLHUP) != 0)
+        while (prompt->listens && take_stdin(prompt))
+            taken = true;
+    return taken;
+}
+
+void prompt_look(struct prompt *prompt) {
+    struct pollfd file = {.fd = STDIN_FILENO, .events = POLLIN};
+    if (prompt->listens && poll(&file, 1, 0) > 0)
+        take_stdin(prompt);
+    if (prompt->stop && prompt->error == 0 && prompt->timer >= 0)
+        prompt->stop = false;
 }
 
 /* Waits a little, for what fails twice would fail again; what does so for good ends the program. */
@@ -131,7 +176,7 @@ void prompt_wait(struct prompt *prompt, uint64_t timeout_ns) {
     if (taken || (prompt->idle_count > 0 && clock_now_ns() - begin_ns >= PAUSE_NS))
         prompt->idle_count = 0;
     if (ready > 0 && files[0].revents != 0)
-        taken = take_stdin(prompt) || taken;
+        taken = take_all_of_stdin(prompt, files[0].revents) || taken;
     if (ready > 0 && files[1].revents != 0)
         taken = take_signals(prompt) || taken;
     if (ready > 0 && files[2].revents != 0)

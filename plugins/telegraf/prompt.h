@@ -17,12 +17,23 @@ struct prompt {
     unsigned int idle_count; /* times in a row that there was said to be something, and was not */
 };
 
+/* Blocks the signals that are prompts (SIGHUP, SIGUSR1, SIGUSR2), which would end the program, and
+ * ignores SIGPIPE. Signals that come before prompt_open() are prompts then. */
+void prompt_hold_signals(void);
+
 /*
- * Blocks the signals that are prompts (SIGHUP, SIGUSR1, SIGUSR2) or ends (SIGTERM, SIGINT) and
- * ignores SIGPIPE. interval_ns 0: no clock of our own. listen: prompts and the end of stdin count.
- * Negative errno.
+ * The same. listen: prompts and the end of stdin count, and the signals that are ends (SIGTERM,
+ * SIGINT) are blocked, too; otherwise these kill as they usually do. interval_ns 0: no clock of our
+ * own. Negative errno.
  */
 int prompt_open(struct prompt *prompt, uint64_t interval_ns, bool listen);
+
+/*
+ * Takes what stdin holds already. A stdin that is at its end from the start sets stop, but with an
+ * interval it says nothing: service managers, nohup, cron and containers give one such as
+ * /dev/null.
+ */
+void prompt_look(struct prompt *prompt);
 
 /* Waits until something happens, whether or not it sets asked or stop, or for timeout_ns
  * (UINT64_MAX: for ever). */

@@ -2,15 +2,15 @@
 #include "ticks.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 static unsigned int users;
-static bool spared[STDOUT_FILENO + 1];
+static bool spared[STDERR_FILENO + 1];
 
 /* O_NONBLOCK belongs to the description, which a descriptor may share with other processes. One
  * that can be read and written counts as both ends of its pipe, and so stays open. */
@@ -48,6 +48,11 @@ static void set(bool on) {
     const struct timeval tick = {.tv_usec = on ? TICK_MS * 1000 : 0};
     const struct itimerval timer = {.it_interval = tick, .it_value = tick};
     setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+bool ticks_may_write(int file) {
+    struct pollfd room = {.fd = file, .events = POLLOUT};
+    return spared[file] || poll(&room, 1, 0) != 0;
 }
 
 void ticks_start(int file) {

@@ -41,7 +41,7 @@ class Memory(unittest.TestCase):
                 return struct.unpack("QQ", file.read(16))
 
         with execd.Execd(*options, root=machine.root, environment={
-                "LD_PRELOAD": bench.program("count_allocations.so"),
+                "LD_PRELOAD": execd.preload(bench.program("count_allocations.so")),
                 "RAPL_BENCH_COUNTS": path}) as program:
             yield program, read
 

@@ -53,12 +53,58 @@ class Check(unittest.TestCase):
         for zone in ZONES:
             self.row(ended.text, zone)
         self.assertEqual(self.row(ended.text, "intel-rapl:0")[1:],
-                         ["package-0", "61.035 uJ", "262143.3 J", "400 W", "yes"])
+                         ["package-0", "61.035 uJ", "262143.3 J", "400 W", self.watts(ended.text),
+                          "yes"])
+        self.assertEqual(self.row(ended.text, "intel-rapl:a")[-2], "-")
+        self.assertEqual(self.row(ended.text, "intel-rapl-mmio:0")[-2], "-")
         self.assertEqual(self.row(ended.text, "intel-rapl:a")[-1], "yes, has not moved so far")
         self.assertEqual(self.row(ended.text, "intel-rapl:0:0")[1], "package-0/core")
         self.assertEqual(self.row(ended.text, "intel-rapl:0:0")[4], "400 W")
         self.assertEqual(self.row(ended.text, "intel-rapl:1")[4], "50000 W")
         self.assertIn("intel-rapl:0", self.row(ended.text, "intel-rapl-mmio:0")[-1])
+
+    def watts(self, text, zone="intel-rapl:0"):
+        """Its power, which a busy machine may make another than 20 W."""
+        cell = self.row(text, zone)[5]
+        self.assertRegex(cell, r"^[0-9]+\.[0-9]{3} W$")
+        self.assertGreater(float(cell[:-2]), 1)
+        return cell
+
+    def test_watts_are_those_of_the_counters(self):
+        ended = self.check()
+        total = re.search(r"(?m)^total    ([0-9.]+) W$", ended.text).group(1)
+        parts = [float(self.watts(ended.text, zone)[:-2]) for zone in ("intel-rapl:0", "intel-rapl:a")]
+        self.assertAlmostEqual(float(total), sum(parts), delta=0.002)
+
+    def test_root_with_control_characters(self):
+        for text in ("\x1b[2J\x07", "a\nb", "\x9b1m", "\udcff"):
+            with self.subTest(text=text), Tree() as outer:
+                os.rename(self.tree.root, os.path.join(outer.root, "moved"))
+                root = os.path.join(outer.root, text)
+                os.rename(os.path.join(outer.root, "moved"), root)
+                try:
+                    for options in ([], ["--source=powercap"]):
+                        ended = run("--check", *options, root=root)
+                        self.assertIn(outer.root + "/", ended.text)
+                        self.assertEqual("", re.sub(r"[\n -~]", "", ended.text))
+                        self.assertRegex(ended.text, r"(?m)\Asource .*\n.*(vendor|powercap)")
+                finally:
+                    os.rename(root, self.tree.root)
+
+    def test_status(self):
+        """0: all is well, 1: nothing reads, 2: a wrong option, 3: not all that is wanted reads."""
+        self.assertEqual(self.check("--cores=maybe").status, 2)
+        self.assertEqual(self.check().status, 0)
+        self.tree.write("intel-rapl:a", "energy_uj", b"junk\n")
+        self.assertEqual(self.check().status, 3)
+        self.assertEqual(self.check("--exclude=package-1", "--total=no").status, 0)
+        # The sum that is wanted lacks it.
+        self.assertEqual(self.check("--include=total").status, 3)
+        self.tree.write("intel-rapl:1", "name", b"")
+        self.assertEqual(self.check("--exclude=package-1", "--total=no").status, 3)
+        for zone in ZONES:
+            self.tree.write(zone, "energy_uj", b"junk\n")
+        self.assertEqual(self.check().status, 1)
 
     def test_it_waits_for_each_counter(self):
         late = "intel-rapl:a"
@@ -116,10 +162,15 @@ class Check(unittest.TestCase):
     def test_some_zone_is_unreadable(self):
         os.chmod(self.tree.path("intel-rapl:a", "energy_uj"), 0)
         ended = self.check(user="nobody")
-        self.assertEqual(ended.status, 0)
+        self.assertEqual(ended.status, 3)
         self.assertIn("Permission denied", self.row(ended.text, "intel-rapl:a")[-1])
         self.assertIn("intel-rapl:a/energy_uj", ended.text)
         self.assertRegex(ended.text, "to mend it: ")
+
+    def test_nothing_is_selected(self):
+        """No report would have a value, as --once says by the same status."""
+        self.assertEqual(self.check("--include=pakage-0").status, 1)
+        self.assertEqual(self.check("--include=pakage-0", "--include=total").status, 0)
 
     def test_no_zone_is_readable(self):
         for zone in ZONES:
@@ -147,7 +198,7 @@ class Check(unittest.TestCase):
         self.tree.write("intel-rapl:0", "energy_uj", b"junk\n")
         self.tree.write("intel-rapl:1", "name", b"")
         ended = self.check()
-        self.assertEqual(ended.status, 0)
+        self.assertEqual(ended.status, 3)
         self.assertRegex(self.row(ended.text, "intel-rapl:0")[-1], "number")
         self.assertRegex(self.row(ended.text, "intel-rapl:1")[-1], "empty")
         self.assertIn("intel-rapl:0/energy_uj", ended.text)
@@ -201,7 +252,7 @@ class Check(unittest.TestCase):
 
     def test_one_counter_of_two_zones(self):
         self.tree.add("intel-rapl:b", "package-1", self.tree.energy_uj("intel-rapl:a"), RANGE_UJ)
-        ended = self.check()
+        ended = self.check(standing=["intel-rapl:a"])
         self.assertIn("intel-rapl:a", self.row(ended.text, "intel-rapl:b")[-1])
 
     def test_full_disk(self):

@@ -60,6 +60,7 @@ class Faults(unittest.TestCase):
     def test_fails_at_the_third_read_and_recovers(self):
         machine, execd, meter = self.start("--health=yes")
         self.ask(meter)
+        execd.wait_quiet()  # each read that fails counts
         machine.control("fail package-1 EIO")
         for _ in range(3):
             # A gap is a gap: no 0 and no repetition, and no total without a member.
@@ -97,6 +98,7 @@ class Faults(unittest.TestCase):
 
     def test_removed_and_added_again(self):
         machine, execd, meter = self.start()
+        execd.wait_quiet()  # a read in between would find it gone before the report
         kept = self.ask(meter)
         machine.control("remove package-1/dram")
         silent = self.ask(meter)

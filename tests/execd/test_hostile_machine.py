@@ -52,7 +52,7 @@ class Many(InMemory):
         execd = self.start(tree.root)
         reports = [execd.ask() for _ in range(asks)]
         self.check_memory(execd)
-        self.check_end(execd)
+        self.check_end(execd, report=reports[-1])
         for report in reports:
             self.assertEqual(set(report), set(reports[0]))
         messages = self.check_messages(execd, 1)
@@ -104,8 +104,9 @@ class Many(InMemory):
                 "intel-rapl:%x" % number, "package-%d-die-%d" % (number // 2, number % 2)))
             execd = self.start(tree.root)
             for _ in range(3):
-                self.assertEqual(len(execd.ask()), ZONES_READ // 2 + 1)
-            self.check_end(execd, MOST_SECONDS / 2)
+                report = execd.ask()
+                self.assertEqual(len(report), ZONES_READ // 2 + 1)
+            self.check_end(execd, MOST_SECONDS / 2, report)
 
     def test_all_go_at_once(self):
         with Tree() as tree:
@@ -165,7 +166,7 @@ class Cpus(InMemory):
         execd.ask()
         report = execd.ask()
         self.check_memory(execd)
-        self.check_end(execd, most)
+        self.check_end(execd, most, report)
         self.check_messages(execd, messages)
         return set(report)
 

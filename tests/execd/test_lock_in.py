@@ -66,7 +66,7 @@ class Halves(Simulated):
             self.check_untouched("locked")
 
     def test_calls(self):
-        self.check_half("calls", 1, {**lock.NEWER, "set_rules": "done",
+        self.check_half("calls", 1, {**lock.NEWER, **dict.fromkeys(lock.RULES, "done"),
                                      **dict.fromkeys(PERF, "done")})
 
     def test_calls_of_powercap(self):
@@ -106,7 +106,12 @@ class Halves(Simulated):
                                        env={"TRY_FOLDER": self.folder}, preexec_fn=inherit,
                                        capture_output=True, text=True, check=False)
                 self.assertEqual(0, ended.returncode)
-                self.assertIn("D! try locked open_socket EPERM", ended.stderr)
+                results = self.parse(ended.stderr.splitlines())
+                self.assertEqual("EPERM", results["locked"]["open_socket"])
+
+    def test_calls_that_libc_makes_with_signals_blocked_are_answered(self):
+        """fork(3) of glibc 2.41 makes its clone so, and pthread_create(3) of every libc."""
+        self.assertEqual(0, self.run_locked("calls", self.root, "auto", "blocked")[0])
 
     def test_sleep_goes_on_after_a_stop(self):
         """The kernel goes on with it by a system call of its own."""
@@ -129,9 +134,9 @@ class Inside(Simulated):
     def check_stages(self, program, perf_parses, perf_waits):
         results = self.parse(program.lines())
         self.check(results, "parses", {**lock.WHOLE, **dict.fromkeys(PERF, perf_parses),
-                                       "set_rules": "done"})
+                                       **dict.fromkeys(lock.RULES, "done")})
         self.check(results, "waits", {**lock.WHOLE, **dict.fromkeys(PERF, perf_waits),
-                                      "set_rules": "EPERM"})
+                                      **dict.fromkeys(lock.RULES, "EPERM")})
         self.check_untouched("parses", "waits")
 
     def test_whichever_source_reads(self):
@@ -266,16 +271,18 @@ class Without(Simulated):
 
     def test_no_new_privileges_is_refused(self):
         """Without it, neither of the others can be had."""
-        self.check(["prctl:error=EPERM:when=%s+" % self.calls_before("prctl")], "capabilities",
+        number = self.number_of("prctl", "NO_NEW_PRIVS, 1")
+        self.check(["prctl:error=EPERM:when=%s+" % number], "capabilities",
                    "no new privileges, files and system calls: Operation not permitted")
 
-    def calls_before(self, call):
-        """The number of the call that sets no_new_privs, of the library's own before it."""
+    def number_of(self, call, argument, *injected):
+        """Of the call with that argument, among those that the libraries make before it."""
         log = os.path.join(self.folder, "calls")
-        execd.run("--check", root=self.root, before=("strace", "-o", log, "-e", "trace=" + call))
+        execd.run("--check", root=self.root,
+                  before=("strace", "-o", log, *injected))
         with open(log, encoding="utf-8") as file:
-            lines = file.read().splitlines()
-        return next(number for number, line in enumerate(lines, 1) if "NO_NEW_PRIVS, 1" in line)
+            lines = [line for line in file if line.startswith(call + "(")]
+        return next(number for number, line in enumerate(lines, 1) if argument in line)
 
     @unittest.skipUnless(VERSION, NO_LANDLOCK)
     def test_no_more_layers(self):
@@ -284,6 +291,36 @@ class Without(Simulated):
     @unittest.skipUnless(VERSION, NO_LANDLOCK)
     def test_filter_outside_forbids_filters(self):
         self.check(["seccomp:error=EINVAL"], "files", "system calls: Invalid argument")
+
+    def test_seccomp_is_refused_and_prctl_sets_the_same_filters(self):
+        """By SystemCallFilter=@system-service of systemd 252: nothing is missing then."""
+        for error in ("EPERM", "ENOSYS"):
+            with self.subTest(error):
+                rule = "inject=seccomp:error=" + error
+                ended = execd.run("--check", root=self.root, before=("strace", "-o", os.devnull,
+                                                                     "-e", rule))
+                self.assertRegex(ended.text, "\nlocked   .*system calls")
+                self.assertNotIn("not system calls", ended.text)
+                with execd.Execd(root=self.root, before=("strace", "-o", os.devnull, "-D", "-e",
+                                                         rule)) as program:
+                    program.ask()
+                    program.ask()
+                    self.assertEqual([], program.messages())
+                    self.assertEqual(["2", "2"], [lock.read_status(program.pid)[name] for name in
+                                                  ("Seccomp", "Seccomp_filters")])
+
+    def test_every_way_to_a_filter_is_refused(self):
+        refused = "-e", "inject=seccomp:error=EPERM"
+        number = self.number_of("prctl", "PR_SET_SECCOMP", *refused)
+        self.check(["seccomp:error=EPERM", "prctl:error=EPERM:when=%d+" % number],
+                   "no new privileges", "system calls: refused from outside; SystemCallFilter= .* "
+                                        "has to allow seccomp")
+
+    @unittest.skipUnless(VERSION, NO_LANDLOCK)
+    def test_landlock_is_refused(self):
+        self.check(["landlock_create_ruleset:error=EPERM"], "system calls",
+                   "files: refused from outside; SystemCallFilter= .* has to allow "
+                   "landlock_create_ruleset, landlock_add_rule and landlock_restrict_self")
 
     @unittest.skipUnless(VERSION, NO_LANDLOCK)
     def test_openat2_is_refused(self):

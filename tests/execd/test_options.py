@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The options of rapl-execd, and what each changes in a report."""
 import os
+import re
 import subprocess
 import sys
 import time
@@ -9,9 +10,10 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
 import handbook
+import sim
 import tap
 from execd import Execd, parse_line, parse_reports, run
-from tree import Pump, Tree
+from tree import Pump, Tree, write
 
 PACKAGE_0 = "domain=package,package_id=0"
 PACKAGE_1 = "domain=package,package_id=1"
@@ -90,6 +92,78 @@ class Selection(OptionCase):
         execd.prompt()
         self.assertEqual(execd.finish(), (0, ""))
         self.assertEqual(len(execd.messages()), 1, execd.messages())
+
+
+class Patterns(OptionCase):
+    """What matches no zone is most often a typing error."""
+
+    WORDS = 'W! the pattern "%s" matches no zone. To mend: .*--check'
+
+    def check(self, options, unmatched):
+        with self.subTest(options=options):
+            execd = self.start(*options)
+            for _ in range(2):
+                execd.ask()
+            self.assertEqual(execd.stop(), 0)
+            messages = execd.messages()
+            self.assertEqual(len(messages), len(unmatched), messages)
+            for pattern in unmatched:
+                self.assertRegex("\n".join(messages), self.WORDS % re.escape(pattern))
+
+    def test_each_pattern_without_a_match_is_told_once(self):
+        self.check(["--include=pakage-0", "--include=package-1"], ["pakage-0"])
+        self.check(["--include=pakage-0", "--include=package-1", "--include=psys-7"],
+                   ["pakage-0", "psys-7"])
+        self.check(["--exclude=drum"], ["drum"])
+        self.check(["--exclude=dram"], ["dram"])  # it takes */dram
+        self.check(["--include=package-?", "--exclude=core", "--exclude=package-0"], ["core"])
+
+    def test_a_pattern_with_a_match_is_no_complaint(self):
+        self.check(["--include=package-0", "--include=*/core", "--include=total"], [])
+        self.check(["--exclude=*/core", "--exclude=psys", "--exclude=total"], [])
+        # It matches, whatever else leaves the zone out.
+        self.check(["--include=package-*", "--exclude=package-0"], [])
+
+    def test_total_that_is_off_matches_nothing(self):
+        self.check(["--total=no", "--include=package-0", "--include=total"], ["total"])
+
+    @sim.needed
+    def test_single_cores_match_where_they_are_reported(self):
+        machine = sim.Machine("--machine", "epyc")
+        self.addCleanup(machine.stop)
+        for options, unmatched in ((["--cores=yes"], []), ([], ["package-0-core-0/core"])):
+            ended = run("--check", "--source=msr", "--include=package-0",
+                        "--include=package-0-core-0/core", *options, root=machine.root)
+            self.assertEqual(re.findall('the pattern "(.*)" matches', ended.text), unmatched)
+
+    def test_a_zone_that_comes_later_ends_the_complaint(self):
+        write(self.tree.root, "sys/devices/system/cpu/online", "0-7\n")
+        execd = self.start("--include=package-0", "--include=package-2")
+        execd.ask()
+        execd.wait_message(self.WORDS % "package-2")
+        self.tree.add("intel-rapl:3", "package-2", 10**9)
+        write(self.tree.root, "sys/devices/system/cpu/online", "0-15\n")
+        execd.ask()
+        self.assertEqual(len(execd.messages()), 2)
+        self.assertEqual(execd.messages()[1], 'I! Over: the pattern "package-2" matches no zone')
+
+    def test_without_zones_nothing_is_said_of_patterns(self):
+        with Tree() as tree:
+            ended = run("--check", "--include=package-0", "--include=total", root=tree.root)
+        self.assertNotIn("pattern", ended.text)
+
+    def test_check_tells_it(self):
+        ended = run("--check", "--include=pakage-0", "--include=package-1", root=self.tree.root)
+        self.assertRegex(ended.text, '(?m)^the pattern "pakage-0" matches no zone$')
+
+    def test_several_that_select_nothing_are_one_message(self):
+        execd = self.start("--include=package-7", "--include=package-8", "--exclude=drum")
+        execd.prompt()
+        self.assertEqual(execd.finish(), (0, ""))
+        first, second = execd.messages()
+        self.assertRegex(first, '^E! no zone is selected: the pattern "package-7" \\(and 1 more\\) '
+                                "matches none")
+        self.assertRegex(second, self.WORDS % "drum")
 
 
 class Fields(OptionCase):
@@ -198,11 +272,11 @@ class Tags(OptionCase):
 
 class Wrong(OptionCase):
     def test_exit_2_and_the_option_named(self):
-        for option in ("--interval=10", "--interval=0s", "--interval=-1s", "--interval=1.5s",
+        for option in ("--interval=10", "--interval=0s", "--interval=-1s", "--interval=1.s",
                        "--interval=", "--interval=10x", "--interval=99999999999999999999s",
-                       "--interval=1d", "--source=turbostat",
-                       "--source=", "--energy=maybe", "--total=", "--health=1", "--statistics=on", "--statistics=p90",
-                       "--cores=true", "--max-power=0", "--max-power=-5", "--max-power=nan",
+                       "--interval=1.1d", "--source=turbostat",
+                       "--source=", "--energy=maybe", "--total=", "--health=1", "--statistics=p90",
+                       "--cores=1", "--max-power=0", "--max-power=-5", "--max-power=nan",
                        "--max-power=inf", "--max-power=1e3", "--max-power=0x10", "--max-power=",
                        "--max-power=5W", "--include=", "--exclude=", "--root=",
                        "--sample-interval=10", "--sample-interval=x"):
@@ -228,19 +302,44 @@ class Wrong(OptionCase):
 
 class Informing(OptionCase):
     def test_help_names_every_option(self):
+        """What it lists is what there is: each is taken as it stands there, and no other is."""
         ended = run("--help")
-        self.assertRegex(ended.text, r"(?m)^ *--source=SOURCE +auto, powercap, perf or msr \[auto\]$")
         self.assertEqual((ended.status, ended.messages), (0, []))
-        for option in ("once", "check", "interval", "source", "root", "include", "exclude",
-                       "max-power", "energy", "total", "health", "statistics", "cores", "tag",
-                       "debug", "help", "version"):
-            self.assertIn("--" + option, ended.text)
         self.assertLessEqual(max(map(len, ended.text.splitlines())), 100)
+        self.assertRegex(ended.text,
+                         r"(?m)^ *--source=SOURCE +auto, powercap, perf or msr \[auto\]$")
+        listed = re.findall(r"(?m)^ +(?:(-.), )?(--[a-z-]+)(\[?=\S+)?  +\S", ended.text)
+        self.assertGreater(len(listed), 15)
+        for letter, name, value in listed:
+            with self.subTest(name=name):
+                wrong = run(name + "=\x01", "--help")
+                self.assertEqual(value == "", "takes no value" in "".join(wrong.messages))
+                if value.startswith("="):
+                    self.assertIn(name + " needs a value", run(name).messages[0])
+                elif name not in ("--help", "--version"):
+                    self.assertIn("--unknown", run(name, "--unknown").messages[0])
+                if letter:
+                    self.assertEqual(run(letter), run(name))
+                self.assertTrue(name in handbook.read("README.md"), "README.md lacks " + name)
+        for option in ("once", "check", "interval", "include", "cores", "quiet", "version"):
+            self.assertIn("--" + option, [name for _, name, _ in listed])
 
     def test_version(self):
         ended = run("--version")
         self.assertEqual((ended.status, ended.messages), (0, []))
-        self.assertRegex(ended.text, r"^rapl-execd [0-9]+\.[0-9]+\.[0-9]+\n$")
+        self.assertRegex(ended.text,
+                         r"^rapl-execd [0-9]+\.[0-9]+\.[0-9]+ \(commit ([0-9a-f]{7,}(-dirty)?|unknown)\)\n"
+                         r"libcap: (yes|no, .+)\nlibseccomp: (yes|no, .+)\n"
+                         r"RAPL_LOCK_IN: (on|off)\n$")
+
+    def test_quiet_leaves_errors_and_warnings(self):
+        for options, levels in (([], "I"), (["--quiet"], ""), (["--quiet", "--debug"], "D")):
+            execd = self.start("--source=auto", *options)
+            execd.ask()
+            self.assertEqual(execd.stop(), 0)
+            self.assertEqual({line[0] for line in execd.lines()}, set(levels))
+        ended = run("--quiet", "--include=pakage-0", "--include=total", root=self.tree.root)
+        self.assertRegex("".join(ended.lines), "^W! [^!]*$")
 
     def test_debug(self):
         execd = self.start("--debug")
@@ -257,6 +356,24 @@ class Informing(OptionCase):
             execd = self.start(environment={"HOST_MOUNT_PREFIX": other.root})
             self.assertIn(PACKAGE_0, execd.ask())
 
+    def test_root_by_the_variables_of_other_inputs(self):
+        root = self.tree.root
+        for more in ({}, {"HOST_PROC": root + "/proc"}):
+            with Execd(environment={"HOST_SYS": root + "/sys", **more}) as execd:
+                self.assertIn(PACKAGE_0, execd.ask())
+                self.assertEqual(execd.messages(), [])
+        ended = run("--check", environment={"HOST_SYS": root + "/sys/"})
+        self.assertRegex(ended.text, "below %s\n" % root)
+        self.assertNotIn("only while a counter is opened", ended.text)  # no right is raised there
+
+    def test_variables_that_cannot_be_followed_are_told(self):
+        for variables, unused in (({"HOST_SYS": "/host_sys"}, "HOST_SYS=/host_sys"),
+                                  ({"HOST_SYS": self.tree.root + "/sys", "HOST_PROC": "/proc"},
+                                   "HOST_PROC=/proc")):
+            ended = run("--check", environment=variables)
+            self.assertRegex(ended.messages[0],
+                             "^W! %s is not used: .*; set HOST_MOUNT_PREFIX " % unused)
+
     def test_source(self):
         for source, said in (("auto", ["I! source powercap"]), ("powercap", [])):
             execd = self.start("--source=" + source)
@@ -270,6 +387,10 @@ class Informing(OptionCase):
 
 
 class Once(OptionCase):
+    def test_nothing_on_stderr_where_nothing_is_wrong(self):
+        self.assertEqual(self.once("--source=auto").lines, [])
+        self.assertIn("D! ", "".join(self.once("--debug").lines))
+
     def test_power_without_energy_after_the_interval(self):
         self.check_power(0.06)
         self.check_power(0.3)

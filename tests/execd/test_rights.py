@@ -9,6 +9,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
+import handbook
 import tap
 from execd import PROGRAM, Execd, run
 from tree import RANGE_UJ, Tree, write
@@ -181,6 +182,21 @@ class Machines(unittest.TestCase):
         self.assertRegex(text, "(?m)^vendor   Intel, in a virtual machine$")
         text = self.check("powercap", CPUINFO % ("GenuineIntel", 6, 85, "fpu"))
         self.assertRegex(text, "(?m)^vendor   Intel$")
+
+
+class Advice(unittest.TestCase):
+    def test_no_group_but_rapl_is_given_anything(self):
+        """In messages, pages and rules: everyone in another group would see the raw counters."""
+        files = [handbook.SOURCE + "/README.md"]
+        for folder in ("configs", "contrib", "core", "docs", "plugins"):
+            for place, _, names in os.walk(os.path.join(handbook.SOURCE, folder)):
+                files += [os.path.join(place, name) for name in names]
+        groups = {}
+        for path in files:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                for group in re.findall(r"chgrp (\S+)", file.read()):
+                    groups.setdefault(group, []).append(path)
+        self.assertEqual({"rapl"}, set(groups), groups)
 
 
 if __name__ == "__main__":

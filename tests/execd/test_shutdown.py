@@ -15,8 +15,8 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
 import tap
-from execd import PATIENCE_SECONDS, Execd, parse_reports
-from tree import Tree
+from execd import PATIENCE_SECONDS, Execd, count_held, parse_reports, wait_until
+from tree import Pump, Tree
 
 # rapl-execd promises to end within a second. A test allows two, and repeats a run that was late.
 PROMISED_SECONDS = 1
@@ -57,7 +57,7 @@ class Ends(ShutdownCase):
 
     def test_signals(self):
         for number in (signal.SIGTERM, signal.SIGINT):
-            for option in ("--interval=1m", "--interval=10ms", "--energy=no", "--once"):
+            for option in ("--interval=1m", "--interval=10ms", "--energy=no"):
                 with self.subTest(signal=number.name, option=option):
                     self.check_signal(number, option)
 
@@ -67,6 +67,25 @@ class Ends(ShutdownCase):
         execd.wait_listening(number)
         execd.signal(number)
         self.assertEqual(execd.wait(ALLOWED_SECONDS), 0)
+
+    def test_once_and_check_end_by_the_signal(self):
+        """A shell, and who wants the report, see that there was none."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            for option in ("--once", "--check"):
+                with self.subTest(signal=number.name, option=option):
+                    self.check_killed(number, option)
+
+    @soon
+    def check_killed(self, number, option):
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+        try:  # Whoever starts it may block them.
+            execd = self.start(option)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        execd.wait_asleep()
+        execd.signal(number)
+        self.assertEqual(execd.wait(ALLOWED_SECONDS), -number)
+        self.assertEqual(execd.messages(), [])
 
     def test_newline_and_end_of_stdin_are_one_prompt_and_the_end(self):
         for option in ("--energy=yes", "--energy=no"):
@@ -128,10 +147,30 @@ class Ends(ShutdownCase):
         self.assertRegex("".join(execd.messages()), "^E! .*stdout")
 
 
+    def test_a_text_that_cannot_be_written_is_told(self):
+        for option in ("--check", "--once", "--help", "--version"):
+            with self.subTest(option=option), open("/dev/full", "wb") as full, \
+                    Pump(self.tree, self.tree.zones(), 20):
+                execd = self.start(option, "--interval=60ms", stdout=full)
+                self.assertEqual(execd.wait(), 1)
+                self.assertEqual(execd.messages(),
+                                 ["E! cannot write to stdout: No space left on device"])
+
+    def test_file_that_may_not_grow(self):
+        """SIGXFSZ would end it without a word."""
+        limited = ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh"]  # 512 bytes
+        for option in ("--check", "--interval=20ms", "--help"):
+            with self.subTest(option=option), tempfile.TemporaryFile() as file:
+                execd = self.start(option, stdout=file, before=limited)
+                self.assertEqual(execd.wait(), 1)
+                self.assertEqual(execd.messages(), ["E! cannot write to stdout: File too large"])
+
+
 class Reader(ShutdownCase):
     """A reader that is slow or stops; a pipe of one page, and reports longer than that."""
 
     packages = 80
+    TWO_REPORTS = 2 * [2 * packages + 1]  # what was asked for, and the last
 
     def start_stuck(self, *options):
         """A report is under way, and the pipe is full."""
@@ -156,6 +195,22 @@ class Reader(ShutdownCase):
         self.assertEqual(execd.stop(seconds) if number is None else execd.terminate(seconds), 0)
         self.assertEqual(execd.messages(), [])
 
+    def test_nobody_reads_the_table_and_a_signal_ends_it(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with self.subTest(signal=number.name):
+                execd = self.start("--check")
+                size = fcntl.fcntl(execd.stdout, fcntl.F_SETPIPE_SZ, os.sysconf("SC_PAGE_SIZE"))
+                wait_until(lambda: count_held(execd.stdout) == size, "the pipe is full")
+                execd.signal(number)
+                self.assertEqual(execd.wait(), -number)
+
+    def test_slow_reader_gets_the_whole_table(self):
+        execd = self.start("--check")
+        fcntl.fcntl(execd.stdout, fcntl.F_SETPIPE_SZ, os.sysconf("SC_PAGE_SIZE"))
+        text = self.read_slowly(execd)
+        self.assertEqual(execd.wait(), 0)
+        self.assertEqual(text.count("package-%d/dram " % (self.packages - 1)), 1, text[-200:])
+
     @soon
     def test_nobody_reads_and_the_alarm_was_blocked(self):
         """A signal mask is inherited: the timer that ends a stuck write must work all the same."""
@@ -173,15 +228,14 @@ class Reader(ShutdownCase):
         text = self.read_slowly(execd)
         self.assertEqual(execd.wait(), 0)
         reports = parse_reports(text)
-        self.assertEqual(len(reports), 1)
-        self.assertEqual(len(reports[0]), 2 * self.packages + 1)
+        self.assertEqual([len(report) for report in reports], self.TWO_REPORTS)
 
     def test_slow_reader_gets_the_whole_report_after_sigterm(self):
         execd = self.start_stuck()
         execd.signal(signal.SIGTERM)
         reports = parse_reports(self.read_slowly(execd))
         self.assertEqual(execd.wait(), 0)
-        self.assertEqual([len(report) for report in reports], [2 * self.packages + 1])
+        self.assertEqual([len(report) for report in reports], self.TWO_REPORTS)
 
     def test_reader_that_stops_and_goes_on(self):
         execd = self.start_stuck("--interval=100ms")
@@ -225,7 +279,7 @@ class Reader(ShutdownCase):
             time.sleep(0.02)
         self.assertEqual(execd.wait(), 0)
         self.assertEqual([len(report) for report in parse_reports(text.decode())],
-                         [2 * self.packages + 1])
+                         self.TWO_REPORTS)
 
     def test_flags_of_stdout_stay(self):
         ours, theirs = os.pipe()
@@ -255,7 +309,7 @@ class Reader(ShutdownCase):
         execd.stop()
         with open(trace, encoding="utf-8", errors="replace") as file:
             writes = re.findall(r"^\d+ +(\w+)\(1, .* = (\d+)$", file.read(), re.M)
-        self.assertEqual([name for name, size in writes], ["write"] * 3)
+        self.assertEqual([name for name, size in writes], ["write"] * 4)  # with the last report
         self.assertTrue(all(int(size) > 4096 for name, size in writes), writes)
 
 

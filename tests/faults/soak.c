@@ -328,10 +328,19 @@ static long read_resident_kib(void) {
     return resident_kib;
 }
 
-static struct holding look(void) {
+/* 0 where libc does not say: glibc before 2.33, and others. */
+static size_t count_heap(void) {
+#if defined(__GLIBC__) && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 33)
     const struct mallinfo2 heap = mallinfo2();
+    return heap.uordblks + heap.hblkhd;
+#else
+    return 0;
+#endif
+}
+
+static struct holding look(void) {
     return (struct holding){.descriptors = tree_count_descriptors(),
-                            .heap = heap.uordblks + heap.hblkhd,
+                            .heap = count_heap(),
                             .resident_kib = read_resident_kib()};
 }
 

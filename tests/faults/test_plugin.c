@@ -31,6 +31,7 @@ static struct {
     int (*shutdown)(void);
     int (*read)(user_data_t *);
     const char *root;
+    const char *lacks; /* a type that types.db has not */
     cdtime_t interval;
     int dispatch_answer;
     int register_answer;
@@ -84,6 +85,11 @@ int plugin_dispatch_values(value_list_t const *list) {
     if (strcmp(list->type, "power") == 0 && strcmp(list->type_instance, "package-max") == 0)
         host.package_max_watts = list->values[0].gauge;
     return host.dispatch_answer;
+}
+
+const data_set_t *plugin_get_ds(const char *name) {
+    static const data_set_t set;
+    return host.lacks != NULL && strcmp(name, host.lacks) == 0 ? NULL : &set;
 }
 
 cdtime_t plugin_get_interval(void) {
@@ -178,6 +184,22 @@ static void test_values_that_nobody_takes(void **state) {
     assert_int_equal(host.errors, 0);
     assert_int_equal(host.shutdown(), 0);
     assert_int_equal(tree_count_descriptors(), before);
+}
+
+/* collectd would complain of each value. */
+static void test_type_that_is_not_known(void **state) {
+    const struct tree *tree = *state;
+    host.lacks = "energy";
+    assert_int_equal(host.init(), 0);
+    assert_int_equal(host.errors, 1);
+    host.package_joules = -1;
+    for (unsigned int i = 1; i <= READS; i++) {
+        tree_set_energy(tree, "intel-rapl:0", i * 1000);
+        assert_int_equal(host.read(NULL), 0);
+    }
+    assert_int_equal(host.errors, 1);
+    assert_true(host.package_joules == -1);
+    assert_int_equal(host.shutdown(), 0);
 }
 
 static void test_thread_that_cannot_be_made(void **state) {
@@ -278,6 +300,7 @@ static void test_start_that_fails(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         ON(test_values_that_nobody_takes),    ON(test_thread_that_cannot_be_made),
+        ON(test_type_that_is_not_known),      ON(test_thread_that_cannot_be_made),
         SAMPLING(test_samples_between_reads), ON(test_read_without_memory),
         SAMPLING(test_read_without_memory),   ON(test_start_that_fails),
     };

@@ -119,7 +119,7 @@ class Walk:
         with open(self.errors, "wb") as errors:
             process = self.process = subprocess.Popen(
                 self.command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
-                bufsize=0, env={**os.environ, "HOST_MOUNT_PREFIX": "", **self.environment})
+                bufsize=0, env={**os.environ, "HOST_MOUNT_PREFIX": "", "HOST_SYS": "", **self.environment})
         for number in range(machines.STEPS):
             self.settle(process)
             self.machine.step(number)

@@ -34,13 +34,14 @@ static void free_words(struct words *words) {
 
 static void check_values(const struct execd_options *options) {
     const uint64_t day_ns = UINT64_C(24) * 3600 * 1000000000;
-    HOLDS(options->interval_ns <= day_ns && options->interval_ns % 1000000 == 0);
+    HOLDS(options->interval_ns == 0 ||
+          (options->interval_ns >= 1000000 && options->interval_ns <= day_ns));
     HOLDS(options->mode != EXECD_ONCE || options->interval_ns == 0 ||
           options->interval_ns >= 50000000);
     HOLDS(options->rapl.max_power_uw == 0 ||
           (options->rapl.max_power_uw >= 1000 && options->rapl.max_power_uw <= 1000000000000000));
-    HOLDS(options->rapl.sample_interval_ns <= day_ns &&
-          options->rapl.sample_interval_ns % 1000000 == 0);
+    HOLDS(options->rapl.sample_interval_ns == 0 || (options->rapl.sample_interval_ns >= 1000000 &&
+                                                    options->rapl.sample_interval_ns <= day_ns));
     HOLDS(options->interval_ns == 0 || options->rapl.sample_interval_ns <= options->interval_ns);
     HOLDS((options->rapl.statistics & ~(unsigned int)RAPL_STATISTICS_ALL) == 0);
     HOLDS(options->fields.statistics == options->rapl.statistics);
@@ -70,6 +71,10 @@ static void print_statistics(unsigned int chosen, struct words *words) {
     add_word(words, "--statistics=%s", chosen != 0 ? list : "no");
 }
 
+static void add_duration(struct words *words, const char *name, uint64_t ns) {
+    add_word(words, "%s=%" PRIu64 ".%09" PRIu64 "s", name, ns / 1000000000, ns % 1000000000);
+}
+
 /* The same options, in the words that name them all. */
 static void print(const struct execd_options *options, struct words *words) {
     static const char *const sources[] = {"auto", "powercap", "perf", "msr"};
@@ -80,8 +85,10 @@ static void print(const struct execd_options *options, struct words *words) {
         add_word(words, options->mode == EXECD_ONCE ? "--once" : "--check");
     if (options->debug)
         add_word(words, "--debug");
+    if (options->quiet)
+        add_word(words, "--quiet");
     if (options->interval_ns != 0)
-        add_word(words, "--interval=%" PRIu64 "ms", options->interval_ns / 1000000);
+        add_duration(words, "--interval", options->interval_ns);
     if (core->max_power_uw != 0)
         add_word(words, "--max-power=%" PRIu64 ".%06" PRIu64, core->max_power_uw / 1000000,
                  core->max_power_uw % 1000000);
@@ -93,7 +100,7 @@ static void print(const struct execd_options *options, struct words *words) {
     add_word(words, "--health=%s", no_yes[options->fields.health]);
     add_word(words, "--cores=%s", no_yes[core->cores]);
     if (core->sample_interval_ns != 0)
-        add_word(words, "--sample-interval=%" PRIu64 "ms", core->sample_interval_ns / 1000000);
+        add_duration(words, "--sample-interval", core->sample_interval_ns);
     else
         add_word(words, "--sample-interval=off");
     print_statistics(core->statistics, words);
@@ -114,7 +121,8 @@ static bool equal_lists(const char *const *a, size_t a_count, const char *const 
 }
 
 static void check_same(const struct execd_options *a, const struct execd_options *b) {
-    HOLDS(a->mode == b->mode && a->debug == b->debug && a->interval_ns == b->interval_ns);
+    HOLDS(a->mode == b->mode && a->debug == b->debug && a->quiet == b->quiet &&
+          a->interval_ns == b->interval_ns);
     HOLDS(a->fields.energy == b->fields.energy && a->fields.health == b->fields.health);
     HOLDS(a->fields.statistics == b->fields.statistics);
     HOLDS(a->rapl.sample_interval_ns == b->rapl.sample_interval_ns);
@@ -133,17 +141,23 @@ static void check_same(const struct execd_options *a, const struct execd_options
               strcmp(a->tags[i].value, b->tags[i].value) == 0);
 }
 
-/* A duration by itself: digits and a unit, more than none and at most a day. */
+/* A duration by itself: a number and a unit, at least a millisecond and at most a day. Digits below
+ * a nanosecond may be lost. */
 static void check_duration(const char *text) {
     static const struct {
         const char *pattern;
-        long double milliseconds;
-    } units[] = {{"[0-9]+ms", 1}, {"[0-9]+s", 1000}, {"[0-9]+m", 60000}, {"[0-9]+h", 3600000}};
+        long double ns;
+    } units[] = {{"[0-9]+(\\.[0-9]+)?ms", 1e6L},
+                 {"[0-9]+(\\.[0-9]+)?s", 1e9L},
+                 {"[0-9]+(\\.[0-9]+)?m", 60e9L},
+                 {"[0-9]+(\\.[0-9]+)?h", 3600e9L},
+                 {"[0-9]+(\\.[0-9]+)?d", 86400e9L}};
     static const char *const names[] = {"--interval", "--sample-interval"};
+    const long double doubt = 10;
     long double expected = 0;
     for (size_t i = 0; i < COUNT_OF(units); i++) {
         if (matches(text, units[i].pattern))
-            expected = strtold(text, NULL) * units[i].milliseconds;
+            expected = strtold(text, NULL) * units[i].ns;
     }
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         struct words words = {.count = 0};
@@ -155,21 +169,36 @@ static void check_duration(const char *text) {
         const int error =
             options_parse(words.count, words.list, &options, problem, sizeof(problem));
         const uint64_t read_ns = i == 0 ? options.interval_ns : options.rapl.sample_interval_ns;
-        HOLDS((error == 0) == (off || (expected > 0 && expected <= 86400000)));
-        HOLDS(error != 0 || (long double)read_ns == expected * 1000000);
+        if (error == 0 && off)
+            HOLDS(read_ns == 0);
+        else if (error == 0)
+            HOLDS((long double)read_ns <= expected + doubt &&
+                  (long double)read_ns >= expected - doubt);
+        else
+            HOLDS(!off && (expected < 1e6L + doubt || expected > 86400e9L - doubt));
         options_free(&options);
         free_words(&words);
     }
 }
 
-/* Statistics by themselves: yes, no, or names, each as often as anybody likes. */
+static int find_boolean(const char *text) {
+    static const char *const list[] = {"no", "yes", "false", "true", "off", "on"};
+    for (size_t i = 0; i < COUNT_OF(list); i++) {
+        if (strcmp(text, list[i]) == 0)
+            return i % 2 == 1 ? 1 : 0;
+    }
+    return -1;
+}
+
+/* Statistics by themselves: a boolean, or names, each as often as anybody likes. */
 static void check_statistics(const char *text) {
     static const char list[] = "(min|max|stddev|p50|p95|p99)(,(min|max|stddev|p50|p95|p99))*";
     struct words words = {.count = 0};
     struct execd_options options;
     char problem[512] = "";
     char *padded = NULL;
-    unsigned int expected = strcmp(text, "yes") == 0 ? RAPL_STATISTICS_ALL : 0;
+    const int boolean = find_boolean(text);
+    unsigned int expected = boolean == 1 ? RAPL_STATISTICS_ALL : 0;
     HOLDS(asprintf(&padded, ",%s,", text) >= 0);
     const bool is_list = matches(text, list);
     for (size_t i = 0; is_list && i < COUNT_OF(statistics); i++) {
@@ -180,7 +209,7 @@ static void check_statistics(const char *text) {
     add_word(&words, "rapl-execd");
     add_word(&words, "--statistics=%s", text);
     const int error = options_parse(words.count, words.list, &options, problem, sizeof(problem));
-    HOLDS((error == 0) == (is_list || strcmp(text, "yes") == 0 || strcmp(text, "no") == 0));
+    HOLDS((error == 0) == (is_list || boolean >= 0));
     HOLDS(error != 0 || options.rapl.statistics == expected);
     options_free(&options);
     free(padded);

@@ -29,6 +29,9 @@ class Options(daemons.StageTest):
                            'ReportTotal "maybe"', 'ReportHealth "x"', 'ReportStatistics 1',
                            'ReportStatistics "max" "p90"', 'ReportStatistics "mean"',
                            'ReportCores "y"']
+        types = os.path.join(cls.stage.folder, "types.db")
+        with open(types, "w", encoding="ascii") as file:
+            file.write("power value:GAUGE:U:U\n")
         cls.collectds = {
             "no-block": start("no-block", **whole),
             "empty-block": start("empty-block", block(), **whole),
@@ -36,6 +39,11 @@ class Options(daemons.StageTest):
                             block('Zone "total"', "ReportHealth false")),
             "ignored": start("ignored", block(root, 'Zone "*/dram"', 'Zone "package-0"',
                                               "IgnoreSelected true")),
+            "patterns": start("patterns", block(
+                root, 'Zone "pakage-0" "package-1" "total"', 'Zone "psys-7"', 'Zone "*/dram" 7')),
+            "no-types": start("no-types", block(root, "ReportHealth true", "ReportTotal on",
+                                                'ReportCores off'),
+                              load='TypesDB "%s"\nLoadPlugin rapl' % types),
             "no-total": start("no-total", block(root, "ReportTotal false")),
             "no-energy": start("no-energy", block(root, "ReportEnergy false")),
             "health": start("health", block(root, "ReportHealth true")),
@@ -43,7 +51,8 @@ class Options(daemons.StageTest):
             "slow": start("slow", block(root), load="<LoadPlugin rapl>\nInterval 2\n</LoadPlugin>"),
         }
         if not daemons.missing_namespace():
-            shipped = os.path.join(daemons.SOURCE, "configs", "collectd")
+            shipped = os.path.join(cls.stage.folder, "configs")  # a path in Include may hold no space
+            os.symlink(os.path.join(daemons.SOURCE, "configs", "collectd"), shipped)
             cls.collectds["shipped"] = start(
                 "shipped", load='<Include "%s">\nFilter "*.conf"\n</Include>' % shipped,
                 binds=[(cls.machine.root + "/proc/cpuinfo", "/proc/cpuinfo"),
@@ -80,6 +89,33 @@ class Options(daemons.StageTest):
         self.assertEqual(sorted(self.rows["ignored"]),
                          ["rapl-package-1/energy-package", "rapl-package-1/power-package",
                           "rapl/energy-total", "rapl/power-total"])
+
+    def test_several_patterns_of_one_zone_option(self):
+        self.assertEqual(sorted(self.rows["patterns"]),
+                         ["rapl-package-0/energy-dram", "rapl-package-0/power-dram",
+                          "rapl-package-1/energy-dram", "rapl-package-1/energy-package",
+                          "rapl-package-1/power-dram", "rapl-package-1/power-package",
+                          "rapl/energy-total", "rapl/power-total"])
+        said = complaints(self.collectds["patterns"])
+        self.assertEqual(len(said), 3, said)
+        self.assertRegex(said[0], r'\[error\] rapl plugin: option "Zone" takes patterns in quotes')
+        for line, pattern in zip(said[1:], ("pakage-0", "psys-7")):
+            self.assertIn('the pattern "%s" matches no zone. To mend: ' % pattern, line)
+
+    def test_types_that_are_missing_are_named_once(self):
+        """And no value of such a type is sent: collectd would complain of each."""
+        self.assertEqual(sorted(self.rows["no-types"]), names_of("server", ["power"]))
+        said = complaints(self.collectds["no-types"])
+        self.assertEqual(len(said), 3, said)
+        for line, name in zip(said, ("energy", "count", "derive")):
+            self.assertRegex(line, r'\[error\] rapl plugin: no types.db has the type "%s"; .*'
+                                   'add TypesDB "/usr/share/collectd/types.db"' % name)
+        self.assertEqual(self.collectds["no-types"].lines("Dataset not found"), [])
+
+    def test_first_line_is_the_version(self):
+        for name, collectd in self.collectds.items():
+            first = collectd.lines("rapl plugin: ")[0]
+            self.assertRegex(first, r"rapl plugin: version [0-9.]+ \(commit \S+\)$", name)
 
     def test_total_is_over_the_machine_whatever_is_selected(self):
         for name in ("merged", "ignored"):

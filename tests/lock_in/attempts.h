@@ -4,8 +4,8 @@
 #define RAPL_TEST_ATTEMPTS_H
 
 /*
- * Tries each thing and tells how it ended, on stderr: "D! try STAGE NAME RESULT", the result being
- * "done" or the name of an errno. Files are those of TRY_FOLDER/STAGE of the environment, as the
+ * Tries each thing and tells how it ended, on stderr: "D! try STAGE NAME ERRNO", 0 if it was
+ * done. Files are those of TRY_FOLDER/STAGE of the environment, as the
  * test made them. apart: in a child each, so that what succeeds has no consequences.
  */
 void attempts_make(const char *stage, int apart);

@@ -2,8 +2,11 @@
 /*
  * try_locked LOCK ROOT SOURCE [CALL]: the program's own lock (all), a half of it (files, calls) or
  * none (free), and then everything that it is to forbid; or instead, one call: int80 or x32, which
- * are of another architecture, abort, or sleep: for a second, and 1 if that ends otherwise.
+ * are of another architecture, abort, or sleep: for a second, and 1 if that ends otherwise; or
+ * blocked: what libc calls while it blocks all signals, and 1 unless each is refused with EPERM.
  */
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +51,20 @@ static void call_as_i386(void) {
     __asm__ volatile("int $0x80" : "+a"(result) : : "memory", "r8", "r9", "r10", "r11");
 }
 
+/* The arguments are wrong, so that nothing happens where a call is not refused. */
+static int call_blocked(void) {
+    static const long calls[] = {SYS_clone,     SYS_clone3,    SYS_setuid,    SYS_setgid,
+                                 SYS_setreuid,  SYS_setregid,  SYS_setresuid, SYS_setresgid,
+                                 SYS_setgroups, SYS_setrlimit, SYS_fork,      SYS_vfork};
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, NULL);
+    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+        if (syscall(calls[i], -1L, 0L, 0L, 0L, 0L) != -1 || errno != EPERM)
+            return 1;
+    return 0;
+}
+
 int main(int count, char **words) {
     const struct timespec second = {.tv_sec = 1};
     struct rapl_options options = RAPL_OPTIONS_DEFAULT;
@@ -67,6 +84,8 @@ int main(int count, char **words) {
         syscall(X32_BIT | SYS_getpid);
     else if (count > 4 && strcmp(words[4], "sleep") == 0)
         return nanosleep(&second, NULL) == 0 ? 0 : 1;
+    else if (count > 4 && strcmp(words[4], "blocked") == 0)
+        return call_blocked();
     else if (count > 4)
         abort();
     else

@@ -4,6 +4,8 @@
 
 pass() { printf 'ok - %s\n' "$1"; }
 fail() { printf 'not ok - %s\n' "$1"; }
+# skip NAME REASON
+skip() { printf 'ok - %s # skip %s\n' "$1" "$2"; }
 
 log_of() { printf '%s/%s.log' "$logs" "${1//[^A-Za-z0-9]/_}"; }
 

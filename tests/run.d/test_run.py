@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: MIT
 """What tests/run counts is what its programs printed and how they ended."""
+import fnmatch
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "support"))
+sys.path[:0] = [os.path.join(HERE, "..", name) for name in ("support", "newcomer")]
+import handbook  # noqa: E402
 import tap  # noqa: E402
+import test_newcomer  # noqa: E402
 
 RUN = os.path.join(HERE, "..", "run")
 SCRIPT = """set -u
@@ -24,7 +28,7 @@ class Tap(unittest.TestCase):
         self.folder = folder.name
 
     def bash(self, body):
-        script = SCRIPT % {"logs": self.folder, "parts": HERE, "body": body}
+        script = SCRIPT % {"logs": self.folder, "parts": shlex.quote(HERE), "body": body}
         return subprocess.run(["bash", "-c", script], stdin=subprocess.DEVNULL, text=True,
                               stdout=subprocess.PIPE, check=False, timeout=60).stdout
 
@@ -108,11 +112,22 @@ class Options(unittest.TestCase):
         text = subprocess.run([RUN, "--help"], stdout=subprocess.PIPE, text=True, check=True,
                               timeout=60).stdout
         layers = subprocess.run(
-            ["bash", "-c", '. "$0"/layers.bash; echo "${all_layers[@]}"', HERE],
+            ["bash", "-c", '. "$0"/layers.bash; echo "${all_layers[@]}" "${long_layers[@]}"', HERE],
             stdout=subprocess.PIPE, text=True, check=True, timeout=60).stdout.split()
         self.assertGreater(len(layers), 10)
         for layer in layers:
             self.assertRegex(text, r"(?m)^  %s +[a-z]" % layer)
+
+
+class Table(unittest.TestCase):
+    def test_each_line_on_newcomers_is_a_test(self):
+        tests = [name[len("test_"):] for name in dir(test_newcomer.Trixie) if name.startswith("test_")]
+        rows = handbook.rows("docs/newcomer.md", "where")
+        self.assertGreater(len(rows), 8)
+        for row in rows:
+            self.assertTrue(fnmatch.filter(tests, row[-1]), row)
+        for test in tests:
+            self.assertTrue([row for row in rows if fnmatch.fnmatch(test, row[-1])], test)
 
 
 if __name__ == "__main__":

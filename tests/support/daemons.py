@@ -30,7 +30,11 @@ import execd
 SOURCE = os.path.abspath(os.path.join(execd.HERE, "..", ".."))
 SIMULATOR = os.path.join(execd.BUILD, "contrib", "simulator", "rapl-sim")
 COLLECTD_PLUGIN = os.path.join(execd.BUILD, "plugins", "collectd", "rapl.so")
-PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/bin:/bin"
+# Where tests/run unpacks the daemons that are not installed; of those that are, nothing is there.
+UNPACKED = os.path.join(os.path.dirname(os.path.abspath(execd.BUILD)), "packages")
+PATH = ":".join([os.environ.get("PATH", ""), "/usr/sbin:/sbin:/usr/bin:/bin",
+                 UNPACKED + "/usr/sbin", UNPACKED + "/usr/bin"])
+PYTHONPATH = UNPACKED + "/usr/lib/python3/dist-packages"
 
 # How long anything may take on a busy machine before it counts as hanging.
 PATIENCE_SECONDS = 90
@@ -120,17 +124,19 @@ wait_until = functools.partial(execd.wait_until, pause=0.05)
 class Program:
     """A process in a session of its own, its stdout and stderr in FOLDER/NAME.log."""
 
-    def __init__(self, name, words, folder, environment=None, user=None, before=()):
+    def __init__(self, name, words, folder, environment=None, user=None, before=(),
+                 stdin=subprocess.DEVNULL):
         self.name = name
         self.folder = folder
         self.log_path = os.path.join(folder, name + ".log")
         self.status = None
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
-                [*before, find_program(words[0]), *words[1:]], stdin=subprocess.DEVNULL,
+                [*before, find_program(words[0]), *words[1:]], stdin=stdin,
                 stdout=log, stderr=log, cwd=folder, start_new_session=True, user=user,
                 group=user and "nogroup", extra_groups=[] if user else None,
-                env={**os.environ, "PATH": PATH, "HOST_MOUNT_PREFIX": "", **(environment or {})})
+                env={**os.environ, "PATH": PATH, "PYTHONPATH": PYTHONPATH, "HOST_MOUNT_PREFIX": "",
+                     "HOST_SYS": "", "HOST_PROC": "", **(environment or {})})
         self.pid = self.process.pid
 
     def log(self):
@@ -241,7 +247,8 @@ class Machine(Program):
         self.options = ["--machine", machine, *options]
         self.root = os.path.join(folder, "root")
         os.mkdir(self.root)
-        super().__init__("rapl-sim", [SIMULATOR, *self.options, self.root], folder)
+        super().__init__("rapl-sim", [SIMULATOR, "--leash", *self.options, self.root], folder,
+                         stdin=subprocess.PIPE)
         self.wait_log(" served at ")
         self.began_ns = int(re.search(r"began_ns (\d+)", self.truth()).group(1))
         self._between = {}
@@ -308,7 +315,7 @@ bind-address = "127.0.0.1:{rpc}"
   database = "collectd"
   batch-size = 10
   batch-timeout = "200ms"
-  typesdb = "/usr/share/collectd/types.db"
+  typesdb = "{types}"
   security-level = "none"
   parse-multivalue-plugin = "split"
 """
@@ -320,7 +327,7 @@ class InfluxDB(Program):
         config = os.path.join(folder, "influxdb.conf")
         with open(config, "w", encoding="ascii") as file:
             file.write(INFLUXDB_CONFIG.format(folder=folder, rpc=free_port(), http=self.http,
-                                              collectd=self.collectd))
+                                              collectd=self.collectd, types=collectd_types()))
         self.url = "http://127.0.0.1:%d" % self.http
         self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         super().__init__("influxd", ["influxd", "-config", config], folder)
@@ -407,8 +414,8 @@ class Carbon(Program):
         """[(second, value)]"""
         path = os.path.join(self.whisper, *metric.split(".")) + ".wsp"
         words = [find_program("whisper-fetch"), "--json", "--from=%d" % (time.time() - 600), path]
-        text = subprocess.run(words, check=True, stdout=subprocess.PIPE,
-                              timeout=PATIENCE_SECONDS).stdout
+        text = subprocess.run(words, check=True, stdout=subprocess.PIPE, timeout=PATIENCE_SECONDS,
+                              env={**os.environ, "PYTHONPATH": PYTHONPATH}).stdout
         answer = json.loads(text)
         return [(answer["start"] + i * answer["step"], value)
                 for i, value in enumerate(answer["values"]) if value is not None]
@@ -421,6 +428,7 @@ Hostname "{name}"
 FQDNLookup false
 Interval 1
 BaseDir "{folder}"
+TypesDB "{types}"
 PIDFile "{folder}/pid"
 {stock}
 LoadPlugin logfile
@@ -461,9 +469,19 @@ LoadPlugin network
 
 @functools.lru_cache(maxsize=None)
 def collectd_plugin_folder():
+    """Where it looks for plugins if it is not told."""
     text = subprocess.run([find_program("collectd"), "-h"], stdout=subprocess.PIPE, check=False,
                           timeout=PATIENCE_SECONDS).stdout.decode()
     return re.search(r"Plugin directory\s+(\S+)", text).group(1)
+
+
+def collectd_file(path):
+    """Where a file of its packages is."""
+    return (UNPACKED if find_program("collectd").startswith(UNPACKED) else "") + path
+
+
+def collectd_types():
+    return collectd_file("/usr/share/collectd/types.db")
 
 
 class Collectd(Program):
@@ -479,17 +497,20 @@ class Collectd(Program):
         os.mkdir(plugins)
         for file, path in files.items():  # who runs it may not come to where the build is
             shutil.copy(path, os.path.join(plugins, file))
+        stock = collectd_file(collectd_plugin_folder())
+        mounts = [(plugins, stock)] if binds and os.path.isdir(collectd_plugin_folder()) else []
         config = os.path.join(folder, "collectd.conf")
         with open(config, "w", encoding="utf-8") as file:
             file.write(COLLECTD_CONFIG.format(
-                name=name, folder=folder, outputs=outputs, rapl=load + "\n" + rapl,
-                ours="" if binds else 'PluginDir "%s"' % plugins,
-                stock="" if binds else 'PluginDir "%s"' % collectd_plugin_folder()))
+                name=name, folder=folder, types=collectd_types(), outputs=outputs,
+                rapl=load + "\n" + rapl,
+                ours="" if mounts else 'PluginDir "%s"' % plugins,
+                stock="" if mounts else 'PluginDir "%s"' % stock))
         self.csv = os.path.join(folder, "csv", name)
         if binds:
             for plugin in ("logfile.so", "csv.so"):
-                shutil.copy(os.path.join(collectd_plugin_folder(), plugin), plugins)
-            more["before"] = in_namespace(*binds, (plugins, collectd_plugin_folder()))
+                shutil.copy(os.path.join(stock, plugin), plugins)
+            more["before"] = in_namespace(*binds, *mounts)
         if more.get("user"):
             for path in (folder, plugins):
                 shutil.chown(path, more["user"])

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Starts rapl-execd, prompts it and reads its reports."""
+import atexit
 import collections
 import fcntl
+import functools
 import os
 import re
 import select
@@ -128,15 +130,25 @@ def parse_reports(text):
 
 
 def wait_until(condition, what, seconds=PATIENCE_SECONDS, pause=0.005):
-    """The condition's first true result, or an AssertionError that names what did not happen."""
+    """The condition's first true result, or an AssertionError that names what did not happen: a text, or
+    a function that makes it then."""
     end = time.monotonic() + seconds
     while True:
         result = condition()
         if result:
             return result
         if time.monotonic() > end:
-            raise AssertionError("not within %d s: %s" % (seconds, what))
+            raise AssertionError("not within %d s: %s" % (seconds, what() if callable(what) else what))
         time.sleep(pause)
+
+
+@functools.lru_cache(maxsize=None)
+def preload(library):
+    """A copy of it for LD_PRELOAD, where a path may hold no space (ld.so(8))."""
+    folder = tempfile.mkdtemp(prefix="rapl-preload-")
+    atexit.register(shutil.rmtree, folder)
+    os.chmod(folder, 0o755)
+    return shutil.copy(library, folder)
 
 
 def count_held(pipe):
@@ -152,12 +164,12 @@ class Execd:
     """
 
     def __init__(self, *options, root=None, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                 environment=None, user=None, before=(), program=PROGRAM):
+                 stderr=None, environment=None, user=None, before=(), program=PROGRAM):
         self.folder = tempfile.mkdtemp(prefix="rapl-execd-")
         self.errors_path = os.path.join(self.folder, "stderr")
         try:
-            self.process = self._start(program, options, root, stdin, stdout, environment, user,
-                                       before)
+            self.process = self._start(program, options, root, stdin, stdout, stderr, environment,
+                                       user, before)
         except OSError:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
@@ -167,7 +179,7 @@ class Execd:
         self._text = b""
         self._reports = []
 
-    def _start(self, program, options, root, stdin, stdout, environment, user, before):
+    def _start(self, program, options, root, stdin, stdout, stderr, environment, user, before):
         os.chmod(self.folder, 0o755)
         if os.geteuid() != 0:
             user = None  # Only root can start it as another user; without root, files with mode 0
@@ -178,9 +190,10 @@ class Execd:
         with open(self.errors_path, "wb") as errors:
             return subprocess.Popen(
                 [*before, program, *root_option, *options], stdin=stdin, stdout=stdout,
-                stderr=errors, bufsize=0, user=user, group=user and "nogroup",
-                extra_groups=[] if user else None,
-                env={**os.environ, "HOST_MOUNT_PREFIX": "", **(environment or {})})
+                stderr=errors if stderr is None else stderr, bufsize=0, user=user,
+                group=user and "nogroup", extra_groups=[] if user else None,
+                env={**os.environ, "HOST_MOUNT_PREFIX": "", "HOST_SYS": "",
+                     "HOST_PROC": "", **(environment or {})})
 
     def __enter__(self):
         return self

@@ -8,7 +8,7 @@ import tempfile
 import time
 import unittest
 
-from execd import Execd
+from execd import Execd, parse_reports
 from tree import CLASS, Tree, write
 
 SOUND = {"intel-rapl:0": "package-0", "intel-rapl:0:0": "core", "intel-rapl:0:1": "dram",
@@ -61,6 +61,10 @@ def open_files(pid):
     return len(os.listdir("/proc/%d/fd" % pid))
 
 
+def energies_of(report):
+    return {series: report.energy_uj(series) for series in report}
+
+
 class HostileCase(unittest.TestCase):
     def sound_tree(self):
         tree = Tree.make(SOUND)
@@ -80,11 +84,14 @@ class HostileCase(unittest.TestCase):
         if used is not None:
             self.assertLess(used, MOST_KB)
 
-    def check_end(self, execd, most=MOST_SECONDS):
-        """It ends, prints nothing more, and has since its start taken little of a CPU and slept
-        little, but for what this test did meanwhile."""
+    def check_end(self, execd, most=MOST_SECONDS, report=None):
+        """It ends, and its last report is as that one, or there is none. Since its start it has
+        taken little of a CPU and slept little, but for what this test did meanwhile."""
         awake, before = awake_seconds(execd.pid), children_seconds()
-        self.assertEqual(execd.finish(), (0, ""))
+        status, text = execd.finish()
+        self.assertEqual(status, 0)
+        self.assertEqual([energies_of(last) for last in parse_reports(text)],
+                         [] if report is None else [energies_of(report)])
         self.assertLess(children_seconds() - before, most)
         if awake is not None:
             took = time.monotonic() - self.began
@@ -115,7 +122,7 @@ class HostileCase(unittest.TestCase):
             self.assertEqual(report.energy_uj(TOTAL), USED_UJ["intel-rapl:0"] +
                              USED_UJ["intel-rapl:0:1"])
         self.check_memory(execd)
-        self.check_end(execd)
+        self.check_end(execd, report=report)
         return self.check_messages(execd, messages)
 
     def check_silent(self, root, *options, messages=3):

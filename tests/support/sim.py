@@ -32,7 +32,8 @@ class Machine:
 
     def __init__(self, *options):
         self.root = tempfile.mkdtemp(prefix="rapl-sim-")
-        self.process = subprocess.Popen([PROGRAM, *options, self.root], stdout=subprocess.PIPE,
+        self.process = subprocess.Popen([PROGRAM, "--leash", *options, self.root],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE)
         ready = select.select([self.process.stdout], [], [], PATIENCE_SECONDS)[0]
         if not ready or b"served at" not in self.process.stdout.readline():

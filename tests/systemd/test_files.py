@@ -37,8 +37,8 @@ class Files(unittest.TestCase):
         built = daemons.build_telegraf()
         if built.missing:
             self.skipTest(built.missing)
-        self.units = {"collectd.service": "/lib/systemd/system/collectd.service", "telegraf.service":
-                      os.path.join(os.path.dirname(built.path), "telegraf.service")}
+        self.units = {"collectd.service": daemons.collectd_file("/lib/systemd/system/collectd.service"),
+                      "telegraf.service": os.path.join(os.path.dirname(built.path), "telegraf.service")}
         self.folder = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, self.folder)
 

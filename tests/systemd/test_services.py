@@ -71,8 +71,8 @@ def setUpModule():
             ("configs/collectd/rapl.conf", "/etc/collectd/collectd.conf.d/rapl.conf")):
         machine.copy(os.path.join(handbook.SOURCE, source), path)
     machine.copy(execd.PROGRAM, "/usr/bin/rapl-execd", 0o755)
-    plugin = os.path.join(daemons.collectd_plugin_folder(), "rapl.so")
-    machine.copy(daemons.COLLECTD_PLUGIN, plugin)
+    install_collectd()
+    machine.copy(daemons.COLLECTD_PLUGIN, os.path.join(daemons.collectd_plugin_folder(), "rapl.so"))
     if os.path.exists(telegraf):
         machine.copy(telegraf, "/usr/bin/telegraf", 0o755)
         machine.copy(os.path.join(os.path.dirname(telegraf), "telegraf.service"),
@@ -81,6 +81,15 @@ def setUpModule():
     machine.write("/etc/collectd/collectd.conf", COLLECTD_CONFIG)
     machine.write("/etc/telegraf/telegraf.conf", TELEGRAF_CONFIG)
     machine.boot()
+
+
+def install_collectd():
+    """Of its package, where that is only unpacked."""
+    for path in ("/usr/sbin/collectd", "/lib/systemd/system/collectd.service",
+                 "/usr/share/collectd/types.db", daemons.collectd_plugin_folder()):
+        if daemons.collectd_file(path) != path:
+            os.makedirs(os.path.dirname(machine.path(path)), exist_ok=True)
+            subprocess.run(["cp", "-aT", daemons.collectd_file(path), machine.path(path)], check=True)
 
 
 def tearDownModule():

@@ -613,13 +613,13 @@ long __wrap_syscall(long number, ...) {
     const long fourth = va_arg(arguments, long);
     const long fifth = number == SYS_perf_event_open ? va_arg(arguments, long) : 0;
     va_end(arguments);
-    if (number == SYS_openat2 && fakes.openat2_failures > 0) {
+    if (number == __NR_openat2 && fakes.openat2_failures > 0) {
         if (fakes.openat2_failures != FAKE_ALWAYS)
             fakes.openat2_failures--;
         errno = fakes.openat2_error;
         return -1;
     }
-    if (number == SYS_openat2 && fakes.change != NULL &&
+    if (number == __NR_openat2 && fakes.change != NULL &&
         strcmp((const char *)second, fakes.path) == 0) {
         void (*const change)(void) = fakes.change;
         fakes.change = NULL;

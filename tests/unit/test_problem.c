@@ -237,6 +237,8 @@ static void test_every_cause_has_words(void **state) {
         {PROBLEM_RANGE, -ENOENT, RAPL_WARNING, true},
         {PROBLEM_LIMIT, -EBADMSG, RAPL_WARNING, true},
         {PROBLEM_SELECTION, 0, RAPL_ERROR, true},
+        {PROBLEM_SELECTION, -ENOENT, RAPL_ERROR, true},
+        {PROBLEM_PATTERN, -ENOENT, RAPL_WARNING, true},
         {PROBLEM_ENERGY, -EACCES, RAPL_ERROR, true},
         {PROBLEM_ENERGY, -EMFILE, RAPL_ERROR, true},
         {PROBLEM_ENERGY, -ENOENT, RAPL_WARNING, true},
@@ -460,7 +462,7 @@ static void test_refusal_in_a_user_namespace_names_the_host(void **state) {
     } cases[] = {
         {PROBLEM_ENERGY, -EACCES, "on the host, install the udev rule"},
         {PROBLEM_RANGE, -EACCES, "map group rapl into the container"},
-        {PROBLEM_PERF, -EACCES, "sudo sysctl kernel.perf_event_paranoid=0"},
+        {PROBLEM_PERF, -EACCES, "docker run --privileged --userns=host"},
         {PROBLEM_MSR, -EACCES, "docker run --privileged"},
         {PROBLEM_MSR, -EPERM, "on the host"},
     };
@@ -501,6 +503,40 @@ static void test_whole_zones_are_given_to_group_rapl(void **state) {
     /* of other faults, the file */
     expect_holds(refuse(problems, PROBLEM_RANGE, -EIO).remedy, "sudo head -c 200");
     expect_holds(refuse(problems, PROBLEM_LIMIT, -EIO).remedy, "MaxPower");
+}
+
+/* Advice with a capability of the file lets group rapl alone run it. */
+static void expect_safe(const char *remedy) {
+    static const char *const wide[] = {"a+r",    "o+r", "0444", "0644", "0755",
+                                       "sysctl", "777", "+ep",  "=ep"};
+    for (size_t i = 0; i < COUNT_OF(wide); i++) {
+        if (strstr(remedy, wide[i]) != NULL)
+            fail_msg("\"%s\" holds \"%s\"", remedy, wide[i]);
+    }
+    for (const char *at = strstr(remedy, "chgrp"); at != NULL; at = strstr(at + 1, "chgrp"))
+        assert_int_equal(strncmp(at, "chgrp rapl ", strlen("chgrp rapl ")), 0);
+    if (strstr(remedy, "setcap") == NULL)
+        return;
+    expect_holds(remedy,
+                 "chgrp rapl /usr/bin/rapl-execd && chmod 0750 /usr/bin/rapl-execd && setcap ");
+}
+
+/* Of every cause, for whoever asks: the raw counters are for group rapl alone. */
+static void test_no_remedy_opens_the_counters_to_others(void **state) {
+    static const int errors[] = {0,    -EACCES, -EPERM,  -ENOENT, -ENODEV, -ENXIO,  -EINVAL,
+                                 -EIO, -EMFILE, -ENFILE, -ENOSYS, -EBUSY,  -EBADMSG};
+    static const int levels[] = {PROBLEM_PARANOID_UNKNOWN, -1, 0, 1, 2, 3, 4};
+    struct problems *problems = *state;
+    for (int cause = PROBLEM_ROOT; cause <= PROBLEM_APART; cause++) {
+        for (size_t i = 0; i < COUNT_OF(errors) * COUNT_OF(levels) * 4; i++) {
+            problems->perf_paranoid = levels[i / 4 % COUNT_OF(levels)];
+            problems->is_root = i % 2 == 1;
+            problems->host.confinement = i / 2 % 2 == 1 ? HOST_USER_NAMESPACE : HOST_UNCONFINED;
+            expect_safe(
+                refuse(problems, (enum problem_cause)cause, errors[i / 4 / COUNT_OF(levels)])
+                    .remedy);
+        }
+    }
 }
 
 static void test_processor_without_counters_has_no_driver(void **state) {
@@ -716,6 +752,7 @@ int main(void) {
         TOLD(test_refusal_of_what_the_process_has_names_who_refuses),
         TOLD(test_refusal_in_a_user_namespace_names_the_host),
         TOLD(test_whole_zones_are_given_to_group_rapl),
+        TOLD(test_no_remedy_opens_the_counters_to_others),
         TOLD(test_processor_without_counters_has_no_driver),
         TOLD(test_driver_is_that_of_the_processor),
         TOLD(test_driver_that_is_not_installed),

@@ -215,13 +215,61 @@ static void test_which_root_is_the_own(void **state) {
         assert_true(rapl_root_is_own(own[i]));
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         assert_false(rapl_root_is_own(others[i]));
-    assert_int_equal(setenv("HOST_MOUNT_PREFIX", "/host", 1), 0);
-    assert_string_equal(rapl_find_root(NULL), "/host");
-    assert_string_equal(rapl_find_root("/"), "/");
-    assert_int_equal(setenv("HOST_MOUNT_PREFIX", "", 1), 0);
-    assert_string_equal(rapl_find_root(NULL), "/");
-    assert_int_equal(unsetenv("HOST_MOUNT_PREFIX"), 0);
-    assert_string_equal(rapl_find_root(NULL), "/");
+}
+
+static void set_variable(const char *name, const char *text) {
+    assert_int_equal(text != NULL ? setenv(name, text, 1) : unsetenv(name), 0);
+}
+
+/* What Telegraf's other inputs take, in a container. */
+static void test_root_of_the_environment(void **state) {
+    (void)state;
+    static const struct {
+        const char *given;
+        const char *prefix;
+        const char *sys;
+        const char *proc;
+        const char *root;
+        const char *unused;
+    } cases[] = {
+        {NULL, NULL, NULL, NULL, "/", NULL},
+        {"/", "/host", NULL, NULL, "/", NULL},
+        {NULL, "/host", NULL, NULL, "/host", NULL},
+        {NULL, "", "", "", "/", NULL},
+        {NULL, NULL, "/host/sys", "/host/proc", "/host", NULL},
+        {NULL, NULL, "/host/sys", NULL, "/host", NULL},
+        {NULL, NULL, "/host/a/sys//", "/host/a/proc/", "/host/a", NULL},
+        {NULL, NULL, "/sys", "/proc", "/", NULL},
+        {NULL, NULL, "/sys", NULL, "/", NULL},
+        {NULL, "/host", "/other/sys", "/proc", "/host", NULL},
+        {"/root", NULL, "/host/sys", "/proc", "/root", NULL},
+        /* two folders */
+        {NULL, NULL, "/host/sys", "/proc", "/host", "HOST_PROC=/proc is"},
+        {NULL, NULL, "/host/sys", "/hos/proc", "/host", "HOST_PROC=/hos/proc is"},
+        {NULL, NULL, "/host/sys", "/hots/proc", "/host", "HOST_PROC=/hots/proc is"},
+        {NULL, NULL, NULL, "/host/proc", "/", "HOST_PROC=/host/proc is"},
+        /* not by that name */
+        {NULL, NULL, "/host_sys", NULL, "/", "HOST_SYS=/host_sys is"},
+        {NULL, NULL, "/host/sysfs", "/host/proc", "/", "HOST_SYS=/host/sysfs is"},
+        {NULL, NULL, "sys", NULL, "/", "HOST_SYS=sys is"},
+        {NULL, NULL, "/sys", "/", "/", "HOST_PROC=/ is"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[256] = "";
+        set_variable("HOST_MOUNT_PREFIX", cases[i].prefix);
+        set_variable("HOST_SYS", cases[i].sys);
+        set_variable("HOST_PROC", cases[i].proc);
+        char *root = rapl_find_root(cases[i].given);
+        assert_string_equal(root, cases[i].root);
+        free(root);
+        const bool told = rapl_root_warning(cases[i].given, text, sizeof(text));
+        assert_int_equal(told, cases[i].unused != NULL);
+        if (told)
+            assert_int_equal(strncmp(text, cases[i].unused, strlen(cases[i].unused)), 0);
+    }
+    set_variable("HOST_MOUNT_PREFIX", NULL);
+    set_variable("HOST_SYS", NULL);
+    set_variable("HOST_PROC", NULL);
 }
 
 /* As by who gives up the right to go to the root before the handle is opened. */
@@ -1735,6 +1783,7 @@ int main(void) {
         IN_TREE(test_wrong_options_are_refused),
         IN_TREE(test_root_comes_from_the_environment),
         IN_TREE(test_which_root_is_the_own),
+        cmocka_unit_test(test_root_of_the_environment),
         IN_TREE(test_root_that_is_open_already),
         IN_TREE(test_open_that_fails_keeps_the_root_open),
         IN_TREE(test_missing_root_is_a_problem_and_no_error),

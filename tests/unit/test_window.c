@@ -208,8 +208,8 @@ static void percentiles_are_within_one_percent(void **state) {
     for (size_t i = 0; i < COUNT; i++) {
         powers_uw[i] = (uint64_t)pow(10, 4 + 6.5 * (double)random() / (double)RAND_MAX);
         take(window, &package, (i + 2) * 1000 * MS, powers_uw[i]);
-        mean += (double)powers_uw[i] / COUNT;
-        square += (double)powers_uw[i] * (double)powers_uw[i] / COUNT;
+        mean += (double)powers_uw[i] / (double)COUNT;
+        square += (double)powers_uw[i] * (double)powers_uw[i] / (double)COUNT;
     }
     const struct rapl_statistics statistics = window_close(window);
     qsort(powers_uw, COUNT, sizeof(powers_uw[0]), compare);

@@ -9,7 +9,7 @@ import execd  # noqa: E402
 import guest  # noqa: E402
 import kernel  # noqa: E402
 import sources  # noqa: E402
-from collectd import warnings  # noqa: E402
+from collectd import complaints, warnings  # noqa: E402
 
 MACHINE = guest.Machine(cpu="EPYC", seconds=900)
 
@@ -117,7 +117,7 @@ class Collectd(daemons.StageTest):
             self.assertAlmostEqual(watts, (last - first) / (ended - began) * 1e9,
                                    delta=0.01 * watts, msg=name)
         self.assertEqual(0, self.status)
-        self.assertEqual([], self.collectd.lines("rapl plugin: "))
+        self.assertEqual([], complaints(self.collectd))
         self.assertEqual([], warnings(self.collectd))
 
 

@@ -46,8 +46,8 @@ class Inside(lock.Tries):
         program = self.intrude("--source=" + source)
         self.assertIn(PACKAGE, self.report)
         results = self.parse(program.lines())
-        self.check(results, "parses", {**lock.WHOLE, "set_rules": "done", **parses})
-        self.check(results, "waits", {**lock.WHOLE, "set_rules": "EPERM", **waits})
+        self.check(results, "parses", {**lock.WHOLE, **dict.fromkeys(lock.RULES, "done"), **parses})
+        self.check(results, "waits", {**lock.WHOLE, **dict.fromkeys(lock.RULES, "EPERM"), **waits})
         self.check_untouched("parses", "waits")
 
     def test_whichever_source_reads(self):

@@ -308,6 +308,7 @@ class Informing(OptionCase):
         self.assertLessEqual(max(map(len, ended.text.splitlines())), 100)
         self.assertRegex(ended.text,
                          r"(?m)^ *--source=SOURCE +auto, powercap, perf or msr \[auto\]$")
+        page = handbook.read("docs/configuration.md")
         listed = re.findall(r"(?m)^ +(?:(-.), )?(--[a-z-]+)(\[?=\S+)?  +\S", ended.text)
         self.assertGreater(len(listed), 15)
         for letter, name, value in listed:
@@ -320,7 +321,7 @@ class Informing(OptionCase):
                     self.assertIn("--unknown", run(name, "--unknown").messages[0])
                 if letter:
                     self.assertEqual(run(letter), run(name))
-                self.assertTrue(name in handbook.read("README.md"), "README.md lacks " + name)
+                self.assertTrue(name in page, "docs/configuration.md lacks " + name)
         for option in ("once", "check", "interval", "include", "cores", "quiet", "version"):
             self.assertIn("--" + option, [name for _, name, _ in listed])
 

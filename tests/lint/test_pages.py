@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The pages of the repository: every relative link and every anchor leads somewhere."""
 import os
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -31,6 +32,13 @@ class Repository(unittest.TestCase):
 
     def test_sources_cite_pages_and_rules_that_there_are(self):
         self.assertEqual([], pages.find_wrong_citations(TOP))
+
+    def test_layers_are_those_of_tests_run(self):
+        layers = subprocess.run(
+            ["bash", "-c", '. "$0"; echo "${all_layers[@]}" "${long_layers[@]}"',
+             os.path.join(TOP, "tests", "run.d", "layers.bash")],
+            stdout=subprocess.PIPE, text=True, check=True, timeout=60).stdout.split()
+        self.assertEqual(set(layers), {row[0] for row in handbook.rows("docs/testing.md", "layer")})
 
     def test_commands_for_rights_are_those_that_are_tried(self):
         """tests/systemd runs those of contrib/systemd/README.md in a guest."""

@@ -80,7 +80,7 @@ void rapl_health_list(const struct rapl_health *health,
                       struct rapl_count counts[RAPL_HEALTH_COUNTS]) {
     const struct rapl_count list[RAPL_HEALTH_COUNTS] = {
         {"zones", health->zones},
-        {"samples", health->samples},
+        {"sweeps", health->sweeps},
         {"read_errors", health->read_errors},
         {"wraps", health->wraps},
         {"resets", health->resets},

@@ -269,7 +269,7 @@ int sample_take(struct rapl *rapl, bool for_report) {
     rapl->report.health.missed_samples += schedule_count_missed(rapl, begin_ns);
     rapl->sampled = true;
     rapl->sampled_ns = begin_ns;
-    rapl->report.health.samples++;
+    rapl->report.health.sweeps++;
     rapl->report.health.sleeps += slept_ns > 0;
     binding_start(&rapl->binding, rapl->source, &rapl->report.health);
     take_readings(rapl, slept_ns);

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# Part of contrib/demo: what to do to have this on a machine, in the words of README.md.
+# Part of contrib/demo: the commands that set this up on a machine, as the pages have them.
 
-# list_commands FROM TO: the indented commands between two lines of README.md that match.
+# list_commands PAGE FROM TO: the indented commands between two lines of the page that match.
 list_commands() {
-    sed -n -E "/$1/,/$2/ { /$2/d; s/^ {4,}((sudo|cmake|rapl-execd) .*)/    \1/p }" README.md
+    sed -n -E "/$2/,/$3/ { /$3/d; s/^ {4,}((sudo|cmake|rapl-execd) .*)/    \1/p }" "docs/$1"
 }
 
 show_snippet() {
@@ -16,7 +16,7 @@ show_next() {
 
 To have this on a machine:
 
-$(list_commands '^## Install' '^gives ')
+$(list_commands install.md '^# Build' '^This installs ')
 
 for collectd, in /etc/collectd/collectd.conf.d/rapl.conf:
 
@@ -31,9 +31,9 @@ for Telegraf, which may read the counters in group rapl, in /etc/telegraf/telegr
 
 $(show_snippet telegraf)
 
-$(list_commands '^\* \*\*Group' '^\* \*\*A capability')
+$(list_commands permissions.md '^## Group' '^## File capability')
     sudo -u telegraf -g rapl rapl-execd --once
 
-The last line of each shows that it works. Why these rights, and what else can be done: README.md, Privileges.
+The last line of each shows that it works. Why these rights, and other ways: docs/permissions.md.
 END
 }

@@ -165,11 +165,11 @@ size_t rapl_statistics_list(const struct rapl_value *value, unsigned int chosen,
                             struct rapl_power powers[RAPL_STATISTICS]);
 
 /* Counts since the handle was opened; zones is the number that read at the last sample. What a
- * report lacks, another of them explains than samples and wraps. */
+ * report lacks, another of them explains than sweeps and wraps. */
 struct rapl_health {
     const char *source;
     uint64_t zones;
-    uint64_t samples;
+    uint64_t sweeps; /* times that all counters were read */
     uint64_t read_errors;
     uint64_t wraps;          /* a counter passed its range */
     uint64_t resets;         /* a counter started again, or stepped as no energy can */

@@ -25,8 +25,8 @@ static void word_refused(struct problems *problems, const char *what) {
             "SELinux, which is in force, refuses it; what it refused: sudo ausearch -m AVC -ts "
             "recent",
         [HOST_APPARMOR] =
-            "AppArmor, whose profile is in force, refuses it (Docker's hides the counters: README, "
-            "Privileges, Containers); what it refused: sudo dmesg | grep -i apparmor",
+            "AppArmor, whose profile is in force, refuses it (Docker's hides the counters: "
+            "docs/permissions.md, Containers); what it refused: sudo dmesg | grep -i apparmor",
     };
     snprintf(problems->remedy, sizeof(problems->remedy), "the process has %s: %s", what,
              modules[problems->host.confinement]);
@@ -49,7 +49,7 @@ static void word_group(struct problems *problems) {
     const bool may_be_selinux = problems->host.confinement == HOST_SELINUX;
     snprintf(
         problems->remedy, sizeof(problems->remedy),
-        "run it in group rapl, which the udev rule (README, Privileges) lets read all of a "
+        "run it in group rapl, which the udev rule (docs/permissions.md) lets read all of a "
         "zone%s; until the driver is loaded again, this does the same: sudo sh -c \"groupadd -f -r "
         "rapl && find %s/sys/devices/virtual/powercap/intel-rapl* -type f '(' -name name -o -name "
         "'*_uj' -o -name 'constraint_*_uw' ')' -exec chgrp rapl {} + -exec chmod g+r {} +\"",
@@ -60,9 +60,9 @@ static void word_group(struct problems *problems) {
 void remedy_powercap_denied(struct problems *problems) {
     if (problems->withheld != NULL)
         snprintf(problems->remedy, sizeof(problems->remedy), "%s", problems->withheld);
-    else if (word_namespace(problems,
-                            "on the host, install the udev rule (README, Privileges) and map group "
-                            "rapl into the container, or let the container be a privileged one"))
+    else if (word_namespace(
+                 problems, "on the host, install the udev rule (docs/permissions.md) and map group "
+                           "rapl into the container, or let the container be a privileged one"))
         return;
     else if (has(problems, CAP_DAC_READ_SEARCH) || has(problems, CAP_DAC_OVERRIDE))
         word_refused(problems, "CAP_DAC_READ_SEARCH");
@@ -81,7 +81,7 @@ static void word_file_capability(struct problems *problems, const char *reason,
                                  const char *capabilities) {
     snprintf(
         problems->remedy, sizeof(problems->remedy),
-        "%s; as a capability of the file, which group rapl alone may run (README, Privileges): "
+        "%s; as a capability of the file, which group rapl alone may run (docs/permissions.md): "
         "sudo sh -c \"groupadd -f -r rapl && chgrp rapl /usr/bin/rapl-execd && chmod 0750 "
         "/usr/bin/rapl-execd && setcap %s=p /usr/bin/rapl-execd\"",
         reason, capabilities);

@@ -6,7 +6,7 @@ function(give_rights)
   if(mode MATCHES "[1357]$")
     message(WARNING "${rapl_file} had the capability ${rights}, and everyone could run it: everyone could "
                     "read the energy counters. The new file has no capability. To let one group run "
-                    "it with the capability, see \"A capability of the file\" in README.md.")
+                    "it with the capability, see \"File capability\" in docs/permissions.md.")
     return()
   endif()
   foreach(command "chown;${owner}" "chmod;${mode}" "${SETCAP};${rights}")

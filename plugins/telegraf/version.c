@@ -22,5 +22,5 @@ void version_print(FILE *file) {
     fprintf(file, "rapl-execd %s\n", rapl_version());
     print_part(file, "libcap", capabilities_missing);
     print_part(file, "libseccomp", seccomp_filter_missing);
-    fprintf(file, "RAPL_LOCK_IN: " LOCK_IN "\n");
+    fprintf(file, "RAPL_SANDBOX: " LOCK_IN "\n");
 }

@@ -54,11 +54,11 @@ def measure(milliseconds):
             bench.run_apart(process.pid, cpu)
         with tree.Pump(machine, machine.zones(), 20):  # until it knows its counters
             time.sleep(SETTLE_SECONDS)
-        before, began = sampler.ask()[HEALTH]["samples"], time.monotonic()
+        before, began = sampler.ask()[HEALTH]["sweeps"], time.monotonic()
         windows = take_windows(lambda: Mark(usage.cpu_ns(sampler.pid) / 1e9,
                                             usage.cpu_ns(bare.pid) / 1e9,
                                             bench.used_seconds(cpu)))
-        samples = sampler.ask()[HEALTH]["samples"] - before
+        samples = sampler.ask()[HEALTH]["sweeps"] - before
         return Mark(*map(sum, zip(*windows))), samples / (time.monotonic() - began)
 
 

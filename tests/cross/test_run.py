@@ -139,7 +139,7 @@ class Musl(Joules, unittest.TestCase):
 
 
 class Static(Joules, unittest.TestCase):
-    """The one that README.md has for Alpine's image of Telegraf: nothing but the program and the kernel's
+    """The one that docs/install.md has for Alpine's image of Telegraf: nothing but the program and the kernel's
     files is below its root."""
 
     BUILD, LOCKED = "musl", "\nlocked   no new privileges, files"

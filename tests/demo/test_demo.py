@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""contrib/demo leaves nothing, however it ends, and its last lines are those of the README."""
+"""contrib/demo leaves nothing, however it ends, and its last lines are the commands of the pages."""
 import os
 import re
 import shutil
@@ -96,9 +96,10 @@ class Demo(unittest.TestCase):
         self.assertTrue(self.is_gone(), os.listdir(self.folder))
         last = output[output.index("To have this on a machine:"):]
         found = COMMAND.findall(last)
-        readme = handbook.read("README.md")
-        install = COMMAND.findall(readme[readme.index("## Install"):readme.index("**A static program**")])
-        rights = readme[readme.index("* **Group `rapl`.**"):readme.index("* **A capability")]
+        page = handbook.read("docs/install.md")
+        install = COMMAND.findall(page[:page.index("\nThis installs ")])
+        page = handbook.read("docs/permissions.md")
+        rights = page[page.index("## Group rapl"):page.index("## File capability")]
         for command in install + COMMAND.findall(rights):
             self.assertIn(command, found)
         for command in ("systemctl restart telegraf.service", "systemctl restart collectd.service"):

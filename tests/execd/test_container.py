@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""README.md, Containers: what docker run and the entrypoint of Telegraf's image do to rapl-execd, step by
-step, on a host whose udev rule has given the counters to group rapl."""
+"""docs/permissions.md, Containers: what docker run and the entrypoint of Telegraf's image do to rapl-execd, step
+by step, on a host whose udev rule has given the counters to group rapl."""
 import os
 import re
 import shutil
@@ -60,7 +60,7 @@ class Container(unittest.TestCase):
     @staticmethod
     def read_command():
         """The words of the recipe's docker run."""
-        text = handbook.read("README.md")
+        text = handbook.read("docs/permissions.md")
         match = re.search(r"^ +(docker run (?:.*\\\n)*.*)$", text, re.MULTILINE)
         return re.sub(r"\\\n", " ", match[1])
 

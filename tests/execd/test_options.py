@@ -177,16 +177,17 @@ class Fields(OptionCase):
         execd = self.start("--health=yes")
         self.tree.settle(execd)
         before, health = [execd.ask()["rapl_health,source=powercap"] for _ in range(2)]
-        self.assertEqual(set(health), {"zones", "samples", "read_errors", "wraps", "resets",
+        self.assertEqual(set(health), {"zones", "sweeps", "read_errors", "wraps", "resets",
                                        "gaps", "rediscoveries", "sleeps", "missed_samples",
                                        "stalls"})
+        self.assertEqual(set(health), {row[0] for row in handbook.rows("docs/metrics.md", "health field")})
         for name, value in health.items():
             self.assertIs(type(value), int, name)
         self.assertEqual(health["zones"], len(ZONES))
         # It has read often, to find out how often counters move, and reads once for a report.
-        self.assertGreater(before["samples"], 9)
-        self.assertEqual(health["samples"], before["samples"] + 1)
-        self.assertEqual(sum(health.values()), len(ZONES) + health["samples"])
+        self.assertGreater(before["sweeps"], 9)
+        self.assertEqual(health["sweeps"], before["sweeps"] + 1)
+        self.assertEqual(sum(health.values()), len(ZONES) + health["sweeps"])
 
     def test_health_counts_errors_and_gaps(self):
         execd = self.start("--health=yes")
@@ -307,6 +308,7 @@ class Informing(OptionCase):
         self.assertLessEqual(max(map(len, ended.text.splitlines())), 100)
         self.assertRegex(ended.text,
                          r"(?m)^ *--source=SOURCE +auto, powercap, perf or msr \[auto\]$")
+        page = handbook.read("docs/configuration.md")
         listed = re.findall(r"(?m)^ +(?:(-.), )?(--[a-z-]+)(\[?=\S+)?  +\S", ended.text)
         self.assertGreater(len(listed), 15)
         for letter, name, value in listed:
@@ -319,7 +321,7 @@ class Informing(OptionCase):
                     self.assertIn("--unknown", run(name, "--unknown").messages[0])
                 if letter:
                     self.assertEqual(run(letter), run(name))
-                self.assertTrue(name in handbook.read("README.md"), "README.md lacks " + name)
+                self.assertTrue(name in page, "docs/configuration.md lacks " + name)
         for option in ("once", "check", "interval", "include", "cores", "quiet", "version"):
             self.assertIn("--" + option, [name for _, name, _ in listed])
 

@@ -130,14 +130,14 @@ class Options(daemons.StageTest):
         self.assertEqual(sorted(self.rows["no-energy"]), names_of("server", ["power"]))
 
     def test_report_health_true(self):
-        health = {"rapl/count-zones", "rapl/derive-samples", "rapl/derive-read_errors",
+        health = {"rapl/count-zones", "rapl/derive-sweeps", "rapl/derive-read_errors",
                   "rapl/derive-wraps", "rapl/derive-resets", "rapl/derive-gaps",
                   "rapl/derive-rediscoveries", "rapl/derive-sleeps", "rapl/derive-missed_samples",
                   "rapl/derive-stalls"}
         rows = self.rows["health"]
         self.assertEqual(sorted(rows), sorted({*names_of("server"), *health}))
         self.assertEqual({value for _, value in rows["rapl/count-zones"]}, {4})
-        samples = [value for _, value in rows["rapl/derive-samples"]]
+        samples = [value for _, value in rows["rapl/derive-sweeps"]]
         check_quiet(self, samples)
         for name in ("read_errors", "wraps", "resets", "gaps", "missed_samples"):
             self.assertEqual({value for _, value in rows["rapl/derive-" + name]}, {0}, name)

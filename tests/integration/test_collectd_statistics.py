@@ -88,7 +88,7 @@ class Statistics(daemons.StageTest):
         times = [ns for ns, _ in self.rows["all"]["rapl/power-total"]]
         counts = self.rows["all"]["rapl/count-total-samples"]
         self.assertEqual([ns for ns, _ in counts], times)
-        taken = dict(self.collectds["all"].rows()["rapl/derive-samples"])
+        taken = dict(self.collectds["all"].rows()["rapl/derive-sweeps"])
         enough = []
         for (before, _), (now, count) in zip(counts, counts[1:]):
             # Of 20 updates, a millisecond each.
@@ -100,7 +100,7 @@ class Statistics(daemons.StageTest):
 
     def test_the_thread_reads_in_between(self):
         # From the second report on: before, it also reads to find out how often counters move.
-        taken = self.health("all", "samples")[1:]
+        taken = self.health("all", "sweeps")[1:]
         missed = self.health("all", "missed_samples")[1:]
         reports = len(taken) - 1
         times = [ns for ns, _ in self.rows["all"]["rapl/energy-total"]][1:]
@@ -114,7 +114,7 @@ class Statistics(daemons.StageTest):
         for name in ("none", "off", "too-long"):
             with self.subTest(collectd=name):
                 self.assertEqual(sorted(self.rows[name]), names_of("server"))
-                check_quiet(self, self.health(name, "samples"))
+                check_quiet(self, self.health(name, "sweeps"))
 
     def test_longer_than_the_interval_is_an_error(self):
         self.assertEqual(complaints(self.collectds["too-long"]), [

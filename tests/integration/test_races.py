@@ -200,7 +200,7 @@ class Scenarios:
         cls.stop_in_a_sample(cls.collectds["in-a-sample"])
         cls.collectds["sampler"].wait_rows("rapl-package-0/energy-package", 3)
         cls.collectds["statistics"].wait_rows("rapl-package-1/power-package-max", 3)
-        cls.samples = {name: cls.collectds[name].rows()["rapl/derive-samples"]
+        cls.samples = {name: cls.collectds[name].rows()["rapl/derive-sweeps"]
                        for name in ("sampler", "statistics")}
         cls.stage.stop([cls.collectds[name] for name in ("sampler", "statistics", "beside-others")])
         # Another configuration, after a restart: there is none without one.
@@ -317,7 +317,7 @@ class Planted(daemons.StageTest):
                                       ("leak", Memory.tool, "leak"),
                                       ("thread", Memory.tool, "thread"))}
         for collectd in cls.collectds.values():
-            collectd.wait_rows("rapl/derive-samples", 3)
+            collectd.wait_rows("rapl/derive-sweeps", 3)
         cls.stage.stop(cls.collectds.values())
 
     def test_a_race_is_seen(self):

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A report held against the accounts: what section 4 says of energy, power, total and health. */
+/* A report held against the accounts: energy, power, total and health (docs/design.md, rules 15 and
+ * 19). */
 #include <stdio.h>
 #include <string.h>
 

@@ -5,9 +5,11 @@
 static struct tally *const tally = &reference.tally;
 
 /*
- * Section 4, total. Its power is that of a span at whose begin and end all members were read, and
- * in which none lost energy, joined, or slept; only a member that has gone for good is left out. As
- * long as that is not so, the span begins anew at each report.
+ * docs/design.md, rule 15.
+ *
+ * Its power is that of a span at whose begin and end all members were read, and in which none lost
+ * energy, joined, or slept; only a member that has gone for good is left out. As long as that is
+ * not so, the span begins anew at each report.
  */
 struct members {
     wide energy_aj;

@@ -239,7 +239,7 @@ static void add_psys(struct machine *machine, int packages) {
     }
 }
 
-/* intel-rapl-mmio shows package-0, and its dram, once more (rule 8). */
+/* intel-rapl-mmio shows package-0, and its dram, once more (docs/design.md, rule 8). */
 static void add_mmio(struct machine *machine) {
     const size_t count = machine->place_count;
     size_t package = SIZE_MAX;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Rule 12: at least 20 units and 20 updates. */
+/* docs/design.md, rule 12: at least 20 units and 20 updates. */
 #define SHARPNESS 20
 /* "Within 1 %": half of a 64th. */
 #define PERCENTILE_PART (1.0L / 128)

@@ -20,7 +20,7 @@
 #define NO_NUMBER SIZE_MAX
 #define NAME_SIZE 256
 
-/* --- one step of one counter (rules 1 to 4, 7) -------------------------------------------------
+/* --- one step of one counter (docs/design.md, rules 1 to 4, 7) ----------------------------------
  */
 
 struct step {
@@ -268,7 +268,8 @@ void reference_watch(void);
 /* Whether the core has to look for zones now. */
 bool reference_look_is_due(void);
 
-/* When the counters are to be read next (rule 7, and for statistics); 0: whenever. */
+/* When the counters are to be read next (docs/design.md, rule 7, and for statistics); 0: whenever.
+ */
 uint64_t reference_due_ns(void);
 
 /* The source has been asked to look. */

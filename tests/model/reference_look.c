@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* When the core has to look for zones, and what stands for none: rule 5. */
+/* When the core has to look for zones, and what stands for none (docs/design.md, rule 5). */
 #include <errno.h>
 
 #include "account.h"
@@ -18,7 +18,7 @@ void reference_forget_lead_cores(void) {
     }
 }
 
-/* Rule 10: with other CPUs online, a lead core may be another one. */
+/* docs/design.md, rule 10: with other CPUs online, a lead core may be another one. */
 bool reference_notice_online(void) {
     if (reference.online_mark == reference.machine->online_mark)
         return false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a sample means for each account: rules 2 to 4, 9, 10. */
+/* What a sample means for each account (docs/design.md, rules 2 to 4, 9, 10). */
 #include "account.h"
 
 static struct tally *const tally = &reference.tally;
@@ -368,7 +368,7 @@ void reference_sampled(const struct source *source, bool taken) {
     reference.suspend_offset_ns = world.begin_ahead_ns;
     grid_sampled();
     reference.sampled = true;
-    reference.health.samples++;
+    reference.health.sweeps++;
     tally->samples++;
     tally->slept += slept_ns > 0;
     reference.health.sleeps += slept_ns > 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* When the counters are to be read, and what that tells of the power inside an interval: rules 7
- * and 12, and struct rapl_statistics. */
+/* When the counters are to be read, and what that says about the power inside an interval
+ * (docs/design.md, rules 7 and 12; struct rapl_statistics). */
 #include "account.h"
 
 static struct tally *const tally = &reference.tally;

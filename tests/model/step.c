@@ -7,10 +7,10 @@
 #include "reference.h"
 
 #define JUDGED_NS (50 * NS_PER_MS)
-/* No domain draws more for long: README, Accuracy. */
+/* No domain draws more for long: docs/accuracy.md. */
 #define WRAP_UW UINT64_C(4000000000)
 
-/* Rule 1: one unit more than the range, a unit being range / (2^32 - 1). */
+/* docs/design.md, rule 1: one unit more than the range, a unit being range / (2^32 - 1). */
 static wide turn_of(const struct step *step) {
     const wide ticks = UINT32_MAX;
     /* It is not known: the smallest that there is, 2^32 ticks of 15.258 uJ. */
@@ -77,7 +77,7 @@ enum verdict step_judge(const struct step *step, uint64_t *energy_uj) {
     *energy_uj = step_energy_uj(step, back ? 1 : 0);
     if (!on && !once)
         return back ? NEW_START : JUMP;
-    /* Rule 3. */
+    /* docs/design.md, rule 3. */
     if (step->slept_ns > 0 && back)
         return NEW_START;
     if (step->slept_ns > 0 && !step->gap)

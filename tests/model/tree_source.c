@@ -98,7 +98,8 @@ static void make_folder(const struct folder *folder) {
     write_file(folder->id, "energy_uj", "it is the machine that answers\n");
     if (place->shows_range)
         write_number(folder->id, "max_energy_range_uj", machine_range_uj(machine, place));
-    /* Rule 2: a limit makes a ceiling of four times as much, none one of 1000 W. */
+    /* docs/design.md, rule 2: a limit makes a ceiling of four times as much, none one of
+     * 1000 W. */
     if (machine->max_power_uw == 0 && place->kind != ZONE_PSYS &&
         place->ceiling_uw != UINT64_C(1000000000))
         write_number(folder->id, "constraint_0_max_power_uw", place->ceiling_uw / 4);

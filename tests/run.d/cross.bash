@@ -54,7 +54,7 @@ builds_for_arm64() {
         qemu-aarch64 -L /usr/aarch64-linux-gnu "$builds/arm64/tests/model/model_walk" --seed 1
 }
 
-# The command of README.md.
+# The command of docs/install.md.
 builds_for_musl() {
     CFLAGS="-idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu" \
         build_targets musl rapl-execd -DCMAKE_C_COMPILER=musl-gcc -DRAPL_STATIC=ON && is_static musl

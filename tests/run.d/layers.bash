@@ -221,7 +221,7 @@ run_execd() {
 # valgrind knows none of the calls that a program locks itself in with.
 build_for_valgrind() {
     cmake -S "$top" -B "$builds/valgrind" -G Ninja -DCMAKE_C_COMPILER=gcc -DRAPL_WERROR=ON \
-        -DRAPL_LOCK_IN=OFF && cmake --build "$builds/valgrind" --target rapl-execd soak
+        -DRAPL_SANDBOX=OFF && cmake --build "$builds/valgrind" --target rapl-execd soak
 }
 
 run_faults() {

@@ -41,7 +41,7 @@ def complaints(collectd):
 
 
 def check_quiet(case, samples):
-    """What rapl/derive-samples was, report by report: after the first report, the plugin reads often
+    """What rapl/derive-sweeps was, report by report: after the first report, the plugin reads often
     to find out how often counters move, and then once for a report."""
     case.assertEqual(samples[0], 2)  # one at the start
     case.assertGreater(samples[1], 2 + 8)

@@ -11,7 +11,8 @@ from tree import CLASS
 NAMES = ("min", "max", "stddev", "p50", "p95", "p99")
 MS = 10**6
 
-# What may be unknown of a sample, of its mean (rule 12: one unit and one update of the counter).
+# The uncertainty of a sample, as a share of its mean: one unit and one update of the counter
+# (docs/design.md, rule 12).
 SHARPNESS = 0.05
 PERCENTILE = 0.01
 IN_TIME = 0.01  # of a span; what reads take on a machine that is not busy
@@ -165,7 +166,7 @@ class Watch:
         reports = len(self.reports) - 1
         least = self.instants(self.stamps[0][1], self.stamps[-1][0]) - reports
         most = self.instants(self.stamps[0][0], self.stamps[-1][1])
-        taken, missed = self.grown("samples") - reports, self.grown("missed_samples")
+        taken, missed = self.grown("sweeps") - reports, self.grown("missed_samples")
         case.assertTrue(least <= taken + missed <= most, "%d taken and %d missed of %d to %d" % (
             taken, missed, least, most))
         case.assertGreaterEqual(missed, away_ns // self.interval_ns - 1)

@@ -252,14 +252,14 @@ static void test_statistics_by_their_names(void **state) {
 /* --- health ----------------------------------------------------------------------------------- */
 
 static const char health_line[] =
-    "rapl_health,source=powercap zones=5i,samples=7i,read_errors=1i,wraps=2i,resets=3i,gaps=4i,"
+    "rapl_health,source=powercap zones=5i,sweeps=7i,read_errors=1i,wraps=2i,resets=3i,gaps=4i,"
     "rediscoveries=18446744073709551615i,sleeps=6i,missed_samples=7i,stalls=8i " TIME_TEXT "\n";
 
 static struct rapl_report health_report(void) {
     return (struct rapl_report){.time_ns = TIME_NS,
                                 .health = {.source = "powercap",
                                            .zones = 5,
-                                           .samples = 7,
+                                           .sweeps = 7,
                                            .read_errors = 1,
                                            .wraps = 2,
                                            .resets = 3,
@@ -413,7 +413,7 @@ static void test_keys_of_the_plugin_are_refused(void **state) {
     static const char *const taken[] = {
         "domain",        "package_id",  "die_id",        "core_id", "source",      "host",
         "energy_joules", "power_watts", "samples",       "zones",   "read_errors", "wraps",
-        "resets",        "gaps",        "rediscoveries", "sleeps",  "time",
+        "resets",        "gaps",        "rediscoveries", "sleeps",  "time",        "sweeps",
     };
     for (size_t i = 0; i < COUNT_OF(taken); i++)
         assert_non_null(line_check_tag(taken[i], "x"));

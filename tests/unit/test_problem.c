@@ -486,9 +486,9 @@ static void test_refusal_in_a_user_namespace_names_the_host(void **state) {
 static void test_whole_zones_are_given_to_group_rapl(void **state) {
     static const enum problem_cause causes[] = {PROBLEM_ENERGY, PROBLEM_NAME, PROBLEM_RANGE,
                                                 PROBLEM_LIMIT};
-    static const char *const parts[] = {"group rapl",         "udev rule",        "chgrp rapl",
-                                        "chmod g+r",          "-name '*_uj'",     "-name name",
-                                        "README, Privileges", "'constraint_*_uw'"};
+    static const char *const parts[] = {"group rapl",          "udev rule",        "chgrp rapl",
+                                        "chmod g+r",           "-name '*_uj'",     "-name name",
+                                        "docs/permissions.md", "'constraint_*_uw'"};
     struct problems *problems = *state;
     char group[32];
     snprintf(group, sizeof(group), "chgrp %u", (unsigned int)getegid());

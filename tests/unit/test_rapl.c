@@ -339,7 +339,7 @@ static void test_no_zones_are_a_problem_and_no_error(void **state) {
     assert_int_equal(next_problem("sys/class/powercap").severity, RAPL_ERROR);
     report_after(10);
     assert_int_equal(run.report->value_count, 0);
-    assert_int_equal(run.report->health.samples, 2);
+    assert_int_equal(run.report->health.sweeps, 2);
     expect_nothing_told();
 }
 
@@ -401,7 +401,7 @@ static void test_power_is_energy_over_time(void **state) {
     expect_power("total", 150, 15);
     assert_int_equal(run.report->time_ns, FAKE_EPOCH_NS + 10 * NS_PER_S);
     assert_int_equal(run.report->health.zones, 4);
-    assert_int_equal(run.report->health.samples, 2);
+    assert_int_equal(run.report->health.sweeps, 2);
     assert_int_equal(run.report->health.read_errors, 0);
     assert_string_equal(run.report->health.source, "powercap");
     assert_int_equal(run.report->health.rediscoveries, 0);
@@ -581,7 +581,7 @@ static void test_sample_between_reports_keeps_wraps_from_hiding(void **state) {
     set_joules(DRAM, 3000);
     report_after(60);
     assert_int_equal(run.report->health.wraps, 1);
-    assert_int_equal(run.report->health.samples, 4); /* one more, which decides that it is a wrap */
+    assert_int_equal(run.report->health.sweeps, 4); /* one more, which decides that it is a wrap */
     const struct rapl_value *dram = find("package-0/dram");
     assert_non_null(dram);
     assert_int_equal(dram->energy_uj, UINT64_C(65532611002));

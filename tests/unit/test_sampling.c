@@ -218,7 +218,7 @@ static void test_instants_are_multiples_of_the_interval(void **state) {
     }
     report();
     assert_int_equal(bench.report->health.missed_samples, 0);
-    assert_int_equal(bench.report->health.samples, 1 + 100 + 34 + 1);
+    assert_int_equal(bench.report->health.sweeps, 1 + 100 + 34 + 1);
 }
 
 static void test_late_wake_up_is_one_sample(void **state) {
@@ -232,12 +232,12 @@ static void test_late_wake_up_is_one_sample(void **state) {
     pass(EVERY_NS / 4);
     report();
     assert_int_equal(bench.report->health.missed_samples, 7);
-    assert_int_equal(bench.report->health.samples, 1 + 99 + 1 + 1);
+    assert_int_equal(bench.report->health.sweeps, 1 + 99 + 1 + 1);
     expect_watts("package-0", 50);
     /* and nothing is made up for */
     report_after(NS_PER_S);
     assert_int_equal(bench.report->health.missed_samples, 7);
-    assert_int_equal(bench.report->health.samples, 102 + 100 + 1);
+    assert_int_equal(bench.report->health.sweeps, 102 + 100 + 1);
 }
 
 static void test_sweep_longer_than_the_interval_leaves_time(void **state) {
@@ -271,7 +271,7 @@ static void test_what_is_due_first_comes_first(void **state) {
     assert_in_range(rapl_sample_due_ns(bench.rapl) - begin_ns, 131 * NS_PER_S, 132 * NS_PER_S);
     report_after(1000 * NS_PER_S);
     assert_int_equal(bench.report->health.missed_samples, 0);
-    assert_int_equal(bench.report->health.samples, 1 + 7 + 1);
+    assert_int_equal(bench.report->health.sweeps, 1 + 7 + 1);
 }
 
 static void test_nothing_is_missed_while_nothing_reads(void **state) {

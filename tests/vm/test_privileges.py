@@ -163,7 +163,7 @@ class Powercap(ProgramTest):
         self.assertRegex(text, "to mend it: .*%s .*CapabilityBoundingSet=" % CAPABILITY)
 
     def test_effective_capability_would_not_even_start(self):
-        """Why the README gives "p" and never "ep"."""
+        """Why docs/permissions.md gives "p" and never "ep"."""
         self.give_capability("ep")
         ended = self.run_as("setpriv", "--bounding-set", "-dac_read_search", *AS_NOBODY)
         self.assertEqual(126, ended.returncode)

@@ -86,7 +86,7 @@ static void lock_more(struct sandbox *lock, enum rapl_source source, bool check)
     (void)source;
     (void)check;
     add_off(lock, "no new privileges, files and system calls",
-            "built without (RAPL_LOCK_IN=OFF, or RAPL_SANITIZE=ON)");
+            "built without (RAPL_SANDBOX=OFF, or RAPL_SANITIZE=ON)");
 }
 #endif
 
@@ -131,6 +131,6 @@ void sandbox_log(void) {
     while (seccomp_filter_next_refused(name, sizeof(name)))
         log_line('W',
                  "the system call %s was refused, and it goes on. To mend: report this, please; "
-                 "if something is missing until then, build with -DRAPL_LOCK_IN=OFF",
+                 "if something is missing until then, build with -DRAPL_SANDBOX=OFF",
                  name);
 }

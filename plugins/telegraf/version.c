@@ -5,10 +5,10 @@
 #include "sandbox/capabilities.h"
 #include "sandbox/seccomp_filter.h"
 
-#ifdef RAPL_WITH_LOCK_IN
-#define LOCK_IN "on"
+#ifdef RAPL_WITH_SANDBOX
+#define SANDBOX "on"
 #else
-#define LOCK_IN "off"
+#define SANDBOX "off"
 #endif
 
 static void print_part(FILE *file, const char *part, const char *missing) {
@@ -22,5 +22,5 @@ void version_print(FILE *file) {
     fprintf(file, "rapl-execd %s\n", rapl_version());
     print_part(file, "libcap", capabilities_missing);
     print_part(file, "libseccomp", seccomp_filter_missing);
-    fprintf(file, "RAPL_SANDBOX: " LOCK_IN "\n");
+    fprintf(file, "RAPL_SANDBOX: " SANDBOX "\n");
 }

@@ -13,7 +13,7 @@ BUILDS = os.path.abspath(os.environ.get("RAPL_BUILDS") or "build-tests")
 os.environ.setdefault("RAPL_BUILD", os.path.join(BUILDS, "gcc"))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import execd  # noqa: E402
-import lock  # noqa: E402
+import sandbox  # noqa: E402
 import tap  # noqa: E402
 from tree import Pump, Tree  # noqa: E402
 
@@ -107,14 +107,14 @@ class Debian13(Joules, unittest.TestCase):
 
     def test_fork_is_refused_and_does_not_end_it(self):
         """Its fork(3) blocks all signals."""
-        tries = lock.Tries("parse")
+        tries = sandbox.Tries("parse")
         tries.setUp()
         self.addCleanup(tries.doCleanups)
-        ended = subprocess.run([*self.before(), lock.LOCKED, "calls", self.tree.root, "auto"],
+        ended = subprocess.run([*self.before(), sandbox.LOCKED, "calls", self.tree.root, "auto"],
                                env={**os.environ, "TRY_FOLDER": tries.folder}, check=False,
                                stderr=subprocess.PIPE, text=True)
         self.assertEqual(0, ended.returncode, ended.stderr)
-        expected = {name: ends[1] or "done" for name, ends in lock.EACH.items()}
+        expected = {name: ends[1] or "done" for name, ends in sandbox.EACH.items()}
         tries.check(tries.parse(ended.stderr.splitlines()), "locked", expected)
 
 
@@ -133,7 +133,7 @@ class Musl(Joules, unittest.TestCase):
     BUILD = "musl-seccomp"
 
     def test_abort_ends_it_as_ever(self):
-        program = os.path.join(BUILDS, self.BUILD, "tests", "lock_in", "try_locked")
+        program = os.path.join(BUILDS, self.BUILD, "tests", "sandbox", "try_locked")
         ended = subprocess.run([program, "calls", self.tree.root, "auto", "abort"], check=False)
         self.assertEqual(-signal.SIGABRT, ended.returncode)
 

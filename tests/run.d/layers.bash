@@ -252,7 +252,7 @@ run_sanitize() {
     export RAPL_BUILD=$builds/sanitize
     run_cmocka sanitize
     tap_each 3 sanitize "${modules[@]}"
-    tap sanitize/test_lock_in /usr/bin/python3 "$top/tests/execd/test_lock_in.py" LeftOut
+    tap sanitize/test_sandbox /usr/bin/python3 "$top/tests/execd/test_sandbox.py" LeftOut
 }
 
 run_fuzz() {

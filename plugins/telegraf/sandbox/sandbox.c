@@ -33,7 +33,7 @@ static void add_failed(struct sandbox *lock, const char *what, const char *why) 
     append(lock->failed, sizeof(lock->failed), ": ", why);
 }
 
-#ifdef RAPL_WITH_LOCK_IN
+#ifdef RAPL_WITH_SANDBOX
 /* The kernel does not refuse these calls so; a filter that was there before us does. */
 #define OUTSIDE                                                                                 \
     "refused from outside; SystemCallFilter= of the unit, or the container's seccomp profile, " \

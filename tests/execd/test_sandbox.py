@@ -12,7 +12,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import execd  # noqa: E402
-import lock  # noqa: E402
+import sandbox  # noqa: E402
 import tap  # noqa: E402
 from tree import Pump, Tree  # noqa: E402
 
@@ -26,16 +26,16 @@ def landlock_version():
     return int(found[1]) if found else 0
 
 
-VERSION = landlock_version() if lock.is_built_in() else 0
+VERSION = landlock_version() if sandbox.is_built_in() else 0
 NO_LANDLOCK = "this kernel has no Landlock (the guest of tests/vm has)"
 
 
 def wait_for_lock(pid):
     """Of a program that may have nothing to say."""
-    execd.wait_until(lambda: lock.read_status(pid)["Seccomp"] == "2", "it is locked in")
+    execd.wait_until(lambda: sandbox.read_status(pid)["Seccomp"] == "2", "it is locked in")
 
 
-class Simulated(lock.Tries):
+class Simulated(sandbox.Tries):
     def setUp(self):
         super().setUp()
         self.tree = Tree.make(ZONES)
@@ -56,7 +56,7 @@ class Halves(Simulated):
     def check_half(self, name, column, more):
         status, lines = self.run_locked(name, self.root)
         self.assertEqual(0, status, lines)
-        expected = {name: ends[column] or "done" for name, ends in lock.EACH.items()}
+        expected = {name: ends[column] or "done" for name, ends in sandbox.EACH.items()}
         self.check(self.parse(lines), "locked", {**expected, **more})
 
     @unittest.skipUnless(VERSION, NO_LANDLOCK)
@@ -66,7 +66,7 @@ class Halves(Simulated):
             self.check_untouched("locked")
 
     def test_calls(self):
-        self.check_half("calls", 1, {**lock.NEWER, **dict.fromkeys(lock.RULES, "done"),
+        self.check_half("calls", 1, {**sandbox.NEWER, **dict.fromkeys(sandbox.RULES, "done"),
                                      **dict.fromkeys(PERF, "done")})
 
     def test_calls_of_powercap(self):
@@ -78,7 +78,7 @@ class Halves(Simulated):
     def test_whole(self):
         status, lines = self.run_locked("all", self.root)
         self.assertEqual(0, status, lines)
-        self.check(self.parse(lines), "locked", lock.WHOLE)
+        self.check(self.parse(lines), "locked", sandbox.WHOLE)
         self.check_untouched("locked")
 
     def test_calls_of_other_architectures_end_it(self):
@@ -102,7 +102,7 @@ class Halves(Simulated):
 
         for inherit in (block, ignore):
             with self.subTest(inherit.__name__):
-                ended = subprocess.run([lock.LOCKED, "calls", self.root, "auto"],
+                ended = subprocess.run([sandbox.LOCKED, "calls", self.root, "auto"],
                                        env={"TRY_FOLDER": self.folder}, preexec_fn=inherit,
                                        capture_output=True, text=True, check=False)
                 self.assertEqual(0, ended.returncode)
@@ -115,7 +115,7 @@ class Halves(Simulated):
 
     def test_sleep_goes_on_after_a_stop(self):
         """The kernel goes on with it by a system call of its own."""
-        with subprocess.Popen([lock.LOCKED, "calls", self.root, "auto", "sleep"]) as process:
+        with subprocess.Popen([sandbox.LOCKED, "calls", self.root, "auto", "sleep"]) as process:
             wait_for_lock(process.pid)
             time.sleep(0.05)
             process.send_signal(signal.SIGSTOP)
@@ -127,16 +127,16 @@ class Halves(Simulated):
         self.assertEqual(-signal.SIGABRT, self.run_locked("calls", self.root, "auto", "abort")[0])
 
 
-@unittest.skipUnless(VERSION or not lock.is_built_in(), NO_LANDLOCK)
+@unittest.skipUnless(VERSION or not sandbox.is_built_in(), NO_LANDLOCK)
 class Inside(Simulated):
     """The real program, with a library in it that tries."""
 
     def check_stages(self, program, perf_parses, perf_waits):
         results = self.parse(program.lines())
-        self.check(results, "parses", {**lock.WHOLE, **dict.fromkeys(PERF, perf_parses),
-                                       **dict.fromkeys(lock.RULES, "done")})
-        self.check(results, "waits", {**lock.WHOLE, **dict.fromkeys(PERF, perf_waits),
-                                      **dict.fromkeys(lock.RULES, "EPERM")})
+        self.check(results, "parses", {**sandbox.WHOLE, **dict.fromkeys(PERF, perf_parses),
+                                       **dict.fromkeys(sandbox.RULES, "done")})
+        self.check(results, "waits", {**sandbox.WHOLE, **dict.fromkeys(PERF, perf_waits),
+                                      **dict.fromkeys(sandbox.RULES, "EPERM")})
         self.check_untouched("parses", "waits")
 
     def test_whichever_source_reads(self):
@@ -207,13 +207,13 @@ class Status(Simulated):
     """What the kernel says of the process."""
 
     def check(self, pid, permitted, effective):
-        status = lock.read_status(pid)
+        status = sandbox.read_status(pid)
         self.assertEqual(("1", "2"), (status["NoNewPrivs"], status["Seccomp"]))
         self.assertEqual([permitted, effective, 0, 0], [status["Cap" + name] for name in
                                                         ("Prm", "Eff", "Inh", "Amb")])
 
     def own(self):
-        return lock.read_status(os.getpid())["CapEff"] & lock.FOUR
+        return sandbox.read_status(os.getpid())["CapEff"] & sandbox.FOUR
 
     def test_below_another_root_nothing_is_raised_nor_taken(self):
         self.check(self.start().pid, self.own(), self.own())
@@ -306,7 +306,7 @@ class Without(Simulated):
                     program.ask()
                     program.ask()
                     self.assertEqual([], program.messages())
-                    self.assertEqual(["2", "2"], [lock.read_status(program.pid)[name] for name in
+                    self.assertEqual(["2", "2"], [sandbox.read_status(program.pid)[name] for name in
                                                   ("Seccomp", "Seccomp_filters")])
 
     def test_every_way_to_a_filter_is_refused(self):
@@ -330,7 +330,7 @@ class Without(Simulated):
         self.assertRegex(ended.text, "not files: ")
 
 
-if not lock.is_built_in():
+if not sandbox.is_built_in():
     class LeftOut(unittest.TestCase):
         def test_check_says_so(self):
             text = execd.run("--check", root="/").text

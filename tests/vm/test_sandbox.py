@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import execd  # noqa: E402
 import guest  # noqa: E402
 import kernel  # noqa: E402
-import lock  # noqa: E402
+import sandbox  # noqa: E402
 from tree import Tree  # noqa: E402
 
 MACHINE = guest.Machine(seconds=400)
@@ -34,7 +34,7 @@ def tearDownModule():
     kernel.load_registers()
 
 
-class Inside(lock.Tries):
+class Inside(sandbox.Tries):
     ALL_THERE = True
 
     def setUp(self):
@@ -46,8 +46,8 @@ class Inside(lock.Tries):
         program = self.intrude("--source=" + source)
         self.assertIn(PACKAGE, self.report)
         results = self.parse(program.lines())
-        self.check(results, "parses", {**lock.WHOLE, **dict.fromkeys(lock.RULES, "done"), **parses})
-        self.check(results, "waits", {**lock.WHOLE, **dict.fromkeys(lock.RULES, "EPERM"), **waits})
+        self.check(results, "parses", {**sandbox.WHOLE, **dict.fromkeys(sandbox.RULES, "done"), **parses})
+        self.check(results, "waits", {**sandbox.WHOLE, **dict.fromkeys(sandbox.RULES, "EPERM"), **waits})
         self.check_untouched("parses", "waits")
 
     def test_whichever_source_reads(self):
@@ -70,12 +70,12 @@ class Inside(lock.Tries):
                                "[0-9]+\\), system calls\nenergy ")
 
     def test_status(self):
-        for options, effective in (((), 0), (("--root=/proc/self/root",), lock.FOUR)):
+        for options, effective in (((), 0), (("--root=/proc/self/root",), sandbox.FOUR)):
             with execd.Execd(*options) as program:
                 program.ask()
-                status = lock.read_status(program.pid)
+                status = sandbox.read_status(program.pid)
                 self.assertEqual(("1", "2"), (status["NoNewPrivs"], status["Seccomp"]))
-                self.assertEqual([lock.FOUR, effective, 0, 0],
+                self.assertEqual([sandbox.FOUR, effective, 0, 0],
                                  [status["Cap" + name] for name in ("Prm", "Eff", "Inh", "Amb")])
 
 

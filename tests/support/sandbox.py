@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is tried from inside of rapl-execd's lock (tests/lock_in), and how it has to end."""
+"""What is tried from inside of rapl-execd's lock (tests/sandbox), and how it has to end."""
 import errno
 import os
 import re
@@ -10,7 +10,7 @@ import unittest
 
 import execd
 
-TRIES = os.path.join(execd.BUILD, "tests", "lock_in")
+TRIES = os.path.join(execd.BUILD, "tests", "sandbox")
 INTRUDER = os.path.join(TRIES, "intruder.so")
 LOCKED = os.path.join(TRIES, "try_locked")
 
@@ -50,7 +50,7 @@ def is_built_in():
             text = cache.read()
     except FileNotFoundError:
         return True
-    return not re.search(r"^RAPL_(SANITIZE:\w+=(?!OFF)|LOCK_IN:\w+=OFF)", text, re.MULTILINE)
+    return not re.search(r"^RAPL_(SANITIZE:\w+=(?!OFF)|SANDBOX:\w+=OFF)", text, re.MULTILINE)
 
 
 NOT_BUILT_IN = "this build has no lock (RAPL_SANITIZE, or RAPL_SANDBOX=OFF)"

@@ -197,9 +197,9 @@ static void submit_health(const struct rapl_report *report) {
 static void log_problems(void) {
     struct rapl_problem problem;
     while (rapl_next_problem(rapl, &problem)) {
-        const char *mend = problem.remedy[0] != '\0' ? " To mend: " : "";
+        const char *mend = problem.remedy[0] != '\0' ? " Fix: " : "";
         if (problem.over)
-            INFO(PLUGIN " plugin: Over: %s.", problem.reason);
+            INFO(PLUGIN " plugin: Resolved: %s.", problem.reason);
         else if (problem.severity == RAPL_INFO)
             INFO(PLUGIN " plugin: %s.", problem.reason);
         else
@@ -294,8 +294,8 @@ static void find_types(void) {
     for (size_t i = 0; i < TYPES; i++) {
         types[i].is_known = needed[i] && plugin_get_ds(types[i].name) != NULL;
         if (needed[i] && !types[i].is_known)
-            ERROR(PLUGIN " plugin: no types.db has the type \"%s\"; such values are not sent. To "
-                         "mend: add TypesDB \"/usr/share/collectd/types.db\" to collectd.conf.",
+            ERROR(PLUGIN " plugin: no types.db has the type \"%s\"; such values are not sent. Fix: "
+                         "add TypesDB \"/usr/share/collectd/types.db\" to collectd.conf.",
                   types[i].name);
     }
 }

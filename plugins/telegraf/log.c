@@ -63,9 +63,9 @@ void log_problems(struct rapl *rapl) {
                      : problem.severity == RAPL_WARNING ? 'W'
                                                         : 'I';
         if (problem.over)
-            log_line(level, "Over: %s", problem.reason);
+            log_line(level, "Resolved: %s", problem.reason);
         else if (problem.remedy[0] != '\0')
-            log_line(level, "%s. To mend: %s", problem.reason, problem.remedy);
+            log_line(level, "%s. Fix: %s", problem.reason, problem.remedy);
         else
             log_line(level, "%s", problem.reason);
     }

@@ -73,7 +73,7 @@ static int report(struct execd_options *options, struct rapl *rapl, struct promp
     const bool once = options->mode == EXECD_ONCE;
     struct line_writer writer;
     if (locked->failed[0] != '\0')
-        log_line('I', "not locked in as it could be, and it goes on: %s", locked->failed);
+        log_line('I', "sandbox incomplete, continuing: %s", locked->failed);
     if (options->debug)
         log_line('D', "%zu of %zu zones read, source %s, root %s", rapl_readable_count(rapl),
                  rapl_zone_count(rapl), rapl_source_name(rapl), rapl_root(rapl));

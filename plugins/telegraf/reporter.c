@@ -46,8 +46,8 @@ static const char *explain_nothing(const struct rapl *rapl) {
     if (rapl_readable_count(rapl) == 0)
         return "no energy counter can be read; rapl-execd --check shows what was found";
     if (count_moved(rapl, true) == 0 && count_moved(rapl, false) > 0)
-        return "no energy counter has moved since the start, which no machine that runs does. To "
-               "mend: in a virtual machine, measure on its host, or give it counters that count "
+        return "no energy counter has moved since the start, which no machine that runs does. Fix: "
+               "in a virtual machine, measure on its host, or give it counters that count "
                "(QEMU 9.1 and later: -accel kvm,rapl=true); on others, see whether another source "
                "counts: rapl-execd --check --source=msr";
     return "no selected zone produced a power value in this time";
@@ -133,7 +133,7 @@ static bool begin(const struct reporter *reporter) {
     struct prompt *prompt = reporter->prompt;
     prompt_look(prompt);
     if (prompt->stop && !prompt->asked && prompt->error == 0)
-        log_line('I', "stdin is at its end, so nothing can ask for a report. To mend: "
+        log_line('I', "stdin is at its end, so nothing can ask for a report. Fix: "
                       "rapl-execd --interval=10s reports by its own clock, --once once");
     else if (isatty(STDIN_FILENO) && reporter->options->interval_ns == 0)
         log_line('I', "Waiting for a newline on stdin: each gives a report (--once gives one, "

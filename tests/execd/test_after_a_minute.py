@@ -38,7 +38,7 @@ class AfterAMinute(unittest.TestCase):
             cls.enterClassContext(Execd(root=tree.root)) for tree in (no_zones, no_root, no_class)]
         for program in cls.programs:
             program.prompt()
-            program.wait_message("^E! .*To mend: ")
+            program.wait_message("^E! .*Fix: ")
         for kept, path in moves:
             os.rename(kept, path)
         no_zones.add("intel-rapl:0", "package-0", 10**9)
@@ -56,7 +56,7 @@ class AfterAMinute(unittest.TestCase):
 
     def check_found(self, program):
         self.assertEqual(program.ask().energy_uj(PACKAGE), 0)
-        self.assertRegex("\n".join(program.messages()), "I! Over: ")
+        self.assertRegex("\n".join(program.messages()), "I! Resolved: ")
 
     def test_zones(self):
         self.check_found(self.no_zones)
@@ -76,13 +76,13 @@ class AfterAMinute(unittest.TestCase):
         self.assertEqual([], self.standing.messages())
         self.assertEqual({DRAM, MOVING}, self.standing.ask().keys())
         message, = self.standing.messages()
-        self.assertRegex(message, "^W! package-0 has not moved since it was first read.* To mend: ")
+        self.assertRegex(message, "^W! package-0 has not moved since it was first read.* Fix: ")
         wait_until(self.has_powers, "power of what is left", pause=0.2)
         self.tree.move({"intel-rapl:0": 5 * 10**6})
         report = self.standing.ask()
         self.assertEqual({PACKAGE, DRAM, MOVING, TOTAL}, report.keys())
         self.assertEqual(5 * 10**6, report.energy_uj(PACKAGE))
-        self.assertRegex(self.standing.messages()[1], "^I! Over: package-0 has not moved")
+        self.assertRegex(self.standing.messages()[1], "^I! Resolved: package-0 has not moved")
 
     def has_powers(self):
         report = self.standing.ask()

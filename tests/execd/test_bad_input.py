@@ -140,7 +140,7 @@ class Files(TreeCase):
                 self.assertEqual(len(execd.messages()), len(naming) + (0 if total else 1),
                                  execd.messages())
                 for line in naming:
-                    self.assertRegex(line, "^[EW]! .*To mend: ")
+                    self.assertRegex(line, "^[EW]! .*Fix: ")
 
     def test_energy(self):
         for how, spoil in {**NO_NUMBERS, **NO_FILES}.items():
@@ -211,7 +211,7 @@ class Files(TreeCase):
                 tree.move({BAD: 10})
                 self.assertEqual(execd.ask().energy_uj(BAD_SERIES), 10)
                 self.assertEqual(execd.stop(), 0)
-                self.assertEqual(sum("Over: " in line for line in execd.messages()), 2)
+                self.assertEqual(sum("Resolved: " in line for line in execd.messages()), 2)
 
     def test_sub_zones_of_a_zone_without_name_are_left_out(self):
         with Tree.make(ZONES) as tree:
@@ -229,7 +229,7 @@ class Files(TreeCase):
             execd.prompt()
             self.assertEqual(execd.finish(), (0, ""))
             self.assertEqual(len(execd.messages()), 1, execd.messages())
-            self.assertRegex(line, r"^E! .*Permission denied\. To mend: ")
+            self.assertRegex(line, r"^E! .*Permission denied\. Fix: ")
             self.assertNotIn("0444", line)
             self.assertNotRegex(line, r"[ao]\+r")
 
@@ -288,37 +288,37 @@ class NoZones(TreeCase):
 
     def test_no_powercap(self):
         with Tree.copy("vm-no-powercap-at-all") as tree:
-            self.check_quiet(tree.root, "^E! .*sys/class/powercap: .*To mend: ")
+            self.check_quiet(tree.root, "^E! .*sys/class/powercap: .*Fix: ")
 
     def test_empty_class(self):
         with Tree.copy("vm-empty-class-powercap") as tree:
-            self.check_quiet(tree.root, "^E! .*sys/class/powercap .*To mend: .*modprobe")
+            self.check_quiet(tree.root, "^E! .*sys/class/powercap .*Fix: .*modprobe")
 
     def test_empty_folder(self):
         with Tree() as tree:
-            self.check_quiet(tree.root, "^E! .*sys/class/powercap: .*To mend: ")
+            self.check_quiet(tree.root, "^E! .*sys/class/powercap: .*Fix: ")
 
     def test_missing_root(self):
         with Tree() as tree:
             root = os.path.join(tree.root, "missing")
-            self.check_quiet(root, "^E! " + root + ": .*To mend: .*HOST_MOUNT_PREFIX")
+            self.check_quiet(root, "^E! " + root + ": .*Fix: .*HOST_MOUNT_PREFIX")
 
     def test_root_that_is_a_file(self):
         with Tree() as tree:
             root = os.path.join(tree.root, "file")
             with open(root, "wb"):
-                self.check_quiet(root, "^E! " + root + ": .*To mend: ")
+                self.check_quiet(root, "^E! " + root + ": .*Fix: ")
 
     def test_class_that_is_a_file(self):
         with Tree() as tree:
             os.makedirs(os.path.join(tree.root, "sys", "class"))
             with open(os.path.join(tree.root, CLASS), "wb"):
-                self.check_quiet(tree.root, "^E! .*sys/class/powercap: .*To mend: ")
+                self.check_quiet(tree.root, "^E! .*sys/class/powercap: .*Fix: ")
 
     def test_dangling_class_links_are_what_containers_show(self):
         with Tree.make(ZONES) as tree:
             shutil.rmtree(os.path.join(tree.root, "sys", "devices"))
-            self.check_quiet(tree.root, "^E! .*/intel-rapl:0.*To mend: .*containers hide")
+            self.check_quiet(tree.root, "^E! .*/intel-rapl:0.*Fix: .*containers hide")
 
     def test_one_dangling_class_link(self):
         with Tree.make(ZONES) as tree:

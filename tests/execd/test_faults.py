@@ -78,8 +78,8 @@ class Faults(unittest.TestCase):
         execd.stop()
         messages = execd.messages()
         self.assertEqual(len(messages), 2, messages)
-        self.assertRegex(messages[0], "^E! .*intel-rapl:1/energy_uj: .*To mend: ")
-        self.assertRegex(messages[1], "^I! Over: .*intel-rapl:1/energy_uj")
+        self.assertRegex(messages[0], "^E! .*intel-rapl:1/energy_uj: .*Fix: ")
+        self.assertRegex(messages[1], "^I! Resolved: .*intel-rapl:1/energy_uj")
 
     def test_every_zone_fails_and_recovers(self):
         machine, execd, meter = self.start()

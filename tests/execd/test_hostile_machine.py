@@ -56,7 +56,7 @@ class Many(InMemory):
         for report in reports:
             self.assertEqual(set(report), set(reports[0]))
         messages = self.check_messages(execd, 1)
-        self.assertRegex(messages[0], "^W! [0-9]+ counters are left out, such as .*To mend: ")
+        self.assertRegex(messages[0], "^W! [0-9]+ counters are left out, such as .*Fix: ")
         return reports[0], int(re.search("[0-9]+", messages[0]).group())
 
     def test_a_hundred_thousand_zones(self):

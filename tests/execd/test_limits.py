@@ -75,7 +75,7 @@ class Limits(HostileCase):
                 self.assertEqual(len(said[1]), 1, said[1])
                 self.assertRegex(
                     said[1][0], r"^W! %d counters are left out, such as \S+: at most %d open files "
-                    r"are for counters here. To mend: raise LimitNOFILE=" % (left_out, files))
+                    r"are for counters here. Fix: raise LimitNOFILE=" % (left_out, files))
 
     def test_no_total_without_one_of_its_members(self):
         series, messages = self.series(15)
@@ -197,10 +197,10 @@ class Limits(HostileCase):
         few = self.look_again(execd)
         self.assertTrue(before < few < before | of_new, few - before)
         self.assertIn(PACKAGE % new, few)
-        execd.wait_message("Too many open files.*To mend: .*sudo prlimit --pid %d" % execd.pid)
+        execd.wait_message("Too many open files.*Fix: .*sudo prlimit --pid %d" % execd.pid)
         resource.prlimit(execd.pid, resource.RLIMIT_NOFILE, limits)
         self.assertEqual(self.look_again(execd), before | of_new)
-        execd.wait_message("Over: .*Too many open files")
+        execd.wait_message("Resolved: .*Too many open files")
         self.assertEqual(execd.stop(), 0)
         self.check_messages(execd, 4)
 
@@ -214,7 +214,7 @@ class Limits(HostileCase):
         self.assertTrue(all_of(PACKAGE, DRAM) | {PSYS, TOTAL} < few, few)
         self.assertEqual(set(execd.ask()), few)
         self.assertEqual(execd.stop(), 0)
-        self.assertRegex(self.check_messages(execd, 1)[0], "Too many open files. To mend: ")
+        self.assertRegex(self.check_messages(execd, 1)[0], "Too many open files. Fix: ")
 
 
 class Many(InMemory):
@@ -231,7 +231,7 @@ class Many(InMemory):
         self.assertEqual(len(report) - 1, 4096)
         messages = self.check_messages(execd, 1)
         self.assertRegex(messages[0], "^W! 905 counters are left out, such as package-95/other: at "
-                                      "most 4096 are read. To mend: select ")
+                                      "most 4096 are read. Fix: select ")
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ class Selection(OptionCase):
 class Patterns(OptionCase):
     """What matches no zone is most often a typing error."""
 
-    WORDS = 'W! the pattern "%s" matches no zone. To mend: .*--check'
+    WORDS = 'W! the pattern "%s" matches no zone. Fix: .*--check'
 
     def check(self, options, unmatched):
         with self.subTest(options=options):
@@ -145,7 +145,7 @@ class Patterns(OptionCase):
         write(self.tree.root, "sys/devices/system/cpu/online", "0-15\n")
         execd.ask()
         self.assertEqual(len(execd.messages()), 2)
-        self.assertEqual(execd.messages()[1], 'I! Over: the pattern "package-2" matches no zone')
+        self.assertEqual(execd.messages()[1], 'I! Resolved: the pattern "package-2" matches no zone')
 
     def test_without_zones_nothing_is_said_of_patterns(self):
         with Tree() as tree:

@@ -158,7 +158,7 @@ class Inside(Simulated):
         self.assertLessEqual({"socket", "execve", "openat", "ptrace", "mount", "chroot"},
                              set(names))
         for line in lines:
-            self.assertRegex(line, "To mend: report this")
+            self.assertRegex(line, "Fix: report this")
         self.assertEqual(0, program.stop())
 
     def test_signal_from_elsewhere_is_no_refusal(self):
@@ -256,9 +256,9 @@ class Without(Simulated):
         ended = self.refuse(*calls)
         self.assertEqual(0, ended.status)
         self.assertRegex(ended.text, "domain=package")
-        told = [line for line in ended.lines if "not locked in" in line]
+        told = [line for line in ended.lines if "sandbox incomplete" in line]
         self.assertEqual(1, len(told), ended.lines)
-        self.assertRegex(told[0], "I! not locked in as it could be, and it goes on: " + off)
+        self.assertRegex(told[0], "I! sandbox incomplete, continuing: " + off)
 
     def test_kernel_without_landlock(self):
         self.check(["landlock_create_ruleset:error=EOPNOTSUPP"], "system calls",

@@ -204,7 +204,7 @@ class Standing(unittest.TestCase):
         self.assertGreater(time.monotonic() - waits_from, WAITS_SECONDS)
         message, = waiting.messages()
         self.assertRegex(message, "^E! nothing to report: no energy counter has moved .* "
-                                  "To mend: in a virtual machine, measure on its host")
+                                  "Fix: in a virtual machine, measure on its host")
 
     def test_check_says_so(self):
         began = time.monotonic()

@@ -91,7 +91,7 @@ class Units(unittest.TestCase):
         self.assertEqual(energy_uj, (start + ticks + 1) * 61035 // 1000 - start * 61035 // 1000)
         self.assertEqual(len(messages), 1, messages)
         uncertain = r"package-0/dram \(and 1 more\): its unit is uncertain"
-        self.assertRegex(messages[0], "^W! " + uncertain + ".*To mend: .*=perf$")
+        self.assertRegex(messages[0], "^W! " + uncertain + ".*Fix: .*=perf$")
         self.assertRegex(run("--check", root=tree.root).text, uncertain)
 
     def test_what_nobody_selected_is_not_named(self):

@@ -63,7 +63,7 @@ class Vendor(unittest.TestCase):
         tree = self.make()
         messages = self.check_series(tree, None)
         self.assertEqual(len(messages), 1, messages)
-        self.assertRegex(messages[0], "^W! .*%s.*To mend: .*docker run" % FILES)
+        self.assertRegex(messages[0], "^W! .*%s.*Fix: .*docker run" % FILES)
         text = run("--check", root=tree.root).text
         self.assertRegex(text, "(?m)^vendor   unknown$")
         self.assertRegex(text, FILES)
@@ -96,7 +96,7 @@ class Vendor(unittest.TestCase):
         messages = execd.messages()
         self.assertEqual(len(messages), 2, messages)
         self.assertRegex(messages[0], "^W! .*" + FILES)
-        self.assertRegex(messages[1], "^I! Over: .*" + FILES)
+        self.assertRegex(messages[1], "^I! Resolved: .*" + FILES)
 
     def test_a_file_that_says_nothing_for_a_moment_decides_nothing_for_life(self):
         tree = self.make()

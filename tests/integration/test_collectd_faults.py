@@ -94,8 +94,8 @@ class Faults(daemons.StageTest):
         said = complaints(self.collectds["failing"])
         self.assertEqual(len(said), 2, said)
         self.assertRegex(said[0], r"\[warning\].*intel-rapl:0:\d/energy_uj: Input/output error\. "
-                                  r"To mend: \S+")
-        self.assertRegex(said[1], r"\[info\].*Over: .*intel-rapl:0:\d/energy_uj")
+                                  r"Fix: \S+")
+        self.assertRegex(said[1], r"\[info\].*Resolved: .*intel-rapl:0:\d/energy_uj")
         self.assertGreaterEqual(self.last("failing", "rapl/derive-read_errors"), 3)
 
     def test_a_package_that_goes_and_returns(self):
@@ -144,8 +144,8 @@ class Faults(daemons.StageTest):
         self.assertEqual(rows["rapl/count-zones"][0][1], 0)
         said = complaints(self.collectds["late"])
         self.assertEqual(len(said), 2, said)
-        self.assertRegex(said[0], "holds no RAPL zone. To mend: ")
-        self.assertRegex(said[1], "Over: .*holds no RAPL zone")
+        self.assertRegex(said[0], "holds no RAPL zone. Fix: ")
+        self.assertRegex(said[1], "Resolved: .*holds no RAPL zone")
         series = daemons.series_of_collectd(rows)["package-0", "package"]
         self.check_power(self.late, series, "package-0", least=4)
 
@@ -166,7 +166,7 @@ class Faults(daemons.StageTest):
         said = complaints(self.collectds["nothing"])
         self.assertEqual(len(said), 1, said)
         self.assertRegex(said[0], r"\[warning\].*sys/class/powercap: No such file or directory\. "
-                                  r"To mend: \S+")
+                                  r"Fix: \S+")
 
     def test_files_that_may_not_be_read(self):
         if "nobody" not in self.collectds:
@@ -176,7 +176,7 @@ class Faults(daemons.StageTest):
         said = complaints(self.collectds["nobody"])
         self.assertEqual(len(said), 1, said)
         self.assertRegex(said[0], r"\[warning\].* %s/sys/\S*intel-rapl:0/energy_uj "
-                                  r"\(and 3 more\): Permission denied\. To mend: .*sudo \S+" %
+                                  r"\(and 3 more\): Permission denied\. Fix: .*sudo \S+" %
                          re.escape(self.wrapping.root))
 
     def test_a_tree_that_dies(self):

@@ -148,7 +148,7 @@ class Limits(daemons.StageTest):
         said = complaints(collectd)
         self.assertEqual(len(said), 1, said)
         self.assertRegex(said[0], r"\[warning\].*%d counters are left out, such as "
-                                  r"package-\d/uncore: at most %d open files .*To mend: raise "
+                                  r"package-\d/uncore: at most %d open files .*Fix: raise "
                                   r"LimitNOFILE=" % (len(zones) - read, read))
 
     def test_a_spoilt_root_costs_no_sound_zone(self):

@@ -100,7 +100,7 @@ class Options(daemons.StageTest):
         self.assertEqual(len(said), 3, said)
         self.assertRegex(said[0], r'\[error\] rapl plugin: option "Zone" takes patterns in quotes')
         for line, pattern in zip(said[1:], ("pakage-0", "psys-7")):
-            self.assertIn('the pattern "%s" matches no zone. To mend: ' % pattern, line)
+            self.assertIn('the pattern "%s" matches no zone. Fix: ' % pattern, line)
 
     def test_types_that_are_missing_are_named_once(self):
         """And no value of such a type is sent: collectd would complain of each."""

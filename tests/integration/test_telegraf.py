@@ -359,7 +359,7 @@ class Life(TelegrafTest):
             os.kill(pid, signal.SIGKILL)
         cls.talking.wait_log(r"energy_uj: Input/output error")
         cls.failing.command("heal package-1/dram")
-        cls.talking.wait_log(r"Over: .*energy_uj")
+        cls.talking.wait_log(r"Resolved: .*energy_uj")
 
         def lives_again():
             return all(len(cls.after_kill(how).get(("package-0", "package"),
@@ -406,12 +406,12 @@ class Life(TelegrafTest):
     def test_messages_arrive_with_their_level(self):
         log = self.talking
         self.assertTrue(log.lines(r" E! \[inputs\.execd\] .*intel-rapl:1:0/energy_uj: "
-                                  r"Input/output error\. To mend: "))
-        self.assertTrue(log.lines(r" I! \[inputs\.execd\] Over: .*intel-rapl:1:0/energy_uj"))
+                                  r"Input/output error\. Fix: "))
+        self.assertTrue(log.lines(r" I! \[inputs\.execd\] Resolved: .*intel-rapl:1:0/energy_uj"))
         self.assertTrue(log.lines(r" D! \[inputs\.execd\] .*4 of 4 zones read"))
         missing = log.lines(r" E! \[inputs\.execd::nothing\] .*powercap: No such file")
         self.assertEqual(len(missing), 1, "told once, not at each interval")
-        self.assertIn("To mend: ", missing[0])
+        self.assertIn("Fix: ", missing[0])
         # Telegraf marks so what comes without a level that it knows.
         self.assertEqual(log.lines('stderr: "'), [])
 

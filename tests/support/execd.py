@@ -30,7 +30,7 @@ PATIENCE_SECONDS = float(os.environ.get("RAPL_PATIENCE_SECONDS", 60))
 
 SOURCE_MESSAGE = "I! (source |no source reads energy)"
 # Of the kernel that the tests run on, not of what they try.
-USUAL_MESSAGE = SOURCE_MESSAGE + "|I! not locked in .*: files: the kernel has no Landlock"
+USUAL_MESSAGE = SOURCE_MESSAGE + "|I! sandbox incomplete, .*: files: the kernel has no Landlock"
 
 # --- line protocol -------------------------------------------------------------------------------
 

@@ -212,6 +212,6 @@ class TwoPackages(Sources):
             for source, watch in watches.items():
                 messages = watch.program.messages()
                 self.assertTrue(any("package-1 has gone" in line for line in messages), messages)
-                self.assertEqual(1, sum("Over: package-1 has gone" in line for line in messages))
+                self.assertEqual(1, sum("Resolved: package-1 has gone" in line for line in messages))
                 health = self.health(source, last[source])
                 self.assertEqual((0, 0), (health["wraps"], health["resets"]))

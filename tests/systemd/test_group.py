@@ -157,8 +157,8 @@ class Group(unittest.TestCase):
             machine.settle()
             self.assertEqual(ZONES + 1, len(program.ask()))
             messages = program.messages()
-        over = [line[9:] for line in messages if line.startswith("I! Over: ")]
-        begun = [re.sub(r"^[EW]! |\. To mend: .*", "", line) for line in messages
+        over = [line[9:] for line in messages if line.startswith("I! Resolved: ")]
+        begun = [re.sub(r"^[EW]! |\. Fix: .*", "", line) for line in messages
                  if not line.startswith("I! ")]
         self.assertEqual(5, len(begun), messages)
         self.assertEqual(sorted(begun), sorted(over), messages)

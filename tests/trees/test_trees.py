@@ -130,7 +130,7 @@ class Layouts(TreeCase):
 
     def check_silence(self, tree):
         execd, _ = self.start(tree)
-        execd.wait_message("^E! .*powercap.*To mend: ")
+        execd.wait_message("^E! .*powercap.*Fix: ")
         execd.prompt()
         self.assertEqual(execd.finish(), (0, ""))
         self.assertEqual(len(execd.messages()), 1, execd.messages())

@@ -55,7 +55,7 @@ class NoCounters(unittest.TestCase):
             messages = program.messages()
             self.assertEqual(0, program.stop())
         self.assertEqual(1, len(messages), messages)
-        self.assertRegex(messages[0], "^E! " + NO_ZONE + ". To mend: ")
+        self.assertRegex(messages[0], "^E! " + NO_ZONE + ". Fix: ")
 
     def test_once_fails_and_says_why(self):
         ended = execd.run("--once")

@@ -83,8 +83,8 @@ class Offline(unittest.TestCase):
         self.assertRegex(said[1], "^W! psys-1 has gone")
         self.assertEqual(4, len(messages), messages)
         self.assertEqual(said, messages[:2])
-        self.assertRegex(messages[2], "^I! Over: package-1 has gone")
-        self.assertRegex(messages[3], "^I! Over: psys-1 has gone")
+        self.assertRegex(messages[2], "^I! Resolved: package-1 has gone")
+        self.assertRegex(messages[3], "^I! Resolved: psys-1 has gone")
 
     def test_a_package_goes_and_returns_again_and_again(self):
         with execd.Execd("--health=yes") as program:

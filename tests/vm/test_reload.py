@@ -170,7 +170,7 @@ class Reload(unittest.TestCase):
         self.assertEqual(2, len(messages), messages)
         self.assertEqual(began["powercap"], messages[0])
         self.assertRegex(messages[0], "^E! /sys/class/powercap holds no RAPL zone")
-        self.assertRegex(messages[1], "^I! Over: /sys/class/powercap holds no RAPL zone")
+        self.assertRegex(messages[1], "^I! Resolved: /sys/class/powercap holds no RAPL zone")
 
 
 if __name__ == "__main__":

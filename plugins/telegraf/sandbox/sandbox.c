@@ -130,7 +130,7 @@ void sandbox_log(void) {
     char name[64];
     while (seccomp_filter_next_refused(name, sizeof(name)))
         log_line('W',
-                 "the system call %s was refused, and it goes on. To mend: report this, please; "
+                 "the system call %s was refused, and it goes on. Fix: report this, please; "
                  "if something is missing until then, build with -DRAPL_SANDBOX=OFF",
                  name);
 }

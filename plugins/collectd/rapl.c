@@ -197,13 +197,13 @@ static void submit_health(const struct rapl_report *report) {
 static void log_problems(void) {
     struct rapl_problem problem;
     while (rapl_next_problem(rapl, &problem)) {
-        const char *mend = problem.remedy[0] != '\0' ? " Fix: " : "";
+        const char *fix = problem.remedy[0] != '\0' ? " Fix: " : "";
         if (problem.over)
             INFO(PLUGIN " plugin: Resolved: %s.", problem.reason);
         else if (problem.severity == RAPL_INFO)
             INFO(PLUGIN " plugin: %s.", problem.reason);
         else
-            WARNING(PLUGIN " plugin: %s.%s%s", problem.reason, mend, problem.remedy);
+            WARNING(PLUGIN " plugin: %s.%s%s", problem.reason, fix, problem.remedy);
     }
 }
 

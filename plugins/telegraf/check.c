@@ -176,7 +176,7 @@ static void print_problems(FILE *out, struct rapl *rapl) {
         print_line(out, "%s", "");
         print_line(out, "%s", problem.reason);
         if (problem.remedy[0] != '\0')
-            print_line(out, "  to mend it: %s", problem.remedy);
+            print_line(out, "  fix: %s", problem.remedy);
     }
 }
 

@@ -165,7 +165,7 @@ class Check(unittest.TestCase):
         self.assertEqual(ended.status, 3)
         self.assertIn("Permission denied", self.row(ended.text, "intel-rapl:a")[-1])
         self.assertIn("intel-rapl:a/energy_uj", ended.text)
-        self.assertRegex(ended.text, "to mend it: ")
+        self.assertRegex(ended.text, "fix: ")
 
     def test_nothing_is_selected(self):
         """No report would have a value, as --once says by the same status."""
@@ -178,7 +178,7 @@ class Check(unittest.TestCase):
         ended = self.check(user="nobody")
         self.assertEqual(ended.status, 1)
         self.assertIn(self.tree.root + "/sys/class/powercap/intel-rapl:0/energy_uj", ended.text)
-        self.assertRegex(ended.text, "to mend it: .*(sudo|setcap|chgrp)")
+        self.assertRegex(ended.text, "fix: .*(sudo|setcap|chgrp)")
         self.assertNotIn("0444", ended.text)
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
@@ -187,7 +187,7 @@ class Check(unittest.TestCase):
         for zone in ZONES:
             os.chmod(self.tree.path(zone, "energy_uj"), 0o400)
         ended = self.check(user="nobody")
-        command = re.search(r"to mend it: .*sudo sh -c \"groupadd .* && (find .*)\"", ended.text).group(1)
+        command = re.search(r"fix: .*sudo sh -c \"groupadd .* && (find .*)\"", ended.text).group(1)
         command = command.replace("chgrp rapl", "chgrp nogroup")  # it may not be there
         self.assertEqual(os.system(command), 0, command)
         self.assertEqual(self.check(user="nobody").status, 0)
@@ -216,25 +216,25 @@ class Check(unittest.TestCase):
             ended = self.check(root=tree.root)
         self.assertEqual(ended.status, 1)
         self.assertIn(tree.root + "/sys/class/powercap", ended.text)
-        self.assertIn("to mend it: ", ended.text)
+        self.assertIn("fix: ", ended.text)
 
     def test_empty_class(self):
         with Tree.copy("vm-empty-class-powercap") as tree:
             ended = self.check(root=tree.root)
         self.assertEqual(ended.status, 1)
-        self.assertRegex(ended.text, "to mend it: .*modprobe")
+        self.assertRegex(ended.text, "fix: .*modprobe")
 
     def test_missing_root(self):
         ended = self.check(root=self.tree.root + "/missing")
         self.assertEqual(ended.status, 1)
         self.assertIn(self.tree.root + "/missing", ended.text)
-        self.assertIn("to mend it: ", ended.text)
+        self.assertIn("fix: ", ended.text)
 
     def test_dangling_links(self):
         shutil.rmtree(os.path.join(self.tree.root, "sys", "devices"))
         ended = self.check()
         self.assertEqual(ended.status, 1)
-        self.assertRegex(ended.text, "to mend it: .*containers hide")
+        self.assertRegex(ended.text, "fix: .*containers hide")
 
     def test_layout_without_captured_energies(self):
         with Tree.copy("laptop-psys-peakpower-energy-unreadable") as tree:

@@ -101,7 +101,7 @@ class Limits(HostileCase):
         self.assertIn("16 of 41 zones can be read", ended.text)
         self.assertEqual(len(re.findall("(?m)no: left out, for it would take more open files", ended.text)),
                          25)
-        self.assertRegex(ended.text, r"(?m)^25 counters are left out.*\n  to mend it: raise LimitNOFILE")
+        self.assertRegex(ended.text, r"(?m)^25 counters are left out.*\n  fix: raise LimitNOFILE")
 
     def test_the_soft_limit_is_raised(self):
         with Pump(self.tree, self.tree.zones(), 20):

@@ -93,7 +93,7 @@ class Rights(unittest.TestCase):
     def remedy(self, source="powercap", **more):
         """The only one of what --check says."""
         text = run("--check", "--source=" + source, root=self.tree.root, **more).text
-        remedies = re.findall("(?m)^  to mend it: (.*)$", text)
+        remedies = re.findall("(?m)^  fix: (.*)$", text)
         self.assertEqual(1, len(remedies), text)
         return remedies[0]
 
@@ -121,7 +121,7 @@ class Rights(unittest.TestCase):
         text = run("--check", root=self.tree.root, user="nobody").text
         self.assertRegex(text, r"(?m)^ +powercap: %s/sys/class/powercap/intel-rapl:0/energy_uj: "
                          r"Permission denied; perf: " % re.escape(self.tree.root))
-        self.assertNotIn("constraint", text.partition("to mend it")[0])
+        self.assertNotIn("constraint", text.partition("fix: ")[0])
 
     @unittest.skipIf(missing_rights(), missing_rights())
     def test_root_of_a_user_namespace(self):
@@ -175,7 +175,7 @@ class Machines(unittest.TestCase):
         for source in ("powercap", "perf"):
             for model in (0xAD, 0xAE, 0xAF, 0xB6, 0xDD):
                 text = self.check(source, CPUINFO % ("GenuineIntel", 6, model, "fpu"))
-                self.assertRegex(text, "to mend it: .*sudo modprobe intel_rapl_tpmi\n")
+                self.assertRegex(text, "fix: .*sudo modprobe intel_rapl_tpmi\n")
 
     def test_virtual_machine_is_named(self):
         text = self.check("powercap", CPUINFO % ("GenuineIntel", 6, 85, "fpu hypervisor"))

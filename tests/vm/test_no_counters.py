@@ -34,7 +34,7 @@ class NoCounters(unittest.TestCase):
         self.assertEqual((1, []), (ended.status, ended.messages))
         self.assertIn("0 of 0 zones", ended.text)
         self.assertIn(NO_ZONE, ended.text)
-        remedy = ended.text.partition("to mend it: ")[2]
+        remedy = ended.text.partition("fix: ")[2]
         for word in remedy_words:
             self.assertIn(word, remedy)
         return remedy

@@ -66,7 +66,7 @@ class Powercap(ProgramTest):
         ended = self.run_as(*before)
         self.assertIn("4 of 4 zones can be read", ended.stdout)
         self.assertEqual((0, ""), (ended.returncode, ended.stderr))
-        self.assertNotIn("to mend it", ended.stdout)
+        self.assertNotIn("fix: ", ended.stdout)
         return ended.stdout
 
     def check_refused(self, *before):
@@ -87,7 +87,7 @@ class Powercap(ProgramTest):
 
     def test_nobody_is_told_and_the_remedy_mends(self):
         text = self.check_refused(*AS_NOBODY)
-        command = re.search(r'to mend it: .*sudo sh -c "groupadd .* && (find .*)"$', text,
+        command = re.search(r'fix: .*sudo sh -c "groupadd .* && (find .*)"$', text,
                             re.MULTILINE).group(1)
         self.addCleanup(self.restore)
         self.assertEqual(0, os.system(command.replace("chgrp rapl", "chgrp " + NOBODY)))
@@ -160,7 +160,7 @@ class Powercap(ProgramTest):
         self.give_capability()
         text = self.check_refused("setpriv", "--bounding-set", "-dac_read_search", *AS_NOBODY)
         self.assertIn("withheld: " + CAPABILITY, text)
-        self.assertRegex(text, "to mend it: .*%s .*CapabilityBoundingSet=" % CAPABILITY)
+        self.assertRegex(text, "fix: .*%s .*CapabilityBoundingSet=" % CAPABILITY)
 
     def test_effective_capability_would_not_even_start(self):
         """Why docs/permissions.md gives "p" and never "ep"."""
@@ -172,7 +172,7 @@ class Powercap(ProgramTest):
     def test_no_new_privileges(self):
         self.give_capability()
         text = self.check_refused(*AS_NOBODY, "setpriv", "--no-new-privs")
-        self.assertRegex(text, "to mend it: .*NoNewPrivileges=")
+        self.assertRegex(text, "fix: .*NoNewPrivileges=")
 
     def test_file_system_mounted_nosuid(self):
         self.give_capability()
@@ -180,7 +180,7 @@ class Powercap(ProgramTest):
         self.addCleanup(subprocess.run, ["umount", self.folder], check=True)
         subprocess.run(["mount", "-o", "remount,bind,nosuid", self.folder], check=True)
         text = self.check_refused(*AS_NOBODY)
-        self.assertRegex(text, "to mend it: .*nosuid")
+        self.assertRegex(text, "fix: .*nosuid")
 
     def test_capability_is_not_used_below_another_root(self):
         """The file is the program's to open, not the caller's to point it at."""
@@ -219,12 +219,12 @@ class Perf(ProgramTest):
         self.assertRegex(ended.stdout, said)
 
     def test_debian_asks_for_more_than_perfmon(self):
-        self.check(3, "", 1, "to mend it: .*CAP_SYS_ADMIN")
-        self.check(3, "cap_perfmon", 1, "to mend it: .*CAP_SYS_ADMIN")
+        self.check(3, "", 1, "fix: .*CAP_SYS_ADMIN")
+        self.check(3, "cap_perfmon", 1, "fix: .*CAP_SYS_ADMIN")
         self.check(3, "cap_sys_admin", 0, "4 of 4 zones can be read")
 
     def test_others_ask_for_perfmon(self):
-        self.check(2, "", 1, "to mend it: .*(?i:cap_perfmon)")
+        self.check(2, "", 1, "fix: .*(?i:cap_perfmon)")
         self.check(2, "cap_perfmon", 0, "4 of 4 zones can be read")
 
     def test_nobody_where_the_setting_lets_him(self):
@@ -254,7 +254,7 @@ class Registers(ProgramTest):
     def test_module_that_is_missing(self):
         kernel.unload("msr")
         self.addCleanup(kernel.load, "msr")
-        self.check(1, "No such file or directory\n.*to mend it: .*sudo modprobe msr")
+        self.check(1, "No such file or directory\n.*fix: .*sudo modprobe msr")
 
 
 if __name__ == "__main__":

@@ -146,7 +146,7 @@ class Choice(unittest.TestCase):
         for source, remedy in (("perf", "modprobe rapl"), ("msr", "modprobe msr")):
             ended = execd.run("--check", "--source=" + source)
             self.assertEqual(1, ended.status)
-            self.assertRegex(ended.text, "to mend it: .*" + remedy)
+            self.assertRegex(ended.text, "fix: .*" + remedy)
 
 
 if __name__ == "__main__":

@@ -15,13 +15,15 @@
 #define ONCE_INTERVAL_NS UINT64_C(1000000000)
 
 /* Takes a report and puts it into the writer: the number of series in it, or a negative errno. */
-static int format_report(const struct reporter *reporter) {
+static int format_report(const struct reporter *reporter, uint64_t *stalls) {
     struct line_writer *writer = reporter->writer;
     const struct rapl_report *report = NULL;
     const uint64_t begin_ns = reporter->options->debug ? clock_now_ns() : 0;
     int error = rapl_report(reporter->rapl, &report);
-    if (error == 0)
+    if (error == 0) {
+        *stalls = report->health.stalls;
         error = line_writer_format(writer, report);
+    }
     log_dropped();
     log_problems(reporter->rapl);
     if (error != 0)
@@ -55,7 +57,7 @@ static const char *explain_nothing(const struct rapl *rapl) {
 
 /* Takes a report that has power, where there is any by then; as format_report(). What a report
  * reads may show that its counters move seldom, so that their power takes up to 20 updates. */
-static int format_power(const struct reporter *reporter, uint64_t end_ns) {
+static int format_power(const struct reporter *reporter, uint64_t *stalls, uint64_t end_ns) {
     struct rapl *rapl = reporter->rapl;
     uint64_t ready_ns = 0;
     int result = 0;
@@ -65,7 +67,7 @@ static int format_power(const struct reporter *reporter, uint64_t end_ns) {
         wait_until(rapl, reporter->prompt, ready_ns < end_ns ? ready_ns : end_ns);
         if (reporter->prompt->stop)
             return 0;
-        result = format_report(reporter);
+        result = format_report(reporter, stalls);
         ready_ns = rapl_power_ready_ns(rapl);
     } while (result == 0 && clock_now_ns() < ready_ns && clock_now_ns() < end_ns);
     return result;
@@ -73,13 +75,24 @@ static int format_power(const struct reporter *reporter, uint64_t end_ns) {
 
 int reporter_run_once(const struct reporter *reporter) {
     struct prompt *prompt = reporter->prompt;
-    const uint64_t interval_ns = reporter->options->interval_ns;
-    const uint64_t begin_ns = clock_now_ns();
-    wait_until(reporter->rapl, prompt,
-               begin_ns + (interval_ns != 0 ? interval_ns : ONCE_INTERVAL_NS));
-    int result = format_power(reporter, begin_ns + POWER_LONGEST_NS);
+    const uint64_t chosen_ns = reporter->options->interval_ns;
+    const uint64_t interval_ns = chosen_ns != 0 ? chosen_ns : ONCE_INTERVAL_NS;
+    const uint64_t end_ns = clock_now_ns() + POWER_LONGEST_NS;
+    uint64_t stalls = 0;
+    uint64_t stalls_before = 0;
+    int result = 0;
+    /* On a machine that stalls, reads may take too long for power over one interval. */
+    do {
+        stalls_before = stalls;
+        wait_until(reporter->rapl, prompt, clock_now_ns() + interval_ns);
+        result = format_power(reporter, &stalls, end_ns);
+    } while (result >= 0 && stalls > stalls_before && !prompt->stop &&
+             clock_now_ns() + interval_ns < end_ns);
     if (prompt->stop)
         return end_of_prompts(prompt);
+    if (result > 0 && stalls > stalls_before)
+        log_line('W', "some zones have no power, because reading them took too long. Fix: "
+                      "rapl-execd --once --interval=10s");
     if (result > 0) {
         result = stdout_write(prompt, reporter->writer->text, reporter->writer->length);
         return result == 0 ? EXIT_SUCCESS : output_fail(result);
@@ -120,7 +133,8 @@ static uint64_t time_to_report_ns(const struct reporter *reporter, bool first, u
 
 /* As stdout_write(), or -ENOMEM. */
 static int give_report(const struct reporter *reporter) {
-    const int result = format_report(reporter);
+    uint64_t stalls;
+    const int result = format_report(reporter, &stalls);
     sandbox_narrow(reporter->locked, reporter->rapl);
     sandbox_log();
     if (result < 0 || reporter->writer->length == 0)

@@ -112,7 +112,7 @@ static void learn_host(struct problems *problems, const struct rapl_options *opt
     problems->host = host_look_here();
     /* Below another root, the modules are another kernel's. */
     problems->host.lacks_driver = problems->host.lacks_driver && own_root;
-    problems->is_root = geteuid() == 0;
+    problems->is_root = host_is_root();
     problems->capabilities = host_capabilities(own_root && options->privilege.change != NULL);
 }
 

@@ -25,7 +25,10 @@ static size_t find_folder(const char *path, const char *name) {
 }
 
 static char *copy_root(const char *root, size_t length) {
-    return length > 0 ? strndup(root, length) : strdup("/");
+    char *copy = strdup(length > 0 ? root : "/");
+    if (copy != NULL && length > 0)
+        copy[length] = '\0';
+    return copy;
 }
 
 /* Telegraf's inputs take HOST_SYS and HOST_PROC (gopsutil), some of them HOST_MOUNT_PREFIX. */

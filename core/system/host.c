@@ -133,3 +133,7 @@ struct host host_look_here(void) {
     close(root);
     return host;
 }
+
+bool host_is_root(void) {
+    return geteuid() == 0;
+}

@@ -26,6 +26,9 @@ struct host host_look(int root, const char *release);
 /* The same of this machine. */
 struct host host_look_here(void);
 
+/* Whether the process is root, of its user namespace. */
+bool host_is_root(void);
+
 /* The capabilities in effect, or those permitted where the process raises them: one bit for each
  * number of linux/capability.h. */
 uint64_t host_capabilities(bool permitted);

@@ -2,7 +2,6 @@
 #include "zone/zone_filter.h"
 
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,10 +33,6 @@ int zone_filter_open(struct zone_filter *zone_filter, const char *const *include
     if (error != 0)
         zone_filter_close(zone_filter);
     return error;
-}
-
-bool pattern_matches(const char *pattern, const char *name) {
-    return fnmatch(pattern, name, FNM_PATHNAME) == 0;
 }
 
 static bool any_matches(char *const *patterns, size_t count, const char *name) {

@@ -22,7 +22,7 @@ declare -A packages=(
     [lint]="git clang-format clang-tidy cppcheck shellcheck"
     [build]="clang"
     # qemu-user-static would register itself with the kernel for programs of all other processors.
-    [cross]="musl-tools gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user libcap2-bin strace"
+    [cross]="gcc-mingw-w64-x86-64-win32 musl-tools gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user libcap2-bin strace"
     [execd]="strace fuse3 libcap2-bin util-linux"
     [faults]="strace valgrind"
     [sanitize]="strace fuse3"

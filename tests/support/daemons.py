@@ -428,7 +428,7 @@ Hostname "{name}"
 FQDNLookup false
 Interval 1
 BaseDir "{folder}"
-TypesDB "{types}"
+{types}
 PIDFile "{folder}/pid"
 {stock}
 LoadPlugin logfile
@@ -486,9 +486,9 @@ def collectd_types():
 
 class Collectd(Program):
     """collectd with rapl.so, each value in a csv file. rapl: its lines of the configuration; load:
-    how it is loaded; binds: what it sees elsewhere than it is (in_namespace), and then rapl.so is
-    in the folder where collectd looks for plugins unless it is told; plugins: {name: file} of more
-    that are there beside it, or in its place."""
+    how it is loaded, and TypesDB where that is not the stock one; binds: what it sees elsewhere than
+    it is (in_namespace), and then rapl.so is in the folder where collectd looks for plugins unless
+    it is told; plugins: {name: file} of more that are there beside it, or in its place."""
 
     def __init__(self, name, rapl, folder, load="LoadPlugin rapl", outputs="", binds=(),
                  plugins=None, **more):
@@ -502,7 +502,8 @@ class Collectd(Program):
         config = os.path.join(folder, "collectd.conf")
         with open(config, "w", encoding="utf-8") as file:
             file.write(COLLECTD_CONFIG.format(
-                name=name, folder=folder, types=collectd_types(), outputs=outputs,
+                name=name, folder=folder, outputs=outputs,
+                types="" if "TypesDB" in load else 'TypesDB "%s"' % collectd_types(),
                 rapl=load + "\n" + rapl,
                 ours="" if mounts else 'PluginDir "%s"' % plugins,
                 stock="" if mounts else 'PluginDir "%s"' % stock))

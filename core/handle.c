@@ -49,7 +49,7 @@ static unsigned int count_undecided(const struct rapl *rapl) {
     return count;
 }
 
-/* Nobody sees the report that rapl_open() makes. */
+/* The report that rapl_open() makes is never shown. */
 static void forget_told(struct binding *binding) {
     for (size_t i = 0; i < binding->series_count; i++)
         binding->series[i]->told = false;
@@ -105,7 +105,7 @@ static size_t find_counter_files(size_t file_limit) {
     return file_limit > OWN_FILES ? file_limit - OWN_FILES : 0;
 }
 
-/* --- open and close -------------------------------------------------------------------------- */
+/* --- open and close --------------------------------------------------------------------------- */
 
 static void learn_host(struct problems *problems, const struct rapl_options *options,
                        bool own_root) {
@@ -165,7 +165,7 @@ int rapl_open(const struct rapl_options *options, struct rapl **opened) {
         error = sample_take(rapl, true);
     if (error != 0)
         goto fail;
-    /* The first interval begins here. Nobody sees the report on the time before it. */
+    /* The first interval begins here. The report on the time before it is never shown. */
     close_interval(rapl);
     forget_told(&rapl->binding);
     *opened = rapl;
@@ -194,7 +194,7 @@ void rapl_close(struct rapl *rapl) {
     free(rapl);
 }
 
-/* --- what was found -------------------------------------------------------------------------- */
+/* --- what was found --------------------------------------------------------------------------- */
 
 size_t rapl_zone_count(const struct rapl *rapl) {
     return rapl->source != NULL ? rapl->source->zone_count : 0;
@@ -265,7 +265,7 @@ bool rapl_next_problem(struct rapl *rapl, struct rapl_problem *problem) {
            (choice->count > 0 && problems_next(&current->problems, problem));
 }
 
-/* --- shared by the plugins' options ---------------------------------------------------------- */
+/* --- shared by the plugins' options ----------------------------------------------------------- */
 
 int rapl_source_from_name(const char *name, enum rapl_source *source) {
     static const char *const names[] = {[RAPL_SOURCE_AUTO] = "auto",

@@ -171,7 +171,7 @@ static int compare_zones(struct rapl *rapl) {
     int changed = binding_compare(&rapl->binding, rapl->source, &rapl->problems);
     if (changed == 0)
         return 0;
-    /* At the first sweep nobody has seen another state. */
+    /* Before the first sweep no report has shown another state. */
     rapl->report.health.rediscoveries += rapl->sampled;
     rapl->bound = false;
     return changed < 0 ? changed : discovery_rebind(rapl);

@@ -41,8 +41,8 @@ static uint64_t earlier_ns(uint64_t a_ns, uint64_t b_ns) {
     return a_ns == 0 || (b_ns != 0 && b_ns < a_ns) ? b_ns : a_ns;
 }
 
-/* When the power of a sum can be reported: when that of all its members can. 0: no member reads or,
- * if moved is set, one has not moved. */
+/* When the power of a sum can be reported: once the power of all its members can. 0: no member
+ * reads or, if moved is set, one has not moved. */
 static uint64_t sum_ready_ns(const struct rapl *rapl, const struct series *sum, bool moved) {
     uint64_t last_ns = 0;
     for (size_t i = 0; i < rapl->binding.series_count; i++) {

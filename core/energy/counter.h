@@ -126,9 +126,9 @@ void counter_forget(struct counter *counter);
 #define COUNTER_REGISTER_MODULUS (UINT64_C(1) << 32)
 
 /*
- * The modulus of a counter whose largest value is range: one tick of the hardware more. The
- * hardware counts 2^32 ticks (SDM vol. 3B 16.10.3), so a tick is range / (2^32 - 1), here rounded
- * to the source's ticks. 0 if range is 0 or leaves no room for the tick.
+ * The modulus of a counter with this largest value: one tick of the hardware more. The hardware
+ * counts 2^32 ticks (SDM vol. 3B 16.10.3), so a tick is range / (2^32 - 1), here rounded to the
+ * source's ticks. 0 if range is 0 or leaves no room for the tick.
  */
 uint64_t counter_modulus(uint64_t range);
 

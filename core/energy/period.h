@@ -18,7 +18,7 @@
 /* A counter that stands for longer than this counts as idle. */
 #define PERIOD_LONGEST_NS UINT64_C(12000000000)
 
-/* Power may begin or end at an update whose time is known to within the period divided by this. */
+/* Power may begin or end at an update if its time is known to within the period divided by this. */
 #define PERIOD_SHARPNESS 20
 
 /* A slow counter that stands for this many periods is at rest. */

@@ -4,7 +4,7 @@
 #define BUCKET_BITS 6
 #define BUCKETS_PER_ORDER (1U << BUCKET_BITS)
 
-/* --- buckets --------------------------------------------------------------------------------- */
+/* --- buckets ---------------------------------------------------------------------------------- */
 
 static unsigned int find_bucket(uint64_t power_uw) {
     if (power_uw < BUCKETS_PER_ORDER)
@@ -22,7 +22,7 @@ static uint64_t find_middle_uw(unsigned int bucket) {
     return least_uw + (UINT64_C(1) << order) / 2;
 }
 
-/* --- samples --------------------------------------------------------------------------------- */
+/* --- samples ---------------------------------------------------------------------------------- */
 
 static bool is_sharp(const struct window_sample *sample, const struct counter_traits *traits,
                      uint64_t span_ns, uint64_t unknown_ns) {
@@ -76,7 +76,7 @@ void window_take(struct window *window, const struct counter_traits *traits,
     begin_sample(window, reading);
 }
 
-/* --- statistics ------------------------------------------------------------------------------ */
+/* --- statistics ------------------------------------------------------------------------------- */
 
 /* Rounded to the nearest, without floating point: the sum of squares has up to 114 bits. */
 static uint64_t square_root(rapl_uint128 square) {

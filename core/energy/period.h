@@ -35,7 +35,7 @@ struct period {
     enum period_state state;
     unsigned int pairs; /* moves for which the time since the previous move was seen */
     unsigned int rests; /* consecutive moves after a standstill longer than most_ns */
-    bool large;         /* the last move was by more than one unit */
+    bool large;         /* the last move was MOVE_LARGE */
     bool stands;        /* the last reading showed no move */
     bool has_stood;     /* while sought: it stood for longer than a fast counter does */
     uint64_t rest_ns;   /* length of the last of these standstills */

@@ -37,7 +37,7 @@ struct held_steps {
     uint64_t energy_uj; /* the same as energy; marks contain it already */
     uint64_t span_ns;   /* sum of their spans, each from the reading before it */
     uint64_t since_ns;  /* time of the first step */
-    unsigned int pairs; /* pairs of the period at the first step */
+    unsigned int pairs; /* period.pairs at the first step */
     bool is_over;       /* the next reading did not continue them */
 };
 
@@ -73,7 +73,7 @@ struct series {
     bool selected;
     bool ended;     /* its counter belongs to another series now */
     bool withheld;  /* in this sweep: its zones do not agree */
-    bool parted;    /* and do not for the second time */
+    bool parted;    /* in this sweep: they do not agree for the second time */
     bool told;      /* a report has contained it */
     bool undecided; /* it is unknown whether its counter is another series', too */
     uint32_t epoch; /* epoch of the zone that gave the last reading */
@@ -81,7 +81,7 @@ struct series {
     size_t *zones; /* indices in the source's list; several only if they show one counter */
     size_t zone_count;
     size_t lead;            /* the first of them that reads, during a comparison */
-    size_t last_zone_index; /* zone of the last reading since then; or SERIES_FED_BY_NONE */
+    size_t last_zone_index; /* zone of the last reading since discovery; or SERIES_FED_BY_NONE */
     struct counter_traits traits;
     /* The sum that it is added to: the total, or all cores of its package; NULL: none. */
     struct series *sum;
@@ -90,10 +90,10 @@ struct series {
     struct counter counter;
     bool has_read;      /* it has been read at least once */
     rapl_uint128 ticks; /* ticks counted since the start */
-    uint64_t energy_uj; /* the same ticks as energy */
+    uint64_t energy_uj; /* the energy of these ticks */
     struct mark power;
-    struct mark summed;  /* the same for its share of the sum */
-    struct mark sum_end; /* end of that share in the current report */
+    struct mark summed;  /* where its share of the sum's power begins */
+    struct mark sum_end; /* where that share ends in the current report */
     struct period period;
     /* Shortest span for which its power is reported: the longest of 50 ms, 20 updates of a counter
      * that may be fast, and unit / 2 W. */
@@ -108,11 +108,11 @@ struct series {
     struct window *window;
     uint64_t sampled_uj; /* its energy that is already in the sum's window */
 
-    uint64_t uncertainty_ns; /* of the reading that the counter continues from */
+    uint64_t uncertainty_ns; /* uncertainty of the reading that the counter continues from */
     uint32_t breaks; /* readings so far that did not count the energy since the one before */
-    bool reads;      /* in the last sweep */
-    bool follows;    /* in the last sweep: it counted the energy since the reading before */
-    bool returned;   /* in the last sweep: it reads again */
+    bool reads;      /* the last sweep read it */
+    bool follows;    /* the last sweep counted its energy since the reading before */
+    bool returned;   /* the last sweep read it again after a gap */
     bool guarded;    /* its safe span limits the time to the next sweep */
     bool left_low;   /* a report lacked it because its low readings were not decided */
     bool lost;       /* in this interval: some energy was not counted */

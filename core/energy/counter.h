@@ -93,11 +93,11 @@ struct counter_step {
 /*
  * Takes the next reading.
  *
- * A step forward may hold energy from up to two updates before the last reading: one was still to
- * come then, and the next may be late. A decrease, and a wrap that may be hidden, allow for one.
- * Time for which the counter stood still allows nothing. If the modulus is unknown, every decrease
- * is a reset, and a step is UNDECIDED if the counter may have passed the smallest known range in
- * that time.
+ * A step forward may hold energy used up to two update periods before the last reading: one update
+ * had not come yet then, and the next may come late. A decrease, and a wrap that may be hidden,
+ * allow for one period. Time for which the counter stood still allows nothing. If the modulus is
+ * unknown, every decrease is a reset, and a step is UNDECIDED if the counter may have passed the
+ * smallest known range in that time.
  *
  * slept_ns: time since the last reading, failed or not, that CLOCK_MONOTONIC did not count. RESET,
  * RESET_FORWARD and UNDECIDED make the reading a new baseline. The ticks of RESTARTED are counted

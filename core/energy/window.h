@@ -19,7 +19,7 @@
  */
 #define WINDOW_BUCKETS 1984
 
-/* The open sample since its begin. */
+/* The open sample. */
 struct window_sample {
     bool begun;
     uint64_t begin_ns;
@@ -30,13 +30,13 @@ struct window_sample {
 struct window {
     struct reading latest; /* the latest of all; its ticks are not used */
     struct window_sample sample;
-    /* Sums over the closed samples. */
+    /* The closed samples. */
     uint64_t count;
     uint64_t span_ns;
     uint64_t min_uw;
     uint64_t max_uw;
-    rapl_uint128 power_ns;               /* power times span, uW ns */
-    rapl_uint128 squared_power_ns;       /* power squared times span, uW^2 ns */
+    rapl_uint128 power_ns;               /* sum of power times span, uW ns */
+    rapl_uint128 squared_power_ns;       /* sum of power squared times span, uW^2 ns */
     uint64_t weights_ns[WINDOW_BUCKETS]; /* span of the samples per bucket */
 };
 

@@ -13,12 +13,12 @@
 #include "system/sysfs.h"
 #include "system/topology.h"
 
-/* A driver may be loaded late. */
+/* A driver may be loaded later. */
 #define LOOK_AGAIN_NS (UINT64_C(60) * NS_PER_SECOND)
-/* A zone returns some milliseconds after its CPU does, so that one more look is not enough. */
+/* A zone returns some milliseconds after its CPU, so one more look is not enough. */
 #define LOOK_REPORTS 3
 
-/* Sources begin again with what is known now: what they have read may have another unit. */
+/* Reopens the sources when the processor becomes known: their units may change with it. */
 static int reopen_sources(struct rapl *rapl) {
     const int error = source_choice_reopen(&rapl->choice, &rapl->source_options);
     if (error != 0)
@@ -30,7 +30,7 @@ static int reopen_sources(struct rapl *rapl) {
     return 0;
 }
 
-/* The vendor decides names and units. As long as no file names it, it is looked for again. */
+/* The vendor decides names and units. While no file names it, every discovery looks again. */
 static int learn_model(struct rapl *rapl) {
     struct cpu_model *model = &rapl->source_options.model;
     int error = 0;
@@ -80,7 +80,7 @@ static bool has_cores(const struct rapl *rapl) {
     return false;
 }
 
-/* Series that came and went count, and zones without one: why they lack, other problems say. */
+/* Series that have gone and zones without a series match, too: other problems report these. */
 static bool matches_any(const struct rapl *rapl, const char *pattern) {
     const struct binding *binding = &rapl->binding;
     struct zone_identity whole;
@@ -103,7 +103,7 @@ static bool matches_any(const struct rapl *rapl, const char *pattern) {
     return false;
 }
 
-/* How many match nothing. */
+/* Returns how many patterns match nothing. */
 static size_t tell_patterns(struct rapl *rapl, enum problem_cause cause, char *const *patterns,
                             size_t count) {
     size_t unmatched = 0;
@@ -116,7 +116,7 @@ static size_t tell_patterns(struct rapl *rapl, enum problem_cause cause, char *c
     return unmatched;
 }
 
-/* Before there are zones, nothing can match. */
+/* While there are no zones, nothing can match, and nothing is reported. */
 static void tell_selection(struct rapl *rapl, bool any) {
     const struct zone_filter *zone_filter = &rapl->zone_filter;
     problems_begin(&rapl->problems, PASS_FILTER);
@@ -172,7 +172,7 @@ static bool has_read(const struct rapl *rapl) {
     return false;
 }
 
-/* Which source is read, and why not another: told when it is known, and when it changes. */
+/* Reports which source is read and why others are not, once it is known and when it changes. */
 static void tell_source(struct rapl *rapl) {
     const struct source_choice *choice = &rapl->choice;
     char text[sizeof(choice->reason) + 64];
@@ -192,7 +192,7 @@ static bool has_identified(const struct source *source) {
     return false;
 }
 
-/* What depends on the vendor are names and units of zones: a machine without them lacks nothing. */
+/* Only the names and units of zones depend on the vendor: without zones nothing is missing. */
 static void tell_vendor(struct rapl *rapl) {
     problems_begin(&rapl->problems, PASS_VENDOR);
     if (rapl->binding.vendor == CPU_VENDOR_UNKNOWN && has_identified(rapl->source))
@@ -215,7 +215,8 @@ static void tell_unit(struct rapl *rapl, const struct zone *zone) {
     problems_raise(&rapl->problems, PROBLEM_UNIT, 0, text);
 }
 
-/* Once for each counter that is reported, alone or in a sum: what perf counts may tell later. */
+/* Reports each fault once per counter that is reported, alone or in a sum. perf may show it
+ * later. */
 static void tell_units(struct rapl *rapl) {
     for (size_t i = 0; i < rapl->source->zone_count; i++) {
         struct zone *zone = rapl->source->zones[i];
@@ -237,7 +238,7 @@ int discovery_run(struct rapl *rapl) {
     if (rapl->choice.count == 0)
         return 0;
     const bool was_settled = rapl->choice.settled;
-    /* Samples may have met what this look was to find. */
+    /* Sweeps may already have found what this discovery is to find. */
     if (has_read(rapl))
         source_choice_keep(&rapl->choice);
     int changed = source_choice_discover(&rapl->choice);
@@ -245,8 +246,8 @@ int discovery_run(struct rapl *rapl) {
     rapl->report.health.source = rapl->source->operations->name;
     rapl->problems.module = rapl->source->module;
     if (changed < 0) {
-        rapl->discovered_ns = 0; /* at the next report again */
-        rapl->bound = false;     /* some of it may be done */
+        rapl->discovered_ns = 0; /* run again at the next report */
+        rapl->bound = false;     /* the change may be half done */
         return changed;
     }
     if (first || rapl->choice.settled != was_settled)
@@ -261,7 +262,8 @@ int discovery_run(struct rapl *rapl) {
     return error;
 }
 
-/* It has been read, and has no zone any more, or one with an error that tells as much. */
+/* Whether the series has been read, and now has no zone or only errors for which tells() is
+ * true. */
 static bool has_lost(const struct rapl *rapl, const struct series *series, bool (*tells)(int)) {
     const struct source *source = rapl->source;
     if (series->reads || source == NULL || !series->has_read || series->ended || series->left_out)
@@ -277,8 +279,8 @@ bool discovery_lost_series(const struct rapl *rapl, const struct series *series)
     return has_lost(rapl, series, error_is_lost);
 }
 
-/* Files that only root may read are those of a driver that was loaded again, until udev's rules
- * have run; for want of descriptors or memory, what was to be opened anew was not. */
+/* After a driver was loaded again, only root may read its files until udev's rules have run. If
+ * descriptors or memory are short, files could not be opened again. */
 static bool is_out_of_reach(int error) {
     return error_is_lost(error) || error == -EACCES || error == -EPERM || sysfs_ran_short(error);
 }
@@ -292,8 +294,8 @@ static bool misses_zone(const struct rapl *rapl) {
 }
 
 /*
- * On AMD the core zone is that of the package's lead CPU, and when CPUs come and go this can become
- * another one: the counter is another core's then.
+ * On AMD the core zone belongs to the package's lead CPU. When CPUs go offline or return, another
+ * CPU may become the lead, and the zone then shows another core's counter.
  */
 static bool may_move(const struct rapl *rapl, const struct series *series) {
     const enum zone_kind kind = series->identity.kind;
@@ -306,7 +308,7 @@ void discovery_forget_lead_cores(struct rapl *rapl) {
         if (may_move(rapl, rapl->binding.series[i]))
             series_forget(rapl->binding.series[i]);
     }
-    /* Nor does a series begin where its zone was the same as another one before. */
+    /* Nor may a series begin at a reading that its zone had in common with another one. */
     for (size_t i = 0; rapl->source != NULL && i < rapl->source->zone_count; i++) {
         struct zone *zone = rapl->source->zones[i];
         if (zone->series != NULL && may_move(rapl, zone->series))
@@ -324,7 +326,7 @@ bool discovery_watch_online(struct rapl *rapl) {
     return true;
 }
 
-/* A file that could not be read may be readable in a moment. */
+/* A file that could not be read may become readable. */
 static bool can_learn_model(const struct rapl *rapl) {
     int error;
     return rapl->binding.vendor == CPU_VENDOR_UNKNOWN && rapl->source_options.root >= 0 &&

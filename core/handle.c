@@ -28,17 +28,17 @@ static void close_interval(struct rapl *rapl) {
     rapl->reported_ns = rapl->sampled_ns;
 }
 
-/* A counter that shows less than before is read again within the report: most often that decides
- * what it means, so that a wrap leaves no report without it. */
+/* A counter that decreased is read again within the report. Most often that decides the cause, so
+ * that a wrap leaves no gap in the report. */
 #define READ_AGAIN_NS 20000000
-#define READ_AGAIN_TRIES 4 /* meanwhile others may show less */
+#define READ_AGAIN_TRIES 4 /* others may decrease meanwhile */
 
-/* A series that no report has had has not begun, and is lacking to nobody but its sum. */
+/* A series that was in no report yet is not missed, unless its sum was in one. */
 static bool is_missed(const struct series *series) {
     return series->told || (series->sum != NULL && series->sum->told);
 }
 
-/* What the report lacks, for it is not decided what the counters showed. */
+/* Number of series that the report lacks because their counters are not decided yet. */
 static unsigned int count_undecided(const struct rapl *rapl) {
     unsigned int count = 0;
     for (size_t i = 0; i < rapl->binding.series_count; i++) {
@@ -49,7 +49,7 @@ static unsigned int count_undecided(const struct rapl *rapl) {
     return count;
 }
 
-/* What was told when the handle was opened was told to nobody. */
+/* The report that rapl_open() makes is never shown. */
 static void forget_told(struct binding *binding) {
     for (size_t i = 0; i < binding->series_count; i++)
         binding->series[i]->told = false;
@@ -58,7 +58,7 @@ static void forget_told(struct binding *binding) {
 }
 
 int rapl_report(struct rapl *rapl, const struct rapl_report **report) {
-    /* A look that found no memory is made again at the next report: known zones are read now. */
+    /* If discovery ran out of memory, the next report repeats it; the known zones are read now. */
     int error = discovery_run_if_due(rapl);
     if (error == 0 || rapl->source != NULL)
         error = sample_take(rapl, true);
@@ -95,8 +95,8 @@ void rapl_health_list(const struct rapl_health *health,
 
 #define SAMPLE_INTERVAL_LEAST_NS UINT64_C(1000000)
 
-/* Beside those of the counters: the root and the list of online CPUs; and in a look, a folder, the
- * one that it lies in, and a file. */
+/* Descriptors beside the counters': the root and the list of online CPUs, and during discovery a
+ * folder, its parent and a file. */
 #define OWN_FILES 5
 
 static size_t find_counter_files(size_t file_limit) {
@@ -105,12 +105,12 @@ static size_t find_counter_files(size_t file_limit) {
     return file_limit > OWN_FILES ? file_limit - OWN_FILES : 0;
 }
 
-/* --- open and close -------------------------------------------------------------------------- */
+/* --- open and close --------------------------------------------------------------------------- */
 
 static void learn_host(struct problems *problems, const struct rapl_options *options,
                        bool own_root) {
     problems->host = host_look_here();
-    /* Below another root, the modules are another kernel's. */
+    /* Below another root, the modules belong to another kernel. */
     problems->host.lacks_driver = problems->host.lacks_driver && own_root;
     problems->is_root = host_is_root();
     problems->capabilities = host_capabilities(own_root && options->privilege.change != NULL);
@@ -165,7 +165,7 @@ int rapl_open(const struct rapl_options *options, struct rapl **opened) {
         error = sample_take(rapl, true);
     if (error != 0)
         goto fail;
-    /* The first interval begins here, and what it says of none is said to nobody. */
+    /* The first interval begins here. The report on the time before it is never shown. */
     close_interval(rapl);
     forget_told(&rapl->binding);
     *opened = rapl;
@@ -194,13 +194,13 @@ void rapl_close(struct rapl *rapl) {
     free(rapl);
 }
 
-/* --- what was found -------------------------------------------------------------------------- */
+/* --- what was found --------------------------------------------------------------------------- */
 
 size_t rapl_zone_count(const struct rapl *rapl) {
     return rapl->source != NULL ? rapl->source->zone_count : 0;
 }
 
-/* One that is left out is there, too. */
+/* A zone that was left out counts as failed, too. */
 static bool has_failed(const struct rapl *rapl, const struct zone *zone) {
     const bool wanted =
         !zone->identified || zone->wanted || zone_filter_matches(&rapl->zone_filter, zone->name);
@@ -265,7 +265,7 @@ bool rapl_next_problem(struct rapl *rapl, struct rapl_problem *problem) {
            (choice->count > 0 && problems_next(&current->problems, problem));
 }
 
-/* --- shared by the plugins' options ---------------------------------------------------------- */
+/* --- shared by the plugins' options ----------------------------------------------------------- */
 
 int rapl_source_from_name(const char *name, enum rapl_source *source) {
     static const char *const names[] = {[RAPL_SOURCE_AUTO] = "auto",

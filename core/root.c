@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Below which folder sys, proc and dev are. */
+/* Finds the folder that contains sys, proc and dev. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@ static const char *find_variable(const char *name) {
     return text != NULL && text[0] != '\0' ? text : NULL;
 }
 
-/* Of a path that ends in that name ("/sys"): how much comes before it; SIZE_MAX: it does not. */
+/* Length of the part of path before name ("/sys"); SIZE_MAX: path does not end in name. */
 static size_t find_folder(const char *path, const char *name) {
     const size_t tail = strlen(name);
     size_t length = strlen(path);
@@ -31,7 +31,7 @@ static char *copy_root(const char *root, size_t length) {
     return copy;
 }
 
-/* Telegraf's inputs take HOST_SYS and HOST_PROC (gopsutil), some of them HOST_MOUNT_PREFIX. */
+/* Telegraf's inputs use HOST_SYS and HOST_PROC (gopsutil), some of them HOST_MOUNT_PREFIX. */
 char *rapl_find_root(const char *root) {
     if (root == NULL)
         root = find_variable("HOST_MOUNT_PREFIX");
@@ -42,7 +42,7 @@ char *rapl_find_root(const char *root) {
     return length != SIZE_MAX ? copy_root(sys, length) : strdup("/");
 }
 
-/* Whether the variable is set, and names another folder than this one of the root. */
+/* Whether the variable is set to another folder than the root's own of that name. */
 static bool differs(const char *variable, const char *root, const char *name) {
     const char *path = find_variable(variable);
     const size_t length = path != NULL ? find_folder(path, name) : 0;

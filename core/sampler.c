@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The thread that reads counters between two reports, where those come too seldom. */
+/* The thread that takes sweeps between two reports if these are too far apart. */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -8,18 +8,18 @@
 #include "rapl.h"
 #include "system/clock.h"
 
-/* A sample that could not be taken is tried again after so long. */
+/* A sweep that failed is tried again after this time. */
 #define TRY_AGAIN_NS NS_PER_SECOND
 
 struct rapl_sampler {
     struct rapl *rapl;
     pthread_t thread;
-    pthread_mutex_t lock; /* the handle's: held but for waiting */
-    pthread_cond_t wake;  /* by CLOCK_MONOTONIC; also when something else may be due by now */
+    pthread_mutex_t lock; /* protects the handle; held except while waiting */
+    pthread_cond_t wake;  /* on CLOCK_MONOTONIC; signalled when the due time may have changed */
     bool stop;
 };
 
-/* Until the instant, or until it is woken. */
+/* Waits until the instant, or until it is woken. */
 static void wait_until(struct rapl_sampler *sampler, uint64_t until_ns) {
     const struct timespec until = {.tv_sec = (time_t)(until_ns / NS_PER_SECOND),
                                    .tv_nsec = (long)(until_ns % NS_PER_SECOND)};
@@ -43,8 +43,8 @@ static void *run(void *context) {
     return NULL;
 }
 
-/* Signals are the host's business: none is to be delivered to this thread. But one that answers a
- * system call of the thread's own (seccomp's SIGSYS) would end the process where it is blocked. */
+/* Signals belong to the host, so this thread blocks them. It does not block SIGSYS: seccomp sends
+ * it for the thread's own system calls, and the process would end if it was blocked. */
 static int start_thread(struct rapl_sampler *sampler) {
     sigset_t all;
     sigset_t before;

@@ -9,7 +9,7 @@
 #include "system/error.h"
 #include "system/topology.h"
 
-/* A sum without a counter that is there, and was never read, would be a false one. */
+/* The sum that would be wrong because this zone's counter exists and was never read; or NULL. */
 static struct series *find_lacking_sum(const struct rapl *rapl, const struct zone *zone) {
     if (!zone->wanted || !source_hides_counter(zone) ||
         (zone->series != NULL && zone->series->has_read))
@@ -33,8 +33,8 @@ static void note_unread(struct rapl *rapl) {
     }
 }
 
-/* What goes is told of by series; a zone that never read is told of by its file. Whether any fails.
- */
+/* Reports zones that fail, and returns whether any does. Zones that disappear are reported by
+ * series (note_gone); a zone that was never readable is reported by its path. */
 static bool note_errors(struct rapl *rapl) {
     const struct source *source = rapl->source;
     bool fails = false;
@@ -50,7 +50,7 @@ static bool note_errors(struct rapl *rapl) {
             continue;
         }
         if (zone->told && zone->error == ZONE_COUNTS_NOTHING)
-            continue; /* it is no fault */
+            continue; /* not a fault */
         rapl->report.health.read_errors++;
         fails = true;
         if (!zone->told &&
@@ -60,13 +60,13 @@ static bool note_errors(struct rapl *rapl) {
     return fails;
 }
 
-/* The zone that the series is shown under, or NULL. */
+/* The series that this one is shown under, or NULL. */
 static const struct series *find_parent(const struct rapl *rapl, const struct series *series) {
     return binding_find_whole(&rapl->binding, &series->identity);
 }
 
-/* A zone that goes takes its sub-zones with it, and returns a moment before them: those are not
- * told of. */
+/* A zone that disappears takes its sub-zones with it, and returns a moment before them: the
+ * sub-zones are not reported. */
 static void note_gone(struct rapl *rapl, const struct series *series) {
     if (!discovery_lost_series(rapl, series))
         return;
@@ -75,20 +75,20 @@ static void note_gone(struct rapl *rapl, const struct series *series) {
         return;
     const bool in_total = series->sum == rapl->binding.sums[0] && series->sum->selected;
     if (!in_total && !series->selected)
-        return; /* one of the cores that nobody sees one by one */
+        return; /* a single core that is not reported alone */
     problems_raise(&rapl->problems, in_total ? PROBLEM_GONE_FROM_TOTAL : PROBLEM_GONE, 0,
                    series->name);
 }
 
-/* It gave the last reading, or has the name of the one that did. */
+/* Whether the zone gave the last reading, or has the identity of the one that did. */
 static bool feeds(const struct series *series, const struct zone *zone, size_t index) {
     return index == series->last_zone_index ||
            zone_equal(&zone->identity, &series->last_zone_identity);
 }
 
-/* Which of its zones a series takes its reading from: the one that it had last, or else the first
- * that reads; one that has not been compared, for the machine slept, is as good as none. The count:
- * none reads. */
+/* Chooses the zone that a series takes its reading from: the one that gave the last reading, or
+ * else the first that reads. After sleep, a zone that has not been compared is not used. Returns
+ * zone_count if there is none. */
 static size_t choose_zone(const struct source *source, const struct series *series, bool slept) {
     size_t chosen = series->zone_count;
     for (size_t i = 0; i < series->zone_count; i++) {
@@ -104,8 +104,8 @@ static size_t choose_zone(const struct source *source, const struct series *seri
     return chosen;
 }
 
-/* To set MaxPower is right only where the ceiling is what is wrong: not for a counter that jumps
- * far or goes back, nor for psys, which MaxPower does not concern. */
+/* Setting MaxPower helps only if the ceiling is wrong. It does not help if the counter jumps far or
+ * goes back, nor for psys, which MaxPower does not affect. */
 static enum problem_cause judge_jump(const struct series *series) {
     const bool near =
         !series->counter.leapt && series->steady.returns == 0 && series->identity.kind != ZONE_PSYS;
@@ -128,7 +128,7 @@ static void note_outcome(struct rapl *rapl, const struct series *series,
     }
 }
 
-/* Zones of one counter count from one point, or each from another. */
+/* Zones of one counter may count from different points (their offsets). */
 static void feed(struct series *series, const struct zone *zone) {
     if (zone->compared.offset != series->last_zone_offset)
         series_forget(series);
@@ -143,7 +143,7 @@ static void take_reading(struct rapl *rapl, struct series *series, uint64_t slep
     if (chosen < series->zone_count) {
         const struct zone *zone = source->zones[series->zones[chosen]];
         const bool changes = series->zones[chosen] != series->last_zone_index;
-        /* One that differed at its last reading may be of another counter. */
+        /* A zone that differed at its last reading may show another counter. */
         if (changes && slept_ns == 0 && !zone_equal(&zone->identity, &series->last_zone_identity))
             binding_keep_last(source, series);
         if (zone->epoch != series->epoch ||
@@ -166,12 +166,12 @@ static void take_reading(struct rapl *rapl, struct series *series, uint64_t slep
     }
 }
 
-/* Which zones show one counter. -ENOMEM, and then that is found out at the next sample. */
+/* Finds out which zones show one counter. -ENOMEM: the next sweep tries again. */
 static int compare_zones(struct rapl *rapl) {
     int changed = binding_compare(&rapl->binding, rapl->source, &rapl->problems);
     if (changed == 0)
         return 0;
-    /* At the first sample nobody has seen them otherwise. */
+    /* Before the first sweep no report has shown another state. */
     rapl->report.health.rediscoveries += rapl->sampled;
     rapl->bound = false;
     return changed < 0 ? changed : discovery_rebind(rapl);
@@ -185,11 +185,11 @@ static void take_sums(struct rapl *rapl) {
     }
 }
 
-/* Of counters that do not move as usual. */
+/* Handles a counter that is not known to be fast: stuck, slow, or still being measured. */
 static void note_slow(struct rapl *rapl, const struct series *series) {
     if (series->motion == SERIES_STUCK && series->reads)
         problems_raise(&rapl->problems, PROBLEM_STUCK, 0, series->name);
-    /* Where nothing ever follows on the reading before, nothing is to be learned. */
+    /* If no reading ever continues the one before, there is nothing to learn. */
     const bool is_new = series->counter.time_ns - series->first_ns <= PERIOD_LONGEST_NS;
     if (!series_is_read(series) || (series->period.shown_ns == 0 && !is_new))
         return;
@@ -221,8 +221,8 @@ static void take_readings(struct rapl *rapl, uint64_t slept_ns) {
         rapl->safe_span_ns = schedule_find_safe_span_ns(rapl);
 }
 
-/* How long ago the counters were read: half of what the sample took, or where the machine stalled
- * in it, and reads were repeated, what their own stamps say. */
+/* How long ago the counters were read: half of the sweep's duration or, if the machine stalled and
+ * reads were repeated, what their own times say. */
 static uint64_t find_age_ns(const struct source *source, uint64_t span_ns) {
     if (span_ns <= source->slow_reads.slow_ns)
         return span_ns / 2;
@@ -236,24 +236,24 @@ int sample_take(struct rapl *rapl, bool for_report) {
         rapl->report.time_ns = clock_realtime_ns();
         return 0;
     }
-    /* After a look that found no memory, series know zones that are there no more. */
+    /* If discovery ran out of memory, series may refer to zones that no longer exist. */
     int error = rapl->bound ? 0 : discovery_rebind(rapl);
     if (error != 0)
         return error;
     const uint64_t begin_ns = clock_monotonic_ns();
     const uint64_t begin_ahead_ns = clock_most_ahead_ns(begin_ns);
-    /* Statistics take the doubt of a reading into account: a sample between reports may be slow. */
+    /* Statistics allow for the uncertainty of a reading, so reads between reports may be slow. */
     slow_reads_begin(&rapl->source->slow_reads,
                      for_report ? clock_span_ns(rapl->reported_ns, begin_ns) : UINT64_MAX);
     rapl->source->operations->sample(rapl->source);
     const uint64_t end_ahead_ns = clock_least_ahead_ns(&end_ns);
     const uint64_t age_ns = find_age_ns(rapl->source, clock_span_ns(begin_ns, end_ns));
     rapl->report.time_ns = clock_span_ns(age_ns, clock_realtime_ns());
-    /* From the begin of one sample to the end of the next: a sleep in the midst of a sample is
-     * seen by both. */
+    /* Measured from the begin of one sweep to the end of the next: both see a sleep during a
+     * sweep. */
     const uint64_t suspend_offset_ns = rapl->sampled ? rapl->suspend_offset_ns : begin_ahead_ns;
     const uint64_t slept_ns = clock_span_ns(suspend_offset_ns, end_ahead_ns);
-    /* CPUs that went after the look before the sample: they matter to lead cores alone. */
+    /* CPUs may have gone offline after the check before the sweep. Only lead cores depend on it. */
     const bool moved =
         rapl->sampled && rapl->binding.vendor != CPU_VENDOR_INTEL && discovery_watch_online(rapl);
 
@@ -275,7 +275,7 @@ int sample_take(struct rapl *rapl, bool for_report) {
     take_readings(rapl, slept_ns);
     if (fails)
         note_unread(rapl);
-    /* Nobody knows which core was read, the one that led before or the one that leads now. */
+    /* It is unknown which core was read: the one that led before, or the new lead. */
     if (moved)
         discovery_forget_lead_cores(rapl);
     take_sums(rapl);
@@ -284,7 +284,7 @@ int sample_take(struct rapl *rapl, bool for_report) {
             note_gone(rapl, rapl->binding.series[i]);
     }
     problems_end(&rapl->problems, PASS_SWEEP);
-    /* Of thousands of zones, what comes after the reads takes a millisecond, too. */
+    /* Processing thousands of zones takes a millisecond, too: the sweep ends after that. */
     rapl->ended_ns = rapl->observes ? clock_monotonic_ns() : end_ns;
     return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* When the next sample is due, and when power can be told. */
+/* When the next sweep is due, and when power can be reported. */
 #include "handle.h"
 #include "system/clock.h"
 
@@ -11,7 +11,7 @@ uint64_t schedule_count_missed(const struct rapl *rapl, uint64_t now_ns) {
     return passed > 1 ? passed - 1 : 0;
 }
 
-/* More often than this is never needed, but for a ceiling that is set beyond reason. */
+/* More frequent sweeps are never needed, unless the ceiling is set beyond reason. */
 #define SAFE_SPAN_LEAST_NS UINT64_C(1000000000)
 
 uint64_t schedule_find_safe_span_ns(const struct rapl *rapl) {
@@ -26,8 +26,8 @@ uint64_t schedule_find_safe_span_ns(const struct rapl *rapl) {
     return span_ns > SAFE_SPAN_LEAST_NS ? span_ns : SAFE_SPAN_LEAST_NS;
 }
 
-/* CLOCK_MONOTONIC when the power since the mark spans enough. That clock may run ahead of the
- * readings' by 8.3 % (clock_raw_ns): an eighth more is waited for. */
+/* CLOCK_MONOTONIC instant at which the power since the mark spans enough. That clock may run up to
+ * 8.3 % faster than the readings' clock (clock_raw_ns), so an eighth is added. */
 static uint64_t ready_ns(const struct rapl *rapl, const struct series *series,
                          const struct mark *mark) {
     const uint64_t sharp_ns = series_sharp_span_ns(mark->uncertainty_ns);
@@ -41,8 +41,8 @@ static uint64_t earlier_ns(uint64_t a_ns, uint64_t b_ns) {
     return a_ns == 0 || (b_ns != 0 && b_ns < a_ns) ? b_ns : a_ns;
 }
 
-/* When power of a sum can be told: once it can be of all its members. 0: of none, or one of them
- * has not moved. */
+/* When the power of a sum can be reported: once the power of all its members can. 0: no member
+ * reads or, if moved is set, one has not moved. */
 static uint64_t sum_ready_ns(const struct rapl *rapl, const struct series *sum, bool moved) {
     uint64_t last_ns = 0;
     for (size_t i = 0; i < rapl->binding.series_count; i++) {
@@ -57,7 +57,7 @@ static uint64_t sum_ready_ns(const struct rapl *rapl, const struct series *sum, 
     return last_ns;
 }
 
-/* moved: of counters that have not moved there may never be power. */
+/* moved: consider only counters that have moved; others may never have power. */
 static uint64_t first_ready_ns(const struct rapl *rapl, bool moved) {
     const struct binding *binding = &rapl->binding;
     uint64_t first_ns = 0;
@@ -78,8 +78,8 @@ uint64_t rapl_power_ready_ns(const struct rapl *rapl) {
     return first_ns != 0 ? first_ns : first_ready_ns(rapl, false);
 }
 
-/* After a sample that took longer than the grid is wide, too, it lies in the future: whoever wants
- * the handle gets it in between. */
+/* Always in the future, even if the last sweep took longer than the sampling interval, so that
+ * other threads get the handle in between. */
 static uint64_t grid_due_ns(const struct rapl *rapl) {
     if (!rapl->observes)
         return 0;
@@ -89,13 +89,12 @@ static uint64_t grid_due_ns(const struct rapl *rapl) {
 uint64_t rapl_sample_due_ns(const struct rapl *rapl) {
     const uint64_t span_ns =
         rapl->look_ns < rapl->safe_span_ns ? rapl->look_ns : rapl->safe_span_ns;
-    /* From its end: after a sample that took longer than that, other users of the handle come in.
-     */
+    /* From the end of the sweep: other threads get the handle even after a longer sweep. */
     const bool waits = rapl->sampled && span_ns != UINT64_MAX;
     return earlier_ns(waits ? rapl->ended_ns + span_ns : 0, grid_due_ns(rapl));
 }
 
-/* It has moved, and power will be known after the next updates. */
+/* Whether the counter has moved, and its power will be known after the next updates. */
 static bool is_being_measured(const struct series *series) {
     const struct period *period = &series->period;
     if (period->state == PERIOD_SLOW)

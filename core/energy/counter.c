@@ -16,13 +16,13 @@ void reading_stamp(struct reading *reading, uint64_t begin_ns, uint64_t end_ns) 
     reading->time_ns = begin_ns + reading->uncertainty_ns;
 }
 
-/* Most fit into 64 bits, which are divided much sooner. */
+/* Most dividends fit into 64 bits, where division is much faster. */
 static rapl_uint128 divide(rapl_uint128 dividend, uint64_t divisor) {
     return dividend <= UINT64_MAX ? (uint64_t)dividend / divisor : dividend / divisor;
 }
 
 uint64_t counter_to_uj(struct tick_scale scale, rapl_uint128 ticks) {
-    /* Most counters are powercap's, whose ticks are microjoules. */
+    /* Most counters are powercap's: their ticks are microjoules. */
     if (scale.numerator_uj == scale.denominator)
         return ticks < UINT64_MAX ? (uint64_t)ticks : UINT64_MAX;
     const rapl_uint128 energy_uj = divide(ticks * scale.numerator_uj, scale.denominator);
@@ -56,7 +56,7 @@ bool counter_exceeds(const struct counter_traits *traits, uint64_t ticks, uint64
     return is_above(traits->scale, ticks, traits->ceiling_uw, span_ns);
 }
 
-/* Ticks after which a counter of unknown range may be at 0 again; 0: it never is. */
+/* Fewest ticks after which a counter of unknown range may wrap; 0: it never wraps. */
 static uint64_t find_least_turn(const struct counter_traits *traits) {
     const struct tick_scale scale = traits->scale;
     if (traits->goes_on)
@@ -68,8 +68,8 @@ static uint64_t find_least_turn(const struct counter_traits *traits) {
     return ticks < UINT64_MAX ? (uint64_t)ticks : UINT64_MAX;
 }
 
-/* No domain draws more than this for long. The ceiling of psys, 50 kW, would let every new start of
- * a counter of 262 kJ pass for a wrap within 5 s. */
+/* No domain draws more than this for long. With the 50 kW ceiling of psys, every restart of a 262
+ * kJ counter would look like a wrap once readings are more than 5 s apart. */
 #define SUSTAINED_UW UINT64_C(4000000000)
 
 static uint64_t sustained_uw(const struct counter_traits *traits) {
@@ -82,7 +82,7 @@ bool counter_exceeds_sustained(const struct counter_traits *traits, uint64_t tic
 }
 
 uint64_t counter_safe_span_ns(const struct counter_traits *traits, uint64_t unread_uj) {
-    /* Twice the energy, for half of an odd range is none. */
+    /* Twice the energy, because half of an odd range is not a whole number. */
     rapl_uint128 twice_uj = 2 * (rapl_uint128)unread_uj;
     const uint64_t turn = traits->modulus != 0 ? traits->modulus : find_least_turn(traits);
     if (turn != 0) {
@@ -101,14 +101,14 @@ bool counter_may_hide_turn(const struct counter_traits *traits, uint64_t turn, u
            !counter_exceeds_sustained(traits, ticks + turn, span_ns);
 }
 
-/* Whether one more turn of the counter than ticks would still have been possible. */
+/* Whether ticks plus one more wrap would still have been plausible. */
 static bool may_hide_wrap(const struct counter_traits *traits, uint64_t ticks, uint64_t span_ns) {
     return counter_may_hide_turn(traits, traits->modulus, ticks, span_ns);
 }
 
 static struct counter_step step_back(const struct counter_traits *traits, uint64_t back,
                                      uint64_t span_ns, bool gap, bool slept) {
-    /* After sleep and without a known range nothing tells a wrap from a new start. */
+    /* After sleep, or with an unknown range, a wrap looks the same as a restart. */
     if (slept || traits->modulus == 0 || back >= traits->modulus)
         return (struct counter_step){.outcome = COUNTER_RESET};
     uint64_t ticks = traits->modulus - back;
@@ -120,13 +120,13 @@ static struct counter_step step_back(const struct counter_traits *traits, uint64
     return (struct counter_step){.outcome = COUNTER_WRAPPED, .ticks = ticks};
 }
 
-/* inline: nearly every reading of every counter takes it, and gcc finds it too long. */
+/* inline: nearly every reading of every counter takes this path, and gcc finds it too long. */
 static inline struct counter_step step_forward(const struct counter_traits *traits, uint64_t ticks,
                                                uint64_t span_ns, bool gap, bool slept) {
     if (counter_exceeds(traits, ticks, span_ns + 2 * traits->period_ns))
         return (struct counter_step){.outcome = COUNTER_RESET_FORWARD};
     span_ns += traits->period_ns;
-    /* Of a sleep, what the counter shows is counted: it never shows more than was used. */
+    /* After sleep the step is counted all the same: a counter never shows more than was used. */
     const uint64_t turn = traits->modulus != 0 ? traits->modulus : find_least_turn(traits);
     const bool hidden = turn != 0 ? counter_may_hide_turn(traits, turn, ticks, span_ns) : gap;
     if (hidden && (gap || !slept))
@@ -134,13 +134,13 @@ static inline struct counter_step step_forward(const struct counter_traits *trai
     return (struct counter_step){.outcome = COUNTER_COUNTED, .ticks = ticks};
 }
 
-/* Whether a step above the ceiling may be energy all the same. */
+/* Whether a step above the ceiling may be energy because the ceiling is too low. */
 static bool may_be_too_low(const struct counter_traits *traits, uint64_t ticks, uint64_t span_ns) {
     const struct counter_traits raised = counter_raise(traits);
     return !counter_exceeds(&raised, ticks, span_ns + 2 * traits->period_ns);
 }
 
-/* Whether it is more than any ceiling that is just too low would have to allow. */
+/* Whether the step is too large even for a ceiling that is somewhat too low. */
 static bool is_far(const struct counter_traits *traits, uint64_t ticks, uint64_t span_ns) {
     struct counter_traits raised = *traits;
     raised.ceiling_uw *= COUNTER_NEAR_FACTOR;
@@ -152,7 +152,7 @@ static uint64_t judged_span_ns(uint64_t begin_ns, uint64_t end_ns, uint64_t slep
     return span_ns > COUNTER_JUDGED_SPAN_NS ? span_ns : COUNTER_JUDGED_SPAN_NS;
 }
 
-/* What it would be that the counter went on from an earlier value. */
+/* The step as it would be if the counter had continued from an earlier value. */
 static struct counter_step step_on(const struct counter_traits *traits, uint64_t from,
                                    uint64_t from_ns, const struct reading *reading) {
     if (reading->ticks < from)
@@ -171,7 +171,7 @@ bool counter_may_go_on(const struct counter_traits *traits, uint64_t from, uint6
     return is_plausible(&step);
 }
 
-/* The first of them, or one more: the baseline stays. */
+/* Records a low reading, the first or one more. The baseline stays. */
 static struct counter_step note_low(struct counter *counter, const struct counter *before,
                                     const struct reading *reading) {
     *counter = *before;
@@ -185,7 +185,7 @@ static struct counter_step note_low(struct counter *counter, const struct counte
     return (struct counter_step){.outcome = COUNTER_LOW};
 }
 
-/* The reading after low ones. */
+/* Judges the reading after low ones. */
 static struct counter_step step_after_low(struct counter *counter,
                                           const struct counter_traits *traits,
                                           const struct counter *before,
@@ -228,7 +228,7 @@ static struct counter_step take_failure(struct counter *counter, uint64_t slept_
     return (struct counter_step){.outcome = COUNTER_FAILED};
 }
 
-/* It shows less than before, or did so at the last reading. */
+/* Takes a reading that is below the baseline, or that follows such a reading. */
 static struct counter_step take_low(struct counter *counter, const struct counter_traits *traits,
                                     const struct reading *reading, uint64_t slept_ns) {
     const struct counter before = *counter;
@@ -239,7 +239,7 @@ static struct counter_step take_low(struct counter *counter, const struct counte
         return step_back(traits, before.ticks - reading->ticks,
                          judged_span_ns(before.time_ns, reading->time_ns, slept_ns), before.in_gap,
                          slept_ns > 0);
-    /* After a sleep, an undecided low reading from before it can no longer be decided. */
+    /* After sleep, a low reading from before it can no longer be decided. */
     if (slept_ns > 0)
         return (struct counter_step){.outcome = COUNTER_UNDECIDED};
     return step_after_low(counter, traits, &before, reading);

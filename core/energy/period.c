@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "energy/period.h"
 
-/* So many spans between moves, or little doubt, measure a short period. On a busy machine the first
- * readings come late, and find one that is too long: more of them show it. */
+/* A short period is known after PAIRS_ENOUGH pairs of moves, or when its bounds differ by at most
+ * 1/DOUBT_PART. On a busy machine the first readings come late and find it too long: that takes
+ * PAIRS_OF_LONG pairs. */
 #define PAIRS_ENOUGH 8
 #define PAIRS_OF_LONG 64
 #define DOUBT_PART 8
 
-/* A counter that has stood for longer than its period was idle, or the period has grown: so many
- * times in a row, each as long as the time before but for a half, say which. */
+/* A counter that stood for longer than its period was idle, or the period has grown. It has grown
+ * after RESTS_ENOUGH of these in a row, each as long as the one before within a half. */
 #define RESTS_ENOUGH 3
 
-/* Readings that seek the period: the first ones so far apart, later ones by a part of the time for
- * which the counter has stood. */
+/* Readings that seek the period start LOOK_LEAST_NS apart; later ones are apart by 1/LOOK_PART of
+ * the time for which the counter has stood. */
 #define LOOK_LEAST_NS UINT64_C(500000)
 #define LOOK_PART 32
 
@@ -31,7 +32,8 @@ void period_break(struct period *period) {
     period->stands = false;
 }
 
-/* The two updates lie between least and most apart; UINT64_MAX: that is not known. */
+/* Takes two consecutive updates, at least least_ns and at most most_ns apart (UINT64_MAX:
+ * unknown). */
 static void measure(struct period *period, uint64_t least_ns, uint64_t most_ns) {
     const bool is_known = period->most_ns != 0;
     if (is_known && least_ns > period->most_ns) {
@@ -74,7 +76,7 @@ static bool is_fast(const struct period *period) {
            period->most_ns - period->least_ns <= period->most_ns / DOUBT_PART;
 }
 
-/* was_long: before the move that is judged. */
+/* was_long: the period was not known to be short before this move. */
 static void judge(struct period *period, uint64_t now_ns, bool was_long) {
     if (period->least_ns > PERIOD_SLOW_NS) {
         period->state = PERIOD_SLOW;
@@ -134,7 +136,8 @@ static uint64_t later_ns(uint64_t a_ns, uint64_t b_ns) {
     return a_ns > b_ns ? a_ns : b_ns;
 }
 
-/* Around the next update. Where reports span many of them, the ends of these matter little. */
+/* Time until a look at the next update. If a report spans many updates, its exact ends matter
+ * little. */
 static uint64_t look_for_update_ns(const struct period *period, uint64_t now_ns,
                                    uint64_t interval_ns) {
     if (interval_ns / PERIOD_SHARPNESS >= period->most_ns || period->before_ns == 0 ||

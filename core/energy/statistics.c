@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The statistics by their names. */
+/* The statistics and their names. */
 #include <errno.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "energy/steady.h"
 
-/* It is on another row of values than before. */
+/* Whether the counter is now on another row of values. */
 static bool leaves_row(enum counter_outcome outcome) {
     return outcome == COUNTER_RESTARTED || outcome == COUNTER_WRAPPED ||
            outcome == COUNTER_RESET_FORWARD;
@@ -15,15 +15,16 @@ static uint64_t mean_uw(const struct counter_traits *traits, const struct steady
     return counter_mean_uw(counter_to_uj(traits->scale, taken->step.ticks), span_ns);
 }
 
-/* A step up that may be energy, and may be the way back: more than half of the fall, and more than
- * twice the power that was seen since. */
+/* Whether a step that may be energy may also be the return: it is more than half of the fall, and
+ * more than twice the highest power seen since. */
 static bool climbs_back(const struct steady *steady, const struct counter_traits *traits,
                         const struct steady_step *taken, const struct reading *reading) {
     return steady->left == ROW_FELL && taken->step.ticks > steady->fall_ticks / 2 &&
            mean_uw(traits, taken, reading) / 2 > steady->most_uw;
 }
 
-/* The low readings were no failed reads: they go on from those before, and move. */
+/* Whether the low readings were no failed reads: they continue the row that was left, and have
+ * moved. */
 static bool reads_other_row(const struct steady *steady, const struct counter_traits *traits,
                             const struct low_readings *low) {
     const struct reading other = {.ticks = low->last_ticks, .time_ns = low->last_ns};
@@ -31,8 +32,8 @@ static bool reads_other_row(const struct steady *steady, const struct counter_tr
            counter_may_go_on(traits, steady->left_ticks, steady->left_ns, &other);
 }
 
-/* Whether the reading, or a low one before it, goes on from the row that was left before: after a
- * rise that takes a fall, and after a fall a rise. */
+/* Whether the reading, or a low one before it, continues the row that was left: a return goes down
+ * after a rise, and up after a fall. */
 static bool returns_to_row(const struct steady *steady, const struct counter_traits *traits,
                            const struct steady_step *taken, const struct reading *reading) {
     const enum counter_outcome outcome = taken->step.outcome;
@@ -66,7 +67,7 @@ static void leave_row(struct steady *steady, const struct steady_step *taken) {
     }
 }
 
-/* A wrap alone is none: small ranges wrap every few seconds. */
+/* A wrap of a watched counter is no event: small ranges wrap every few seconds. */
 static bool is_event(const struct steady *steady, const struct steady_step *taken) {
     if (taken->step.outcome == COUNTER_WRAPPED)
         return !steady->watches;

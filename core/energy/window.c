@@ -4,7 +4,7 @@
 #define BUCKET_BITS 6
 #define BUCKETS_PER_ORDER (1U << BUCKET_BITS)
 
-/* --- buckets --------------------------------------------------------------------------------- */
+/* --- buckets ---------------------------------------------------------------------------------- */
 
 static unsigned int find_bucket(uint64_t power_uw) {
     if (power_uw < BUCKETS_PER_ORDER)
@@ -22,12 +22,12 @@ static uint64_t find_middle_uw(unsigned int bucket) {
     return least_uw + (UINT64_C(1) << order) / 2;
 }
 
-/* --- samples --------------------------------------------------------------------------------- */
+/* --- samples ---------------------------------------------------------------------------------- */
 
 static bool is_sharp(const struct window_sample *sample, const struct counter_traits *traits,
                      uint64_t span_ns, uint64_t unknown_ns) {
     if (sample->ticks == 0)
-        return false; /* also where the unit is unknown */
+        return false; /* even if the unit is unknown */
     const rapl_uint128 unknown = (rapl_uint128)traits->unit * span_ns + unknown_ns * sample->ticks;
     return WINDOW_SHARPNESS * unknown <= sample->ticks * span_ns;
 }
@@ -76,9 +76,9 @@ void window_take(struct window *window, const struct counter_traits *traits,
     begin_sample(window, reading);
 }
 
-/* --- statistics ------------------------------------------------------------------------------ */
+/* --- statistics ------------------------------------------------------------------------------- */
 
-/* Rounded to the nearest, without a float: the sum of squares has up to 114 bits. */
+/* Rounded to the nearest, without floating point: the sum of squares has up to 114 bits. */
 static uint64_t square_root(rapl_uint128 square) {
     rapl_uint128 root = 0;
     for (int bit = 63; bit >= 0; bit--) {
@@ -89,8 +89,8 @@ static uint64_t square_root(rapl_uint128 square) {
     return (uint64_t)(root + (square - root * root > root ? 1 : 0));
 }
 
-/* The mean of the squares less the square of the mean, whose fraction counts: of 100 W it would be
- * 10 mW of deviation. */
+/* The mean of the squares minus the square of the mean. The mean's fraction matters: at 100 W,
+ * dropping it would show as 10 mW of deviation. */
 static rapl_uint128 find_variance(const struct window *window) {
     const rapl_uint128 span_ns = window->span_ns;
     const rapl_uint128 mean_uw = window->power_ns / span_ns;
@@ -101,7 +101,7 @@ static rapl_uint128 find_variance(const struct window *window) {
 }
 
 static uint64_t find_percentile_uw(const struct window *window, unsigned int percent) {
-    /* The power that so much of the time was at most at. */
+    /* The time that the percentile covers, rounded up. */
     const rapl_uint128 wanted = ((rapl_uint128)window->span_ns * percent + 99) / 100;
     rapl_uint128 passed_ns = 0;
     unsigned int bucket = find_bucket(window->min_uw);
@@ -128,7 +128,7 @@ struct rapl_statistics window_close(struct window *window) {
     statistics.p50_uw = find_percentile_uw(window, 50);
     statistics.p95_uw = find_percentile_uw(window, 95);
     statistics.p99_uw = find_percentile_uw(window, 99);
-    /* Only those between the least and the most were touched. */
+    /* Only buckets from the minimum to the maximum were used. */
     for (unsigned int i = find_bucket(window->min_uw); i <= find_bucket(window->max_uw); i++)
         window->weights_ns[i] = 0;
     window->count = 0;

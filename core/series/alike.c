@@ -39,28 +39,28 @@ void alikes_free(struct alikes *alikes) {
     *alikes = (struct alikes){.list = NULL};
 }
 
-/* --- readings held against each other -------------------------------------------------------- */
+/* --- comparison of readings ------------------------------------------------------------------- */
 
-/* Two reads of one counter can lie on both sides of an update, and the updates, about a
- * millisecond apart, jitter. */
+/* One counter may be read before and after an update, and updates, about a millisecond apart,
+ * jitter. */
 #define UPDATE_NS UINT64_C(2000000)
 
-/* Of a platform the ceiling says little (core/source/power_ceiling.c): none of one node draws more.
- */
+/* The ceiling of psys says little (core/source/power_ceiling.c): no single node draws more than
+ * this. */
 #define PSYS_MOST_UW UINT64_C(4000000000)
 
-/* With less, two counters may well count the same. */
+/* With less energy than this, two counters may well count the same. */
 #define ENERGY_LEAST_UJ 100000
 #define ENERGY_LEAST_UNITS 1000
 
-/* Of two counters that count the same, one in a thousand does so by chance. */
+/* Two counters count the same by chance about once in a thousand readings. */
 #define EQUAL_READINGS 10
 
-/* Counts that have moved by the same for so many times what the two reads and an update take are
- * those of one counter: two would have to use the same to a percent. */
+/* Counts that moved by the same over this many times the duration of both reads and an update
+ * belong to one counter: two would have to use the same energy to a percent. */
 #define SAME_SPAN 100
 
-/* Two zones, and what they show at this sample. */
+/* Two zones, and what they show in this sweep. */
 struct pair {
     struct zone *one;
     struct zone *other;
@@ -93,7 +93,7 @@ static uint64_t subtract(const struct pair *pair, uint64_t a, uint64_t b) {
     return subtract_in(pair->modulus, a, b);
 }
 
-/* By how much the second is ahead in the row of values that the first one's series has. */
+/* How far the second is ahead in the row of values of the first one's series. */
 static uint64_t find_ahead(const struct pair *pair) {
     const uint64_t row = subtract(pair, pair->first->ticks, pair->one->compared.offset);
     return subtract(pair, pair->second->ticks, row);
@@ -112,7 +112,7 @@ static uint64_t find_apart_ns(const struct pair *pair) {
            pair->second->uncertainty_ns + UPDATE_NS;
 }
 
-/* Whether one counter can have moved so much between the two reads. */
+/* Whether one counter can have moved this far between the two reads. */
 static bool is_near(const struct pair *pair, uint64_t distance) {
     struct counter_traits traits = pair->other->traits;
     const uint64_t period_ns = pair->one->series->traits.period_ns;
@@ -127,7 +127,7 @@ static bool has_energy(const struct zone *zone, uint64_t ticks) {
            ticks / ENERGY_LEAST_UNITS >= zone->traits.unit;
 }
 
-/* Only of perf's counts the offset is measured. */
+/* Starts the comparison at these readings. Only perf's counts have a measured offset. */
 static void compare_from_here(const struct pair *pair, uint64_t offset) {
     struct comparison *compared = &pair->other->compared;
     const struct reading last = pair->other->starts ? compared->last : *pair->second;
@@ -148,15 +148,15 @@ static bool goes_on(const struct pair *pair) {
            compared->other_epoch == pair->one->epoch;
 }
 
-/* Whether one is further ahead than reads of one counter can lie apart, at the power of the span.
- */
+/* Whether the distance is more than two reads of one counter can be apart, at the power of the
+ * span. */
 static bool differ(const struct pair *pair, uint64_t step, uint64_t distance, uint64_t span_ns,
                    uint64_t apart_ns) {
     return distance > 2 * pair->other->traits.unit &&
            (rapl_uint128)distance * span_ns > (rapl_uint128)step * 2 * apart_ns;
 }
 
-/* What has come since the first readings decides. */
+/* Decides by the energy that was counted since the first readings. */
 static enum alike_finding judge_energy(const struct pair *pair) {
     struct comparison *compared = &pair->other->compared;
     const bool counts = pair->other->traits.goes_on;
@@ -190,8 +190,8 @@ static enum alike_finding judge_energy(const struct pair *pair) {
     return ALIKE_SAME;
 }
 
-/* perf's counts begin at 0 when they are opened, virtual packages when their machine starts, and
- * all platforms of a board with it. */
+/* perf's counts begin at 0 when they are opened, packages of a virtual machine when it starts, and
+ * all psys counters of a board when that starts. */
 static bool starts_alike(const struct pair *pair) {
     return pair->other->traits.goes_on ||
            pair->one->identity.package_id != pair->other->identity.package_id;
@@ -223,7 +223,7 @@ enum alike_finding alike_judge_shared(const struct source *source, size_t first,
     compared->differs = !is_near(&pair, distance);
     compared->ticks = pair.second->ticks;
     compared->ahead = ahead;
-    /* A first comparison of perf's counts may have met an update between its reads. */
+    /* An update may have come between the two reads of the first comparison of perf's counts. */
     if (distance > 0 && repeats && pair.other->traits.goes_on && !compared->differs)
         compared->offset = ahead;
     if (ahead == compared->offset) {
@@ -233,7 +233,7 @@ enum alike_finding alike_judge_shared(const struct source *source, size_t first,
     return compared->differs && differed ? ALIKE_OTHER : ALIKE_UNDECIDED;
 }
 
-/* What both have counted since the last comparison; how many times in a row it was the same. */
+/* How many times in a row both counted the same, this comparison included. */
 static unsigned int count_equal(const struct pair *pair) {
     const struct comparison *compared = &pair->other->compared;
     const uint64_t step = subtract(pair, pair->second->ticks, compared->ticks);
@@ -249,7 +249,7 @@ enum alike_finding alike_judge_own(const struct source *source, size_t first, si
     struct comparison *compared = &pair.other->compared;
     const bool follows = has_one_range(&pair) && goes_on(&pair) && compared->since_ns != 0;
     const uint64_t span_ns = pair.second->time_ns - compared->since_ns;
-    /* In a short span two counters may well count the same, at reads that lie apart. */
+    /* Over a short span two counters may well count the same if their reads are apart. */
     if (follows && span_ns / SAME_SPAN < find_apart_ns(&pair))
         return ALIKE_UNDECIDED;
     compared->equal = follows ? count_equal(&pair) : 0;

@@ -10,13 +10,13 @@
 #include "series/binding_whole.h"
 #include "system/error.h"
 
-/* --- identities ------------------------------------------------------------------------------ */
+/* --- identities ------------------------------------------------------------------------------- */
 
 static bool is_amd(const struct binding *binding) {
     return binding->vendor == CPU_VENDOR_AMD || binding->vendor == CPU_VENDOR_HYGON;
 }
 
-/* AMD's core zone is the one core of the package's lead CPU (intel_rapl_msr.c, MSR 0xC001029A). */
+/* AMD's core zone is one core, the package's lead CPU (intel_rapl_msr.c, MSR 0xC001029A). */
 struct zone_identity binding_interpret(const struct binding *binding,
                                        const struct zone_identity *kernels) {
     struct zone_identity identity = *kernels;
@@ -27,8 +27,7 @@ struct zone_identity binding_interpret(const struct binding *binding,
     return identity;
 }
 
-/* --- zones and their series --------------------------------------------------------------------
- */
+/* --- zones and their series ------------------------------------------------------------------- */
 
 static int add_zone(struct series *series, size_t index) {
     size_t *zones = realloc(series->zones, (series->zone_count + 1) * sizeof(*zones));
@@ -58,7 +57,7 @@ enum fd_rank binding_rank(const void *context, const struct zone_identity *kerne
         zone_format_name(&whole, name);
         wanted = (wanted && binding->cores) || zone_filter_matches(binding->zone_filter, name);
     }
-    /* They may be one series, by that name. */
+    /* Zones that may be alike can become one series with this name. */
     if (zone_may_be_alike(&identity, false, &whole)) {
         zone_format_name(&whole, name);
         wanted = wanted || zone_filter_matches(binding->zone_filter, name);
@@ -67,7 +66,7 @@ enum fd_rank binding_rank(const void *context, const struct zone_identity *kerne
     return wanted ? rank : FD_RANK_UNSELECTED;
 }
 
-/* What is known of a zone is not true of another one that has come by its id. */
+/* What is known of a zone does not hold if another zone has taken over its id. */
 static void know_zone(struct zone *zone) {
     if (zone_equal(&zone->known, &zone->identity))
         return;
@@ -78,7 +77,8 @@ static void know_zone(struct zone *zone) {
     zone->series = NULL;
 }
 
-/* Of other control types than intel-rapl, by their names alone: they show its counters again. */
+/* Zones of other control types than intel-rapl show its counters again: their names decide
+ * alone. */
 static bool is_compared(const struct zone *zone) {
     return zone->control == 0;
 }
@@ -88,7 +88,7 @@ static bool is_known(const struct zone *zone) {
            zone->counter != ZONE_COUNTER_UNKNOWN;
 }
 
-/* Adds the zone to those that may show its counter. -ENOMEM. */
+/* Adds the zone to the group of those that may show its counter. -ENOMEM. */
 static int add_alike(struct binding *binding, const struct source *source, size_t index) {
     const struct zone *zone = source->zones[index];
     const struct zone_identity own = binding_interpret(binding, &zone->identity);
@@ -98,8 +98,8 @@ static int add_alike(struct binding *binding, const struct source *source, size_
     return alikes_add(&binding->alikes, source, index, &key);
 }
 
-/* The series that it is to feed, made where there is none; NULL: it has no place there (zone->error
- * says why) or, with *error, no memory. */
+/* Returns the series that the zone is to feed, and makes it if there is none. NULL: the zone has no
+ * place (zone->error says why) or, if *error is set, there is no memory. */
 static struct series *place_zone(struct binding *binding, struct zone *zone, int *error,
                                  struct problems *problems) {
     *error = 0;
@@ -114,8 +114,8 @@ static struct series *place_zone(struct binding *binding, struct zone *zone, int
             series->left_out = true;
         return NULL;
     }
-    /* No counter: intel-rapl-mmio may have the one that is lacking. It is wanted all the same,
-     * so that its error is told. */
+    /* The zone has no counter; intel-rapl-mmio may have it. The zone is read all the same, so that
+     * its error is reported. */
     if (error_is_lost(zone->error)) {
         if (is_known(zone))
             series->awaits_zone = true;
@@ -145,7 +145,8 @@ static int bind_zone(struct binding *binding, const struct source *source, size_
     if (first != NULL && zone->control != first->control)
         return 0;
     if (first == NULL) {
-        /* What another control type shows, or a series that ended, is no continuation. */
+        /* Readings of another control type, or of a series that had ended, do not continue the old
+         * ones. */
         if (series->control != zone->control || series->ended)
             series_forget(series);
         series->control = zone->control;
@@ -163,8 +164,8 @@ static int bind_zone(struct binding *binding, const struct source *source, size_
     return error;
 }
 
-/* A sum that lacks a counter which is there would be a false one. Zones that only show what another
- * one shows lack to nobody. */
+/* A sum without a counter that exists would be wrong. A zone that only shows another one's counter
+ * is missing from no sum. */
 static void note_lacks(struct binding *binding, const struct source *source) {
     binding->sums[0]->lacks = source->lacks_members;
     for (size_t i = 1; i < binding->sum_count; i++)
@@ -187,7 +188,7 @@ static int add_window(struct series *series) {
     return series->window != NULL ? 0 : -ENOMEM;
 }
 
-/* One for each series that is shown, once it is known which counter it is of. */
+/* One window for each reported series, once its counter is known. */
 static int add_windows(struct binding *binding, const struct source *source) {
     int error = 0;
     for (size_t i = 0; i < binding->series_count && error == 0; i++) {
@@ -226,8 +227,8 @@ static void begin_update(struct binding *binding, const struct source *source) {
     }
 }
 
-/* One that no other may show has its counter alone; one that another may show is read, beside all
- * of those, until that is known. */
+/* A zone that no other may mirror has its own counter. If others may, all of these are read until
+ * that is known. */
 static void find_unknown(const struct source *source) {
     for (size_t i = 0; i < source->zone_count; i++) {
         struct zone *zone = source->zones[i];
@@ -261,7 +262,7 @@ int binding_update(struct binding *binding, const struct source *source,
     if (error != 0)
         return error;
     begin_update(binding, source);
-    /* A series that a zone is known to feed is no other one's. */
+    /* Zones with a known series come first: no other zone may take it. */
     for (size_t i = 0; i < source->zone_count && error == 0; i++) {
         if (is_known(source->zones[i]))
             error = bind_zone(binding, source, i, problems);

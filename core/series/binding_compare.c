@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What the readings of a sample say of zones that may show one counter. */
+/* Compares zones that may show one counter by the readings of a sweep. */
 #include <errno.h>
 #include <stddef.h>
 
 #include "series/binding.h"
 #include "series/binding_name.h"
 
-/* A comparison of one sample. */
+/* One comparison, over one sweep. */
 struct comparing {
     struct binding *binding;
     const struct source *source;
@@ -14,13 +14,13 @@ struct comparing {
     bool changed;
 };
 
-/* Until the next sample, or until it parts. */
+/* Leaves a series out until the next sweep, or until its zones part. */
 static void withhold(struct comparing *comparing, struct series *series) {
     series->withheld = true;
     comparing->binding->withholds = true;
 }
 
-/* Nobody has seen it by that name. */
+/* Hides a series that no report has contained yet: its name may change. */
 static void hide(struct comparing *comparing, struct series *series) {
     series->undecided = !series->told;
     comparing->binding->withholds = true;
@@ -46,7 +46,7 @@ static const struct zone *find_package(const struct comparing *comparing, size_t
     return zone_map_find(&comparing->binding->fed_map, &package);
 }
 
-/* Parts of two packages are two counters. UNDECIDED: it is not known whether they are two. */
+/* Parts of two packages are two counters. UNDECIDED: it is unknown whether the packages are two. */
 static enum alike_finding judge_packages(const struct comparing *comparing, size_t first,
                                          size_t index) {
     const struct zone *one = find_package(comparing, first);
@@ -58,7 +58,7 @@ static enum alike_finding judge_packages(const struct comparing *comparing, size
                : ALIKE_OTHER;
 }
 
-/* All zones of a series feed another one from now on. */
+/* All zones of one series feed another one from now on. */
 static void move_zones(const struct comparing *comparing, struct series *from, struct series *to) {
     const struct source *source = comparing->source;
     for (size_t i = 0; i < source->zone_count; i++) {
@@ -79,8 +79,8 @@ static bool is_of_another_die(const struct zone *zone, const struct zone *other)
            zone->identity.die_id != other->identity.die_id;
 }
 
-/* It was the same as others before, whose series is another one: what parts now begins no earlier
- * than here. */
+/* The zone had a counter in common with zones of another series. If it parts now, its series begins
+ * no earlier than here. */
 static void begin_common(const struct source *source, size_t index) {
     struct zone *zone = source->zones[index];
     if (zone->starts)
@@ -120,8 +120,8 @@ static void lead(struct comparing *comparing, size_t index) {
         problems_raise(comparing->problems, PROBLEM_DUPLICATE, 0, zone->series->name);
 }
 
-/* Holds a zone that is not known yet against each that leads its series. perf's counts have their
- * place beside one of them alone. */
+/* Compares a zone of unknown counter with each zone that leads its series; for perf's counts, with
+ * one of these only. */
 static int judge_new(struct comparing *comparing, const struct alike *alike, size_t index) {
     const struct source *source = comparing->source;
     struct zone *zone = source->zones[index];
@@ -137,7 +137,7 @@ static int judge_new(struct comparing *comparing, const struct alike *alike, siz
                 withhold(comparing, zone->series);
             if (finding == ALIKE_UNDECIDED)
                 hide(comparing, zone->series);
-            /* Nor has the other one a name yet. */
+            /* The other series has no final name yet, either. */
             if (finding == ALIKE_UNDECIDED && is_of_another_die(zone, source->zones[i]))
                 hide(comparing, source->zones[i]->series);
             return 0;
@@ -149,8 +149,7 @@ static int judge_new(struct comparing *comparing, const struct alike *alike, siz
     return 0;
 }
 
-/* --- counters that turn out to be several ------------------------------------------------------
- */
+/* --- zones that turn out to show several counters --------------------------------------------- */
 
 static int name_own(struct comparing *comparing, size_t index, enum zone_counter counter) {
     struct zone *zone = comparing->source->zones[index];
@@ -162,7 +161,8 @@ static int name_own(struct comparing *comparing, size_t index, enum zone_counter
     return zone->series != NULL ? 0 : -ENOMEM;
 }
 
-/* From the first that reads, which may have differed from another that was the first before. */
+/* Whether it differs from the first zone that reads, which may itself have differed from an earlier
+ * first one. */
 static bool differs(const struct zone *zone, const struct zone *first) {
     return zone != first && zone->compared.differs;
 }
@@ -173,9 +173,8 @@ static bool has_own_name(const struct comparing *comparing, const struct zone *z
     return zone_equal(&own, &series->identity);
 }
 
-/* The zone whose series goes on: the one that it has the name of, even where that has differed; or
- * else the first, unless it is alone left to a series that has the name of all dies. NULL: it ends.
- */
+/* The zone that keeps the series: the one with its name, even if it has differed, or else the
+ * first, unless only one zone is left of a series named for all dies. NULL: the series ends. */
 static struct zone *choose_rest(const struct comparing *comparing, const struct series *series) {
     struct zone *first = comparing->source->zones[series->lead];
     size_t left = 0;
@@ -190,14 +189,14 @@ static struct zone *choose_rest(const struct comparing *comparing, const struct 
     return left > 1 ? first : NULL;
 }
 
-/* It begins with the zone alone, where it was last the same as the others. */
+/* The series begins with this zone alone, at the last common reading. */
 static void keep_name(struct comparing *comparing, struct zone *zone, struct series *series) {
     binding_leave(comparing->binding, zone);
     zone->series = series;
 }
 
-/* Those that do not agree with what is left are held against each other, too; perf's counts have no
- * place there. */
+/* Splits a series. Zones that do not agree with the rest are compared with each other next; perf's
+ * counts are not. */
 static int part(struct comparing *comparing, struct series *series) {
     const struct source *source = comparing->source;
     struct zone *first = source->zones[series->lead];
@@ -227,10 +226,9 @@ static int part(struct comparing *comparing, struct series *series) {
     return error;
 }
 
-/* --- a sample ----------------------------------------------------------------------------------
- */
+/* --- one sweep -------------------------------------------------------------------------------- */
 
-/* Two series of one counter: the second ends. */
+/* Joins two series of one counter: the second ends. */
 static void join(struct comparing *comparing, size_t first, size_t index) {
     const struct source *source = comparing->source;
     struct series *series = source->zones[index]->series;
@@ -249,7 +247,7 @@ static void join(struct comparing *comparing, size_t first, size_t index) {
     comparing->changed = true;
 }
 
-/* Whether a zone of the series goes its own way: by its values, or with its package. */
+/* Whether a zone leaves its series, because of its values or with its package. */
 static bool judge_shared(const struct comparing *comparing, size_t first, size_t index) {
     struct zone *zone = comparing->source->zones[index];
     const bool parts = alike_judge_shared(comparing->source, first, index) == ALIKE_OTHER;
@@ -259,7 +257,7 @@ static bool judge_shared(const struct comparing *comparing, size_t first, size_t
     return true;
 }
 
-/* Those that are known: whether those of one series still agree, and those of two still differ. */
+/* Checks known zones: whether those of one series still agree, and those of two still differ. */
 static int judge_known(struct comparing *comparing, const struct alike *alike) {
     const struct source *source = comparing->source;
     size_t before = SIZE_MAX;

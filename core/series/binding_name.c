@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stddef.h>
 
-/* The name of the package's counter, whatever the die. */
+/* The name of a counter of the whole package, without a die. */
 static struct zone_identity without_die(const struct zone_identity *identity) {
     struct zone_identity whole = *identity;
     whole.die_id = RAPL_NO_ID;
@@ -39,7 +39,7 @@ struct series *binding_find_name(const struct binding *binding, const struct zon
         return second;
     if (waits_for_zone(series))
         return series;
-    /* As after the driver was loaded again: it was one counter with others. */
+    /* After the driver was loaded again: the series had a counter in common with this one. */
     if (series != NULL && waits_for_zone(series->same_as))
         return series->same_as;
     return series == NULL || is_free(series) ? series : second;
@@ -52,8 +52,8 @@ struct series *binding_make_name(struct binding *binding, const struct zone *zon
     return binding_add(binding, &own);
 }
 
-/* The reading that its counter goes on from; none where the machine has slept since, or where what
- * it showed after that is not decided. */
+/* The reading that the series' counter continues from; none if the machine has slept since, or if
+ * low readings are undecided. */
 static struct reading find_last(const struct series *series) {
     if (!series->counter.has_baseline || series->counter.slept_ns > 0 ||
         series->counter.low.count > 0)
@@ -75,7 +75,7 @@ void binding_leave(struct binding *binding, struct zone *zone) {
     struct series *left = zone->series;
     left->moved_on = true;
     left->same_as = NULL;
-    /* One that leaves a second time in a sample begins where it did at first. */
+    /* A zone that leaves twice in a sweep begins where it did the first time. */
     if (!zone->starts) {
         if (zone_equal(&zone->identity, &left->last_zone_identity))
             zone->compared.last = find_last(left);
@@ -96,7 +96,7 @@ int binding_drop_die(struct binding *binding, struct series *series) {
     int error = binding_rename(binding, series, &whole);
     if (error != 0)
         return error;
-    /* By this one its zone finds it again. */
+    /* The zone finds its series again by this alias. */
     struct series *alias = binding_add(binding, &own);
     if (alias == NULL)
         return -ENOMEM;

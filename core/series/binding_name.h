@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* By which name a zone finds the series that it feeds. */
+/* Finds the series that a zone feeds by the zone's name. */
 #ifndef RAPL_BINDING_NAME_H
 #define RAPL_BINDING_NAME_H
 
 #include "series/binding.h"
 
-/* The series that the zone feeds by its name: no other zone feeds it, or one of another control
- * type does. NULL: there is none. */
+/* The series that the zone feeds by its name: either no other zone feeds it, or one of another
+ * control type does. NULL: there is none. */
 struct series *binding_find_name(const struct binding *binding, const struct zone *zone);
 
-/* Makes it. NULL without memory. */
+/* Makes that series. NULL: out of memory. */
 struct series *binding_make_name(struct binding *binding, const struct zone *zone);
 
-/* The zone feeds its series no more: the one that it feeds next begins where both were the same. */
+/* The zone leaves its series. The series that it feeds next begins at the last common reading. */
 void binding_leave(struct binding *binding, struct zone *zone);
 
-/* Its counter is that of all dies of the package: it goes by the package's name, where that is
- * free. -ENOMEM. */
+/* The counter belongs to all dies of the package: the series takes the package's name if no other
+ * has it. -ENOMEM. */
 int binding_drop_die(struct binding *binding, struct series *series);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The series that there are, and the sums. */
+/* The lists of series and of sums. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -66,7 +66,7 @@ struct series *binding_find_whole(const struct binding *binding,
     return zone != NULL ? zone->series : binding_find(binding, &whole);
 }
 
-/* The sum of that identity, made where it is the first to be asked for. */
+/* The sum with that identity; it is made if there is none. */
 static struct series *find_sum(struct binding *binding, const struct zone_identity *identity) {
     struct series *sum = zone_map_find(&binding->sum_map, identity);
     return sum != NULL ? sum

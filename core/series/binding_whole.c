@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* dram lies outside of the package and psys holds it; single cores are added up first. */
+/* dram is outside of the package, and psys contains it; single cores are added up first. */
 static bool is_part(const struct zone_identity *identity) {
     return identity->core_id == RAPL_NO_ID && identity->package_id != RAPL_NO_ID &&
            (identity->kind == ZONE_CORE || identity->kind == ZONE_UNCORE ||
@@ -30,8 +30,8 @@ void whole_order(struct binding *binding) {
     }
 }
 
-/* That of the zone's own package: the series of that name may be fed by another package, and a part
- * that several zones show may be those of several packages after all. */
+/* The zone's own package bounds it: another package may feed the series of that name. If several
+ * zones show the part, they may belong to several packages after all. */
 static struct series *find_whole(const struct binding *binding, const struct source *source,
                                  const struct series *part) {
     struct zone_identity package;
@@ -42,7 +42,7 @@ static struct series *find_whole(const struct binding *binding, const struct sou
     return whole != NULL ? whole->series : NULL;
 }
 
-/* Of a package that goes by another one's name, in a virtual machine. */
+/* Orders a part after a package that has another one's name, in a virtual machine. */
 static void order_after(struct binding *binding, size_t part, const struct series *whole) {
     for (size_t i = part + 1; i < binding->series_count; i++) {
         if (binding->series[i] != whole)

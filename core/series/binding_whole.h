@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Which package bounds which part of it. */
+/* Which package bounds which part. */
 #ifndef RAPL_BINDING_WHOLE_H
 #define RAPL_BINDING_WHOLE_H
 
 #include "series/binding.h"
 
-/* Moves the last series, which was just added, before the parts of its package, if it is one: a
- * sample takes series in their order, and parts are held against what the package counted. */
+/* If the series that was added last is a package, moves it before that package's parts: a sweep
+ * takes series in order, and compares a part with what its package has counted. */
 void whole_order(struct binding *binding);
 
-/* Gives every part the package that bounds it, and comes before it. */
+/* Sets the package that bounds each part, and orders the part after it. */
 void whole_bind(struct binding *binding, const struct source *source);
 
 #endif

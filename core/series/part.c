@@ -10,16 +10,17 @@ void part_set_whole(struct part *part, struct series *whole) {
         return;
     part->whole = whole;
     part->violations = 0;
-    /* Not what it was a moment ago, and not after any number of breaks that may come. */
+    /* A number of breaks that the package neither has now nor will reach: the next step has no
+     * bound. */
     if (whole != NULL)
         part->whole_breaks = whole->breaks - 1;
 }
 
-/* Two updates may lie between the reads of the part and of the package. */
+/* Two updates may come between the reads of the part and of the package. */
 #define UPDATES_NS UINT64_C(50000000)
 
-/* Time of the part's span that the package's may lack, and for which the package's plausible power
- * is allowed. */
+/* Time of the part's span that may be missing from the package's; plausible power of the package is
+ * allowed for it. */
 static uint64_t allowed_ns(const struct series *series, uint64_t begin_ns,
                            const struct reading *reading) {
     const struct part *part = &series->part;
@@ -33,7 +34,7 @@ static uint64_t allowed_ns(const struct series *series, uint64_t begin_ns,
     return lacks_ns;
 }
 
-/* A tenth more than the package: the two are modelled, or measured, each with its own error. */
+/* A tenth more than the package is allowed: each is modelled or measured with its own error. */
 static bool is_above(const struct series *whole, uint64_t whole_uj, uint64_t energy_uj,
                      uint64_t span_ns) {
     const uint64_t most_uj = whole_uj + whole_uj / 10;
@@ -63,7 +64,7 @@ bool part_exceeds(struct series *series, uint64_t energy_uj, uint64_t begin_ns,
     struct part *part = &series->part;
     const struct series *whole = part->whole;
     const uint64_t whole_uj = whole->energy_uj - part->whole_uj;
-    /* A package that has not moved may be about to, and one whose steps are held has more. */
+    /* A package that has not moved may be about to, and one with held steps has used more. */
     if (whole->held.ticks != 0 || !whole->reads || whole->breaks != part->whole_breaks ||
         whole_uj == 0)
         return false;

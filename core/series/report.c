@@ -20,8 +20,8 @@ static bool speaks(const struct series *series) {
     return series->reads && !series->lost && !series->undecided && series->motion != SERIES_STUCK;
 }
 
-/* What was open at the last report, and what is now, make the samples another span than that of
- * the power: but somewhere it was as much, and somewhere as little. */
+/* The samples span other instants than the power, because one was open at the last report and one
+ * is open now. But power was at least as high, and at least as low, as its mean at some instant. */
 static void tell_statistics(struct series *series, struct rapl_value *value) {
     struct rapl_statistics *statistics = &value->statistics;
     if (series->window == NULL)
@@ -36,7 +36,7 @@ static void tell_statistics(struct series *series, struct rapl_value *value) {
         statistics->max_uw = value->power_uw;
 }
 
-/* Energies of two ticks' scales are rounded each by itself. */
+/* Energies in different tick scales are rounded separately. */
 static uint64_t energy_between_uj(const struct mark *begin, const struct mark *end) {
     return end->energy_uj > begin->energy_uj ? end->energy_uj - begin->energy_uj : 0;
 }
@@ -88,12 +88,12 @@ static void add_power(struct series *series, uint64_t stands_ns, struct rapl_val
         value->end_ns = end->time_ns;
 }
 
-/* What it has counted stays in the sum, and it adds nothing. */
+/* Whether the member adds nothing now; what it has counted stays in the sum. */
 static bool is_silent_member(const struct series *series) {
     return series->ended || series->gone || !series->has_read;
 }
 
-/* The next span of the sum's power. */
+/* Begins the next span of the sum's power. */
 static void begin_sum(struct series *const *series, size_t count, const struct series *sum,
                       bool restarts, bool goes_on) {
     for (size_t i = 0; i < count; i++) {
@@ -109,9 +109,9 @@ static void begin_sum(struct series *const *series, size_t count, const struct s
 }
 
 /*
- * The sum over the members. The energy of a member that has gone stays in it; one that is silent
- * leaves the sum out; one that joined or lost energy, or may have, restarts the power's span for
- * all: a sum of powers over different memberships would be the power of no machine.
+ * Fills the sum over the members. The energy of a member that has gone stays in it, and a silent
+ * one leaves the sum out. If a member joined, lost energy or may have lost some, the power's span
+ * begins again for all: powers of different members would add up to the power of no machine.
  */
 static bool fill_sum(struct series *const *series, size_t count, struct series *sum,
                      uint64_t stands_ns, struct rapl_value *value, struct rapl_health *health) {
@@ -149,8 +149,8 @@ static bool fill_sum(struct series *const *series, size_t count, struct series *
     return reported;
 }
 
-/* How long a counter that never moved has to stand to be at rest: as the slowest of the others
- * does. UINT64_MAX: of none is it known how often it moves. */
+/* How long a counter that never moved must stand to be at rest: as long as the slowest of the
+ * others. UINT64_MAX: the update period of none is known. */
 static uint64_t find_rest_ns(struct series *const *series, size_t count) {
     uint64_t slowest_ns = 0;
     for (size_t i = 0; i < count; i++) {
@@ -163,7 +163,7 @@ static uint64_t find_rest_ns(struct series *const *series, size_t count) {
     return slowest_ns != 0 ? PERIOD_REST * slowest_ns : UINT64_MAX;
 }
 
-/* For so long, and in so many reports, a package or platform has to stand to count nothing. */
+/* A package or psys that stands for this long, and in this many reports, does not count. */
 #define STUCK_NS UINT64_C(60000000000)
 #define STUCK_REPORTS 10
 

@@ -23,7 +23,8 @@ static void judge_ceiling(struct series *series) {
     series_set_traits(series, &series->traits);
 }
 
-/* What comes before a sleep, or a reading that is no continuation, is no part of a sample. */
+/* What came before a sleep, or before a reading that does not continue the last one, is part of no
+ * sample. */
 static void take_sample(struct series *series, const struct counter_step *step,
                         const struct reading *reading, bool slept) {
     const struct reading counted = {.ticks = step->ticks,
@@ -41,7 +42,7 @@ static void take_sample(struct series *series, const struct counter_step *step,
         window_take(series->window, &series->traits, &counted, period_update_ns(&series->period));
 }
 
-/* It started again at its first low reading: what it counted since is energy from there. */
+/* The counter restarted at its first low reading: it has counted energy from there. */
 static struct mark find_restart(const struct series *series, const struct counter_step *step,
                                 const struct low_readings *low) {
     const uint64_t energy_uj =
@@ -61,7 +62,7 @@ static void judge_steady(struct series *series, struct counter_step *step,
         *step = (struct counter_step){.outcome = outcome};
 }
 
-/* Adds its energy, where its package does not show that it is none. */
+/* Adds the step's energy, unless its package shows that it is not energy. */
 static void count_step(struct series *series, struct counter_step *step, uint64_t begin_ns,
                        const struct reading *reading) {
     const rapl_uint128 ticks = series->ticks + step->ticks;
@@ -77,7 +78,7 @@ static void count_step(struct series *series, struct counter_step *step, uint64_
     series->energy_uj = energy_uj;
 }
 
-/* What its package counts from this reading on bounds its next step. */
+/* What the package counts from this reading on bounds the part's next step. */
 static void follow_whole(struct part *part, const struct reading *reading) {
     const struct series *whole = part->whole;
     part->whole_uj = whole->energy_uj;
@@ -121,15 +122,15 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
     case COUNTER_BASELINE:
         series->power = series_now(series);
         series->joined = true;
-        /* After series_forget(): what went by since the last reading is not known. */
+        /* After series_forget(), the energy since the last reading is unknown. */
         series->lost = series->lost || had_read;
         health->gaps += had_read ? 1 : 0;
         break;
     case COUNTER_COUNTED:
-        health->read_errors += lows; /* which were failed reads */
+        health->read_errors += lows; /* they were failed reads */
         break;
     case COUNTER_LOW:
-        /* Twice in a row, it has most likely started again, and the report says nothing of it. */
+        /* After two in a row it has most likely started again, and the report lacks it. */
         health->resets += lows == 1 ? 1 : 0;
         break;
     case COUNTER_WRAPPED:
@@ -154,7 +155,7 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
         judge_ceiling(series);
         break;
     case COUNTER_UNDECIDED:
-        /* Sums went on without one that had gone, and are without this interval now. */
+        /* Sums continued without a member that had gone, and now lack this interval. */
         health->gaps += was_in_gap && !series->gone ? 0 : 1;
         series->lost = true;
         break;
@@ -174,7 +175,7 @@ enum counter_outcome series_take(struct series *series, const struct reading *re
     if (series->reads && series->gone) {
         series->gone = false;
         series->joined = true;
-        series->follows = false; /* for the sum, which went on without it */
+        series->follows = false; /* for the sum, which continued without it */
     }
     return outcome;
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* From where to where the power of a series runs. */
+/* Where the span of a series' power begins and ends. */
 #include "series/series.h"
 #include "zone/zone.h"
 
-/* Below it, the counter's own step (about 1 ms) is more than 2 % of the power. */
+/* In a shorter span, the counter's own step (about 1 ms) is more than 2 % of the power. */
 #define POWER_SPAN_NS UINT64_C(50000000)
-/* unit / 2 W: a counter of whole joules then tells power to 2 W. */
+/* unit / 2 W: the power of a counter of whole joules is then known to 2 W. */
 #define POWER_SPAN_NS_PER_UJ UINT64_C(500)
 
-/* A usual period is little beside the shortest span that a step is judged over. */
+/* A usual period is small beside the shortest span over which steps are judged, and counts as 0. */
 static uint64_t judged_period_ns(const struct period *period) {
     const bool is_known = period->state == PERIOD_SLOW || period->state == PERIOD_FAST;
     const bool is_long = period->most_ns > COUNTER_JUDGED_SPAN_NS / PERIOD_SHARPNESS;
@@ -31,7 +31,7 @@ void series_set_spans(struct series *series) {
     series->traits.period_ns = judged_period_ns(period);
 }
 
-/* A package and a platform that are on use energy; their parts may rest for long. */
+/* A package or platform that is switched on uses energy; its parts may rest for long. */
 static bool may_rest(const struct series *series) {
     return series->identity.kind != ZONE_PACKAGE && series->identity.kind != ZONE_PSYS;
 }
@@ -55,7 +55,7 @@ struct mark series_begin_power(const struct series *series) {
     return is_last ? series->update : now;
 }
 
-/* Its updates are known: power runs from one to another, or there was none for long. */
+/* For a counter of known period: power runs from update to update, or it has been at rest. */
 static bool end_slow(const struct series *series, const struct mark *begin, struct mark *end) {
     const struct period *period = &series->period;
     const struct mark now = *end;
@@ -63,7 +63,8 @@ static bool end_slow(const struct series *series, const struct mark *begin, stru
         return false;
     if (now.time_ns - begin->time_ns >= PERIOD_SHARPNESS * period->most_ns)
         return true;
-    /* Its step is as large beside the energy of a short span as that of other counters. */
+    /* In a short span its step is as large a part of the energy as the steps of other counters
+     * are. */
     if (begin->kind == MARK_AT_UPDATE &&
         series->update.time_ns >= begin->time_ns + series->power_span_ns) {
         *end = series->update;
@@ -81,7 +82,7 @@ bool series_end_unusual_power(const struct series *series, const struct mark *be
         return ends_unmoved(series, begin, stands_ns, end);
     if (period->state == PERIOD_SLOW)
         return end_slow(series, begin, end);
-    /* While the period is sought, what has stood, or moved but once, may be slow. */
+    /* While the period is sought, a counter that has stood, or has moved only once, may be slow. */
     const bool may_be_slow = period->state == PERIOD_SOUGHT &&
                              (period->has_stood || (period->large && period->most_ns == 0));
     return !may_be_slow && series_is_long_enough(series, begin, end);

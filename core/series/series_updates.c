@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "series/series_updates.h"
 
-/* --- the period of its updates -----------------------------------------------------------------
- */
+/* --- the period of its updates ---------------------------------------------------------------- */
 
 void series_break_updates(struct series *series) {
     period_break(&series->period);
@@ -11,8 +10,8 @@ void series_break_updates(struct series *series) {
     series->held.is_over = true;
 }
 
-/* Two units at least, for one is shown in whole microjoules. Where it is not known, a move of a
- * millijoule is of many. */
+/* A large move is at least two units, because one unit is rounded to whole microjoules. If the unit
+ * is unknown, more than a millijoule is large. */
 #define LARGE_UJ 1000
 
 static enum move find_move(const struct series *series, uint64_t ticks) {
@@ -28,8 +27,8 @@ static bool is_sharp(const struct series *series, uint64_t width_ns) {
     return width_ns <= series->period.least_ns / PERIOD_SHARPNESS;
 }
 
-/* Power that began at a reading begins at the first update after it: what that one counts was used
- * before. Many updates later the reading is as good. */
+/* Power that began at a reading begins at the first update after it instead: the energy of that
+ * update was used before. After many updates the reading is as good. */
 static void begin_at_update(const struct series *series, struct mark *mark,
                             const struct mark *update) {
     const uint64_t span_ns = PERIOD_SHARPNESS * series->period.most_ns;
@@ -63,7 +62,7 @@ static void take_update(struct series *series, uint64_t begin_ns, uint64_t end_n
     series->update_width_ns = width_ns;
 }
 
-/* What the first move of a counter that stood since the start holds has no power. */
+/* The energy in the first move of a counter that stood since the start has no power. */
 static void begin_to_move(struct series *series) {
     series->motion = SERIES_MOVED;
     if (!series->period.has_stood)
@@ -88,14 +87,13 @@ static void take_move(struct series *series, uint64_t ticks, const struct readin
         take_update(series, begin_ns, end_ns);
 }
 
-/* --- steps that came too soon ------------------------------------------------------------------
- */
+/* --- steps that are too large for their time -------------------------------------------------- */
 
-/* Until the period is known, or for as long as three of the longest periods take. */
+/* Steps are held until the period is known, or for three of the longest periods. */
 #define HELD_LONGEST_NS (3 * PERIOD_LONGEST_NS)
 
-/* Whether a step that is too large for the time since the last reading may be that of a slow
- * counter. Of one whose period is known, the time for which it stood says how slow. */
+/* Whether a step that is too large for the time since the last reading may be one of a slow
+ * counter. If the period is known, the time for which the counter stood says how slow it may be. */
 static bool may_be_slow(const struct series *series, uint64_t ticks, uint64_t span_ns) {
     const struct period *period = &series->period;
     uint64_t longest_ns = period_stood_ns(period, series->counter.time_ns);
@@ -107,7 +105,7 @@ static bool may_be_slow(const struct series *series, uint64_t ticks, uint64_t sp
            !counter_exceeds(&series->traits, ticks, span_ns + longest_ns);
 }
 
-/* Rounded with what is counted, as it will be once it is counted. */
+/* Rounded together with the counted energy, as it will be when it is counted. */
 static void set_held_energy(struct series *series) {
     struct held_steps *held = &series->held;
     held->energy_uj =
@@ -123,8 +121,8 @@ static void hold_step(struct series *series, uint64_t ticks, uint64_t span_ns) {
     set_held_energy(series);
 }
 
-/* That the first of them came so long after the move before it may have been rest: a move after it
- * tells how often the counter moves. */
+/* The long time before the first held step may have been rest: only a move after it shows the
+ * period. */
 static bool is_confirmed(const struct series *series) {
     return series->period.state == PERIOD_SLOW && series->period.pairs != series->held.pairs;
 }

@@ -34,7 +34,7 @@ void sum_take(struct series *sum, struct series *const *series, size_t count) {
     }
     if (!reads || !follows)
         window_break(sum->window);
-    /* Begun while a member is silent, a sample would hold what that one used before. */
+    /* A sample that began while a member is silent would contain what that one used before. */
     if (!reads || last_ns == 0)
         return;
     reading_stamp(&counted, first_ns, last_ns);

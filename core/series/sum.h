@@ -8,13 +8,14 @@
 
 #include "series/series.h"
 
-/* Whether its energy is in the sum: it has read at least once. */
+/* Whether the series is part of the sum's energy: it has been read at least once. */
 bool sum_has_member(const struct series *sum, const struct series *series);
 
-/* Takes what the members counted at a sample into the sum's window, where all of them did. */
+/* Adds what the members counted in a sweep to the sum's window, if all of them counted. */
 void sum_take(struct series *sum, struct series *const *series, size_t count);
 
-/* One of its members has gone; NULL: of none. What it sampled with that one is of another sum. */
+/* A member of the sum has gone. What was sampled with it belongs to another sum, and is dropped.
+ * NULL: no sum. */
 void sum_lose_member(struct series *sum);
 
 #endif

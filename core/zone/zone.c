@@ -8,8 +8,8 @@
 
 #include "rapl.h"
 
-/* Reads a number as the kernel prints one with %d: no sign, no leading zero. Returns what follows
- * it, or NULL. */
+/* Reads a number as the kernel prints one with %d, without sign or leading zero. Returns the text
+ * after it, or NULL. */
 static const char *read_id(const char *text, int *id) {
     if (*text < '0' || *text > '9')
         return NULL;
@@ -59,7 +59,7 @@ static bool read_psys(const char *name, struct zone_identity *identity) {
     return true;
 }
 
-/* The caller has seen to it that the name fits. */
+/* The caller has checked that the name fits. */
 static void copy_safely(char to[ZONE_TEXT_SIZE], const char *name) {
     for (; *name != '\0'; name++, to++) {
         const char c = *name;
@@ -125,7 +125,7 @@ int zone_identify(const char *name, const struct zone_identity *parent,
         if (strcmp(name, sub_zones[i].name) == 0)
             identity->kind = sub_zones[i].kind;
     }
-    /* A series of the kernel's must not look like one of ours. */
+    /* A series named by the kernel must not look like one of ours. */
     if (identity->kind == ZONE_OTHER && is_ours(identity->domain))
         strcat(identity->domain, "_");
     if (parent != NULL) {
@@ -162,8 +162,8 @@ bool zone_equal(const struct zone_identity *a, const struct zone_identity *b) {
            strcmp(a->id, b->id) == 0;
 }
 
-/* psys is that of the first die of package 0, and psys-0 that of another die of it
- * (intel_rapl_common.c names it by the package once the die's number is above 0). */
+/* psys belongs to the first die of package 0, and psys-0 to another die of package 0:
+ * intel_rapl_common.c uses the package's number once the die's is above 0. */
 bool zone_may_be_alike(const struct zone_identity *identity, bool is_virtual,
                        struct zone_identity *key) {
     *key = *identity;
@@ -171,7 +171,7 @@ bool zone_may_be_alike(const struct zone_identity *identity, bool is_virtual,
     key->die_id = RAPL_NO_ID;
     if (is_virtual || (identity->kind == ZONE_PSYS && identity->package_id == 0))
         key->package_id = RAPL_NO_ID;
-    /* Each core has its own. */
+    /* Each core has its own counter. */
     return identity->core_id == RAPL_NO_ID && identity->kind != ZONE_LEAD_CORE;
 }
 
@@ -203,7 +203,7 @@ bool zone_is_part_of(const struct zone_identity *identity, struct zone_identity 
     return !is_top_level(identity) && identity->core_id == RAPL_NO_ID;
 }
 
-/* A name as a log, a tag and a file can have it. */
+/* Replaces '/', so that the name can be used in a log, a tag and a file name. */
 void zone_set_id(struct zone_identity *identity, const char *id) {
     const size_t length = strnlen(id, ZONE_TEXT_SIZE - 1);
     for (size_t i = 0; i < length; i++)

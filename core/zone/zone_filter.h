@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which series are reported. */
+/* Patterns that select which series are reported. */
 #ifndef RAPL_ZONE_FILTER_H
 #define RAPL_ZONE_FILTER_H
 
@@ -17,10 +17,10 @@ struct zone_filter {
 int zone_filter_open(struct zone_filter *zone_filter, const char *const *include,
                      size_t include_count, const char *const *exclude, size_t exclude_count);
 
-/* Nothing included is everything included; what is excluded is out whatever includes it. */
+/* Without include patterns every name is included. An exclude pattern wins over all of them. */
 bool zone_filter_matches(const struct zone_filter *zone_filter, const char *name);
 
-/* Whether a series of that name is one that the pattern means. */
+/* Whether a pattern matches the name of a series: fnmatch(3) with FNM_PATHNAME. */
 bool pattern_matches(const char *pattern, const char *name);
 
 void zone_filter_close(struct zone_filter *zone_filter);

@@ -11,7 +11,7 @@ static uint64_t mix(uint64_t hash, uint64_t value) {
     return (hash ^ value) * UINT64_C(1099511628211); /* FNV-1a */
 }
 
-/* Of what zone_equal() compares. */
+/* Hashes the fields that zone_equal() compares, except the id. */
 static size_t hash(const struct zone_identity *identity) {
     uint64_t result = UINT64_C(14695981039346656037);
     result = mix(result, (uint64_t)identity->kind);
@@ -23,7 +23,7 @@ static size_t hash(const struct zone_identity *identity) {
     return (size_t)(result ^ result >> 32);
 }
 
-/* Where it is, or where it would be. */
+/* The entry of the identity, or the free entry where it belongs. */
 static struct zone_map_entry *find_place(const struct zone_map *map,
                                          const struct zone_identity *identity) {
     size_t at = hash(identity) & (map->room - 1);

@@ -124,6 +124,8 @@ const char *problems_root(const struct problems *problems);
  * call with problems. */
 const char *problems_first_reason(struct problems *problems);
 
+/* Takes the next problem to report; false: there is none. Its texts are valid until the next call
+ * with problems. */
 bool problems_next(struct problems *problems, struct rapl_problem *problem);
 
 /* Most subjects that one cause reports separately. Further ones are added to the last. */

@@ -23,7 +23,7 @@ enum cpu_domain {
 enum cpu_unit {
     CPU_UNIT_ESU,      /* energy in 2^-ESU J, power in 2^-PU W */
     CPU_UNIT_ATOM,     /* energy in 2^ESU uJ, power in 2^PU mW */
-    CPU_UNIT_15300_NJ, /* fixed: the unit register does not apply, nor below */
+    CPU_UNIT_15300_NJ, /* this and the next are fixed, whatever the unit register says */
     CPU_UNIT_1_J,
 };
 

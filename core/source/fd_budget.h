@@ -55,9 +55,9 @@ size_t fd_budget_most(const struct limit *limit);
  * in the list. A series therefore never stops for another one of the same rank. It does stop, once,
  * for one of a higher rank, because a total without a package would be wrong. The descriptors of a
  * zone that has gone stay reserved for ten minutes, because it may return (a package goes offline
- * and comes back) and would otherwise push out the zone that replaced it. Until then, items that
- * were left out stay out. now_ns: any clock that does not run backwards. Returns how many items are
- * left out.
+ * and comes back) and would otherwise push out the zone that replaced it. Items that were left out
+ * may only use descriptors that are not reserved. now_ns: any clock that does not run backwards.
+ * Returns how many items are left out.
  */
 size_t fd_budget_choose(struct limit *limit, struct fd_budget_item *items, size_t count,
                         uint64_t now_ns);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The interface of a source of counters. */
+/* The interface of a source of counters. One thread at a time may use a source. */
 #ifndef RAPL_SOURCE_H
 #define RAPL_SOURCE_H
 
@@ -44,7 +44,7 @@ struct comparison {
 
 /* One counter as a source found it. */
 struct zone {
-    char *id;   /* the kernel's name: "intel-rapl:0:1" */
+    char *id;   /* for example "intel-rapl:0:1" */
     char *path; /* path of the counter below the root */
     bool identified;
     struct zone_identity identity;
@@ -96,9 +96,9 @@ static inline void source_stamp(struct zone *zone, struct reading *reading, uint
 
 struct source {
     const struct source_operations *operations;
-    const char *module;  /* kernel module that provides its counters */
-    struct zone **zones; /* in the order of their ids */
-    struct reading *readings;
+    const char *module;       /* kernel module that provides its counters */
+    struct zone **zones;      /* in the order of their ids */
+    struct reading *readings; /* of the last sweep, one per zone */
     size_t zone_count;
     struct limit limit; /* limit on the descriptors of its counters; set by the owner */
     size_t file_count;  /* descriptors that its counters hold */
@@ -170,7 +170,8 @@ static inline enum fd_rank source_rank(const struct source_options *options,
                                  : fd_rank_of(identity);
 }
 
-/* Each returns NULL if there is no memory. */
+/* Open a source, or return NULL if there is no memory. options is copied; its root and contexts
+ * must outlive the source. */
 struct source *powercap_open(const struct source_options *options);
 struct source *perf_open(const struct source_options *options);
 struct source *msr_open(const struct source_options *options);

@@ -26,8 +26,8 @@
 static const struct unit_fault table[] = {
     /* The real unit is that of the unit register (SDM vol. 4: 61 uJ); these kernels use the unit of
      * older servers. powercap: from commit 2d798d9f5967 (Linux 5.9) until 4c081324df56 (6.1). perf:
-     * from bcfd218b6679 (5.10) until 80275ca9e525 (6.1). Stable kernels got the two fixes
-     * separately. */
+     * from bcfd218b6679 (5.10) until 80275ca9e525 (6.1). Stable kernels got the changes of powercap
+     * and perf separately. */
     {.models = {SAPPHIRERAPIDS_X, EMERALDRAPIDS_X},
      .kind = ZONE_DRAM,
      .range_uj = RANGE_15_3,

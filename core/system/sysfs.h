@@ -51,7 +51,8 @@ ssize_t sysfs_read_at(int file, void *bytes, size_t size, off_t offset);
  * such read. Returns the length or a negative error. */
 int sysfs_read(int file, char *text, size_t size);
 
-/* Parses digits, then at most one newline and NUL padding. Anything else is an error. */
+/* Parses digits, then at most one newline and NUL padding. 0, or an error of error.h: anything else
+ * is not a number of the kernel. */
 int sysfs_parse_number(const char *text, size_t length, uint64_t *number);
 
 /* sysfs_read(), then sysfs_parse_number(). */

@@ -57,7 +57,7 @@ static void raise_register(const struct msr_reader *reader, uint32_t address, in
     problems_raise(problems, PROBLEM_REGISTER, error, subject);
 }
 
-/* Opens devices. 1: known counters are now read on another CPU; 0: none are. If a package cannot be
+/* Opens devices. 1: a device with known counters was opened again; else 0. If a package cannot be
  * read, its cores are not tried. */
 static int open_readers(struct msr *msr, struct problems *problems) {
     int changed = 0;

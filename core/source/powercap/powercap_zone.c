@@ -165,7 +165,7 @@ bool powercap_zone_identify(struct powercap_zone *zone, const struct source_opti
 
     powercap_zone_close(zone);
     zone->lacks = false;
-    base->traits.ceiling_uw = 0; /* the previous owner's of this id; sub-zones use it */
+    base->traits.ceiling_uw = 0; /* the value of the zone that had this id before */
     base->identified = false;
     format_path(base, "name", path, sizeof(path));
     base->error =

@@ -107,7 +107,7 @@ static int load_cpu(void *context, unsigned int number) {
     for (size_t i = 0; i < topology->count && !topology->has_dies; i++) {
         if (cpus[i].package_id == cpu.package_id) {
             topology->has_dies = cpus[i].die_id != cpu.die_id;
-            break; /* the package's other CPUs have been compared with this one */
+            break; /* all earlier CPUs of the package have the same die */
         }
     }
     topology->cpus = cpus;

@@ -31,7 +31,7 @@ struct topology {
     const char *unplaced_file;
 };
 
-/* Reads sys/devices/system/cpu. CPUs that go offline meanwhile are left out. 0, a negative errno of
+/* Reads sys/devices/system/cpu. CPUs that go offline meanwhile are left out. 0, a negative error of
  * the list of online CPUs, -EMFILE, -ENFILE, or -ENOMEM. */
 int topology_load(int root, struct topology *topology);
 

@@ -9,7 +9,8 @@
 #include "system/clock.h"
 #include "system/error.h"
 
-/* A cause that comes and goes is told at most this often, unless it stays for a minute. */
+/* Least time between two reports of a cause that comes and goes. A problem that lasts for STAYS_NS
+ * is reported earlier. */
 #define TELL_AGAIN_NS (UINT64_C(3600) * NS_PER_SECOND)
 #define STAYS_NS (UINT64_C(60) * NS_PER_SECOND)
 
@@ -42,7 +43,8 @@ void problems_end(struct problems *problems, enum problem_pass pass) {
         struct problem *problem = &problems->list[i];
         if (problem_cause_row(problem->cause)->pass != pass || problem->seen || !problem->present)
             continue;
-        /* Nobody may have asked since: several samples can lie between two reports. */
+        /* Keep it until it is reported: there can be several sweeps between two calls of
+         * problems_next(). */
         if (!has_end(problem->cause) && !problem->told && is_time_to_tell(problem))
             continue;
         problem->tell_over = problem->told && has_end(problem->cause);
@@ -62,7 +64,7 @@ static struct problem *find(struct problems *problems, enum problem_cause cause,
     return NULL;
 }
 
-/* Without memory the earlier one stays. */
+/* Without memory, the earlier subject stays. */
 static void name_subject(struct problem *problem, const char *subject) {
     if (strcmp(problem->subject, subject) == 0)
         return;
@@ -73,8 +75,8 @@ static void name_subject(struct problem *problem, const char *subject) {
     problem->subject = copy;
 }
 
-/* Where there are too many of one cause already: one that is long over, to be used anew, or the
- * last one, to be told with. NULL: there is room. */
+/* Finds a record if its cause already has PROBLEM_SUBJECTS_MAX: one that is over and may be used
+ * again, or the last one, to which the subject is added (with_it). NULL: there is room. */
 static struct problem *find_room(struct problems *problems, enum problem_cause cause,
                                  const char *subject, bool *with_it) {
     struct problem *last = NULL;
@@ -152,7 +154,7 @@ void problems_raise_left_out(struct problems *problems, int error, size_t left_o
     problems_raise(problems, PROBLEM_LEFT_OUT, error, subject);
 }
 
-/* Errors of one counter that the processor lacks, or that the interval is too long for. */
+/* Errors that are only a warning: the processor lacks the counter, or the interval is too long. */
 static bool is_expected(int error) {
     return error == -ENOENT || error == ZONE_COUNTS_NOTHING || error == PERF_COUNT_UNDECIDED ||
            error == UNIT_NOT_KNOWN;
@@ -185,7 +187,7 @@ bool problems_next(struct problems *problems, struct rapl_problem *told) {
             problem->told = true;
             problem->told_ns = now_ns;
         }
-        /* An event is over once it is told. */
+        /* An event is over once it is reported. */
         if (is_event(problem->cause))
             problem->present = problem->told = false;
         *told = (struct rapl_problem){.severity = over ? RAPL_INFO : judge(problem),

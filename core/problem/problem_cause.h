@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What can go wrong: one row for each cause. */
+/* The table of causes: one row for each thing that can go wrong. */
 #ifndef RAPL_PROBLEM_CAUSE_H
 #define RAPL_PROBLEM_CAUSE_H
 
@@ -7,24 +7,25 @@
 
 #include "problem/problem.h"
 
-/* How long it lasts. */
+/* How a problem ends. */
 enum problem_end {
-    ENDS_WITH_PASS, /* a state: it is over when its pass no longer raises it, which is reported */
-    ENDS_SILENTLY,  /* it happened in a sweep: nobody asks when it is over */
-    ENDS_AT_ONCE,   /* an event: it is over once it is reported */
+    ENDS_WITH_PASS, /* a state: over when its pass no longer raises it, which is reported */
+    ENDS_SILENTLY,  /* from a sweep: its end is not reported */
+    ENDS_AT_ONCE,   /* an event: over once it is reported */
 };
 
 /*
- * Texts may hold {what}: the subject; {others}: how many more it struck; {name}: both; {file}: both
- * below the root; {root}; {error}: what rapl_error_text() says; {module}: the driver's name.
+ * Placeholders in texts: {what}: the subject; {others}: the number of further subjects; {name}:
+ * both; {file}: both as a path below the root; {root}; {error}: text of rapl_error_text();
+ * {module}: name of the driver.
  */
 struct cause_row {
     enum problem_pass pass;
     enum problem_end end;
     enum rapl_severity severity;
-    bool by_subject;    /* one for each file or zone, rather than one for all that it strikes */
-    const char *reason; /* NULL: of choose_reason */
-    const char *remedy; /* NULL: of word_remedy; or there is none */
+    bool by_subject;    /* one record for each file or zone; false: one for all */
+    const char *reason; /* NULL: choose_reason gives it */
+    const char *remedy; /* NULL: word_remedy writes it, or there is none */
     const char *(*choose_reason)(const struct problem *problem);
     void (*word_remedy)(struct problems *problems, const struct problem *problem);
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What mends it, in words. */
+/* Remedies: texts that say how to fix a problem. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -45,7 +45,7 @@ void remedy_file(struct problems *problems, const struct problem *problem) {
              problem->subject);
 }
 
-/* A command comes last, so that it can be copied to the end of the line. */
+/* The command comes last, so that it can be copied up to the end of the line. */
 static void word_energy_remedy(struct problems *problems, const struct problem *problem) {
     char *text = problems->remedy;
     const size_t size = sizeof(problems->remedy);
@@ -90,10 +90,11 @@ static void word_energy_remedy(struct problems *problems, const struct problem *
     }
 }
 
-/* Of the files and registers below dev/cpu. */
+/* Remedies for files and registers below dev/cpu. */
 void remedy_msr(struct problems *problems, const struct problem *problem) {
     static const char other_source[] = "Source \"auto\" (collectd) or --source=auto (rapl-execd)";
-    /* Only msr_safe judges a read; msr does it when it is opened (arch/x86/kernel/msr.c). */
+    /* msr_safe checks each read; msr checks rights only when it is opened
+     * (arch/x86/kernel/msr.c). */
     const bool is_listed =
         problem->cause != PROBLEM_MSR && strstr(problem->subject, "msr_safe") != NULL;
     char *text = problems->remedy;

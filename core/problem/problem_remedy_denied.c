@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What to do where the process may not open a counter: by what it lacks, or by who refuses what it
- * has. */
+/* Remedies for counters that the process may not open: what it lacks, or who refuses it. */
 #include <errno.h>
 #include <linux/capability.h>
 #include <stdio.h>
@@ -15,7 +14,7 @@ static bool has(const struct problems *problems, unsigned int capability) {
     return (problems->capabilities >> capability & 1) != 0;
 }
 
-/* The process has what the kernel asks for, and is refused. */
+/* The process has the right that the kernel asks for, and is still refused. */
 static void word_refused(struct problems *problems, const char *what) {
     static const char *const modules[] = {
         [HOST_UNCONFINED] = "a security module or a filter of system calls refuses it, and "
@@ -32,8 +31,8 @@ static void word_refused(struct problems *problems, const char *what) {
              modules[problems->host.confinement]);
 }
 
-/* Capabilities of another user namespace than the first give no right to the machine's own files
- * (user_namespaces(7)): all ids of the host's that are not mapped are nobody's there. */
+/* In a user namespace, capabilities give no right to the host's files (user_namespaces(7)): host
+ * ids that are not mapped belong to nobody there. Returns whether that applies. */
 static bool word_namespace(struct problems *problems, const char *rest) {
     if (problems->host.confinement != HOST_USER_NAMESPACE)
         return false;
@@ -44,7 +43,7 @@ static bool word_namespace(struct problems *problems, const char *rest) {
     return true;
 }
 
-/* Some distributions make whole zones 0400, so that all that is read of one is opened up. */
+/* The command opens every file that is read, because some distributions make whole zones 0400. */
 static void word_group(struct problems *problems) {
     const bool may_be_selinux = problems->host.confinement == HOST_SELINUX;
     snprintf(
@@ -75,8 +74,7 @@ void remedy_powercap_denied(struct problems *problems) {
         word_group(problems);
 }
 
-/* A file with a capability gives the counters to whoever may run it: never to more than the group.
- */
+/* A file with a capability gives the counters to everyone who may run it, so only the group may. */
 static void word_file_capability(struct problems *problems, const char *reason,
                                  const char *capabilities) {
     snprintf(
@@ -87,14 +85,15 @@ static void word_file_capability(struct problems *problems, const char *reason,
         reason, capabilities);
 }
 
-/* Who may open an event of a whole CPU: perf_allow_cpu(), include/linux/perf_event.h; Debian and
- * Ubuntu add levels above 2 at which CAP_PERFMON is not asked for. */
+/* Whether the process may open an event of a whole CPU (perf_allow_cpu(),
+ * include/linux/perf_event.h). Debian and Ubuntu add levels above 2 at which CAP_PERFMON is not
+ * enough. */
 static bool has_right_to_perf(const struct problems *problems) {
     return has(problems, CAP_SYS_ADMIN) ||
            (problems->perf_paranoid < 3 && has(problems, CAP_PERFMON));
 }
 
-/* What opening an event takes at this level. */
+/* Names the capability that opening an event takes at this level of perf_event_paranoid. */
 static void word_perf_right(struct problems *problems) {
     const int level = problems->perf_paranoid;
     const bool by_admin = level >= 3;
@@ -133,8 +132,8 @@ void remedy_perf_denied(struct problems *problems) {
         word_perf_right(problems);
 }
 
-/* EACCES: the mode of the file. EPERM: CAP_SYS_RAWIO (msr_open, arch/x86/kernel/msr.c), or the
- * devices that a cgroup allows. */
+/* EACCES: the mode of the file. EPERM: CAP_SYS_RAWIO is missing (msr_open, arch/x86/kernel/msr.c),
+ * or the cgroup does not allow the device. */
 void remedy_msr_denied(struct problems *problems, int error) {
     char *text = problems->remedy;
     const size_t size = sizeof(problems->remedy);

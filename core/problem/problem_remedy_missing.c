@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What to do where the machine, or its kernel, shows no counters. */
+/* Remedies for a machine or kernel without counters. */
 #include <stdio.h>
 #include <string.h>
 
@@ -26,7 +26,8 @@ void remedy_class_missing(struct problems *problems) {
                    "/:/host:ro,rslave -e HOST_MOUNT_PREFIX=/host");
 }
 
-/* found: what there is, and has no counters; NULL: nothing. */
+/* Remedy in a virtual machine; false: it is none. found: what exists without counters; NULL:
+ * nothing. */
 static bool word_virtual(struct problems *problems, const char *found, const char *module) {
     char *text = problems->remedy;
     const size_t size = sizeof(problems->remedy);
@@ -76,7 +77,7 @@ void remedy_no_pmu(struct problems *problems, const struct problem *problem) {
                  "the kernel has found no counters in this processor; what it says: sudo dmesg | "
                  "grep -i rapl");
     else if (problems->host.lacks_driver && strcmp(module, "rapl") != 0)
-        snprintf(text, size, "%s", lacks_driver); /* powercap's own brings the events */
+        snprintf(text, size, "%s", lacks_driver); /* powercap's driver registers the events */
     else
         snprintf(text, size,
                  "load its module, where the kernel has it and knows this processor: sudo modprobe "

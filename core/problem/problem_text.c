@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The texts of problem_cause.c, with what they are about. */
+/* Fills the texts of problem_cause.c with their subjects. */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,7 +9,7 @@
 
 struct word {
     const char *name;
-    const char *parts[5]; /* what stands for it; the last is NULL */
+    const char *parts[5]; /* parts of its replacement, ending with NULL */
 };
 
 #define WORD_COUNT ((size_t)7)
@@ -69,7 +69,7 @@ void problem_word(struct problems *problems, const struct problem *problem) {
         else if (row->remedy != NULL)
             fill(row->remedy, words, problems->remedy, sizeof(problems->remedy));
     }
-    /* Paths and names are what a folder's owner makes them. */
+    /* The owner of a folder chooses paths and names, so they may hold any bytes. */
     rapl_make_printable(problems->reason);
     rapl_make_printable(problems->remedy);
 }

@@ -26,10 +26,10 @@ enum {
 
 /*
  * Domains: what perf (arch/x86/events/rapl.c, Linux 6.12) and turbostat (tools/power/x86/turbostat)
- * read of a model; a register that is not there, or stands at 0, is left out when it is probed.
- * Units: rapl_defaults of the powercap driver (intel_rapl_msr.c, intel_rapl_common.c), so that both
- * sources tell the same; hence Broadwell-D, where perf and turbostat have dram at 15.3 uJ, has not.
- * The names are those of arch/x86/include/asm/intel-family.h.
+ * read on a model. Probing leaves out registers that are missing or stay at 0. Units: rapl_defaults
+ * of the powercap driver (intel_rapl_msr.c, intel_rapl_common.c), so that both sources report the
+ * same energy. For dram on Broadwell-D this differs from perf and turbostat, which use 15.3 uJ. The
+ * names are those of arch/x86/include/asm/intel-family.h.
  */
 static const struct cpu_counters table[] = {
     {INTEL, 6, 0x2A, PKG_CORE_GPU, U_ESU, U_ESU, U_ESU},       /* SANDYBRIDGE */
@@ -117,9 +117,9 @@ const struct cpu_counters *cpu_model_find(const struct cpu_model *cpu) {
     return NULL;
 }
 
-/* arch/x86/include/asm/intel-family.h: below 0x2A (SANDYBRIDGE) there are none; above it, Westmere,
- * Nehalem and two Atoms. Families below 16 that are not 6: 486, Pentium, Pentium 4, Xeon Phi of the
- * first generation. */
+/* Model numbers are from arch/x86/include/asm/intel-family.h. In family 6, all models below 0x2A
+ * (Sandy Bridge) lack RAPL, and so do the listed Westmere, Nehalem and Atom models. The other
+ * families below 16 are 486, Pentium, Pentium 4 and the first Xeon Phi. */
 static bool is_before_sandy_bridge(const struct cpu_model *cpu) {
     static const unsigned int later[] = {0x2C, 0x2E, 0x2F, 0x35, 0x36};
     if (cpu->family != 6)
@@ -155,8 +155,8 @@ static bool is_one_of(const struct cpu_model *cpu, const struct cpu_id *ids, siz
     return false;
 }
 
-/* Servers from Granite Rapids and Sierra Forest on: their counters are not registers that
- * intel_rapl_msr.c reads (rapl_ids lists none of them), but memory that intel_rapl_tpmi.c maps. */
+/* Servers since Granite Rapids and Sierra Forest have their counters in memory that
+ * intel_rapl_tpmi.c maps. intel_rapl_msr.c does not know these models (rapl_ids). */
 static bool is_tpmi(const struct cpu_model *cpu) {
     static const struct cpu_id ids[] = {{6, 0xAD}, {6, 0xAE}, {6, 0xAF},
                                         {6, 0xB6}, {6, 0xDD}, {19, 0x01}};
@@ -167,9 +167,9 @@ const char *cpu_model_powercap_module(const struct cpu_model *cpu) {
     return is_tpmi(cpu) ? "intel_rapl_tpmi" : "intel_rapl_msr";
 }
 
-/* Since Linux 6.10 the events come with TPMI's zones, since 6.19 with those of the newest clients
- * (intel_rapl_common.c, rapl_package_add_pmu): arch/x86/events/rapl.c does not know these models.
- */
+/* arch/x86/events/rapl.c does not know these models. The powercap drivers register their events:
+ * TPMI's since Linux 6.10, and those of the newest clients since 6.19 (intel_rapl_common.c,
+ * rapl_package_add_pmu). */
 const char *cpu_model_perf_module(const struct cpu_model *cpu) {
     static const struct cpu_id newest[] = {{6, 0xCC}, {6, 0xD5}, {18, 0x01}, {18, 0x03}};
     if (is_tpmi(cpu) || is_one_of(cpu, newest, sizeof(newest) / sizeof(newest[0])))

@@ -7,7 +7,7 @@
 #include "rapl.h"
 #include "system/error.h"
 
-/* A package that is taken offline for service is back by then, or stays away. */
+/* A package that is taken offline for maintenance is usually back within this time. */
 #define GIVE_AWAY_NS UINT64_C(600000000000)
 
 enum fd_rank fd_rank_of(const struct zone_identity *identity) {
@@ -52,7 +52,8 @@ struct sum {
     size_t zones;
 };
 
-/* Takes what fits of those that waited, or of the others. */
+/* Takes the items that fit: those left out by the last choice if waited is true, else all
+ * others. */
 static void take(struct fd_budget_item *items, size_t count, bool waited, struct sum room,
                  struct sum *used) {
     for (size_t i = 0; i < count; i++) {
@@ -66,7 +67,7 @@ static void take(struct fd_budget_item *items, size_t count, bool waited, struct
     }
 }
 
-/* How many descriptors are kept for what has gone. */
+/* Returns how many descriptors stay reserved for zones that have gone. */
 static size_t keep(struct limit *limit, size_t used, uint64_t now_ns) {
     if (limit->kept > limit->files)
         limit->kept = limit->files;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which counters are read where not all may be. Pure. */
+/* Chooses which counters are read when there are too many to read all of them. Pure. */
 #ifndef RAPL_FD_BUDGET_H
 #define RAPL_FD_BUDGET_H
 
@@ -9,11 +9,11 @@
 
 #include "zone/zone.h"
 
-/* Zones that are read at a time: more than any machine has, and few enough to be read in some
+/* Most zones that are read at a time: more than any machine has, and few enough that a sweep takes
  * milliseconds. */
 #define FD_RANK_ZONES ((size_t)4096)
 
-/* What comes first. The total needs packages and dram; a single core says least. */
+/* Order of preference. Packages and dram come first because the total needs them. */
 enum fd_rank {
     FD_RANK_TOTAL,
     FD_RANK_PSYS,
@@ -21,42 +21,43 @@ enum fd_rank {
     FD_RANK_UNCORE,
     FD_RANK_OTHER,
     FD_RANK_SINGLE_CORE,
-    FD_RANK_STAND_BY,   /* another one shows the same */
-    FD_RANK_UNSELECTED, /* nobody sees it, nor a sum that it is part of */
+    FD_RANK_STAND_BY,   /* another zone shows the same counter */
+    FD_RANK_UNSELECTED, /* neither it nor a sum that contains it is selected */
 };
 
-/* By what the zone is alone. */
+/* The rank that follows from the identity alone. */
 enum fd_rank fd_rank_of(const struct zone_identity *identity);
 
-/* One counter, or several that are read all or not at all. */
+/* One counter, or several that are read all or none. */
 struct fd_budget_item {
     enum fd_rank rank;
-    bool holds; /* it is open */
-    bool waits; /* it was left out by the last choice */
+    bool holds; /* it is open now */
+    bool waits; /* the last choice left it out */
     size_t files;
     size_t zones;
-    bool taken; /* the answer */
+    bool taken; /* result of the choice */
     size_t place;
 };
 
-/* What lasts from one choice to the next. */
+/* State that lasts from one choice to the next. */
 struct limit {
-    size_t files; /* most descriptors */
-    size_t kept;  /* descriptors that what has gone may claim when it returns, and the rest uses */
-    uint64_t spare_since_ns; /* since when some of them are free; 0: none is */
+    size_t files;            /* most descriptors that may be open */
+    size_t kept;             /* descriptors in use, plus those reserved for zones that have gone */
+    uint64_t spare_since_ns; /* when some reserved descriptors became free; 0: none are */
 };
 
-/* Why something is left out, and how many counters or descriptors there may be. */
+/* The error of counters that are left out, and the limit that applies (descriptors or zones). */
 int fd_budget_error(const struct limit *limit);
 size_t fd_budget_most(const struct limit *limit);
 
 /*
- * Chooses, and leaves the items in the order of preference: by rank, of one rank those that are
- * open already, of these those that come first in the list. So a series never stops for another one
- * of its rank; for one of a rank before its own it does, once: a total without a package would be
- * a false one. What was left out stays so while the place of something that has gone is free, for
- * that may return (a package goes offline and comes online), and would take the place away from it
- * again; after ten minutes it is given away. now_ns: any clock. Returns how many are left out.
+ * Chooses, and sorts the items by preference: by rank, then open before closed, then by their order
+ * in the list. A series therefore never stops for another one of the same rank. It does stop, once,
+ * for one of a higher rank, because a total without a package would be wrong. The descriptors of a
+ * zone that has gone stay reserved for ten minutes, because it may return (a package goes offline
+ * and comes back) and would otherwise push out the zone that replaced it. Items that were left out
+ * may only use descriptors that are not reserved. now_ns: any clock that does not run backwards.
+ * Returns how many items are left out.
  */
 size_t fd_budget_choose(struct limit *limit, struct fd_budget_item *items, size_t count,
                         uint64_t now_ns);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Above which power a step of a counter cannot have been energy. Pure. */
+/* Plausible power of a zone: a step that implies more is not energy. Pure. */
 #ifndef RAPL_POWER_CEILING_H
 #define RAPL_POWER_CEILING_H
 
@@ -8,20 +8,21 @@
 #include "energy/counter.h"
 #include "zone/zone.h"
 
-/* What a zone's registers or files say of its power, in microwatts; 0: nothing. */
+/* What a zone's registers or files state about its power, in microwatts; 0: nothing. */
 struct power_limits {
     uint64_t tdp_uw;
-    uint64_t largest_uw; /* of the limits that are none of the values for "no limit" */
+    uint64_t largest_uw; /* largest limit that does not mean "no limit" */
 };
 
-/* 3 kW and more are "no limit" (a laptop of 2015 shows 3.4 and 4.1 kW), and so is 1023.875 W, the
- * largest that the field of PL4 holds (SDM vol. 4, MSR 601H: 13 bits of 1/8 W). */
+/* Adds a limit. Values of 3 kW and more mean "no limit" (a laptop of 2015 shows 3.4 and 4.1 kW),
+ * and so does 1023.875 W, the largest value of the PL4 field (SDM vol. 4, MSR 601H: 13 bits of 1/8
+ * W). */
 void power_limits_add(struct power_limits *limits, uint64_t limit_uw);
 
 /*
- * Sets the ceiling of a zone, and what ten steps in a row above it may raise it to. max_power_uw is
- * the one that the user has set, 0 if none. A limit says little beside a TDP: firmware may set it
- * to seven times as much.
+ * Sets the ceiling of a zone, and the value that ten steps in a row above the ceiling may raise it
+ * to. max_power_uw: set by the user; 0: not set. The TDP takes precedence over limits, which
+ * firmware may set to seven times the TDP.
  */
 void power_ceiling_decide(struct counter_traits *traits, enum zone_kind kind, uint64_t max_power_uw,
                           const struct power_limits *limits);

@@ -7,8 +7,8 @@
 struct repeated_read {
     struct source *source;
     size_t index;
-    uint64_t took_ns; /* of the reading that is kept */
-    uint64_t end_ns;  /* of the last read */
+    uint64_t took_ns; /* duration of the read that is kept */
+    uint64_t end_ns;  /* end of the last read */
 };
 
 static uint64_t read_once_more(void *counter) {
@@ -22,7 +22,7 @@ static uint64_t read_once_more(void *counter) {
     if (took_ns > 0)
         repeated->end_ns = end_ns;
     if (reading.error != 0) {
-        zone->error = 0; /* that of the reading that is kept: the next sample will see this one */
+        zone->error = 0; /* the reading that is kept succeeded; the next sweep finds this error */
         return 0;
     }
     if (took_ns < repeated->took_ns) {

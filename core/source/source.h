@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a source of counters provides. */
+/* The interface of a source of counters. One thread at a time may use a source. */
 #ifndef RAPL_SOURCE_H
 #define RAPL_SOURCE_H
 
@@ -21,62 +21,63 @@ struct unit_fault;
 
 /* Whether other zones show the same counter (core/series/alike.h). */
 enum zone_counter {
-    ZONE_COUNTER_UNKNOWN, /* that is to be found out */
-    ZONE_COUNTER_OWN,     /* it feeds its series alone, or is the first of those that do */
-    ZONE_COUNTER_SHARED,  /* it feeds the series of another one */
+    ZONE_COUNTER_UNKNOWN, /* not decided yet */
+    ZONE_COUNTER_OWN,     /* it alone feeds its series, or it is the first zone that does */
+    ZONE_COUNTER_SHARED,  /* it feeds the series of another zone */
 };
 
-/* A zone held against another one that may show the same counter. */
+/* Comparison of a zone with another one that may show the same counter. */
 struct comparison {
-    uint64_t ticks;    /* when both were read last */
-    uint64_t ahead;    /* its ticks less those of the other one, then */
-    uint64_t offset;   /* the same, as it has to be if they are one counter */
-    uint64_t apart_ns; /* for so long, one moved without the other when that was measured */
-    uint32_t epoch;    /* of both counts */
+    uint64_t ticks;    /* this zone's count when both were read last */
+    uint64_t ahead;    /* this zone's ticks minus the other's at that time */
+    uint64_t offset;   /* the value of ahead that is expected if both are one counter */
+    uint64_t apart_ns; /* time between the two reads when offset was measured; 0: not measured */
+    uint32_t epoch;    /* of this zone's count */
     uint32_t other_epoch;
-    bool has_ticks;      /* all of this is known */
-    bool moved;          /* and it has counted since */
-    bool differs;        /* at the last reading of both: once more, and they are two counters */
-    unsigned int equal;  /* readings in a row of two counters that counted the same */
-    uint64_t since_ns;   /* of two counters: when ticks were read; 0: not yet */
-    struct reading last; /* the last at which both had counted the same */
+    bool has_ticks;     /* the fields above are valid */
+    bool moved;         /* it has counted since then */
+    bool differs;       /* the last reading differed; if the next one does, they are two counters */
+    unsigned int equal; /* for two counters: readings in a row with equal energy */
+    uint64_t since_ns;  /* for two counters: time of the last comparison; 0: none yet */
+    struct reading last; /* last reading at which both had counted the same */
 };
 
 /* One counter as a source found it. */
 struct zone {
-    char *id;   /* the kernel's: "intel-rapl:0:1" */
-    char *path; /* of the counter, below the root */
+    char *id;   /* for example "intel-rapl:0:1" */
+    char *path; /* path of the counter below the root */
     bool identified;
     struct zone_identity identity;
     struct counter_traits traits;
     uint64_t range_uj;
-    const struct unit_fault *fault; /* what the kernel has wrong of its unit; NULL: nothing */
-    /* A number for its control type: 0 is intel-rapl itself, others show its counters again. */
+    const struct unit_fault *fault; /* known error in the kernel's unit; NULL: none */
+    /* Number of its control type; 0: intel-rapl itself. Other types repeat counters of
+     * intel-rapl. */
     uint32_t control;
 
     /* Set by the binding. */
-    struct zone_identity known; /* that all of this is true of: ids are given anew */
+    struct zone_identity known; /* identity when these fields were set; the kernel reuses ids */
     char name[ZONE_NAME_SIZE];
     bool bound;               /* it feeds a series */
     bool reported;            /* it feeds a series that is selected */
-    const struct zone *shown; /* the zone that is reported in its stead, or NULL */
+    const struct zone *shown; /* the first zone of its series, if that is another one; else NULL */
     enum zone_counter counter;
     struct comparison compared;
     bool starts;         /* its series begins at compared.last */
-    struct alike *alike; /* those that may show its counter; NULL: none may */
-    size_t next_alike;   /* the next of them in the source's list, or SIZE_MAX */
+    struct alike *alike; /* the zones that may show its counter; NULL: none */
+    size_t next_alike;   /* index of the next of these zones in the source; SIZE_MAX: none */
 
-    /* What each sample touches is close together, beside what the source has of its own. */
-    struct series *series; /* that it feeds, or would if it were there; NULL: none */
-    uint32_t epoch;        /* changes when the source itself has started the count again */
-    int error;             /* of the last attempt to read it */
-    bool fault_told;       /* the log says what the kernel has wrong */
-    bool told;             /* discovery has reported that error, or it is no fault */
-    bool wanted;           /* sample reads it: set by the binding */
+    /* Fields that every sweep touches are next to each other and to the source's own fields. */
+    struct series *series; /* the series that it feeds or could feed; NULL: none */
+    uint32_t epoch;        /* changes when the source restarts the count */
+    int error;             /* of the last attempt to read it; 0: it was read */
+    bool fault_told;       /* the unit fault has been reported */
+    bool told;             /* discovery has reported the error, or it needs no report */
+    bool wanted;           /* sample() reads it; set by the binding */
 };
 
-/* Whether there is a counter that cannot be read. perf refuses an event that the processor has not
- * (arch/x86/events/rapl.c, rapl_pmu_event_init: EINVAL). */
+/* Whether there is a counter that cannot be read. EINVAL from perf means that the processor lacks
+ * the counter (arch/x86/events/rapl.c, rapl_pmu_event_init). */
 static inline bool source_hides_counter(const struct zone *zone) {
     const int error = zone->error;
     return error != 0 && !error_is_lost(error) && error != ZONE_COUNTS_NOTHING &&
@@ -84,7 +85,8 @@ static inline bool source_hides_counter(const struct zone *zone) {
            !(error == -EINVAL && zone->traits.goes_on);
 }
 
-/* The reading of the zone was taken between these instants of CLOCK_MONOTONIC_RAW. */
+/* Stamps a reading that was taken between these instants of CLOCK_MONOTONIC_RAW. A read of more
+ * than SLOW_READ_LONGEST_NS fails. */
 static inline void source_stamp(struct zone *zone, struct reading *reading, uint64_t begin_ns,
                                 uint64_t end_ns) {
     reading_stamp(reading, begin_ns, end_ns);
@@ -94,20 +96,21 @@ static inline void source_stamp(struct zone *zone, struct reading *reading, uint
 
 struct source {
     const struct source_operations *operations;
-    const char *module;  /* of the kernel, that brings its counters */
-    struct zone **zones; /* in the order of their ids */
-    struct reading *readings;
+    const char *module;       /* kernel module that provides its counters */
+    struct zone **zones;      /* in the order of their ids */
+    struct reading *readings; /* of the last sweep, one per zone */
     size_t zone_count;
-    struct limit limit; /* its owner sets how many descriptors its counters may hold */
-    size_t file_count;  /* that they hold */
-    /* Counters that the total needs are left out, and are no zones. */
+    struct limit limit; /* limit on the descriptors of its counters; set by the owner */
+    size_t file_count;  /* descriptors that its counters hold */
+    /* Counters that the total needs were left out and have no zone. */
     bool lacks_members;
-    /* Energy after which each counter has to be read, whatever its range is; 0: as that allows. */
+    /* Energy within which each counter must be read again, in addition to its range; 0: the range
+     * alone decides. */
     uint64_t unread_uj;
-    struct slow_reads slow_reads; /* the caller of sample() begins them */
+    struct slow_reads slow_reads; /* set by the caller of sample() before each sweep */
 };
 
-/* How many zones read when they were last tried. */
+/* The number of zones that could be read at the last attempt. */
 static inline size_t source_readable_count(const struct source *source) {
     size_t readable = 0;
     for (size_t i = 0; i < source->zone_count; i++)
@@ -117,28 +120,28 @@ static inline size_t source_readable_count(const struct source *source) {
 
 struct source_operations {
     const char *name;
-    /* Looks for zones. What is known and reads stays as it is. The error of every zone then tells
-     * whether it reads; what stands in the way of all is in the problems, as states from
-     * PROBLEM_CLASS to PROBLEM_NAME. 1: zones came, went or were opened anew; 0: nothing changed;
+    /* Looks for zones. Zones that are known and can be read are left alone. Afterwards every zone's
+     * error says whether it can be read, and general obstacles are in problems, as states from
+     * PROBLEM_CLASS to PROBLEM_NAME. 1: zones came, went or were reopened; 0: nothing changed;
      * -ENOMEM. */
     int (*discover)(struct source *source, struct problems *problems);
-    /* Reads every wanted zone into readings; the others' hold an error. */
+    /* Reads every wanted zone into readings; the readings of other zones get an error. */
     void (*sample)(struct source *source);
-    /* Reads a zone once; returns its error. NULL: the source reads several at a time. */
+    /* Reads a zone once and returns its error. NULL: the source reads several zones at a time. */
     int (*read)(struct zone *zone, uint64_t *ticks);
     void (*close)(struct source *source);
 };
 
-/* CLOCK_MONOTONIC_RAW in the middle between the first and the last reading of a sample; 0: nothing
+/* The middle between the first and the last reading of a sweep, CLOCK_MONOTONIC_RAW; 0: nothing was
  * read. */
 uint64_t source_find_middle_ns(const struct source *source);
 
-/* Repeats a read that was slow. Returns when the last repeated read ended. */
+/* Repeats a read that was slow. Returns when the last repeat ended, CLOCK_MONOTONIC_RAW. */
 uint64_t source_repeat_read(struct source *source, size_t index, uint64_t begin_ns,
                             uint64_t end_ns);
 
-/* Stamps the reading that was taken between these instants; the next read begins at the instant
- * that is returned. */
+/* Stamps a reading that was taken between these instants, and repeats it if it was slow. Returns
+ * the instant at which the next read begins. */
 static inline uint64_t source_finish_read(struct source *source, size_t index, uint64_t begin_ns,
                                           uint64_t end_ns) {
     reading_stamp(&source->readings[index], begin_ns, end_ns);
@@ -151,12 +154,12 @@ static inline uint64_t source_finish_read(struct source *source, size_t index, u
 
 /* What a source is opened with. */
 struct source_options {
-    int root;              /* descriptor of the folder that holds sys; it stays open */
-    uint64_t max_power_uw; /* as in struct rapl_options, and so is the next */
+    int root; /* descriptor of the folder that holds sys; stays open while the source is */
+    uint64_t max_power_uw; /* this and privilege: as in struct rapl_options */
     struct rapl_privilege privilege;
     struct cpu_model model;
     size_t files; /* descriptors that all counters together may hold */
-    /* What comes first where not all may be read; NULL: by what a zone is alone. */
+    /* Rank of a zone when not all can be read; NULL: fd_rank_of(). */
     enum fd_rank (*rank)(const void *context, const struct zone_identity *identity);
     const void *rank_context;
 };
@@ -167,7 +170,8 @@ static inline enum fd_rank source_rank(const struct source_options *options,
                                  : fd_rank_of(identity);
 }
 
-/* NULL without memory. */
+/* Open a source, or return NULL if there is no memory. options is copied; its root and contexts
+ * must outlive the source. */
 struct source *powercap_open(const struct source_options *options);
 struct source *perf_open(const struct source_options *options);
 struct source *msr_open(const struct source_options *options);

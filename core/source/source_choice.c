@@ -62,8 +62,8 @@ int source_choice_reopen(struct source_choice *choice, const struct source_optio
     return error;
 }
 
-/* Adds why a candidate does not read: what stands in the way of the source, or of its first zone.
- */
+/* Adds the reason why a candidate does not read: the source's first problem, or the error of its
+ * first zone. */
 static void add_reason(struct source_choice *choice, struct candidate *candidate) {
     const struct source *source = candidate->source;
     const size_t length = strlen(choice->reason);
@@ -92,11 +92,11 @@ static void settle(struct source_choice *choice, size_t taken) {
 void source_choice_keep(struct source_choice *choice) {
     if (choice->settled)
         return;
-    choice->reason[0] = '\0'; /* it is the first */
+    choice->reason[0] = '\0'; /* the first candidate: no earlier one failed */
     settle(choice, choice->current);
 }
 
-/* Lets it look for zones, with the descriptors that the others leave to it. */
+/* Lets a candidate look for zones, limited to the descriptors that the other candidates leave. */
 static int discover(struct source_choice *choice, struct candidate *candidate) {
     size_t others = 0;
     for (size_t i = 0; i < choice->count; i++) {
@@ -127,7 +127,7 @@ int source_choice_discover(struct source_choice *choice) {
             settle(choice, i);
             return changed;
         }
-        if (choice->count > 1) /* else its problem tells the same */
+        if (choice->count > 1) /* with one candidate, its problem record has the same text */
             add_reason(choice, candidate);
     }
     return changed;

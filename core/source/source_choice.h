@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which source serves: the one that was asked for, or the first that reads energy. */
+/* Chooses the source: the one that the user asked for, or the first that reads energy. */
 #ifndef RAPL_SOURCE_CHOICE_H
 #define RAPL_SOURCE_CHOICE_H
 
@@ -11,7 +11,7 @@
 
 struct candidate {
     enum rapl_source kind;
-    struct source *source; /* NULL: another one has been taken */
+    struct source *source; /* NULL: closed, because another source was chosen */
     struct problems problems;
 };
 
@@ -20,29 +20,30 @@ struct candidate {
 struct source_choice {
     struct candidate candidates[SOURCE_CHOICE_MAX]; /* in the order in which they are tried */
     size_t count;
-    size_t files;   /* descriptors that the counters of all of them may hold */
-    size_t current; /* the one that is read; the first as long as none reads */
-    bool settled;   /* it has read energy: it stays, whatever comes later */
-    char reason[2048]; /* why none of the earlier ones, or none at all: "powercap: …; perf: …"; of a
-                        * source that was asked for by name, nothing */
+    size_t files;      /* descriptors that the counters of all sources together may hold */
+    size_t current;    /* the candidate that is read; the first one until one reads */
+    bool settled;      /* a candidate has read energy and stays chosen */
+    char reason[2048]; /* why the earlier candidates, or all of them, do not read: "powercap: …;
+                          perf: …"; "" if the user asked for one source by name */
 };
 
-/* Opens those that asked stands for. problems: what theirs begin as. -ENOMEM. */
+/* Opens the candidates for the source that was asked for. problems: a template that each
+ * candidate's problems start from. Returns 0 or -ENOMEM. */
 int source_choice_open(struct source_choice *choice, enum rapl_source asked,
                        const struct source_options *options, const struct problems *problems);
 
-/* Opens again those that are open, with other options: they know no zone then. What is settled, and
- * told, stays so. -ENOMEM, and all is as before. */
+/* Opens all open candidates again with other options; they then have no zones yet. The choice and
+ * the problems already reported are kept. -ENOMEM: nothing has changed. */
 int source_choice_reopen(struct source_choice *choice, const struct source_options *options);
 
-/* Lets the current source look for zones, or every candidate until one reads. As discover of
- * struct source_operations; 1 also when another one is current than before. */
+/* Lets the current source look for zones; before one is chosen, every candidate until one reads.
+ * Returns as discover of struct source_operations; also 1 if the current source has changed. */
 int source_choice_discover(struct source_choice *choice);
 
-/* The current one has read energy since: it stays. */
+/* Makes the choice final, because the current source has read energy. */
 void source_choice_keep(struct source_choice *choice);
 
-/* The current one; NULL before source_choice_open. */
+/* The current source; NULL before source_choice_open(). */
 struct source *source_choice_source(const struct source_choice *choice);
 
 void source_choice_close(struct source_choice *choice);

@@ -12,21 +12,22 @@
 #define SAPPHIRERAPIDS_X 0x8F
 #define EMERALDRAPIDS_X 0xCF
 
-/* What powercap shows for 2^32 - 1 ticks. It cuts the unit of the unit register to whole nanojoules
- * (intel_rapl_common.c, rapl_check_unit_core), so that 2^-14 J are 61035 of them; before Linux 4.0
- * it did not. */
+/* Ranges that powercap shows for 2^32 - 1 ticks. Since Linux 4.0 it truncates the unit from the
+ * unit register to nanojoules (intel_rapl_common.c, rapl_check_unit_core): 2^-14 J become 61035
+ * nJ. */
 #define RANGE_15_3 UINT64_C(65712999613)
 #define RANGE_2_14 UINT64_C(262143999938)
 #define RANGE_2_14_CUT UINT64_C(262143328850)
 
 /*
- * Only what a range or count proves together with the model. Units are fractions of microjoules;
- * perf counts in 2^-32 J, so that 2^-14 J are 2^18 of them (rapl.c, rapl_scale).
+ * Faults that a range or a count proves for a model. Units are fractions of microjoules. perf
+ * counts in 2^-32 J: 2^-14 J are 2^18 counts (rapl.c, rapl_scale).
  */
 static const struct unit_fault table[] = {
-    /* The unit is that of the unit register (SDM vol. 4: 61 uJ), and was taken for that of older
-     * servers. powercap: since commit 2d798d9f5967 (Linux 5.9), until 4c081324df56 (6.1). perf:
-     * since bcfd218b6679 (5.10), until 80275ca9e525 (6.1). Stable kernels got either on its own. */
+    /* The real unit is that of the unit register (SDM vol. 4: 61 uJ); these kernels use the unit of
+     * older servers. powercap: from commit 2d798d9f5967 (Linux 5.9) until 4c081324df56 (6.1). perf:
+     * from bcfd218b6679 (5.10) until 80275ca9e525 (6.1). Stable kernels got the changes of powercap
+     * and perf separately. */
     {.models = {SAPPHIRERAPIDS_X, EMERALDRAPIDS_X},
      .kind = ZONE_DRAM,
      .range_uj = RANGE_15_3,
@@ -34,16 +35,16 @@ static const struct unit_fault table[] = {
      .right = {1000000, BIT(14)},
      .perf_shown = BIT(16),
      .perf_right = BIT(18)},
-    /* psys counts whole joules (rapl_defaults_spr_server). A kernel that knows the model as one of
-     * the older servers takes them for units of the unit register: none of Linux's own, but
+    /* psys counts whole joules (rapl_defaults_spr_server). A kernel that treats the model as an
+     * older server applies the unit register instead. No release of Linux does so, but
      * distributions add models to older kernels. */
     {.models = {SAPPHIRERAPIDS_X, EMERALDRAPIDS_X},
      .kind = ZONE_PSYS,
      .range_uj = RANGE_2_14_CUT,
      .shown = {61035, 1000},
      .right = {1000000, 1}},
-    /* The unit is 15.3 uJ, and was taken for that of the unit register, until "powercap / RAPL:
-     * handle domains with different energy units" (Linux 4.1). */
+    /* The real unit is 15.3 uJ. Kernels before "powercap / RAPL: handle domains with different
+     * energy units" (Linux 4.1) use that of the unit register. */
     {.models = {HASWELL_X},
      .kind = ZONE_DRAM,
      .range_uj = RANGE_2_14_CUT,
@@ -54,8 +55,8 @@ static const struct unit_fault table[] = {
      .range_uj = RANGE_2_14,
      .shown = {1000000, BIT(14)},
      .right = {153, 10}},
-    /* powercap (rapl_defaults_core) takes the unit register's, perf (model_hsx), turbostat and the
-     * SDM (vol. 4, Xeon D) 15.3 uJ: no measurement is known. */
+    /* The unit is disputed: powercap uses the unit register (rapl_defaults_core); perf (model_hsx),
+     * turbostat and the SDM (vol. 4, Xeon D) say 15.3 uJ. No measurement is known. */
     {.models = {BROADWELL_D},
      .kind = ZONE_DRAM,
      .range_uj = RANGE_2_14_CUT,
@@ -97,13 +98,13 @@ const struct unit_fault *unit_fault_in_doubt(const struct cpu_model *cpu, enum z
     return NULL;
 }
 
-/* The driver cut off less than a microjoule, and a tick is more than one. */
+/* Rounds up: the driver truncated less than a microjoule, and a tick is more than one. */
 uint64_t unit_fault_ticks(const struct unit_fault *fault, uint64_t shown_uj) {
     const rapl_uint128 scaled = (rapl_uint128)shown_uj * fault->shown.denominator;
     return (uint64_t)((scaled + fault->shown.numerator_uj - 1) / fault->shown.numerator_uj);
 }
 
-/* Nanojoules of one tick, to the nearest: microjoules of ten thousand are ten times as many. */
+/* Nanojoules of one tick, rounded. The energy of 10000 ticks in microjoules is ten times that. */
 static uint64_t unit_nj(struct tick_scale scale) {
     return (counter_to_uj(scale, 10000) + 5) / 10;
 }
@@ -129,8 +130,9 @@ struct unit_watch unit_watch_begin(const struct unit_fault *fault) {
                                .state = fault != NULL ? UNIT_UNDECIDED : UNIT_IS_RIGHT};
 }
 
-/* A count that is no multiple of the wrong unit either is of another driver, which takes the unit
- * from the hardware (intel_rapl_common.c, rapl_package_add_pmu). */
+/* Decides by the divisors of a count. A count that is not even a multiple of the wrong unit comes
+ * from another driver, which reads the unit from the hardware (intel_rapl_common.c,
+ * rapl_package_add_pmu). */
 static void decide(struct unit_watch *watch, uint64_t count) {
     const struct unit_fault *fault = watch->fault;
     if (count % fault->perf_shown != 0) {

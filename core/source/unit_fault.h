@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Counters whose unit some kernels have wrong, and what their ticks are worth. Pure. */
+/* Known kernel errors in the unit of a counter, and their correction. Pure. */
 #ifndef RAPL_UNIT_FAULT_H
 #define RAPL_UNIT_FAULT_H
 
@@ -12,51 +12,51 @@
 #include "system/cpuinfo.h"
 #include "zone/zone.h"
 
-/* What one tick of a register is worth: as a kernel has it, and as the processor counts. */
+/* The unit of a register according to some kernels, and the processor's real one. */
 struct unit_fault {
-    unsigned int models[2]; /* of Intel's family 6; 0: none */
+    unsigned int models[2]; /* models of Intel family 6; 0: unused */
     enum zone_kind kind;
-    uint64_t range_uj;       /* max_energy_range_uj of powercap with the wrong unit */
-    struct tick_scale shown; /* the wrong unit, as powercap multiplies by it */
-    struct tick_scale right; /* numerator_uj 0: nobody knows, so it is reported and not corrected */
-    /* The same in counts of perf, of 2^-32 J; 0: perf does not have it wrong. */
+    uint64_t range_uj;       /* powercap's max_energy_range_uj when the unit is wrong */
+    struct tick_scale shown; /* the wrong unit, which powercap multiplies by */
+    struct tick_scale right; /* the real unit; numerator_uj 0: unknown, so only reported */
+    /* The same two units as counts of perf, each 2^-32 J; 0: perf has the right unit. */
     uint64_t perf_shown;
     uint64_t perf_right;
 };
 
-/* What a zone of powercap with that range has wrong; NULL: nothing that is known. */
+/* The fault of a powercap zone with this range; NULL: none is known. */
 const struct unit_fault *unit_fault_of_range(const struct cpu_model *cpu, enum zone_kind kind,
                                              uint64_t range_uj);
 
-/* What perf may have wrong, which its counts tell; NULL: nothing that is known. */
+/* A fault that perf may have, which its counts will show; NULL: none is known. */
 const struct unit_fault *unit_fault_of_counts(const struct cpu_model *cpu, enum zone_kind kind);
 
-/* A counter whose unit nobody knows for certain, whatever source shows it; NULL: it is none. */
+/* The fault of a counter if its real unit is unknown, for any source; NULL: the unit is known. */
 const struct unit_fault *unit_fault_in_doubt(const struct cpu_model *cpu, enum zone_kind kind);
 
 static inline bool unit_fault_is_corrected(const struct unit_fault *fault) {
     return fault->right.numerator_uj != 0;
 }
 
-/* Ticks of the register of which powercap made these microjoules. */
+/* Ticks of the register from which powercap computed these microjoules. */
 uint64_t unit_fault_ticks(const struct unit_fault *fault, uint64_t shown_uj);
 
-/* What the log says of one that is corrected, and that perf shows, or powercap. */
+/* Writes the log text for a corrected fault, of perf or of powercap. */
 void unit_fault_word(const struct unit_fault *fault, bool by_perf, char *text, size_t size);
 
 /* --- counts of perf -------------------------------------------------------------------------- */
 
 struct unit_watch {
-    const struct unit_fault *fault; /* that may be there; NULL: none */
+    const struct unit_fault *fault; /* the possible fault; NULL: none */
     enum { UNIT_UNDECIDED, UNIT_IS_RIGHT, UNIT_IS_WRONG } state;
-    uint64_t count; /* the last */
+    uint64_t count; /* the last count */
     unsigned int counts;
 };
 
-/* Begins to watch a counter: where nothing can be wrong, nothing is to be decided. */
+/* Begins to watch a counter. Without a possible fault, its unit is taken as right at once. */
 struct unit_watch unit_watch_begin(const struct unit_fault *fault);
 
-/* Takes a count, and corrects it where its unit is wrong. 0, or UNIT_NOT_KNOWN. */
+/* Takes a count and corrects it if its unit is wrong. 0, or UNIT_NOT_KNOWN. */
 int unit_watch_take(struct unit_watch *watch, uint64_t *count);
 
 #endif

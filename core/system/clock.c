@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The clocks of Linux. */
+/* Clocks on Linux. */
 #include "system/clock.h"
 
 #include <time.h>

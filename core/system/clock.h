@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The clocks, in nanoseconds: each is 0 where it cannot be read, or shows a time before its epoch.
- * Another system has its own clock.c. */
+/* The clocks, in nanoseconds. A clock that cannot be read, or is before its epoch, gives 0. Another
+ * operating system has its own clock.c. */
 #ifndef RAPL_CLOCK_H
 #define RAPL_CLOCK_H
 
@@ -8,30 +8,30 @@
 
 #define NS_PER_SECOND UINT64_C(1000000000)
 
-/* How much later one reading of a clock is than another; 0 where it is not. */
+/* Time from one reading of a clock to another; 0: the second is not later. */
 static inline uint64_t clock_span_ns(uint64_t begin_ns, uint64_t end_ns) {
     return end_ns > begin_ns ? end_ns - begin_ns : 0;
 }
 
-/* Spans of power are measured by this clock: it does not count sleep, and no time daemon slews it
- * (chrony slews the others by up to 8.3 %: maxslewrate in chrony.conf(5)). Its readings are
- * compared with each other alone. */
+/* CLOCK_MONOTONIC_RAW, for spans of power. It does not count sleep, and time daemons do not slew it
+ * (chrony slews the others by up to 8.3 %: maxslewrate in chrony.conf(5)). Compare its readings
+ * only with each other. */
 uint64_t clock_raw_ns(void);
 
-/* Waiting and due times are of this clock, for the kernel can wait for it. It does not count sleep.
- */
+/* CLOCK_MONOTONIC, for waiting and due times, because the kernel can wait for it. It does not count
+ * sleep. */
 uint64_t clock_monotonic_ns(void);
 
-/* Counts sleep. */
+/* CLOCK_BOOTTIME. It counts sleep. */
 uint64_t clock_boottime_ns(void);
 
-/* Wall time: for timestamps alone. */
+/* CLOCK_REALTIME, for timestamps only. */
 uint64_t clock_realtime_ns(void);
 
-/* How far CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC, which only sleep changes, for both are slewed
- * alike.
- * At most so much, where CLOCK_MONOTONIC was read before; at least so much, where it is read
- * afterwards. Both hold however long the calls take. */
+/* How far CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC: the time asleep, because both are slewed
+ * alike. It is at most clock_most_ahead_ns() of an earlier CLOCK_MONOTONIC, and at least
+ * clock_least_ahead_ns(), which reads CLOCK_MONOTONIC last and returns it. Both bounds hold however
+ * long the calls take. */
 static inline uint64_t clock_most_ahead_ns(uint64_t before_ns) {
     return clock_span_ns(before_ns, clock_boottime_ns());
 }

@@ -9,7 +9,7 @@
 
 /* --- proc/cpuinfo ---------------------------------------------------------------------------- */
 
-/* What stands after "KEY<tab>: " in the first line that begins so, up to its end; or NULL. */
+/* The rest of the first line that begins with key, without spaces and colon before it; or NULL. */
 static const char *find_value(const char *text, const char *key, size_t *length) {
     const char *line = text;
     while (line != NULL && strncmp(line, key, strlen(key)) != 0) {
@@ -24,8 +24,8 @@ static const char *find_value(const char *text, const char *key, size_t *length)
     return line;
 }
 
-/* Keys that proc/cpuinfo has on other architectures, and never on x86 (arch/x86/kernel/cpu/proc.c):
- * setup.c or cpuinfo.c of arm, arm64, powerpc and riscv; proc.c of loongarch. */
+/* Keys that proc/cpuinfo has on other architectures and never on x86 (arch/x86/kernel/cpu/proc.c):
+ * see setup.c or cpuinfo.c of arm, arm64, powerpc and riscv, proc.c of loongarch. */
 static bool is_not_x86(const char *text) {
     static const char *const keys[] = {"CPU implementer", "cpu\t", "hart\t", "CPU Family"};
     size_t length;
@@ -68,7 +68,7 @@ static bool has_flag(const char *text, const char *flag) {
     return false;
 }
 
-/* A decimal number of at most six digits, 0 where there is none. */
+/* Reads a decimal number of at most six digits; 0: there is none. */
 static unsigned int find_number(const char *text, const char *key) {
     size_t length = 0;
     const char *value = find_value(text, key, &length);
@@ -83,9 +83,9 @@ static unsigned int find_number(const char *text, const char *key) {
     return number;
 }
 
-/* Negative errno. */
+/* 0 or a negative errno. */
 static int read_proc(int root, struct cpu_model *cpu) {
-    char text[8192]; /* the first CPU's paragraph begins the file */
+    char text[8192]; /* the first CPU's section is at the start of the file */
     int file = sysfs_open(root, CPUINFO_PROC);
     if (file < 0)
         return file;
@@ -115,7 +115,7 @@ static unsigned int digit_of(char character) {
     return at != NULL ? (unsigned int)(at - digits) : sizeof(digits);
 }
 
-/* "KEY" and four to six digits, as "%04X" prints them. Returns what follows, or NULL. */
+/* Reads the key and four to six digits as "%04X" prints them. Returns the rest, or NULL. */
 static const char *read_field(const char *text, const char *key, unsigned int *number) {
     if (text == NULL || strncmp(text, key, strlen(key)) != 0)
         return NULL;
@@ -127,7 +127,7 @@ static const char *read_field(const char *text, const char *key, unsigned int *n
     return text - begin >= 4 && text - begin <= 6 ? text : NULL;
 }
 
-/* ",0000,0001,…" */
+/* Searches a list such as ",0000,0001,…". */
 static bool has_feature(const char *text, const char *feature) {
     const size_t length = strlen(feature);
     for (; text != NULL; text = strchr(text, ',')) {
@@ -138,7 +138,8 @@ static bool has_feature(const char *text, const char *feature) {
     return false;
 }
 
-/* drivers/base/cpu.c, print_cpu_modalias; arch/x86/include/asm/cpufeature.h, CPU_FEATURE_TYPEFMT */
+/* Format: drivers/base/cpu.c, print_cpu_modalias; arch/x86/include/asm/cpufeature.h,
+ * CPU_FEATURE_TYPEFMT */
 struct cpu_model cpuinfo_parse_alias(const char *text) {
     static const char type[] = "cpu:type:";
     static const char features[] = ":feature:";
@@ -173,7 +174,7 @@ struct cpu_model cpuinfo_parse_alias(const char *text) {
 }
 
 static struct cpu_model read_alias(int root) {
-    char text[4096] = ""; /* an attribute of sysfs is at most a page */
+    char text[4096] = ""; /* a sysfs attribute is at most one page */
     int file = sysfs_open(root, CPUINFO_SYS);
     if (file < 0)
         return (struct cpu_model){.vendor = CPU_VENDOR_UNKNOWN};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who made the processor, and which one it is. */
+/* The vendor and model of the processor. */
 #ifndef RAPL_CPUINFO_H
 #define RAPL_CPUINFO_H
 
@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 enum cpu_vendor {
-    CPU_VENDOR_UNKNOWN, /* no file names one */
+    CPU_VENDOR_UNKNOWN, /* no file names a vendor */
     CPU_VENDOR_INTEL,
     CPU_VENDOR_AMD,
     CPU_VENDOR_HYGON,
@@ -18,26 +18,26 @@ enum cpu_vendor {
 /* What kind of processor the machine has. */
 struct cpu_model {
     enum cpu_vendor vendor;
-    unsigned int family; /* 0 where it is unknown, as the next */
+    unsigned int family; /* 0: unknown; likewise for model */
     unsigned int model;
-    bool is_virtual; /* a hypervisor stands between it and us */
+    bool is_virtual; /* the CPU flags show a hypervisor */
 };
 
-/* What says so: proc may be hidden where sys is shown, as in a container. */
+/* The files that name it. Containers may hide proc and show sys. */
 #define CPUINFO_PROC "proc/cpuinfo"
 #define CPUINFO_SYS "sys/devices/system/cpu/modalias"
 
-/* Reads it from proc/cpuinfo, and where that names no vendor, from the alias of the processor's
- * modules; never by CPUID: the root may be another machine's. What neither says is unknown.
- * proc_error: 0, or why proc/cpuinfo cannot be read. */
+/* Reads proc/cpuinfo or, if that names no vendor, the module alias of the processor. CPUID is not
+ * used, because the root may belong to another machine. proc_error: why proc/cpuinfo cannot be
+ * read, or 0. */
 struct cpu_model cpuinfo_read(int root, int *proc_error);
 
-/* "cpu:type:x86,ven0002fam0019mod0061:feature:,0000,…"; what it does not say is unknown. */
+/* Parses "cpu:type:x86,ven0002fam0019mod0061:feature:,0000,…". Missing parts are unknown. */
 struct cpu_model cpuinfo_parse_alias(const char *text);
 
 const char *cpuinfo_vendor_name(enum cpu_vendor vendor);
 
-/* "family 6 model 0x8e". */
+/* Writes, for example, "family 6 model 0x8e". */
 #define CPUINFO_MODEL_SIZE ((size_t)64)
 void cpuinfo_format_model(const struct cpu_model *cpu, char text[CPUINFO_MODEL_SIZE]);
 

@@ -27,7 +27,7 @@ uint64_t host_capabilities(bool permitted) {
 
 /* --- confinement ----------------------------------------------------------------------------- */
 
-/* The first one maps all ids to themselves, in one line (user_namespaces(7)). */
+/* The initial user namespace maps all ids to themselves in one line (user_namespaces(7)). */
 static bool is_in_user_namespace(int root) {
     static const unsigned long whole[] = {0, 0, UINT32_MAX};
     char line[SYSFS_TEXT_SIZE];
@@ -39,15 +39,15 @@ static bool is_in_user_namespace(int root) {
         char *begin = at;
         const unsigned long number = strtoul(begin, &at, 10);
         if (at == begin)
-            return false; /* it is no map */
+            return false; /* not a map */
         if (number != whole[i])
             return true;
     }
     return false;
 }
 
-/* A container sees no sys/fs/selinux: a context has at least three colons, and no profile of
- * AppArmor has a mode other than in brackets (proc_pid_attr(5)). */
+/* Containers do not see sys/fs/selinux, so the process's own label decides. An SELinux context has
+ * at least three colons; an AppArmor profile shows its mode in parentheses (proc_pid_attr(5)). */
 static enum host_confinement find_module(int root) {
     char text[512];
     uint64_t enforces = 0;
@@ -66,7 +66,7 @@ static enum host_confinement find_module(int root) {
 
 /* --- modules --------------------------------------------------------------------------------- */
 
-/* Whether the list of what is built into the kernel has it, or cannot be read. */
+/* Whether the driver is in the list of built-in modules, or that list cannot be read. */
 static bool may_be_built_in(int root, const char *modules) {
     static const char name[] = "/intel_rapl_msr.ko";
     char path[160];
@@ -84,7 +84,7 @@ static bool may_be_built_in(int root, const char *modules) {
         kept += (size_t)length;
         text[kept] = '\0';
         found = strstr(text, name) != NULL;
-        /* What may be the begin of it stays. */
+        /* Keep the end, which may hold the beginning of the name. */
         const size_t rest = kept < sizeof(name) ? kept : sizeof(name);
         memmove(text, text + kept - rest, rest);
         kept = rest;
@@ -100,7 +100,7 @@ static bool is_there(int root, const char *modules, const char *name, const char
     return fstatat(root, path, &status, 0) == 0 || errno != ENOENT;
 }
 
-/* As a file, packed or not, by the name that it has since Linux 5.3, or had before. */
+/* Looks for the module file, compressed or not, by its name since Linux 5.3 and the one before. */
 static bool has_driver_file(int root, const char *modules) {
     static const char *const names[] = {"powercap/intel_rapl_msr.ko", "powercap/intel_rapl.ko"};
     static const char *const endings[] = {"", ".xz", ".zst", ".gz"};

@@ -3,7 +3,7 @@
 
 #include "rapl.h"
 
-/* Bytes of the character that begins here; 0: it is a control character, or no UTF-8 (RFC 3629). */
+/* Bytes of the character that begins here; 0: a control character or invalid UTF-8 (RFC 3629). */
 static size_t measure(const unsigned char *at) {
     static const uint32_t least[] = {[2] = 0xA0, [3] = 0x800, [4] = 0x10000};
     if (at[0] < 0x80)

@@ -15,7 +15,7 @@
 #include "rapl.h"
 #include "system/error.h"
 
-/* O_NONBLOCK: a FIFO in place of an attribute must not hang us. */
+/* O_NONBLOCK: opening a FIFO in place of an attribute must not block. */
 #define OPEN_FLAGS (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
 
 #define OPEN_TRIES 8
@@ -26,8 +26,8 @@ int sysfs_open_root(const char *root) {
     return fd >= 0 ? fd : -errno;
 }
 
-/* Where openat2 is not known (Linux before 5.6, a container's filter) or comes to no end: resolve
- * the path, see that it lies below the root, and open just that. */
+/* Used if openat2 is unknown (Linux before 5.6, a container's seccomp filter) or keeps failing.
+ * Resolves the path, checks that it is below the root, and opens the result. */
 static int open_resolved(int root, const char *path, int flags) {
     char own[32];
     char base[PATH_MAX];
@@ -39,7 +39,7 @@ static int open_resolved(int root, const char *path, int flags) {
         return -errno;
     base[length] = '\0';
     if (length == 1)
-        length = 0; /* "/": every path begins with it */
+        length = 0; /* root is "/": every path begins with it */
     if (snprintf(joined, sizeof(joined), "%.*s/%s", (int)length, base, path) >= (int)sizeof(joined))
         return -ENAMETOOLONG;
     if (realpath(joined, resolved) == NULL)
@@ -54,7 +54,7 @@ static int open_below(int root, const char *path, int flags) {
     struct open_how how = {.flags = (unsigned int)flags, .resolve = RESOLVE_IN_ROOT};
     int fd;
     int tries = 0;
-    /* A rename or mount anywhere in the system can make it fail with EAGAIN (openat2(2)). */
+    /* Any rename or mount in the system can make it fail with EAGAIN (openat2(2)). */
     do
         fd = (int)syscall(__NR_openat2, root, path, &how, sizeof(how));
     while (fd < 0 && errno == EAGAIN && ++tries < OPEN_TRIES);
@@ -70,8 +70,8 @@ static int check_kind(int fd, bool device) {
     return S_ISREG(status.st_mode) || (device && S_ISCHR(status.st_mode)) ? 0 : SYSFS_NOT_REGULAR;
 }
 
-/* Opens what is not of another kind than this. To open a FIFO lets its writer go on, and some
- * devices start something: it is looked at first. */
+/* Checks the kind of file before and after opening it: opening a FIFO wakes its writer, and opening
+ * some devices starts something. */
 static int open_kind(int root, const char *path, bool device) {
     int fd = open_below(root, path, O_PATH | O_CLOEXEC);
     if (fd < 0)
@@ -140,13 +140,13 @@ int sysfs_read(int file, char *text, size_t size) {
     if (length < 0)
         return (int)length;
     text[length] = '\0';
-    /* A whole buffer is a longer text, unless it ends in padding. */
+    /* A full buffer means that the text is longer, unless it ends in padding. */
     if ((size_t)length == size - 1 && text[length - 1] != '\0')
         return SYSFS_TOO_LONG;
     return (int)length;
 }
 
-/* So many fit into 64 bits whatever they are. */
+/* The most digits that always fit into 64 bits. */
 #define SAFE_DIGITS 19
 
 static unsigned int digit_of(char character) {

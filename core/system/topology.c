@@ -13,7 +13,7 @@
 
 #define CPU_FOLDER "sys/devices/system/cpu"
 
-/* NR_CPUS of x86 is at most that (arch/x86/Kconfig): no list makes us run on. */
+/* Largest NR_CPUS of x86 (arch/x86/Kconfig), so that no list makes the parser loop for long. */
 #define CPU_LIMIT 8192
 
 static const char *read_number(const char *text, unsigned int *number) {
@@ -68,7 +68,7 @@ static int load_id(int root, unsigned int number, const char *name, int *id) {
     return error;
 }
 
-/* file: the one that an error is of. */
+/* file: set to the file that the error belongs to. */
 static int load_ids(int root, struct cpu *cpu, const char **file) {
     *file = "physical_package_id";
     int error = load_id(root, cpu->number, *file, &cpu->package_id);
@@ -91,7 +91,7 @@ static int load_cpu(void *context, unsigned int number) {
     const int error = load_ids(loading->root, &cpu, &file);
     if (sysfs_ran_short(error))
         return error;
-    /* It has gone offline: its folder goes with it. */
+    /* The CPU went offline and its folder with it. */
     if (error == -ENOENT || error == -ENODEV || error == -ENXIO)
         return 0;
     if (error != 0 && topology->error == 0) {
@@ -107,7 +107,7 @@ static int load_cpu(void *context, unsigned int number) {
     for (size_t i = 0; i < topology->count && !topology->has_dies; i++) {
         if (cpus[i].package_id == cpu.package_id) {
             topology->has_dies = cpus[i].die_id != cpu.die_id;
-            break; /* all others of it have that one's */
+            break; /* all earlier CPUs of the package have the same die */
         }
     }
     topology->cpus = cpus;
@@ -117,7 +117,7 @@ static int load_cpu(void *context, unsigned int number) {
 
 int topology_load_list(int root, const char *path, int (*take)(void *context, unsigned int number),
                        void *context) {
-    char text[4096]; /* an attribute of sysfs is at most a page */
+    char text[4096]; /* a sysfs attribute is at most one page */
     int file = sysfs_open(root, path);
     if (file < 0)
         return file;
@@ -153,15 +153,14 @@ const struct cpu *topology_find(const struct topology *topology, unsigned int nu
     return NULL;
 }
 
-/* --- marks --------------------------------------------------------------------------------------
- */
+/* --- marks ------------------------------------------------------------------------------------ */
 
 int topology_open_online(int root) {
     return sysfs_open(root, TOPOLOGY_ONLINE);
 }
 
 uint64_t topology_online_mark(int online_file) {
-    char text[4096]; /* an attribute of sysfs is at most a page */
+    char text[4096]; /* a sysfs attribute is at most one page */
     int length = online_file >= 0 ? sysfs_read(online_file, text, sizeof(text)) : -1;
     if (length <= 0)
         return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which CPUs are online, and where they are. */
+/* The CPUs that are online, and their package, die and core. */
 #ifndef RAPL_TOPOLOGY_H
 #define RAPL_TOPOLOGY_H
 
@@ -9,52 +9,53 @@
 
 #define TOPOLOGY_ONLINE "sys/devices/system/cpu/online"
 
-/* Opens the list of online CPUs. Descriptor or negative errno. */
+/* Opens the list of online CPUs. Returns a descriptor or a negative errno. */
 int topology_open_online(int root);
 
-/* One CPU that is online, and where it is. */
+/* One CPU that is online. */
 struct cpu {
     unsigned int number;
     int package_id;
-    int die_id; /* 0 where the kernel does not tell it: before Linux 5.2 */
+    int die_id; /* 0 before Linux 5.2, which does not show dies */
     int core_id;
 };
 
 struct topology {
-    struct cpu *cpus; /* by their numbers */
+    struct cpu *cpus; /* in ascending order */
     size_t count;
-    bool has_dies; /* some package has more than one: the kernel's names then tell the die */
-    /* Nobody can tell where a CPU is that is online: why, which, and by which file; or 0. */
+    bool has_dies; /* a package has more than one die: the kernel's names then include the die */
+    /* An online CPU that could not be placed: the error or 0, its number, and the file that
+     * failed. */
     int error;
     unsigned int unplaced;
     const char *unplaced_file;
 };
 
-/* Reads it from sys/devices/system/cpu. CPUs that go meanwhile are left out. Negative errno of the
- * list of online CPUs, -EMFILE, -ENFILE, or -ENOMEM. */
+/* Reads sys/devices/system/cpu. CPUs that go offline meanwhile are left out. 0, a negative error of
+ * the list of online CPUs, -EMFILE, -ENFILE, or -ENOMEM. */
 int topology_load(int root, struct topology *topology);
 
-/* The file that error is of, below the root. */
+/* The path below the root of the file that `error` belongs to. */
 #define TOPOLOGY_PATH_SIZE ((size_t)96)
 void topology_unplaced_path(const struct topology *topology, char path[TOPOLOGY_PATH_SIZE]);
 
 void topology_free(struct topology *topology);
 
-/* The CPU of that number, or NULL. */
+/* Returns the CPU with this number, or NULL. */
 const struct cpu *topology_find(const struct topology *topology, unsigned int number);
 
 /*
- * Parses a list such as "0-3,8,10-11" and calls back with each number, in order. -EINVAL: it is
- * none, or its numbers are out of reach; what take returns if that is not 0.
+ * Parses a list such as "0-3,8,10-11" and calls take for each number in ascending order. Returns
+ * -EINVAL if the list is invalid or a number too large, or the first value other than 0 from take.
  */
 int topology_parse_list(const char *text, int (*take)(void *context, unsigned int number),
                         void *context);
 
-/* The same of the list in a file below the root; or a negative errno of the file. */
+/* The same for a list in a file below the root; or a negative errno of the file. */
 int topology_load_list(int root, const char *path, int (*take)(void *context, unsigned int number),
                        void *context);
 
-/* A number that changes when the list does; 0 where it cannot be read. */
+/* A hash that changes when the list does; 0: the list cannot be read. */
 uint64_t topology_online_mark(int online_file);
 
 #endif

@@ -9,14 +9,14 @@
 #include "system/sysfs.h"
 #include "system/topology.h"
 
-/* SDM vol. 4, table 2-2: IA32_ARCH_CAPABILITIES. Bit 10: IA32_MISC_PACKAGE_CTLS is there; bit 11:
- * so is its bit 0, ENERGY_FILTERING_ENABLE. */
+/* SDM vol. 4, table 2-2: IA32_ARCH_CAPABILITIES. Bit 10: IA32_MISC_PACKAGE_CTLS exists; bit 11: so
+ * does its bit 0, ENERGY_FILTERING_ENABLE. */
 #define ARCH_CAPABILITIES 0x10A
 #define HAS_FILTERING ((UINT64_C(1) << 10) | (UINT64_C(1) << 11))
 #define MISC_PACKAGE_CTLS 0xBC
 #define IS_FILTERING UINT64_C(1)
 
-/* Of a list of CPUs, the first is enough. */
+/* Takes the first CPU of a list. */
 static int take_first(void *context, unsigned int number) {
     *(unsigned int *)context = number;
     return 1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The counters as registers of the processor (SDM vol. 3B 16.10; PPR for AMD family 17h). */
+/* Reads the counters from the processor's registers (SDM vol. 3B 16.10; PPR for AMD family 17h). */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,16 +10,16 @@
 #include "source/msr/msr_readers.h"
 #include "system/clock.h"
 
-/* A counter that stands at 0 is looked at once more: it moves about once a millisecond. */
+/* Wait before a counter at 0 is probed again: counters move about once a millisecond. */
 static const struct timespec probe_again = {.tv_nsec = 10000000};
 
 struct msr {
-    struct source source; /* first: the source is one of these */
+    struct source source; /* must be first: a struct source * points to it */
     struct source_options options;
-    const struct cpu_counters *counters; /* NULL: the vendor's are not known */
-    bool is_guess;                       /* the model is not known */
+    const struct cpu_counters *counters; /* NULL: the vendor is unknown */
+    bool is_guess;                       /* the model is unknown */
     struct msr_readers layout;
-    bool has_cores; /* single cores count */
+    bool has_cores; /* a single core has counted */
 };
 
 static bool is_intel(const struct msr *msr) {
@@ -57,11 +57,11 @@ static void raise_register(const struct msr_reader *reader, uint32_t address, in
     problems_raise(problems, PROBLEM_REGISTER, error, subject);
 }
 
-/* 1: counters that were known are read elsewhere now. Of a package that cannot be read, the cores
- * are not tried. */
+/* Opens devices. 1: a device with known counters was opened again; else 0. If a package cannot be
+ * read, its cores are not tried. */
 static int open_readers(struct msr *msr, struct problems *problems) {
     int changed = 0;
-    const struct msr_reader *package = NULL; /* it comes before its cores */
+    const struct msr_reader *package = NULL; /* sorted before its cores */
     for (size_t i = 0; i < msr->layout.reader_count; i++) {
         struct msr_reader *reader = msr->layout.readers[i];
         if (!is_core(reader))
@@ -85,8 +85,8 @@ static int open_readers(struct msr *msr, struct problems *problems) {
     return changed;
 }
 
-/* A CPU that goes or comes takes its device along a little later or earlier: it is told of where
- * it stays away, or where none opens. */
+/* Raises devices that stay closed. A device may appear and disappear a little earlier or later than
+ * its CPU, so this waits for a second miss, unless no device opens. */
 static void raise_closed(const struct msr *msr, struct problems *problems) {
     bool any_open = false;
     for (size_t i = 0; i < msr->layout.reader_count; i++)
@@ -98,7 +98,7 @@ static void raise_closed(const struct msr *msr, struct problems *problems) {
             reader->misses == 0 || (any_open && error_is_lost(reader->error) && reader->misses < 2))
             continue;
         msr_device_path(&reader->device, path);
-        /* Where others are there, the driver is: this one's CPU is not. */
+        /* If other devices exist, the driver is loaded, and only this CPU is missing. */
         problems_raise(problems, PROBLEM_MSR,
                        any_open && reader->error == -ENOENT ? -ENXIO : reader->error, path);
     }
@@ -106,8 +106,8 @@ static void raise_closed(const struct msr *msr, struct problems *problems) {
 
 /* --- probing --------------------------------------------------------------------------------- */
 
-/* By the names that the powercap driver gives (intel_rapl_common.c), so that the series are the
- * same whichever source is used. */
+/* Uses the names of the powercap driver (intel_rapl_common.c), so that every source gives the same
+ * series. */
 static void identify(const struct msr_readers *layout, const struct msr_reader *reader,
                      enum cpu_domain domain, struct zone_identity *identity) {
     const bool is_first = reader->package_id == layout->first_package &&
@@ -137,8 +137,8 @@ static void identify(const struct msr_readers *layout, const struct msr_reader *
         identity->core_id = reader->core_id;
 }
 
-/* Which registers a reader may have: on AMD, the package's has no cores and a core's nothing else.
- */
+/* Which registers a reader may have: on AMD, packages have none for cores, and cores have only
+ * that. */
 static bool may_have(const struct msr *msr, const struct msr_reader *reader,
                      enum cpu_domain domain) {
     if ((msr->counters->domains & domain) == 0 || !msr_reader_is_usable(reader))
@@ -146,8 +146,8 @@ static bool may_have(const struct msr *msr, const struct msr_reader *reader,
     return is_intel(msr) || (domain == CPU_CORE) == is_core(reader);
 }
 
-/* Whether the register counts. One of a core that has never worked stands at 0, as long as the
- * cores count at all. */
+/* Adds a zone if the register counts. The register of a core that has not run yet is 0; it is
+ * accepted if other cores count. */
 static int probe(struct msr *msr, struct msr_reader *reader, unsigned int index, bool *standing,
                  struct problems *problems) {
     const enum cpu_domain domain = (enum cpu_domain)(1U << index);
@@ -155,7 +155,7 @@ static int probe(struct msr *msr, struct msr_reader *reader, unsigned int index,
     struct zone_identity identity;
     uint64_t value = 0;
     const int error = msr_device_read(&reader->device, address, &value);
-    /* A register that is not there is no error of anybody's. */
+    /* A missing register is not an error. */
     if (error != 0 && error != -EIO && !error_is_lost(error))
         raise_register(reader, address, error, problems);
     if (error != 0)
@@ -202,9 +202,8 @@ static int probe_readers(struct msr *msr, struct problems *problems) {
 
 /* --- what is shown --------------------------------------------------------------------------- */
 
-/* Whether the cores of a package, from the first of them on, are all there: their sum is told as
- * that of the package, and without one of them it would be wrong. Once it is told, a core that goes
- * offline or comes online is no lack. */
+/* Whether all cores of the package that begins at `first` can be read: their sum is reported, and
+ * would be too low without one of them. Once it is reported, cores may go offline and come back. */
 static bool has_all_cores(const struct msr *msr, size_t first) {
     if (msr->layout.topology.error != 0)
         return false;
@@ -225,7 +224,7 @@ static bool has_all_cores(const struct msr *msr, size_t first) {
     return shown ? !lacks_for_good : !lacks;
 }
 
-/* Puts the zones of all that is to be shown into zones; returns their number. */
+/* Collects the zones that the source shows. Returns their number. */
 static size_t collect(struct msr *msr, struct zone **zones) {
     size_t count = 0;
     bool with_cores = false;
@@ -239,7 +238,7 @@ static size_t collect(struct msr *msr, struct zone **zones) {
             if (shown && reader->zones[j] != NULL)
                 zones[count++] = &reader->zones[j]->zone;
         }
-        /* What cannot be shown must not hold hundreds of descriptors. */
+        /* Hidden cores must not hold hundreds of descriptors. */
         if (is_core(reader) && !shown)
             msr_reader_close(reader, -ENODEV);
     }
@@ -257,8 +256,8 @@ static void mark_shown(struct msr *msr) {
         ((struct msr_zone *)msr->source.zones[i])->shown = true;
 }
 
-/* Brings source->zones in line with the readers. 1: zones came or went, or one reads that did not,
- * or the other way round. */
+/* Updates source->zones from the readers. 1: zones came or went, or a zone's error began or ended;
+ * 0: nothing changed. */
 static int show_zones(struct msr *msr) {
     struct source *source = &msr->source;
     const size_t room = msr->layout.reader_count * CPU_DOMAINS + 1;
@@ -290,7 +289,7 @@ static int show_zones(struct msr *msr) {
 
 /* --- the source ------------------------------------------------------------------------------ */
 
-/* Whether there are registers to look for. */
+/* Whether the processor has registers to look for. */
 static bool judge_model(const struct msr *msr, struct problems *problems) {
     const struct cpu_model *model = &msr->options.model;
     const bool lacks_rapl = cpu_model_lacks_rapl(model);
@@ -312,7 +311,7 @@ static int look(struct msr *msr, struct problems *problems) {
     const int refreshed = msr_readers_refresh(&msr->layout);
     if (refreshed == -ENOMEM)
         return refreshed;
-    /* That the list cannot be read now (too many open files) takes no zone away. */
+    /* A temporary failure (too many open files) must not remove zones. */
     if (refreshed < 0)
         problems_raise(problems, PROBLEM_MSR, refreshed, TOPOLOGY_ONLINE);
     if (msr->layout.topology.error != 0) {
@@ -345,7 +344,7 @@ static int msr_discover(struct source *source, struct problems *problems) {
     problems_begin(problems, PASS_SOURCE);
     if (judge_model(msr, problems))
         result = look(msr, problems);
-    /* A look that was cut short ends no state. */
+    /* A discovery that ran out of memory ends no state. */
     if (result != -ENOMEM)
         problems_end(problems, PASS_SOURCE);
     return result;

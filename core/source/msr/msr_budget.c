@@ -6,18 +6,18 @@
 
 #include "system/clock.h"
 
-/* A package or die, or all cores of a package: readers that follow each other. */
+/* A package or die, or all cores of a package: consecutive readers. */
 struct part {
     size_t first;
     size_t count;
-    struct zone_identity best; /* of its registers' zones, the one of the first rank */
+    struct zone_identity best; /* the zone with the first rank among its registers */
 };
 
 static bool is_core(const struct msr_reader *reader) {
     return reader->core_id != RAPL_NO_ID;
 }
 
-/* What the best of its registers is. */
+/* Returns the first rank among the reader's registers. */
 static enum fd_rank rank_reader(const struct msr_readers *layout, const struct msr_reader *reader,
                                 unsigned int domains, msr_identifier *identify,
                                 const struct source_options *options, struct zone_identity *best) {
@@ -46,7 +46,7 @@ static size_t count_zones(const struct msr_reader *reader, unsigned int domains)
     return is_core(reader) ? 1 : count;
 }
 
-/* The next part. */
+/* Returns the part that begins at `first`, and fills its item. */
 static struct part part_readers(const struct msr_readers *layout, size_t first,
                                 unsigned int domains, struct fd_budget_item *item) {
     const struct msr_reader *leader = layout->readers[first];

@@ -8,7 +8,7 @@
 
 #include "system/sysfs.h"
 
-/* AMD's registers lie above 2^31. */
+/* AMD's register numbers are above 2^31. */
 _Static_assert(sizeof(off_t) >= 8, "an offset of a file holds every register's number");
 
 void msr_device_path(const struct msr_device *device, char path[MSR_PATH_SIZE]) {
@@ -28,7 +28,7 @@ int msr_device_open(struct msr_device *device, int root, unsigned int cpu,
         msr_device_path(device, path);
         device->file = sysfs_open_device(root, path, privilege);
     }
-    /* What keeps msr_safe from opening matters where there is nothing else. */
+    /* If there is no msr device, report the error of msr_safe. */
     if (device->file == -ENOENT && safe != -ENOENT) {
         device->is_safe = true;
         device->file = safe;

@@ -24,8 +24,9 @@
 #define AMD_CORE_ENERGY_STAT 0xC001029A
 #define AMD_PKG_ENERGY_STAT 0xC001029B
 
-/* The counter is bits 31:0. AMD's are 64 bits wide from family 19h model 10h on; Linux takes 32 of
- * them everywhere (intel_rapl_msr.c, rapl.c: RAPL_CNTR_WIDTH), and so all of them wrap there. */
+/* The counter is bits 31:0. AMD's are 64 bits wide since family 19h model 10h, but Linux uses 32
+ * bits of every counter (RAPL_CNTR_WIDTH in intel_rapl_msr.c and rapl.c), so that all wrap
+ * there. */
 #define COUNTER_MASK (COUNTER_REGISTER_MODULUS - 1)
 
 uint32_t msr_unit_address(enum cpu_vendor vendor) {
@@ -81,7 +82,7 @@ void msr_reader_free(struct msr_reader *reader) {
 int msr_reader_compare(const struct msr_reader *a, const struct msr_reader *b) {
     if (a->package_id != b->package_id)
         return a->package_id < b->package_id ? -1 : 1;
-    /* A package without a die before cores that name theirs */
+    /* RAPL_NO_ID is -1: a package without a die comes before cores with one. */
     if (a->die_id != b->die_id)
         return a->die_id < b->die_id ? -1 : 1;
     return (a->core_id > b->core_id) - (a->core_id < b->core_id);
@@ -105,7 +106,7 @@ int msr_zone_read(struct msr_zone *zone, uint64_t *ticks) {
     return zone->zone.error;
 }
 
-/* Says where the zone is read now. Without memory it goes on under its old id. */
+/* Names the CPU and register that the zone is read from. Without memory the old id stays. */
 static int label(struct msr_zone *zone) {
     char path[MSR_PATH_SIZE];
     char *id = NULL;
@@ -142,7 +143,7 @@ int msr_reader_add_zone(struct msr_reader *reader, const struct cpu_counters *co
         (struct counter_traits){.modulus = COUNTER_REGISTER_MODULUS,
                                 .unit = 1,
                                 .scale = cpu_model_scale(counters, domain, reader->unit_register)};
-    /* Core and uncore are part of their package, and have its ceiling. */
+    /* Core and uncore are parts of their package and have its ceiling. */
     power_ceiling_decide(&zone->zone.traits, identity->kind, options->max_power_uw,
                          identity->kind == ZONE_DRAM ? &reader->dram_limits
                                                      : &reader->package_limits);
@@ -167,7 +168,8 @@ void msr_reader_close(struct msr_reader *reader, int error) {
     }
 }
 
-/* A CPU can go between the look at the topology and the open: then the next one is tried. */
+/* Opens the device of one CPU, and checks that the reader's zones can be read there: the CPU may
+ * have gone offline since the topology was loaded. */
 static int open_on(struct msr_reader *reader, const struct source_options *options,
                    const struct cpu *cpu) {
     uint64_t ticks;
@@ -210,8 +212,8 @@ int msr_reader_open(struct msr_reader *reader, const struct source_options *opti
     return reader->error;
 }
 
-/* Bits 14:0 and 46:32 are PL1 and PL2 of a register of limits, TDP and the maximum of one of info
- * (SDM vol. 4, MSR 610H and 614H). */
+/* Bits 14:0 and 46:32 are PL1 and PL2 in a limit register, TDP and maximum power in an info
+ * register (SDM vol. 4, MSR 610H and 614H). */
 static struct power_limits read_limits(const struct msr_reader *reader,
                                        const struct cpu_counters *counters, uint32_t limit_address,
                                        uint32_t info_address) {

@@ -8,7 +8,7 @@
 
 #include "system/sysfs.h"
 
-/* Where it is in the list, or would be. */
+/* Binary search: the reader's index, or where it would be inserted. */
 static size_t find_place(const struct msr_readers *layout, int package_id, int die_id, int core_id,
                          bool *found) {
     const struct msr_reader wanted = {
@@ -48,8 +48,8 @@ static int add_reader(struct msr_readers *layout, int package_id, int die_id, in
     return 0;
 }
 
-/* Intel counts by package and die; AMD by package, whatever it calls a die (a CCD from Linux 6.9
- * on), and by core. Core ids begin anew in each die. */
+/* Intel counts by package and die. AMD counts by package and by core; its dies (CCDs since Linux
+ * 6.9) only distinguish cores, because core ids start again in each die. */
 static int add_readers_of(struct msr_readers *layout, const struct cpu *cpu) {
     const int die_id = layout->has_dies ? cpu->die_id : RAPL_NO_ID;
     if (layout->vendor == CPU_VENDOR_INTEL)
@@ -78,7 +78,7 @@ static int count_cpu(void *context, unsigned int number) {
     return 0;
 }
 
-/* The number of online CPUs, and the mark of their list; 0 where it cannot be read. */
+/* Counts the online CPUs. mark: hash of their list; 0: it cannot be read. */
 static size_t count_online(const struct msr_readers *layout, uint64_t *mark) {
     char text[4096];
     size_t count = 0;
@@ -93,8 +93,8 @@ static size_t count_online(const struct msr_readers *layout, uint64_t *mark) {
     return count;
 }
 
-/* A list that changes meanwhile, or CPUs that could not be looked at, let it be loaded again the
- * next time. */
+/* Keeps the mark only if the list did not change meanwhile and all its CPUs were found. Otherwise
+ * the next call loads it again. */
 int msr_readers_refresh(struct msr_readers *layout) {
     struct topology topology;
     uint64_t mark;
@@ -131,7 +131,7 @@ static void mark_online(const struct msr_readers *layout, int package_id, int di
         layout->readers[at]->stale = false;
 }
 
-/* Its CPUs have gone and took the device along, or its counters go by names with dies now. */
+/* A reader without online CPUs is stale if its device is closed or if names now include dies. */
 void msr_readers_judge(struct msr_readers *layout) {
     for (size_t i = 0; i < layout->reader_count; i++) {
         struct msr_reader *reader = layout->readers[i];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The counters that the kernel's PMUs power and power_core show (arch/x86/events/rapl.c, and
- * drivers/powercap/intel_rapl_common.c where the counters are no MSRs).
+ * The counters of the kernel's PMUs power and power_core (arch/x86/events/rapl.c; if the counters
+ * are not MSRs, drivers/powercap/intel_rapl_common.c).
  */
 #include <errno.h>
 #include <stdio.h>
@@ -18,28 +18,28 @@
 #include "source/source.h"
 #include "system/clock.h"
 
-/* The PMUs: of packages and dies, and of AMD's cores (Linux 6.14). */
+/* power counts packages and dies; power_core counts AMD's cores (Linux 6.14). */
 enum { PMU_POWER, PMU_POWER_CORE, PMU_COUNT };
 static const char *const pmu_names[PMU_COUNT] = {"power", "power_core"};
 
 struct perf {
-    struct source source; /* first, likewise */
+    struct source source; /* must be first: a struct source * points to it */
     struct source_options options;
     struct perf_reader **readers;
     size_t reader_count;
-    uint32_t epoch; /* the last that was given: no two counts ever have one */
+    uint32_t epoch; /* the last one given to a zone; every count gets its own */
 
-    /* Once known it stays, for names are made of it: CPUs that are offline do not tell. */
+    /* Once known, these stay, because names depend on them and CPUs that are offline show
+     * nothing. */
     bool dies[PMU_COUNT];
     bool has_lead;
     struct perf_place lead;
 
-    bool complete; /* the last discovery met with no problem, and mark is that of what it found */
+    bool complete; /* the last discovery had no problem, and mark is its hash */
     uint64_t mark;
 
     bool has_ahead;
-    uint64_t suspend_offset_ns; /* of CLOCK_BOOTTIME before CLOCK_MONOTONIC, at the last sample's
-                                   begin */
+    uint64_t suspend_offset_ns; /* CLOCK_BOOTTIME minus CLOCK_MONOTONIC when the last sweep began */
 };
 
 /* What a discovery finds. */
@@ -70,8 +70,8 @@ static struct perf_reader *find_reader(const struct perf *perf, int pmu_index,
 /* --- reading --------------------------------------------------------------------------------- */
 
 /*
- * Sleep may set the register to 0, and the kernel takes the difference to what it was before for
- * energy, modulo 2^32: a count that spans a sleep says nothing.
+ * Starts new counts after the machine slept. Sleep may reset the register, and the kernel then
+ * counts the difference, modulo 2^32, as energy.
  */
 static void part_from_sleep(struct perf *perf, uint64_t begin_ahead_ns) {
     uint64_t now_ns;
@@ -128,7 +128,7 @@ static void raise_no_events(const struct pmu *pmu, int error, struct problems *p
         problems_raise(problems, PROBLEM_NO_EVENTS, 0, PMU_FOLDER "/power");
 }
 
-/* Negative errno: what there is cannot be told now. */
+/* Negative errno: the PMUs or the topology cannot be read now. */
 static int look(const struct perf *perf, struct perf_finding *finding, struct problems *problems) {
     const int root = perf->options.root;
     size_t events = 0;
@@ -170,14 +170,14 @@ static void learn_names(struct perf *perf, const struct perf_finding *finding) {
                                      .die_id = topology->cpus[0].die_id};
 }
 
-/* Those of one PMU: known ones, and new ones for what is not known. */
+/* Finds the readers of one PMU: reuses known ones and creates the rest. */
 static int find_readers(const struct perf *perf, int pmu_index, struct perf_finding *finding) {
     const struct pmu *pmu = &finding->pmus[pmu_index];
     const struct perf_scope scope = {.dies = perf->dies[pmu_index],
                                      .cores = pmu_index == PMU_POWER_CORE};
     struct perf_place *places = NULL;
     size_t count = 0;
-    /* The sum of cores would lack one. */
+    /* Without the place of each CPU, the sum of cores would be too low. */
     if (pmu->event_count == 0 || (scope.cores && finding->topology.error != 0))
         return 0;
     int error = perf_place_list(&finding->topology, pmu, scope, &places, &count);
@@ -192,7 +192,7 @@ static int find_readers(const struct perf *perf, int pmu_index, struct perf_find
     for (size_t i = 0; i < count && error == 0; i++) {
         struct perf_reader *reader = find_reader(perf, pmu_index, pmu, &places[i]);
         if (reader != NULL)
-            /* Its events go on wherever they are; what is opened from now on is opened here. */
+            /* Open events stay on their CPU; new ones are opened on this one. */
             reader->place.cpu = places[i].cpu;
         else
             reader = perf_reader_new(&perf->options, pmu_names[pmu_index], pmu, &places[i],
@@ -217,8 +217,7 @@ static bool is_known(const struct perf *perf, const struct perf_reader *reader) 
     return false;
 }
 
-/* Puts what was found in place of what was known. 1: something came or went, or moved in the list.
- */
+/* Replaces the known readers by those that were found. 1: zones came, went or moved in the list. */
 static int replace_readers(struct perf *perf, struct perf_finding *finding) {
     struct source *source = &perf->source;
     const size_t room = finding->zone_count + 1;
@@ -246,7 +245,7 @@ static int replace_readers(struct perf *perf, struct perf_finding *finding) {
         perf_reader_free(perf->readers[i]);
         changed = 1;
     }
-    /* Series know zones by their place in the list. */
+    /* Series refer to zones by their place in the list. */
     changed |= count != source->zone_count ||
                (count > 0 && memcmp(zones, source->zones, count * sizeof(struct zone *)) != 0);
     free(perf->readers);
@@ -262,7 +261,7 @@ static int replace_readers(struct perf *perf, struct perf_finding *finding) {
     return changed;
 }
 
-/* Frees what was made for a finding that is not to be. */
+/* Frees the new readers of a finding that is given up. */
 static void free_new_readers(const struct perf *perf, struct perf_finding *finding) {
     for (size_t i = 0; i < finding->reader_count; i++) {
         if (!is_known(perf, finding->readers[i]))
@@ -271,8 +270,8 @@ static void free_new_readers(const struct perf *perf, struct perf_finding *findi
     finding->reader_count = 0;
 }
 
-/* The sum of a package's cores is told as that of all of them: where one is refused, as by too many
- * open files, the others are not read either, and hold no descriptors. */
+/* Closes all cores of a package if one of them is refused, for example because too many files are
+ * open. Their sum is reported as that of all cores, so the others would only hold descriptors. */
 static void close_incomplete(struct perf *perf) {
     for (size_t i = 0; i < perf->reader_count; i++) {
         const struct perf_reader *refused = perf->readers[i];
@@ -285,7 +284,7 @@ static void close_incomplete(struct perf *perf) {
     }
 }
 
-/* 1: something was opened, or was lost since the last look. */
+/* 1: an event was opened, or a zone was lost or came back since the last discovery. */
 static int open_readers(struct perf *perf, const struct perf_finding *finding,
                         struct problems *problems) {
     int changed = 0;
@@ -312,7 +311,7 @@ static int discover_anew(struct perf *perf, struct problems *problems) {
     struct perf_finding finding = {.readers = NULL};
     problems_begin(problems, PASS_SOURCE);
     int result = look(perf, &finding, problems);
-    /* That it cannot be told now (too many open files) takes no zone away. */
+    /* A temporary failure (too many open files) must not remove zones. */
     const bool keeps = result < 0 && result != -ENOMEM;
     if (result == 0) {
         learn_names(perf, &finding);
@@ -334,7 +333,7 @@ static int discover_anew(struct perf *perf, struct problems *problems) {
     return keeps ? 0 : result;
 }
 
-/* Changes when there may be something to find. */
+/* A hash that changes when a discovery may find something new. */
 static uint64_t read_mark(const struct perf *perf) {
     int online = topology_open_online(perf->options.root);
     uint64_t mark = topology_online_mark(online);
@@ -376,8 +375,8 @@ static void perf_close(struct source *source) {
     free(perf);
 }
 
-/* The kernel takes 2^31 ticks and more for a fall (perf_count.h). Of the smallest ticks, 15.26 uJ,
- * these are 32.7 kJ. */
+/* The kernel takes steps of 2^31 ticks and more for decreases (perf_count.h). At the smallest tick,
+ * 15.26 uJ, that is 32.7 kJ. */
 #define UNREAD_UJ UINT64_C(30000000000)
 
 struct source *perf_open(const struct source_options *options) {

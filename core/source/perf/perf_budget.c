@@ -6,10 +6,10 @@
 
 #include "system/clock.h"
 
-/* One event, or those of all single cores of a package. */
+/* One event, or the events of all single cores of a package. */
 struct part {
     const struct perf_zone *first;
-    int package_id; /* of the cores; RAPL_NO_ID: it is one event */
+    int package_id; /* package of the cores; RAPL_NO_ID: it is one event */
     bool taken;
 };
 
@@ -17,11 +17,11 @@ struct parting {
     struct fd_budget_item *items;
     struct part *parts;
     size_t count;
-    size_t *part_of; /* by the zones of all readers, one after the other */
+    size_t *part_of; /* index of its part for each zone of all readers in turn */
     size_t zone_count;
 };
 
-/* Those of one package mostly follow each other. */
+/* Searches from the end, because cores of one package mostly follow each other. */
 static size_t find_cores(const struct parting *parting, int package_id) {
     for (size_t i = parting->count; i > 0; i--) {
         if (parting->parts[i - 1].package_id == package_id)
@@ -65,7 +65,7 @@ static int part_zones(struct parting *parting, struct perf_reader *const *reader
     return 0;
 }
 
-/* Events are read in groups, which are opened anew without those that are left out now. */
+/* Events are read in groups: if one is left out, its reader is closed and reopened without it. */
 static int mark_zones(const struct parting *parting, struct perf_reader *const *readers,
                       size_t reader_count, int error) {
     int changed = 0;

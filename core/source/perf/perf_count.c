@@ -2,14 +2,14 @@
 #include "source/perf/perf_count.h"
 #include "system/error.h"
 
-/* Steps that must all be multiples of a unit before a fall is carried by it: of sixteen that have
- * nothing in common, one in 65536 happens to be even throughout. */
+/* Steps that must be multiples of the unit before it is used to correct a decrease. If the real
+ * unit is half as large, one in 65536 such runs is even by chance. */
 #define STEPS_TO_TRUST 16
 
-/* Registers count 15 uJ and more; what counts finer is none. */
+/* A smaller unit is not trusted: registers count 15 uJ and more. */
 #define LEAST_UNIT_UJ 1
 
-/* Room for falls that are handed on. */
+/* Where counts begin, so that decreases do not take them below 0. */
 #define ORIGIN (UINT64_C(1) << 62)
 
 static uint64_t find_divisor(uint64_t a, uint64_t b) {
@@ -33,7 +33,7 @@ static void learn_unit(struct perf_count *count, uint64_t moved) {
     count->steps = 0;
 }
 
-/* Ticks of one turn of the register; 0: it has none, or one that no count reaches. */
+/* Ticks of one full turn of the register; 0: not known, or beyond 64 bits. */
 static uint64_t find_turn(const struct perf_count *count, const struct counter_traits *traits) {
     const bool fits = count->unit <= UINT64_MAX >> 33;
     return fits && counter_to_uj(traits->scale, count->unit) >= LEAST_UNIT_UJ ? count->unit << 32
@@ -51,7 +51,7 @@ int perf_count_take(struct perf_count *count, const struct counter_traits *trait
             count->ticks = ORIGIN;
         return 0;
     }
-    /* Modulo 2^64: the kernel's own sum may overflow. */
+    /* Modulo 2^64, because the kernel's own sum may overflow. */
     uint64_t step = raw - before.raw;
     const bool falls = step > INT64_MAX;
     const uint64_t back = falls ? 0 - step : 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A count of energy by perf, carried on where the kernel lets it fall. Pure. */
+/* Corrects perf's energy count where the kernel lets it decrease. Pure. */
 #ifndef RAPL_PERF_COUNT_H
 #define RAPL_PERF_COUNT_H
 
@@ -10,29 +10,29 @@
 #include "energy/counter.h"
 
 /*
- * The kernel adds up differences of a register of 32 bits. It takes them as signed, so that one of
- * 2^31 and more lowers the count by 2^32 (arch/x86/events/rapl.c, rapl_event_update), or takes
- * them as they are, so that it falls by 2^32 at each wrap (intel_rapl_common.c, the same function).
- * One tick of the register is unit ticks of perf, and every step is a multiple of it.
+ * The kernel sums up the steps of a 32-bit register. arch/x86/events/rapl.c (rapl_event_update)
+ * takes them as signed, so that a step of 2^31 or more lowers the count by 2^32. The function of
+ * that name in intel_rapl_common.c takes them as they are, so that the count drops by 2^32 at each
+ * wrap. One tick of the register is `unit` ticks of perf, and every step is a multiple of it.
  */
 struct perf_count {
     bool has_baseline;
-    uint64_t raw; /* as the kernel gave it: two's complement, for it can go below 0 */
+    uint64_t raw; /* the kernel's count: two's complement, because it can go below 0 */
     uint64_t time_ns;
-    uint64_t ticks;     /* the same, carried on */
+    uint64_t ticks;     /* the corrected count */
     uint64_t unit;      /* greatest common divisor of all steps; 0: none yet */
-    unsigned int steps; /* taken since the unit last changed */
+    unsigned int steps; /* steps since the unit last changed */
 };
 
 /*
- * Takes the count of an instant; ticks then is what counter_advance() takes. A fall that nothing
- * explains stays a fall. PERF_COUNT_UNDECIDED: a whole turn of the register may have passed since
- * the last one, by the traits' ceiling.
+ * Takes a count; ticks is then valid for counter_advance(). A decrease that no turn of the register
+ * explains stays a decrease. PERF_COUNT_UNDECIDED: at the traits' ceiling, the register may have
+ * made a full turn since the last count.
  */
 int perf_count_take(struct perf_count *count, const struct counter_traits *traits, uint64_t raw,
                     uint64_t time_ns);
 
-/* Starts anew: what the count does until the next one is taken is no step. */
+/* Makes the next count a new baseline. The unit stays known. */
 void perf_count_forget(struct perf_count *count);
 
 #endif

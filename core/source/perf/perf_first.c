@@ -4,10 +4,11 @@
 
 #include <time.h>
 
-/* Registers move about once a millisecond; of whole joules, less often. */
+/* Time for a first move: registers move about once a millisecond, those of whole joules less
+ * often. */
 #define FIRST_TICKS_MS 20
 
-/* The same for so many moves as may be needed to tell a unit. */
+/* Time for the moves that may be needed to learn a unit. */
 #define FIRST_UNIT_MS (3 * UNIT_WATCH_COUNTS)
 
 void perf_learn_cores(struct perf_reader *const *readers, size_t count) {
@@ -23,15 +24,14 @@ void perf_learn_cores(struct perf_reader *const *readers, size_t count) {
     }
 }
 
-/* How long one may be waited for that gave no count yet: 0 where it is for no reason that time
- * takes away. */
+/* How long to wait for a zone with this error; 0: waiting does not help. */
 static int wait_ms(int error) {
     if (error == UNIT_NOT_KNOWN)
         return FIRST_UNIT_MS;
     return error == ZONE_COUNTS_NOTHING ? FIRST_TICKS_MS : 0;
 }
 
-/* Tries those that have no first count. The longest that one of them may be waited for. */
+/* Tries zones without a first count. Returns the longest time to wait for one of them. */
 static int try_first(struct perf_reader *reader, bool again) {
     int longest_ms = 0;
     for (size_t i = 0; i < reader->zone_count; i++) {

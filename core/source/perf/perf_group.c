@@ -10,16 +10,16 @@
 #include "system/clock.h"
 
 /*
- * Nothing slews perf's clock, nor CLOCK_MONOTONIC_RAW, but the two are calibrated apart. Where the
- * TSC is not stable, perf's is right to a tick alone (kernel/sched/clock.c). Without a TSC it
- * counts jiffies.
+ * Tolerances between perf's clock and CLOCK_MONOTONIC_RAW. Neither is slewed, but they are
+ * calibrated separately. If the TSC is not stable, perf's clock is only right to a tick
+ * (kernel/sched/clock.c). Without a TSC it counts jiffies.
  */
 #define CLOCK_STEP_NS UINT64_C(5000000)
 #define CLOCK_RATE 200
 #define JIFFY_NS UINT64_C(10000000)
 #define JIFFIES_UNIT_NS UINT64_C(1000000)
 
-/* Of one that signals interrupt. */
+/* Most tries of a read that signals interrupt. */
 #define READ_TRIES 8
 
 static int open_event(struct perf_event_attr *attributes, unsigned int cpu, int leader) {
@@ -76,18 +76,18 @@ static int read_once(const struct perf_group *group, struct timed_contents *now)
     now->end_ns = clock_raw_ns();
     if (length < 0)
         return -errno;
-    /* End of file: it was not possible to schedule it, or its PMU has gone. Fewer members: they
-     * left the group when their CPU went (kernel/events/core.c, perf_group_detach). */
+    /* End of file: the event could not be scheduled, or its PMU has gone. Fewer members: they left
+     * the group when their CPU went offline (kernel/events/core.c, perf_group_detach). */
     if ((size_t)length != size || now->contents.count != group->count)
         return -ENODEV;
     return 0;
 }
 
-/* Those that the kernel can have (NR_CPUS of x86). */
+/* The largest NR_CPUS of x86. */
 #define CPUS_MAX 8192
 #define CPUS_SIZE CPU_ALLOC_SIZE(CPUS_MAX)
 
-/* Reads, from the CPU that it has to be; the thread then is back where it may run. */
+/* Reads, on the group's CPU if it is pinned; the thread's affinity is restored afterwards. */
 static int read_contents(const struct perf_group *group, struct timed_contents *now) {
     unsigned long before[CPUS_MAX / 8 / sizeof(unsigned long)];
     unsigned long there[CPUS_MAX / 8 / sizeof(unsigned long)] = {0};
@@ -97,7 +97,7 @@ static int read_contents(const struct perf_group *group, struct timed_contents *
     CPU_SET_S(group->cpu, CPUS_SIZE, (cpu_set_t *)there);
     if (sched_getaffinity(0, CPUS_SIZE, (cpu_set_t *)before) != 0)
         return -errno;
-    /* EINVAL: it is offline, or a cpuset forbids it. */
+    /* EINVAL: the CPU is offline, or a cpuset forbids it. */
     if (sched_setaffinity(0, CPUS_SIZE, (cpu_set_t *)there) != 0)
         return errno == EINVAL ? -ENODEV : -errno;
     int error = read_once(group, now);
@@ -105,7 +105,7 @@ static int read_contents(const struct perf_group *group, struct timed_contents *
     return error;
 }
 
-/* Whether the events have run since the last read. */
+/* Whether the events have run all the time since the last read. */
 static bool ran_throughout(const struct perf_group *group, const struct timed_contents *now) {
     const uint64_t running_ns = now->contents.times_ns[RUNNING];
     const uint64_t least_ns = clock_span_ns(group->end_ns, now->begin_ns);
@@ -116,14 +116,14 @@ static bool ran_throughout(const struct perf_group *group, const struct timed_co
            running_ns - group->running_ns + allowed_ns >= least_ns;
 }
 
-/* Reads, and tells whether they were interrupted. */
+/* Reads, and reports whether the events were interrupted. */
 static int read_running(const struct perf_group *group, struct timed_contents *now,
                         bool *interrupted) {
     int error = read_contents(group, now);
     *interrupted = error == 0 && group->has_read && !ran_throughout(group, now);
     if (!*interrupted)
         return error;
-    /* Those that go on do so from one read to the next. */
+    /* An event that still counts has run between two reads. */
     const uint64_t before_ns = now->contents.times_ns[RUNNING];
     error = read_contents(group, now);
     return error == 0 && now->contents.times_ns[RUNNING] <= before_ns ? -ENODEV : error;

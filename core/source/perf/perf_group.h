@@ -13,41 +13,42 @@
 #define PERF_GROUP_MAX 8
 
 struct perf_group {
-    int files[PERF_GROUP_MAX]; /* the first leads */
+    int files[PERF_GROUP_MAX]; /* descriptors; the first is the group leader */
     size_t count;
-    /* The owner's: it is to be read; and only from that CPU, whose counters the kernel may
-     * otherwise take for those of another die: PERF_EV_CAP_READ_ACTIVE_PKG (kernel/events/core.c,
-     * __perf_event_read_cpu) reads on the CPU of the caller, if that is in the same package. */
+    /* Set by the owner. due: it is to be read. pinned: only on `cpu`. The kernel reads on the
+     * caller's CPU if that is in the same package (PERF_EV_CAP_READ_ACTIVE_PKG;
+     * kernel/events/core.c, __perf_event_read_cpu), and so may read the counters of another die. */
     bool due;
     bool pinned;
     unsigned int cpu;
     /* Of the last read. */
     uint64_t counts[PERF_GROUP_MAX];
     int error;
-    bool interrupted; /* not all the time since the one before was counted */
-    /* Of the last one that went well. */
+    bool interrupted; /* part of the time since the read before was not counted */
+    /* Of the last successful read. */
     bool has_read;
     uint64_t running_ns;
     uint64_t begin_ns; /* CLOCK_MONOTONIC_RAW before and after it */
     uint64_t end_ns;
 };
 
-/* Opens an event as the leader, or as one more of the group: -EINVAL where it cannot be that. What
- * is not allowed is tried once more with the privilege. Negative errno. */
+/* Opens an event as the leader or as a further member of the group. If it is refused, it is tried
+ * once more with the privilege. -EINVAL: it cannot be a member of this group, or the group is full;
+ * or another negative errno. */
 int perf_group_add(struct perf_group *group, uint32_t type, uint64_t config, unsigned int cpu,
                    const struct rapl_privilege *privilege);
 
 /*
- * Reads all counts. -ENODEV: the events count no more, as they do once the last CPU of their
- * package has gone, or their PMU, and not even after it returned. While they move to another CPU,
- * for some ten milliseconds, they do not count either: they are interrupted then, and go on.
+ * Reads all counts. -ENODEV: the events have stopped for good, because the last CPU of their
+ * package or their PMU has gone, even if it has returned since. While the kernel moves events to
+ * another CPU, they stop for some ten milliseconds: then they are marked as interrupted.
  */
 int perf_group_read(struct perf_group *group);
 
-/* The same, and repeats a read that was slow. */
+/* perf_group_read(), but repeats a read that was slow. */
 int perf_group_sample(struct perf_group *group, struct slow_reads *slow);
 
-/* Whether they count no more; leaves no trace. */
+/* Returns the error that a read would, and changes nothing. */
 int perf_group_check(const struct perf_group *group);
 
 void perf_group_close(struct perf_group *group);

@@ -15,7 +15,7 @@ static bool is_listed(const struct pmu *pmu, unsigned int cpu) {
     return false;
 }
 
-/* Whether cpumask tells anything of the CPUs that are online. */
+/* Whether the cpumask lists any CPU that is online. */
 static bool has_mask(const struct topology *topology, const struct pmu *pmu) {
     for (size_t i = 0; i < pmu->cpu_count; i++) {
         if (topology_find(topology, pmu->cpus[i]) != NULL)
@@ -48,7 +48,7 @@ bool perf_place_equal(const struct perf_place *a, const struct perf_place *b) {
 
 static bool is_known(const struct perf_place *places, size_t count,
                      const struct perf_place *place) {
-    /* The last ones are the likeliest. */
+    /* Searches from the end, where a match is most likely. */
     for (size_t i = count; i > 0; i--) {
         if (perf_place_equal(&places[i - 1], place))
             return true;
@@ -75,8 +75,7 @@ int perf_place_list(const struct topology *topology, const struct pmu *pmu, stru
     return 0;
 }
 
-/* The names of the PMU's domains, and those that powercap has for them (rapl_domain_names,
- * intel_rapl_common.c). */
+/* Maps a PMU event to the name that powercap uses (rapl_domain_names, intel_rapl_common.c). */
 static const char *name_sub_zone(const char *event) {
     static const char *const names[][2] = {
         {"energy-cores", "core"}, {"energy-gpu", "uncore"}, {"energy-ram", "dram"}};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where energy is counted by perf: which CPU reads for which package, die or core. Pure. */
+/* Places that perf counts, and the CPU that reads each: packages, dies or cores. Pure. */
 #ifndef RAPL_PERF_PLACE_H
 #define RAPL_PERF_PLACE_H
 
@@ -12,35 +12,35 @@
 #include "zone/zone.h"
 
 struct perf_place {
-    unsigned int cpu; /* the lowest of those that may read there */
+    unsigned int cpu; /* the lowest CPU that may read there */
     int package_id;
-    int die_id; /* RAPL_NO_ID where it is not told apart, as the next */
+    int die_id; /* this and core_id: RAPL_NO_ID if not distinguished */
     int core_id;
 };
 
-/* What is told apart. */
+/* What is counted separately. */
 struct perf_scope {
     bool dies;
     bool cores;
 };
 
 /*
- * Whether the PMU counts each die for itself, as Intel's does, and some package has more than one.
- * One whose cpumask knows a single CPU of such a package counts that as a whole
+ * Whether the PMU counts dies separately, as Intel's does, and a package has more than one. If its
+ * cpumask has only one CPU of such a package, it counts the package as a whole
  * (intel_rapl_common.c, get_pmu_cpu).
  */
 bool perf_place_has_dies(const struct topology *topology, const struct pmu *pmu,
                          enum cpu_vendor vendor);
 
-/* One for each that is counted, in the order of their CPUs. -ENOMEM. */
+/* Lists the places that are counted, in the order of their CPUs. 0 or -ENOMEM. */
 int perf_place_list(const struct topology *topology, const struct pmu *pmu, struct perf_scope scope,
                     struct perf_place **places, size_t *count);
 
 bool perf_place_equal(const struct perf_place *a, const struct perf_place *b);
 
 /*
- * What powercap would call an event ("energy-pkg") of that place. leads: it is the one whose psys
- * has no number. -EINVAL: there is no such name.
+ * The identity that powercap would give an event such as "energy-pkg" of this place. leads: the
+ * place has the psys without a number. -EINVAL: there is no such name.
  */
 int perf_place_identify(const struct perf_place *place, const char *event, bool leads,
                         struct zone_identity *identity);

@@ -15,7 +15,7 @@
 
 #define EVENT_PREFIX "energy-"
 
-/* Beside those that are known. */
+/* Most unknown events; known ones come on top. */
 #define EVENTS_MAX 64
 
 /* --- parsers --------------------------------------------------------------------------------- */
@@ -24,7 +24,7 @@ static const char *skip_digits(const char *text) {
     return text + strspn(text, "0123456789");
 }
 
-/* At most two digits. */
+/* Reads at most two digits. */
 static const char *read_bit(const char *text, unsigned int *bit) {
     const char *end = skip_digits(text);
     if (end == text || end - text > 2)
@@ -52,7 +52,7 @@ int pmu_parse_event(const char *text, struct pmu_field field, uint64_t *config) 
     const bool hexadecimal = text[0] == '0' && text[1] == 'x';
     const char *digits = hexadecimal ? text + 2 : text;
     const size_t length = strspn(digits, hexadecimal ? "0123456789abcdefABCDEF" : "0123456789");
-    /* Few enough to fit. */
+    /* The most digits that always fit into 64 bits. */
     if (length == 0 || length > (hexadecimal ? 16 : 19) || digits[length] != '\0')
         return PMU_NOT_AN_EVENT;
     const uint64_t number = strtoull(digits, NULL, hexadecimal ? 16 : 10);
@@ -63,7 +63,7 @@ int pmu_parse_event(const char *text, struct pmu_field field, uint64_t *config) 
     return 0;
 }
 
-/* Digits that 128 bits hold. */
+/* Most decimal digits that always fit into 128 bits. */
 #define DIGITS_MAX 38
 
 /* A decimal number as digits * 10^exponent. */
@@ -121,12 +121,12 @@ static rapl_uint128 find_divisor(rapl_uint128 a, rapl_uint128 b) {
     return a;
 }
 
-/* The fraction with a power of two below it, and 32 bits above: to 2^-32. */
+/* Rounds to a fraction with a 32-bit numerator and a power of two as denominator, exact to
+ * 2^-32. */
 static int round_fraction(rapl_uint128 numerator, rapl_uint128 denominator,
                           struct tick_scale *scale) {
     unsigned int shift = 0;
-    /* Of the bits that this takes away, none is among the first 64 of either, in a fraction that
-     * the answer can hold. */
+    /* Both keep their first 64 bits if the result is in range. */
     while (numerator >> 96 != 0 || denominator >> 96 != 0) {
         numerator >>= 1;
         denominator >>= 1;
@@ -154,7 +154,7 @@ int pmu_parse_scale(const char *text, struct tick_scale *scale) {
         return error;
     rapl_uint128 numerator = decimal.digits;
     rapl_uint128 denominator = 1;
-    int exponent = decimal.exponent + 6; /* microjoules */
+    int exponent = decimal.exponent + 6; /* joules to microjoules */
     if (exponent < -DIGITS_MAX)
         return PMU_NOT_A_SCALE;
     for (; exponent < 0; exponent++)
@@ -176,13 +176,13 @@ int pmu_parse_scale(const char *text, struct tick_scale *scale) {
 
 /* --- files ----------------------------------------------------------------------------------- */
 
-/* One attribute on its way in. */
+/* State while a PMU is loaded. */
 struct loading {
     int root;
-    const char *name; /* of the PMU */
+    const char *name; /* name of the PMU */
     struct pmu *pmu;
     struct problems *problems;
-    char path[512]; /* of the file that was loaded last */
+    char path[512]; /* the file that was loaded last */
     char line[SYSFS_TEXT_SIZE];
 };
 
@@ -192,7 +192,8 @@ static int load_line(struct loading *loading, const char *file, const char *suff
     return sysfs_load_line(loading->root, loading->path, loading->line, sizeof(loading->line));
 }
 
-/* 0: told of, and left out. */
+/* Raises a problem and returns 0: the item is skipped. Returns the error if memory or descriptors
+ * have run short. */
 static int leave_out(struct loading *loading, int error) {
     if (error == 0 || sysfs_ran_short(error))
         return error;
@@ -210,7 +211,8 @@ static int load_type(struct loading *loading) {
     int error = sysfs_read_number(file, &type);
     if (error == 0 && type > UINT32_MAX)
         error = SYSFS_OUT_OF_RANGE;
-    /* The type is the lowest number that is free, and so the same again; the file is another. */
+    /* The kernel gives out the lowest free type, so a new registration may get the same one. Its
+     * file has another inode. */
     if (error == 0 && fstat(file, &status) == 0)
         loading->pmu->registration = (uint64_t)status.st_ino;
     close(file);
@@ -218,7 +220,7 @@ static int load_type(struct loading *loading) {
     return error;
 }
 
-/* How event= goes into config; where there is no such file, it is all of it. */
+/* The bits of config that event= sets; without this file, all of them. */
 static int load_format(struct loading *loading, struct pmu_field *field) {
     *field = (struct pmu_field){.first = 0, .last = 63};
     int error = load_line(loading, "format/event", "");
@@ -227,7 +229,7 @@ static int load_format(struct loading *loading, struct pmu_field *field) {
     return error == 0 ? pmu_parse_format(loading->line, field) : error;
 }
 
-/* A few bytes of text can name thousands: there is room for a power of two of them. */
+/* Grows by powers of two, because a few bytes of text can list thousands of CPUs. */
 static int append_cpu(void *context, unsigned int number) {
     struct pmu *pmu = context;
     const size_t count = pmu->cpu_count;
@@ -286,7 +288,7 @@ static int load_event(struct loading *loading, const char *name, struct pmu_fiel
     return 0;
 }
 
-/* The package first, whose counter every machine has: it leads the group. */
+/* Order of events. Every machine has the package counter, which leads the group. */
 static const char *const known_events[] = {"energy-pkg", "energy-cores", "energy-gpu",
                                            "energy-ram"};
 #define KNOWN_EVENTS (sizeof(known_events) / sizeof(known_events[0]))
@@ -312,7 +314,7 @@ static int compare_events(const void *a, const void *b) {
                                    : strcmp(left->name, right->name);
 }
 
-/* energy-pkg is an event, and energy-pkg.scale says something of it. */
+/* energy-pkg is an event; energy-pkg.scale is an attribute of it. */
 static bool is_event(const char *name) {
     return strncmp(name, EVENT_PREFIX, strlen(EVENT_PREFIX)) == 0 &&
            name[strlen(EVENT_PREFIX)] != '\0' && name[strspn(name, SYSFS_NAME_CHARACTERS)] == '\0';
@@ -338,7 +340,7 @@ static int load_events(struct loading *loading) {
         errno = 0;
         const struct dirent *entry = readdir(folder);
         if (entry == NULL) {
-            /* A list that is cut short would take events away. */
+            /* A truncated list would remove events. */
             error = -errno;
             break;
         }

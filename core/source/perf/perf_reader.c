@@ -34,7 +34,7 @@ void perf_reader_free(struct perf_reader *reader) {
     free(reader);
 }
 
-/* Where psys is counted in whole joules, those are what a count moves by at least. */
+/* The unit of psys if it counts whole joules, in ticks of perf; 0: not known. */
 static uint64_t find_unit(const struct cpu_model *model, const struct zone *zone) {
     const struct cpu_counters *counters = cpu_model_find(model);
     const struct tick_scale scale = zone->traits.scale;
@@ -44,7 +44,7 @@ static uint64_t find_unit(const struct cpu_model *model, const struct zone *zone
                : 0;
 }
 
-/* The id names the CPU that is the first to read; should that go, another one does. */
+/* The id names the first CPU that reads; it stays when another one takes over. */
 static int fill_zone(const struct source_options *options, const char *pmu_name,
                      const struct perf_place *place, const struct pmu_event *event, bool leads,
                      struct perf_zone *zone) {
@@ -126,7 +126,7 @@ static void raise_refusal(int root, struct zone *zone, struct problems *problems
     zone->told = true;
 }
 
-/* Into the group, where there is one that takes it, else into one of its own. */
+/* Opens an event in the group if it fits, otherwise in a group of its own. */
 static int open_zone(struct perf_reader *reader, struct perf_zone *zone,
                      const struct rapl_privilege *privilege, struct perf_group **group) {
     const unsigned int cpu = reader->place.cpu;
@@ -151,7 +151,8 @@ static int open_zone(struct perf_reader *reader, struct perf_zone *zone,
     return error;
 }
 
-/* An event of a PMU that was registered anew, or of CPUs that all were offline, counts no more. */
+/* Whether the events have stopped for good: the PMU was registered again, or all CPUs went
+ * offline. */
 static bool is_dead(const struct perf_reader *reader, const struct pmu *pmu) {
     if (reader->type != pmu->type || reader->registration != pmu->registration)
         return true;
@@ -183,7 +184,7 @@ int perf_reader_open(struct perf_reader *reader, const struct pmu *pmu,
     for (size_t i = 0; i < reader->zone_count; i++) {
         struct perf_zone *zone = &reader->zones[i];
         if (zone->group != NULL) {
-            /* It is there after all: it could not be read from a CPU that has gone. */
+            /* The event has not gone: it could not be read from a CPU that was offline. */
             if (error_is_lost(zone->zone.error))
                 zone->zone.error = 0;
             continue;
@@ -199,7 +200,7 @@ int perf_reader_open(struct perf_reader *reader, const struct pmu *pmu,
             continue;
         }
         zone->zone.epoch = ++*epoch;
-        perf_count_forget(&zone->count); /* what is known of its register stays */
+        perf_count_forget(&zone->count); /* what is known about its register stays */
         zone->counts = false;
         opened = 1;
     }
@@ -235,14 +236,16 @@ int perf_zone_take(struct perf_zone *zone, struct reading *reading) {
     if (reading->error != 0)
         return reading->error;
     uint64_t raw = group->counts[zone->member];
-    /* A counter that the processor has not, or a virtual machine, stands at 0: that is no 0 W. */
+    /* A counter that the processor or the virtual machine lacks stays at 0, which does not mean 0
+     * W. */
     zone->counts = zone->counts || raw != 0;
     reading->error = zone->counts ? unit_watch_take(&zone->unit, &raw) : ZONE_COUNTS_NOTHING;
     if (reading->error == 0)
         reading->error = perf_count_take(&zone->count, &zone->zone.traits, raw, reading->time_ns);
     if (zone->unit.state == UNIT_IS_WRONG)
         zone->zone.fault = zone->unit.fault;
-    /* perf shows psys of each package, and most boards have one, which the first package counts. */
+    /* perf shows psys for each package, but most boards have only one, which the first package
+     * counts. */
     zone->zone.told = reading->error == ZONE_COUNTS_NOTHING && zone->may_lack;
     reading->ticks = zone->count.ticks;
     return reading->error;

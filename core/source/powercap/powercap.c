@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The counters that the kernel's powercap class shows (drivers/powercap/powercap_sys.c). */
+/* Reads the counters of the kernel's powercap class (drivers/powercap/powercap_sys.c). */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,9 +19,9 @@
 #define CLASS POWERCAP_CLASS
 
 struct powercap {
-    struct source source; /* first, likewise */
+    struct source source; /* must be first: a struct source * points to it */
     struct source_options options;
-    bool is_intel; /* as its zones tell, where nobody names the vendor */
+    bool is_intel; /* its zones show an Intel processor; used if the vendor is unknown */
 };
 
 /* --- the class ------------------------------------------------------------------------------- */
@@ -30,8 +30,8 @@ static struct powercap_zone *zone_at(const struct source *source, size_t index) 
     return (struct powercap_zone *)source->zones[index];
 }
 
-/* Brings source->zones in line with the listing, keeping what is known; both are in the order of
- * ids. 1: something came or went. */
+/* Updates source->zones from the listing and keeps known zones. Both lists are sorted by id. 1:
+ * zones came or went; 0: nothing changed; -ENOMEM. */
 static int match_entries(struct source *source, char *const *entries, size_t count) {
     const size_t room = count > 0 ? count : 1;
     struct zone **zones = calloc(room, sizeof(struct zone *));
@@ -80,7 +80,7 @@ no_memory:
     return -ENOMEM;
 }
 
-/* Its id is as much of the child's as lies before the last colon. */
+/* The parent's id is the child's without its last number. */
 static struct powercap_zone *find_parent(const struct source *source, const char *id) {
     char parent[256];
     const size_t length = (size_t)(strrchr(id, ':') - id);
@@ -114,7 +114,7 @@ static void relate_zones(struct source *source) {
 
 /* --- loading --------------------------------------------------------------------------------- */
 
-/* What the binding knows of a zone. */
+/* What the binding knew about a zone before this discovery. */
 struct known {
     struct zone_identity identity;
     bool identified;
@@ -125,13 +125,13 @@ struct known {
     uint64_t ceiling_uw;
 };
 
-/* All that a look at the zones needs. */
+/* State of one discovery. */
 struct look {
     struct powercap *powercap;
     struct problems *problems;
-    struct known *known; /* by the places of the zones, as the next before the choice */
+    struct known *known; /* by index of the zones, as are items until they are sorted */
     struct fd_budget_item *items;
-    size_t left_out; /* that were not even listed */
+    size_t left_out; /* zones that were not even listed */
 };
 
 static struct known remember(const struct powercap_zone *zone) {
@@ -144,7 +144,7 @@ static struct known remember(const struct powercap_zone *zone) {
                           .ceiling_uw = zone->zone.traits.ceiling_uw};
 }
 
-/* Whether loading a zone found what the binding does not know. */
+/* Whether loading a zone found something that the binding does not know. */
 static bool is_news(const struct known *was, const struct powercap_zone *after) {
     const struct zone *is = &after->zone;
     if (is->error != 0)
@@ -154,9 +154,8 @@ static bool is_news(const struct known *was, const struct powercap_zone *after) 
            was->ceiling_uw != is->traits.ceiling_uw;
 }
 
-/* Every zone that does not read, or lacks something, is looked at anew, and so are the sub-zones of
- * such a one: its id may stand for another zone by now, and its open file then tells that it has
- * gone. */
+/* Identifies again every zone that cannot be read or lacks something, and its sub-zones. The id may
+ * belong to another zone by now, and then its open file gives the error of a lost zone. */
 static void identify_zones(const struct look *look) {
     const struct source *source = &look->powercap->source;
     for (size_t i = 0; i < source->zone_count; i++) {
@@ -171,14 +170,14 @@ static void identify_zones(const struct look *look) {
             continue;
         zone->served = false;
         (void)powercap_zone_identify(zone, &look->powercap->options, look->problems);
-        /* One that was left out, and is who it was, is no news to its sub-zones. */
+        /* A zone that was left out and has not changed does not affect its sub-zones. */
         if (error_is_left_out(known->error) && zone->zone.identified &&
             zone_equal(&known->identity, &zone->zone.identity))
             zone->loaded = false;
     }
 }
 
-/* A zone that shows what another one shows stands by. -ENOMEM. */
+/* Ranks the zones. If two have the same identity, the second is a stand-by. 0 or -ENOMEM. */
 static int rank_zones(const struct look *look) {
     const struct source *source = &look->powercap->source;
     struct zone_map seen = {.entries = NULL};
@@ -209,7 +208,7 @@ static void leave_out(struct powercap_zone *zone, int error) {
     zone->zone.error = error;
 }
 
-/* Takes the place of the one that comes last of those that are no longer to be open. */
+/* Closes the zone that comes last among those that should not be open. */
 static void close_last(const struct look *look, int error, size_t *last) {
     const struct source *source = &look->powercap->source;
     while (*last > 0) {
@@ -222,8 +221,8 @@ static void close_last(const struct look *look, int error, size_t *last) {
     }
 }
 
-/* Opens what was taken, never more than one file too many. Returns how many do not open: their
- * places are others', for one bad zone never costs another. */
+/* Opens the zones that were chosen, at most one file above the limit at a time. Returns how many
+ * cannot be opened, so that others get their places: one bad zone never costs another. */
 static size_t open_taken(const struct look *look, int error) {
     const struct source *source = &look->powercap->source;
     size_t last = source->zone_count;
@@ -243,7 +242,7 @@ static size_t open_taken(const struct look *look, int error) {
     return fail;
 }
 
-/* Gives the places that are to spare to others, and leaves out the rest. */
+/* Gives spare places to other zones in order, and leaves out the rest. */
 static void leave_out_rest(const struct look *look, int error, size_t spare) {
     const struct source *source = &look->powercap->source;
     size_t left_out = look->left_out;
@@ -273,7 +272,7 @@ static void leave_out_rest(const struct look *look, int error, size_t spare) {
                                 fd_budget_most(&source->limit));
 }
 
-/* 1: what the binding does not know; -ENOMEM. */
+/* 1: found something that the binding does not know; 0: did not; -ENOMEM. */
 static int load_zones(struct powercap *powercap, size_t unlisted, struct problems *problems) {
     struct source *source = &powercap->source;
     const size_t room = source->zone_count + 1;
@@ -330,7 +329,7 @@ static int powercap_discover(struct source *source, struct problems *problems) {
     if (error != 0)
         problems_raise(problems, PROBLEM_CLASS, error, CLASS);
     problems_end(problems, PASS_CLASS);
-    /* That the list cannot be read now (too many open files) takes no zone away. */
+    /* A temporary failure (too many open files) must not remove zones. */
     if (error != 0 && !error_is_lost(error))
         return 0;
     problems_begin(problems, PASS_SOURCE);

@@ -4,8 +4,8 @@
 #include "source/powercap/powercap_zone.h"
 #include "system/error.h"
 
-/* The driver knows registers of the package and of a core of AMD's, and no other
- * (intel_rapl_msr.c, rapl_msr_priv_amd); other control types are Intel's devices. */
+/* On AMD, the driver only has registers of the package and of one core (intel_rapl_msr.c,
+ * rapl_msr_priv_amd). Other control types are devices of Intel. */
 static bool is_intels_alone(const struct zone *zone) {
     const enum zone_kind kind = zone->identity.kind;
     return zone->identified &&

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Whether a core zone stands for one core or for all of them, where nobody names the vendor. Pure.
- */
+/* Decides whether a core zone is one core or all cores if the vendor is unknown. Pure. */
 #ifndef RAPL_POWERCAP_CORE_H
 #define RAPL_POWERCAP_CORE_H
 
@@ -9,9 +8,9 @@
 #include "source/source.h"
 
 /*
- * Intel's core zones count all cores of a package, AMD's count one. Where the vendor is unknown,
- * the other zones may tell; if they do not, core zones are left out, with ZONE_WITHOUT_VENDOR. They
- * have to be identified first. is_intel: whether other zones have told, now or earlier.
+ * Intel's core zones count all cores of a package, AMD's count one. If the vendor is unknown and no
+ * other zone shows that it is Intel, core zones are left out with ZONE_WITHOUT_VENDOR. Zones must
+ * be identified first. is_intel: in and out; set once another zone has shown it.
  */
 void powercap_core_judge(struct source *source, enum cpu_vendor vendor, bool *is_intel);
 

@@ -9,8 +9,9 @@
 
 #include "system/sysfs.h"
 
-/* Length of the control type in "intel-rapl-mmio:0:1"; 0 for what is not RAPL. The ids are
- * hexadecimal (powercap_sys.c: "%s:%x"); an id goes into log lines and tables as it is. */
+/* Length of the control type in "intel-rapl-mmio:0:1"; 0: the entry is not RAPL. The numbers are
+ * hexadecimal (powercap_sys.c: "%s:%x"). The check is strict because ids are printed as they
+ * are. */
 static size_t parse_id(const char *id) {
     if (strncmp(id, POWERCAP_CONTROL_TYPE, strlen(POWERCAP_CONTROL_TYPE)) != 0)
         return 0;
@@ -27,7 +28,7 @@ static size_t parse_id(const char *id) {
     return *at == '\0' ? type : 0;
 }
 
-/* intel-rapl before all others, then by the numbers of the ids: a parent before its sub-zones. */
+/* intel-rapl comes first, then ids are ordered by their numbers: a parent before its sub-zones. */
 int powercap_list_compare(const char *a, const char *b) {
     const size_t type_a = strcspn(a, ":");
     const size_t type_b = strcspn(b, ":");
@@ -79,7 +80,7 @@ void powercap_list_free(char **entries, size_t count) {
     free(entries);
 }
 
-/* What a listing has come to. */
+/* State of a listing. */
 struct list {
     char **entries;
     size_t count;
@@ -87,7 +88,7 @@ struct list {
     size_t unlisted;
 };
 
-/* Leaves the first of them. */
+/* Keeps the first POWERCAP_LIST_MAX entries, parents first. */
 static void shorten(struct list *list) {
     if (list->count <= POWERCAP_LIST_MAX)
         return;
@@ -126,10 +127,10 @@ int powercap_list(int root, char ***listed, size_t *listed_count, size_t *unlist
     }
     for (errno = 0; error == 0 && (entry = readdir(folder)) != NULL; errno = 0) {
         size_t type = parse_id(entry->d_name);
-        if (type > 0 && entry->d_name[type] != '\0') /* RAPL, and no control type */
+        if (type > 0 && entry->d_name[type] != '\0') /* a RAPL zone, not the control type itself */
             error = append(&list, entry->d_name);
     }
-    /* A list that is cut short would take zones away. */
+    /* A truncated list would remove zones. */
     if (error == 0)
         error = -errno;
     closedir(folder);

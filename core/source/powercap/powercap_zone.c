@@ -29,11 +29,11 @@ static int read_file(struct powercap_zone *zone, uint64_t *energy_uj) {
     if (zone->file >= 0)
         zone->zone.error = sysfs_read_number(zone->file, energy_uj);
     else if (zone->zone.error == 0)
-        zone->zone.error = -ENOMEM; /* the look that closed it was cut short */
+        zone->zone.error = -ENOMEM; /* the discovery that closed it ran out of memory */
     return zone->zone.error;
 }
 
-/* Apart, so that it costs the others nothing. */
+/* Kept out of line so that the usual read costs nothing extra. */
 __attribute__((noinline)) static int read_corrected(struct powercap_zone *zone, uint64_t *ticks) {
     const int error = read_file(zone, ticks);
     if (error == 0)
@@ -64,8 +64,8 @@ static int open_folder(const struct source_options *options, const struct zone *
     return sysfs_open_folder(options->root, path);
 }
 
-/* A file whose content is missing: it is looked for again, and reported where the counter itself
- * reads (problems is not NULL): otherwise the counter's own file stands in the way. */
+/* Marks a zone that lacks a file, so that it is looked for again. The file is reported only if the
+ * counter can be read (problems is not NULL); otherwise the counter's own error comes first. */
 static void lack_file(struct powercap_zone *zone, enum problem_cause cause, int error,
                       const struct zone *owner, const char *attribute, struct problems *problems) {
     zone->lacks = true;
@@ -73,8 +73,8 @@ static void lack_file(struct powercap_zone *zone, enum problem_cause cause, int 
         raise_file(problems, cause, error, owner, attribute);
 }
 
-/* What the limits of a zone, its own or its parent's, say. The first constraint is the long-term
- * one, whose largest value is the TDP (intel_rapl_common.c, get_max_power and rapl_primitives:
+/* Reads the limits of owner, which is the zone or its parent. The first constraint is the long-term
+ * one, whose maximum is the TDP (intel_rapl_common.c, get_max_power and rapl_primitives:
  * THERMAL_SPEC_POWER). */
 static struct power_limits read_limits(const struct source_options *options, int folder,
                                        struct powercap_zone *zone, const struct zone *owner,
@@ -88,8 +88,8 @@ static struct power_limits read_limits(const struct source_options *options, int
         snprintf(attribute, sizeof(attribute), attributes[i % 2], i / 2);
         const int error =
             sysfs_load_number_privileged(folder, attribute, &options->privilege, &limit_uw);
-        /* Files that are not there, and ENODATA, are how the kernel says that there is no such
-         * limit; ENODEV, that the zone is going. */
+        /* A missing file or ENODATA means that there is no such limit; ENODEV, that the zone is
+         * being removed. */
         if (error != 0 && !error_is_lost(error) && error != -ENODATA)
             lack_file(zone, PROBLEM_LIMIT, error, owner, attribute, problems);
         if (error == 0)
@@ -100,7 +100,7 @@ static struct power_limits read_limits(const struct source_options *options, int
     return limits;
 }
 
-/* The limits of a package that was not opened itself. */
+/* Reads the limits of a package that has no ceiling itself. */
 static struct power_limits read_parents_limits(const struct source_options *options,
                                                struct powercap_zone *zone,
                                                const struct zone *parent,
@@ -132,7 +132,7 @@ static void decide_ceiling(const struct source_options *options, int folder,
     power_ceiling_decide(&zone->zone.traits, kind, options->max_power_uw, &limits);
 }
 
-/* Whether the class still has the entry, wherever it leads. */
+/* Whether the class still has the entry, even if its link is broken. */
 static bool is_listed(const struct source_options *options, const char *id) {
     struct stat status;
     const int class = sysfs_open_folder(options->root, CLASS);
@@ -142,9 +142,8 @@ static bool is_listed(const struct source_options *options, const char *id) {
     return listed;
 }
 
-/* A name that cannot be read is told of with what stands in its way: a link that leads nowhere,
- * or the file itself. A zone that the driver takes away between the listing and the look at it has
- * no fault. */
+/* Raises the cause of an unreadable name: a broken link, or the file itself. A zone that the driver
+ * has removed since the listing is not a fault. */
 static void raise_name(const struct source_options *options, const struct zone *zone,
                        const char *path, struct problems *problems) {
     if (error_is_lost(zone->error) && !is_listed(options, zone->id))
@@ -166,7 +165,7 @@ bool powercap_zone_identify(struct powercap_zone *zone, const struct source_opti
 
     powercap_zone_close(zone);
     zone->lacks = false;
-    base->traits.ceiling_uw = 0; /* that of whoever had the id before: sub-zones ask for it */
+    base->traits.ceiling_uw = 0; /* the value of the zone that had this id before */
     base->identified = false;
     format_path(base, "name", path, sizeof(path));
     base->error =
@@ -177,7 +176,8 @@ bool powercap_zone_identify(struct powercap_zone *zone, const struct source_opti
         raise_name(options, base, path, problems);
         return false;
     }
-    /* The parent's name says whose sub-zone it is: without it, there is nothing true to say. */
+    /* The parent's name says which package a sub-zone belongs to; without it, the sub-zone is
+     * unknown. */
     const bool sub_zone = strchr(strchr(base->id, ':') + 1, ':') != NULL;
     if (sub_zone && (zone->parent == NULL || !zone->parent->zone.identified)) {
         base->error = ZONE_WITHOUT_PARENT;
@@ -206,8 +206,8 @@ static int check_name(const struct source_options *options, int folder,
     return same ? 0 : -ENODEV;
 }
 
-/* Whether the folder is still that of the zone, and the one that it lies in that of its parent:
- * ids are given anew as packages go and come. Trees that show zones side by side do not tell. */
+/* Whether the folder still belongs to the zone, and the one above it to its parent: the kernel
+ * reuses ids when packages go and come. A tree without nested folders cannot show the parent: 0. */
 static int check_folder(const struct source_options *options, int folder,
                         const struct powercap_zone *zone) {
     int error = check_name(options, folder, zone);
@@ -221,8 +221,8 @@ static int check_folder(const struct source_options *options, int folder,
     return error == -ENOENT ? 0 : error;
 }
 
-/* What the range says of the counter. Where it shows that the kernel has the unit wrong, readings
- * are turned back into ticks of the register. */
+/* Derives modulus, unit and scale from the range. If the range shows a wrong unit in the kernel,
+ * readings are converted back to ticks of the register. */
 static void learn_traits(struct powercap_zone *zone, const struct cpu_model *model) {
     struct zone *base = &zone->zone;
     base->traits = (struct counter_traits){.modulus = counter_modulus(base->range_uj),
@@ -237,7 +237,8 @@ static void learn_traits(struct powercap_zone *zone, const struct cpu_model *mod
     base->range_uj = counter_to_uj(base->traits.scale, COUNTER_REGISTER_MODULUS - 1);
 }
 
-/* All of it by the folder: what the class calls so can be another zone's the next moment. */
+/* Opens all files relative to one folder, because the path may lead to another zone at any
+ * moment. */
 static int open_counter(struct powercap_zone *zone, const struct source_options *options,
                         int folder, struct problems *problems) {
     static const char range_file[] = "max_energy_range_uj";
@@ -251,7 +252,7 @@ static int open_counter(struct powercap_zone *zone, const struct source_options 
     const int range_error =
         sysfs_load_number_privileged(folder, range_file, &options->privilege, &base->range_uj);
     learn_traits(zone, &options->model);
-    /* After the range: a zone that the driver takes away in between has no fault. */
+    /* Read after the range, so that a zone removed in between is not taken for a fault. */
     error = zone->file >= 0 ? powercap_zone_read(zone, &ticks) : zone->file;
     struct problems *told = error == 0 ? problems : NULL;
     decide_ceiling(options, folder, zone, told);
@@ -259,7 +260,7 @@ static int open_counter(struct powercap_zone *zone, const struct source_options 
         lack_file(zone, PROBLEM_RANGE, range_error != 0 ? range_error : ZONE_WITHOUT_RANGE, base,
                   range_file, told);
     if (error_is_lost(error))
-        powercap_zone_close(zone); /* so that the next discovery loads it again */
+        powercap_zone_close(zone); /* makes the next discovery load it again */
     return error;
 }
 

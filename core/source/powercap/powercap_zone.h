@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One zone of the powercap class: its files. */
+/* One zone of the powercap class and its files. */
 #ifndef RAPL_POWERCAP_ZONE_H
 #define RAPL_POWERCAP_ZONE_H
 
@@ -10,33 +10,32 @@
 #include "source/source.h"
 
 struct powercap_zone {
-    struct zone zone; /* first: a zone of the source is one of these */
+    struct zone zone; /* must be first: the source's zones point to it */
     struct powercap_zone *parent;
     int file;
-    bool loaded;       /* in the discovery under way */
-    bool served;       /* it has read since it was last loaded */
-    bool is_corrected; /* the kernel has its unit wrong, and readings are ticks of the register */
-    bool lacks;        /* its range or a limit could not be read: it is loaded anew */
+    bool loaded;       /* by the current discovery */
+    bool served;       /* it has been read since it was last loaded */
+    bool is_corrected; /* the kernel has its unit wrong; readings are ticks of the register */
+    bool lacks; /* its range or a limit could not be read, so the next discovery loads it again */
 };
 
-/* NULL without memory. */
+/* NULL: no memory. */
 struct powercap_zone *powercap_zone_new(const char *id);
 void powercap_zone_free(struct powercap_zone *zone);
 
-/* Reads its name anew, which tells who it is; it is closed then. False: nobody. Its parent comes
- * before it. */
+/* Reads its name again and closes its counter. Returns whether it is identified. Its parent must
+ * have been identified before. */
 bool powercap_zone_identify(struct powercap_zone *zone, const struct source_options *options,
                             struct problems *problems);
 
-/* Opens the counter of one that is identified. False: it holds no descriptor. */
+/* Opens the counter of an identified zone. Returns whether it holds a descriptor. */
 bool powercap_zone_open(struct powercap_zone *zone, const struct source_options *options,
                         struct problems *problems);
 
-/* Microjoules, or ticks of the register where the kernel has their unit wrong. Returns the zone's
- * error. */
+/* Reads microjoules, or ticks of the register if is_corrected. Returns the zone's error. */
 int powercap_zone_read(struct powercap_zone *zone, uint64_t *ticks);
 
-/* Its error stays. */
+/* Closes the counter and keeps the error. */
 void powercap_zone_close(struct powercap_zone *zone);
 
 #endif

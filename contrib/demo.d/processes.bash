@@ -3,7 +3,7 @@
 # Part of contrib/demo: starts and ends the background processes.
 
 # Each process gets its own process group: Ctrl-C reaches only this script, which ends the others.
-# No process inherits the pipes whose closing ends the processes.
+# The processes end when a pipe is closed, so none of them inherits it.
 in_background() {
     local what=$1
     shift

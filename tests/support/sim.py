@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Starts rapl-sim, a machine whose true energy is known."""
+"""Starts rapl-sim, a simulated machine with known true energy."""
 import collections
 import os
 import select

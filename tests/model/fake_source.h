@@ -42,8 +42,8 @@ struct likeness {
     bool begun;          /* both have been read together */
     bool moved;          /* one of them has moved since */
     uint64_t shown;      /* value of this one at that time */
-    uint64_t ahead;      /* of the values of the other's series */
-    uint64_t offset;     /* expected offset */
+    uint64_t ahead;      /* distance ahead of the values of the other's series */
+    uint64_t offset;     /* value of ahead while both show one counter */
     unsigned int equals; /* readings in a row with energy and equal ahead */
     uint64_t since_ns;   /* time of the last of them and of shown; 0: none */
     bool differs;        /* at the last reading of both */
@@ -92,7 +92,7 @@ struct world {
     uint64_t slow_ns;         /* reads of the sample that take longer are slow */
     uint64_t restarts_before; /* before that sample */
     uint64_t restarts;        /* in total */
-    uint64_t postponed;       /* restarts that would have passed for a wrap */
+    uint64_t postponed;       /* restarts postponed, because they would have counted as energy */
     bool is_report;           /* samples belong to a report */
     /* reported_ns is valid: CLOCK_MONOTONIC at which the last report's sample began */
     bool has_reported;

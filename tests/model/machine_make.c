@@ -40,7 +40,8 @@ static void calm_slow(struct machine *machine) {
 
 /* --- habits ---------------------------------------------------------------------------------- */
 
-/* Chooses a rate, once in this many samples: the rarity of the machine, or sometimes more often. */
+/* Chooses once in how many samples an event happens: 0 (never), the rarity of the machine, or
+ * sometimes more often. */
 static uint64_t choose_rate(struct machine *machine, uint64_t rarity) {
     struct random *random = &machine->random;
     if (random_once_in(random, 3))

@@ -197,7 +197,7 @@ class Guest:
 
     def __init__(self, machine):
         self.folder = tempfile.TemporaryDirectory(prefix="rapl-vm-")
-        self.seen = 0  # of the kernel's messages
+        self.seen = 0  # lines of the kernel's messages
         self.serves = True  # until it has ended
         self.process = start([BOOT, *machine.options, "--seconds", str(LONGEST_GUEST_SECONDS),
                               "--out", self.folder.name, "bash", "-c", SERVE, "serve",

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# Part of contrib/demo: the commands that set this up on a machine, as the pages have them.
+# Part of contrib/demo: the commands that install this on a machine, taken from the pages.
 
-# list_commands PAGE FROM TO: the indented commands between two lines of the page that match.
+# list_commands PAGE FROM TO: prints the indented commands between two matching lines of the page.
 list_commands() {
     sed -n -E "/$2/,/$3/ { /$3/d; s/^ {4,}((sudo|cmake|rapl-execd) .*)/    \1/p }" "docs/$1"
 }

@@ -2,8 +2,8 @@
 # shellcheck shell=bash disable=SC2154
 # Part of contrib/demo: draws what collectd stored.
 
-# FILE ZONE of every line of the picture: packages, their dram, psys, the total; of pulses, one
-# package and its maximum.
+# Prints FILE ZONE for every curve: packages, their dram, psys and total; for pulses, one package
+# and its maximum.
 list_drawn() {
     cd "$work/rrd/demo" || return
     if [[ $pulse ]]; then
@@ -44,7 +44,7 @@ draw() {
         lines=$((lines + 1))
     done < <(list_drawn)
     ((lines > 0)) || fail "collectd stored nothing that could be drawn"
-    # The first value ends a second that began before it.
+    # The first value belongs to a second that began before it.
     read -r begin end < <(awk '
         $1 == "collectd" && $2 == "total" { if (!begin) begin = $3; end = $3 }
         END { print int(begin) + 1, int(end) }' "$work/energy")

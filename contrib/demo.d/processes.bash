@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2154
-# Part of contrib/demo: what runs beside it, and how all of that ends.
+# Part of contrib/demo: starts and ends the background processes.
 
-# Each in a process group of its own: Ctrl-C reaches this script alone, and it ends the others. None
-# of them holds what they are to end with.
+# Each process gets its own process group: Ctrl-C reaches only this script, which ends the others.
+# The processes end when a pipe is closed, so none of them inherits it.
 in_background() {
     local what=$1
     shift
@@ -14,7 +14,7 @@ in_background() {
     printf '%d' "${pids[$what]}" >"$work/running/$what"
 }
 
-# Of another user's process, too, which kill -0 is refused.
+# Also works for processes of other users, for which kill -0 is refused.
 is_alive() {
     local stat
     { read -r stat <"/proc/$1/stat"; } 2>/dev/null && [[ ! $stat =~ \)\ Z ]]
@@ -22,7 +22,7 @@ is_alive() {
 
 is_running() { is_alive "${pids[$1]}"; }
 
-# Bounded, for a process that does not end by itself gets no say in it.
+# Has a time limit, in case a process does not end.
 stop() {
     local pid=${pids[$1]-} tries
     [[ $pid ]] || return 0
@@ -37,7 +37,7 @@ stop() {
     rm -f "$work/running/$1"
 }
 
-# collectd and rapl-execd end with their leash, the stdin of both: that works through sudo too.
+# collectd and rapl-execd end when their stdin does. That also works through sudo.
 let_go() {
     local tries what
     exec {leash}>&-
@@ -51,8 +51,8 @@ let_go() {
     done
 }
 
-# Waits until this script has ended, however it did (kill -9, too), and then takes away all that is left:
-# what runs gets 10 seconds to end with the script, as the simulator, collectd and rapl-execd do.
+# Waits until this script has ended in any way (even kill -9), and then removes what is left.
+# Processes get 10 seconds to end by themselves, as the simulator, collectd and rapl-execd do.
 janitor() {
     local tries file pid alive
     trap '' INT TERM HUP

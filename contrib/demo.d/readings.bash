@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash disable=SC2154
-# Part of contrib/demo: reads what both collectors wrote, shows it and holds one against the other.
+# Part of contrib/demo: reads what both collectors wrote, shows and compares it.
 
 # --- reading what they wrote ---------------------------------------------------------------------
 
-# Every value of one kind, power or energy: WAY ZONE TIME VALUE, zones named alike for both ways.
-# Not the maxima, which collectd alone has.
+# Prints every value of one kind, power or energy, as WAY ZONE TIME VALUE, with the same zone names
+# for both ways. Leaves out the maxima, which only collectd has.
 list_values() {
     local kind=$1 lines=${2:-+1}
     tail -n "$lines" "$work/execd.lines" | awk -v field="${kind}_" '
@@ -44,7 +44,7 @@ list_values() {
         /^[0-9.]+,[0-9.e+-]+$/ { print "collectd", zone, $1, $2 }'
 }
 
-# ZONE EXECD COLLECTD: the watts of the last second, the total last.
+# Prints ZONE EXECD COLLECTD: the watts of the last second, the total last.
 read_watts() {
     list_values power 100 | awk '
         {
@@ -64,7 +64,7 @@ read_watts() {
 
 # --- showing it ----------------------------------------------------------------------------------
 
-# The table redraws itself in place; rows that the terminal has no room for are counted.
+# Redraws the table in place. Counts the rows for which the terminal has no room.
 show_table() {
     local second=$1 rows room
     if ! have_terminal; then
@@ -120,7 +120,8 @@ watch() {
     done
 }
 
-# Both ways' mean total over the span that both saw, from their joules; and the truth, where known.
+# Compares the mean total of both ways, from their joules, over the span that both have seen, and
+# with the true value if it is known.
 compare() {
     local began begin end execd_watts collectd_watts apart truth=
     list_values energy | sort -s -k 3,3n >"$work/energy"

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <time.h>
 
-/* Wall time is taken once: a stepped clock moves no counter. */
+/* Wall time is read only once, so that setting the clock moves no counter. */
 struct sim_clock {
     uint64_t began_ns;           /* CLOCK_REALTIME */
     uint64_t began_monotonic_ns; /* CLOCK_MONOTONIC */

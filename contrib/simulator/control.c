@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Carries out one command; NULL, or what is wrong with it. */
+/* Carries out one command. Returns NULL, or what is wrong with it. */
 typedef const char *apply(struct machine *machine, struct zone *zone, uint64_t elapsed_ns,
                           const char *value);
 

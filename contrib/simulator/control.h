@@ -7,11 +7,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Carries out one line. A bad one is named on stderr and gives -EINVAL. Errors can only be
- * injected where reads are answered by this program, hence can_fail. */
+/* Carries out one line. A bad line is reported on stderr and returns -EINVAL. can_fail: errors can
+ * be injected, which is only possible where this program answers the reads. */
 int control_apply(struct machine *machine, uint64_t elapsed_ns, bool can_fail, const char *line);
 
-/* Every line of a text; the good ones are carried out even where another is bad. */
+/* Carries out every good line of a text, even if another line is bad. */
 int control_apply_lines(struct machine *machine, uint64_t elapsed_ns, bool can_fail, char *text);
 
 #endif

@@ -7,7 +7,7 @@
 
 static const double ticks_in_range = 4294967296.0;
 
-/* splitmix64: any instant's jitter can be had without those before it. */
+/* splitmix64 gives the jitter of any instant without computing the earlier ones. */
 static uint64_t scramble(uint64_t value) {
     value += 0x9e3779b97f4a7c15u;
     value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -29,7 +29,7 @@ static uint32_t fold_ticks(double ticks) {
 
 int counter_open(struct counter *counter, uint32_t unit_nj, uint32_t seed, double watts) {
     *counter = (struct counter){.unit_nj = unit_nj, .seed = seed};
-    /* Different for every counter, and hours away from a wrap. */
+    /* The start value differs for every counter and is hours away from a wrap. */
     counter->start_ticks = 0x08000000u + (seed * 0x05f5e101u) % 0x60000000u;
     counter->changes = malloc(sizeof(*counter->changes));
     if (counter->changes == NULL)
@@ -44,7 +44,7 @@ void counter_close(struct counter *counter) {
     *counter = (struct counter){0};
 }
 
-/* A read just after a change may show an update from before it, hence the history. */
+/* A read just after a change may show an update from before it, so earlier changes are kept. */
 static const struct power_change *find_change(const struct counter *counter, uint64_t at_ns) {
     size_t i = counter->change_count - 1;
 

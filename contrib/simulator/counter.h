@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* From at_ns on, base power is watts; joules were used before. */
+/* Base power is watts from at_ns on; joules were used before. */
 struct power_change {
     uint64_t at_ns;
     double joules;
@@ -18,16 +18,16 @@ struct power_change {
 struct counter {
     uint32_t unit_nj;
     uint32_t seed;
-    uint32_t start_ticks; /* what it showed at its last reset */
-    double reset_joules;  /* energy used until then */
+    uint32_t start_ticks; /* value at the last reset */
+    double reset_joules;  /* energy used before it */
     struct power_change *changes;
     size_t change_count;
 };
 
-/* When counters move. */
+/* How often counters move. */
 struct cadence {
     uint64_t update_ns;
-    uint64_t jitter_ns; /* less than half of update_ns, or updates would change places */
+    uint64_t jitter_ns; /* less than half of update_ns, or updates would change their order */
 };
 
 int counter_open(struct counter *counter, uint32_t unit_nj, uint32_t seed, double watts);
@@ -42,7 +42,7 @@ double counter_watts(const struct counter *counter, const struct load *load, uin
 double counter_joules(const struct counter *counter, const struct load *load, uint64_t at_ns);
 double counter_range_joules(const struct counter *counter);
 
-/* The latest update at or before at_ns. */
+/* Returns the time of the latest update at or before at_ns. */
 uint64_t counter_update_ns(const struct counter *counter, const struct cadence *cadence,
                            uint64_t at_ns);
 uint32_t counter_ticks(const struct counter *counter, const struct load *load,

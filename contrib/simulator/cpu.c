@@ -33,7 +33,7 @@ struct cpu_place cpu_find_place(const struct machine *machine, unsigned cpu) {
         .package = core / cores, .die = core % cores / cores_of_die, .core = core % cores_of_die};
 }
 
-/* Of which zone of the package the register at that address is the counter. */
+/* Returns the domain whose counter is the register at this address. */
 static const char *find_domain(bool is_amd, uint32_t address) {
     static const struct {
         bool is_amd;

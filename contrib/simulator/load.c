@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const double swing = 0.5;
-/* A pulse takes a twentieth of the period, and four times the power of the rest. */
+/* A pulse takes a twentieth of the period and has four times the power of the rest. */
 static const double pulse_part = 0.05;
 static const double pulse_times = 4;
 static const double two_pi = 6.283185307179586;
@@ -22,7 +22,7 @@ bool load_parse_shape(const char *text, enum load_shape *shape) {
     return false;
 }
 
-/* Outside of the pulse. */
+/* The factor outside of the pulse. */
 static double pulse_rest(void) {
     return 1 / (1 + (pulse_times - 1) * pulse_part);
 }

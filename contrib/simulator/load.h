@@ -6,7 +6,7 @@
 
 enum load_shape { LOAD_CONSTANT, LOAD_STEP, LOAD_WAVE, LOAD_PULSE };
 
-/* Power over time as a factor around 1, so that a zone's mean power is its base power. */
+/* Power over time, as a factor with mean 1: a zone's mean power is its base power. */
 struct load {
     enum load_shape shape;
     double period_seconds;
@@ -15,7 +15,7 @@ struct load {
 bool load_parse_shape(const char *text, enum load_shape *shape);
 double load_factor(const struct load *load, double seconds);
 
-/* The factor integrated from 0 to seconds: energy is base watts times this. */
+/* Returns the integral of the factor from 0 to seconds; energy is base watts times this. */
 double load_integral(const struct load *load, double seconds);
 
 #endif

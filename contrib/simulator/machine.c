@@ -11,9 +11,9 @@ enum {
     UNIT_WHOLE_JOULE = 1000000000
 };
 
-/* One domain; the n-th of its kind in a machine has base_watts + n * more_watts. */
+/* One domain. Zone n of this domain has base_watts + n * more_watts. */
 struct domain {
-    double base_watts; /* 0: the machine has none */
+    double base_watts; /* 0: the machine lacks this domain */
     double more_watts;
     uint32_t unit_nj;
     const struct constraint_set *constraints;
@@ -28,9 +28,9 @@ struct machine_model {
     const char *model_name;
     unsigned cpus;
     unsigned packages;
-    unsigned dies; /* 0: zones name no die; otherwise every die repeats its package's counter */
+    unsigned dies; /* 0: zones name no die; else each die repeats its package's counter */
     struct domain package, core, uncore, dram, psys;
-    const struct constraint_set *mmio; /* of package-0's mirror, or NULL */
+    const struct constraint_set *mmio; /* of the mirror of package-0, or NULL */
 };
 
 static const struct constraint_set no_constraints = {0};
@@ -154,7 +154,7 @@ static unsigned count_children(const struct machine *machine, int parent, const 
     return count;
 }
 
-/* Ids are what the kernel gives: registration order below the parent, in hexadecimal. */
+/* Ids are those of the kernel: registration order below the parent, in hexadecimal. */
 static struct zone *add_zone(struct machine *machine, const char *control_type, int parent,
                              const char *name, const struct constraint_set *constraints) {
     const unsigned index = count_children(machine, parent, control_type);

@@ -13,7 +13,7 @@
 
 enum { ZONE_MAX = 40, ONLINE_MAX = 256 };
 
-/* A value of NO_VALUE is one that the kernel answers with ENODATA. */
+/* For NO_VALUE the kernel returns ENODATA. */
 enum { NO_VALUE = -1 };
 
 struct constraint {
@@ -32,18 +32,18 @@ struct machine_model;
 
 struct zone {
     const char *control_type;
-    int parent;      /* index of the zone around it, or -1 */
+    int parent;      /* index of the parent zone, or -1 */
     char id[32];     /* intel-rapl:0:1 */
     char name[40];   /* core */
     char series[64]; /* package-0/core */
     size_t counter;
     const struct constraint_set *constraints;
     bool enabled;
-    bool in_total; /* the first zone of a package or dram counter */
+    bool in_total; /* first zone of a package or dram counter */
 
     bool present;
-    uint32_t generation; /* counts removals: a descriptor from before one is dead */
-    int fault;           /* errno that reads of its energy give, or 0 */
+    uint32_t generation; /* number of removals; older descriptors are invalid */
+    int fault;           /* errno of reads of its energy, or 0 */
 };
 
 struct machine {
@@ -67,7 +67,7 @@ void machine_close(struct machine *machine);
 struct machine_shape {
     bool is_amd;
     unsigned cpus, packages;
-    unsigned dies; /* 0: zones name none */
+    unsigned dies; /* 0: zones name no die */
 };
 
 struct machine_shape machine_get_shape(const struct machine *machine);
@@ -75,7 +75,8 @@ struct machine_shape machine_get_shape(const struct machine *machine);
 const char *machine_name(const struct machine *machine);
 void machine_print_cpuinfo(const struct machine *machine, FILE *stream);
 
-/* By series name or kernel id. A mirror that shares its series name is found by its id only. */
+/* Finds a zone by series name or kernel id. A mirror with the same series name is only found by its
+ * id. */
 struct zone *machine_find_zone(struct machine *machine, const char *name);
 const struct zone *machine_find_zone_of(const struct machine *machine, const char *series);
 bool machine_has_control_type(const struct machine *machine, const char *control_type);

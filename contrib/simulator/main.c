@@ -21,7 +21,7 @@ static int serve(const struct options *options, struct machine *machine) {
         fputs("rapl-sim: out of memory\n", stderr);
         return error;
     }
-    /* A folder that is still mounted by a killed run has no real path, but its name is good. */
+    /* A folder that a killed run left mounted has no real path, but its name can be used. */
     directory = realpath(options->directory, NULL);
     server.directory = directory != NULL ? directory : options->directory;
 

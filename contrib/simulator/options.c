@@ -137,7 +137,7 @@ static int parse_option(struct options *options, int key, char *value) {
         fputs(help, stdout);
         return EXIT_SUCCESS;
     default:
-        return STATUS_USAGE; /* getopt_long has named it */
+        return STATUS_USAGE; /* getopt_long printed the message */
     }
 }
 

@@ -23,11 +23,11 @@ struct options {
     int power_count;
 };
 
-/* Negative: go on. Otherwise the status to exit with, after a message. */
+/* Returns a negative number to continue, or the exit status after a message. */
 int options_parse(struct options *options, int count, char **arguments);
 void options_free(struct options *options);
 
-/* A machine with these options, or a status as above. */
+/* Makes a machine with these options. Returns as options_parse() does. */
 int options_apply(const struct options *options, struct machine *machine);
 
 #endif

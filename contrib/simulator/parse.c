@@ -74,7 +74,7 @@ bool parse_errno(const char *text, int *number) {
         }
     }
     value = strtol(text, &end, 10);
-    /* The kernel takes no other numbers from a FUSE server. */
+    /* The kernel accepts only errors from 1 to 511 from a FUSE server. */
     if (end == text || *end != '\0' || value < 1 || value > 511)
         return false;
     *number = (int)value;

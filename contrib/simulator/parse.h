@@ -11,7 +11,7 @@ bool parse_duration_ns(const char *text, uint64_t *ns);
 /* Watts or joules: a finite number from 0 to 1e12. */
 bool parse_quantity(const char *text, double *value);
 
-/* BEGAN,T1,T2 in nanoseconds, in this order of time, T2 after T1. */
+/* BEGAN,T1,T2 in nanoseconds, in chronological order; T2 is after T1. */
 bool parse_instants(const char *text, uint64_t instants[3]);
 
 /* EIO or 5 */

@@ -35,7 +35,7 @@ bool serve_is_stopped(void) {
     return stopped != 0;
 }
 
-/* What somebody writes there means nothing. */
+/* Input is ignored; only the end of stdin counts. */
 static void read_leash(void) {
     char ignored[256];
     const ssize_t length = read(STDIN_FILENO, ignored, sizeof(ignored));

@@ -14,8 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* An open file or folder. Like a sysfs file, it takes its text when it is read from the start and
- * goes on from that text at any other offset. */
+/* An open file or folder. Like a sysfs file, it produces its text when it is read from offset 0,
+ * and reads at other offsets continue that text. */
 struct handle {
     struct handle *next;
     const struct node *node;
@@ -24,7 +24,7 @@ struct handle {
     char text[TEXT_MAX];
 };
 
-/* What the operations are given: the handles are listed, for some are open when it all ends. */
+/* Context of the FUSE operations. Handles are listed, because some may be open at the end. */
 struct mount {
     const struct server *server;
     struct handle *handles;
@@ -172,13 +172,13 @@ static int open_file(const char *path, struct fuse_file_info *info) {
 
     if (node == NULL)
         return -ENOENT;
-    /* Root passes every mode, yet sysfs refuses it a file that has no store function. */
+    /* Root passes every mode check, but sysfs refuses to write a file without a store function. */
     if ((info->flags & O_ACCMODE) != (is_control(node) ? O_WRONLY : O_RDONLY))
         return -EACCES;
     return open_handle(server, node, info);
 }
 
-/* As arch/x86/kernel/msr.c: the offset is the register. */
+/* The offset is the register, as in arch/x86/kernel/msr.c. */
 static int read_register(const struct server *server, const struct node *node, char *buffer,
                          size_t size, off_t offset) {
     uint64_t value;
@@ -257,7 +257,7 @@ static const struct fuse_operations operations = {
     .truncate = truncate_file,
 };
 
-/* In place of fuse_loop(), which misses a signal that comes just before it waits. */
+/* Replaces fuse_loop(), which misses a signal that arrives just before it waits. */
 static int answer_requests(const struct server *server, struct fuse_session *session,
                            const sigset_t *wait_mask) {
     struct fuse_buf buffer = {0};
@@ -301,7 +301,7 @@ static bool can_mount(const char *directory) {
 }
 
 int serve_fuse(const struct server *server) {
-    /* Only root may let other users in without a line in /etc/fuse.conf. */
+    /* Only root may use allow_other without a line in /etc/fuse.conf. */
     char *arguments[] = {"rapl-sim", "-o",
                          geteuid() == 0
                              ? "default_permissions,fsname=rapl-sim,subtype=rapl-sim,allow_other"

@@ -10,15 +10,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A value is written over the last one, never truncated: a reader finds one or the other. NULs
- * hide the digits of a longer one. */
+/* A value overwrites the last one without truncation, so a reader gets one or the other. NULs cover
+ * the remaining digits of a longer value. */
 enum { ENERGY_SIZE = 24 };
 
 static const char scratch[] = ".rapl-sim.new";
 
 struct plain_node {
     bool made;
-    int file; /* of energy_uj, kept open; otherwise -1 */
+    int file; /* open energy_uj, or -1 */
 };
 
 struct plain {
@@ -51,7 +51,8 @@ static size_t print_content(const struct plain *plain, const struct node *node,
     return (size_t)length;
 }
 
-/* Moved into place when whole. Returns a descriptor of it, or a negative errno. */
+/* Writes a temporary file and renames it into place. Returns its descriptor, or a negative
+ * errno. */
 static int put_file(const struct plain *plain, const struct node *node) {
     char text[TEXT_MAX];
     const size_t length = print_content(plain, node, text);
@@ -78,7 +79,7 @@ static int replace_file(const struct plain *plain, const struct node *node) {
     return 0;
 }
 
-/* What a kernel file would refuse to tell has no file here. */
+/* If the kernel would refuse to read an attribute, it has no file here. */
 static bool is_readable(const struct plain *plain, const struct node *node) {
     char text[TEXT_MAX];
 
@@ -133,7 +134,7 @@ static void remove_node(const struct plain *plain, size_t index) {
         fail_at(plain, node->path);
 }
 
-/* Makes the files on disk those of the machine: all of its zones, or with none wanted nothing. */
+/* Updates the files on disk: all zones of the machine if wanted, otherwise none. */
 static int match_tree(const struct plain *plain, bool wanted) {
     const struct tree *tree = plain->server->tree;
     const struct machine *machine = plain->server->machine;
@@ -245,7 +246,7 @@ int serve_plain(const struct server *server) {
     error = match_tree(&plain, true);
     if (error != 0)
         goto remove;
-    /* Open for writing as well: the end of the last writer must not be the end of the FIFO. */
+    /* Opened for writing as well, so that the FIFO does not end with its last writer. */
     plain.commands = openat(plain.root, "control", O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (plain.commands < 0) {
         error = fail_at(&plain, "control");

@@ -82,7 +82,7 @@ static int add_constraint(struct tree *tree, int zone, const char *folder, unsig
     return error;
 }
 
-/* The class is flat: it links to every control type and to every zone at any depth. */
+/* The class folder is flat: it links to every control type and to every zone of any depth. */
 static int add_class_link(struct tree *tree, int zone, const char *folder, const char *name) {
     char target[256];
 
@@ -146,7 +146,7 @@ static int add_zone(struct tree *tree, const struct machine *machine, int index)
     return error;
 }
 
-/* Where it is, and its registers. */
+/* Adds a CPU's topology files and its registers. */
 static int add_cpu(struct tree *tree, unsigned cpu) {
     static const char system[] = "sys/devices/system/cpu/cpu";
     static const struct {

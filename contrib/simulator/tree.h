@@ -28,7 +28,7 @@ enum content {
     CONTENT_PACKAGE_ID,
     CONTENT_DIE_ID,
     CONTENT_CORE_ID,
-    CONTENT_MSR, /* no text: see cpu.h */
+    CONTENT_MSR, /* binary, see cpu.h */
     CONTENT_CPUINFO,
     CONTENT_TRUTH,
     CONTENT_CONTROL
@@ -39,15 +39,15 @@ struct node {
     const char *name; /* the last part of path */
     enum node_kind kind;
     mode_t mode;
-    int zone;    /* index, or -1: always there */
-    bool of_cpu; /* it goes with that CPU */
+    int zone;    /* index, or -1: always present */
+    bool of_cpu; /* disappears with its CPU */
     unsigned cpu;
     enum content content;
     unsigned constraint;
     char *target; /* of a link */
 };
 
-/* Sorted by path, so a folder comes before what it holds. */
+/* Sorted by path, so that a folder precedes its content. */
 struct tree {
     struct node *nodes;
     size_t count;
@@ -60,7 +60,7 @@ const struct node *tree_find(const struct tree *tree, const char *path);
 bool tree_is_child(const struct node *folder, const struct node *node);
 bool tree_is_present(const struct machine *machine, const struct node *node);
 
-/* The text of a file at an instant: its length, or a negative errno. */
+/* Writes the text of a file at an instant. Returns its length, or a negative errno. */
 int tree_read(const struct machine *machine, const struct node *node, uint64_t elapsed_ns,
               char text[TEXT_MAX]);
 

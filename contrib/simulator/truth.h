@@ -7,10 +7,12 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* What every zone has used since the machine began; removed and failing ones go on using it. */
+/* Prints the energy of every zone since the machine began; removed and failing zones continue to
+ * use energy. */
 void truth_print(const struct machine *machine, uint64_t elapsed_ns, FILE *stream);
 
-/* Energy and mean power of every series between two instants since the machine began. */
+/* Prints energy and mean power of every series between two instants, counted from the machine's
+ * begin. */
 void truth_print_between(const struct machine *machine, uint64_t from_ns, uint64_t to_ns,
                          FILE *stream);
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The collectd read plugin: energy and power of the CPUs. The work is done in core/include/rapl.h.
- */
+/* The collectd read plugin for energy and power of CPUs. The work is done by the core (rapl.h). */
 #include "collectd.h"
 
 #include "plugin.h"
@@ -23,21 +22,20 @@ static struct {
     bool report_health;
 } config = {.core = RAPL_OPTIONS_DEFAULT, .report_energy = true};
 
-/* The stock types that values are sent as. */
+/* The stock types of the values. */
 enum type { TYPE_POWER, TYPE_ENERGY, TYPE_COUNT, TYPE_DERIVE, TYPES };
 static struct {
     const char *name;
-    bool is_known; /* types.db has it: what it lacks, collectd would complain of at each value */
+    bool is_known; /* in types.db; otherwise collectd would log an error for each value */
 } types[TYPES] = {{.name = "power"}, {.name = "energy"}, {.name = "count"}, {.name = "derive"}};
 
 static struct rapl *rapl;
-static struct rapl_sampler *sampler; /* once reports are found to come too seldom */
+static struct rapl_sampler *sampler; /* NULL until counters have to be read between reports */
 
 /* --- configuration --------------------------------------------------------------------------- */
 
-/* A wrong option must not keep collectd from starting: it is an error in the log, and the default
- * stands. What the cf_util functions refuse, they log themselves, naming the option: once is
- * enough. */
+/* Logs a wrong option. It must not keep collectd from starting, so its default is used. The cf_util
+ * functions log what they refuse themselves. */
 static void refuse(const char *key, const char *why) {
     ERROR(PLUGIN " plugin: option \"%s\" %s; its default is used.", key, why);
 }
@@ -118,7 +116,7 @@ static void configure_sample_interval(oconfig_item_t *item) {
         config.core.sample_interval_ns = (uint64_t)(seconds * 1e9 + 0.5);
 }
 
-/* A boolean, or names. */
+/* Accepts a boolean, or names of statistics. */
 static void configure_statistics(oconfig_item_t *item) {
     unsigned int chosen = 0;
     for (int i = 0; i < item->values_num; i++) {
@@ -237,7 +235,8 @@ static void submit_report(const struct rapl_report *report) {
         submit_health(report);
 }
 
-/* Where a counter can wrap before the next read, a thread reads it in between. */
+/* Starts a thread that reads counters which could wrap before the next report, or that are
+ * sampled. */
 static void start_sampler_if_needed(void) {
     static bool refused;
     if (sampler != NULL || !rapl_needs_sampler(rapl, CDTIME_T_TO_NS(plugin_get_interval())))
@@ -249,7 +248,7 @@ static void start_sampler_if_needed(void) {
     refused = error != 0;
 }
 
-/* 0 in every case: collectd suspends a plugin whose read fails, for up to a day. */
+/* Always returns 0, because collectd suspends a plugin whose read fails, for up to a day. */
 static int rapl_read(__attribute__((unused)) user_data_t *user_data) {
     const struct rapl_report *report = NULL;
     rapl_sampler_hold(sampler);
@@ -266,7 +265,7 @@ static int rapl_read(__attribute__((unused)) user_data_t *user_data) {
 
 /* --- life ------------------------------------------------------------------------------------ */
 
-/* The interval is known once the whole configuration is. */
+/* Called from rapl_init(), because the interval may follow the block in the configuration. */
 static void check_sample_interval(void) {
     const uint64_t interval_ns = CDTIME_T_TO_NS(plugin_get_interval());
     if (config.core.sample_interval_ns <= interval_ns)
@@ -276,7 +275,7 @@ static void check_sample_interval(void) {
     config.core.sample_interval_ns = 0;
 }
 
-/* Half of what the daemon may have open: the rest is for its other plugins. */
+/* Returns half of the daemon's limit of open files. The rest is for its other plugins. */
 static size_t find_file_limit(void) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
@@ -284,7 +283,7 @@ static size_t find_file_limit(void) {
     return limit.rlim_cur > 1 ? (size_t)limit.rlim_cur / 2 : 1;
 }
 
-/* Of the types that the options ask for. */
+/* Looks up the types that the options need. */
 static void find_types(void) {
     const bool samples = config.core.sample_interval_ns != 0 && config.core.statistics != 0;
     const bool needed[TYPES] = {[TYPE_POWER] = true,

@@ -14,10 +14,10 @@
 #include "stdout_write.h"
 #include "waiting.h"
 
-/* A counter that has not moved for longer is shown as such: most move once a second at least. */
+/* Counters that have not moved by then are shown as such: most move at least once a second. */
 #define LONGEST_NS UINT64_C(1200000000)
 
-/* A header, and under it one row per zone. */
+/* The table has a header and one row per zone. */
 enum {
     COLUMN_ID,
     COLUMN_NAME,
@@ -33,7 +33,8 @@ struct row {
     char cells[COLUMNS][96];
 };
 
-/* One line. The root, and files below it, are what their owner calls them. */
+/* Prints one line and makes it printable: the names of the root and of files are chosen by
+ * users. */
 static void __attribute__((format(printf, 2, 3))) print_line(FILE *out, const char *format, ...) {
     char line[PATH_MAX + 2048];
     va_list arguments;
@@ -134,7 +135,7 @@ static void print_zones(FILE *out, const struct rapl *rapl, const struct rapl_re
     }
 }
 
-/* Nothing of a processor that has no such filter. */
+/* Prints nothing if the processor has no energy filter. */
 static void print_filter(FILE *out, const struct rapl *rapl) {
     bool filtering = false;
     const int error = rapl_energy_filter(rapl, &filtering);
@@ -172,7 +173,7 @@ static void print_problems(FILE *out, struct rapl *rapl) {
     struct rapl_problem problem;
     while (rapl_next_problem(rapl, &problem)) {
         if (problem.severity == RAPL_INFO)
-            continue; /* the source, above */
+            continue; /* The source is already printed above. */
         print_line(out, "%s", "");
         print_line(out, "%s", problem.reason);
         if (problem.remedy[0] != '\0')
@@ -180,7 +181,7 @@ static void print_problems(FILE *out, struct rapl *rapl) {
     }
 }
 
-/* report: NULL without memory. */
+/* report: NULL if memory ran out. */
 static int find_status(const struct rapl *rapl, const struct rapl_report *report) {
     struct rapl_zone zone;
     if (rapl_readable_count(rapl) == 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is found and what is missing, as a table for a person. */
+/* Shows what was found and what is missing, as a table for people. */
 #ifndef RAPL_CHECK_H
 #define RAPL_CHECK_H
 
@@ -7,11 +7,11 @@
 #include "rapl.h"
 #include "sandbox/sandbox.h"
 
-/* The exit status where energy can be read, but not that of every zone that is wanted. */
+/* Exit status if energy can be read, but not from every selected zone. */
 #define CHECK_SOME_FAILED 3
 
-/* Prints the table once its watts are known; rights: as in struct capabilities. Returns the exit
- * status: EXIT_FAILURE where no energy can be read, or none is selected. */
+/* Waits until power is known and prints the table. rights: as in struct capabilities. Returns the
+ * exit status: EXIT_FAILURE if no energy can be read, or no zone is selected. */
 int check_run(struct rapl *rapl, struct prompt *prompt, const char *rights,
               const struct sandbox *locked);
 

@@ -3,8 +3,8 @@
 
 #include <sys/resource.h>
 
-/* stdin, stdout, stderr, signals, the timer; the root, and below another one than "/" what
- * Landlock's rules are about (file_rules.c): up to 15; and some more. */
+/* Covers stdin, stdout, stderr, signalfd, timerfd, the root, below a root other than "/" the files
+ * of the Landlock rules (landlock.c, up to 15), and a reserve. */
 #define OWN_FILES 24
 
 size_t fd_limit_raise(void) {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* How many files may be open. */
+/* The limit of open files. */
 #ifndef RAPL_FD_LIMIT_H
 #define RAPL_FD_LIMIT_H
 
 #include <stddef.h>
 
-/* Raises the process's limit as far as it may. Returns what it leaves to counters: a number of
- * descriptors, 0: any. */
+/* Raises the limit of open files to the hard limit. Returns how many descriptors that leaves for
+ * counters; 0: unlimited. */
 size_t fd_limit_raise(void);
 
 #endif

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# After rapl-execd was installed over one with a capability: gives the new one the same owner, mode and
-# capability, in this order, and the last only if not everyone may run the file.
+# Runs after rapl-execd was installed over one with a capability. Gives the new file the same owner,
+# mode and capability, in this order, and the capability only if not everyone may run the file.
 function(give_rights)
   find_program(SETCAP setcap PATHS /usr/sbin /sbin)
   if(mode MATCHES "[1357]$")

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The fields of a line: two numbers of 20 digits, their names, a timestamp; and each of the
- * statistics, their count among them. */
+/* Space for the fields of a line: two numbers of 20 digits, their names and a timestamp.
+ * STATISTICS_MAX is added for the statistics and their sample count. */
 #define FIELDS_MAX 160
 #define STATISTICS_MAX ((RAPL_STATISTICS + 1) * (size_t)48)
 #define HEALTH_FIELDS_MAX 360
@@ -27,13 +27,13 @@ static bool ends_in_backslash(const char *text) {
     return text[0] != '\0' && text[strlen(text) - 1] == '\\';
 }
 
-/* Telegraf's parser takes \" for " once the text holds something that is escaped (escape.go). */
+/* If a text contains an escaped character, Telegraf's parser also turns \" into " (escape.go). */
 static bool loses_backslash(const char *text) {
     return strstr(text, "\\\"") != NULL && strpbrk(text, ", =") != NULL;
 }
 
-/* The tags and fields of this plugin, the tag that Telegraf adds, and the names that InfluxDB keeps
- * for itself. */
+/* Reserved: the tags and fields of this plugin, the tag that Telegraf adds, and the names that
+ * InfluxDB uses itself. */
 static bool is_taken(const char *key) {
     static const char *const taken[] = {"domain",
                                         "package_id",
@@ -98,7 +98,7 @@ static void write_escaped(FILE *to, const char *text) {
     }
 }
 
-/* "measurement,tags " with the tags in the order of their bytes; NULL without memory. */
+/* Returns "measurement,tags " with the tags sorted by bytes; NULL if memory ran out. */
 static char *make_prefix(const char *measurement, struct tag_view *tags, size_t count) {
     char *prefix = NULL;
     size_t size = 0;
@@ -131,7 +131,7 @@ static void add_id(struct tag_view *tags, size_t *count, const char *key, int id
     tags[(*count)++] = (struct tag_view){.key = key, .value = text};
 }
 
-/* The tags of this plugin and those of the user, in one line's prefix. */
+/* Merges the tags of this plugin and of the user into the prefix of a line. */
 static char *make_line_prefix(const struct line_writer *writer, const char *measurement,
                               const struct tag_view *own, size_t own_count) {
     struct tag_view *tags = calloc(own_count + writer->tag_count + 1, sizeof(*tags));
@@ -182,7 +182,7 @@ static int grow_text(struct line_writer *writer, size_t more) {
     return 0;
 }
 
-/* What is made once, when a series is first seen. */
+/* Makes the prefix of a series when it is first seen. -ENOMEM. */
 static int meet_series(struct line_writer *writer, const struct rapl_value *value) {
     if (value->series < writer->prefix_count && writer->prefixes[value->series] != NULL)
         return 0;
@@ -216,7 +216,7 @@ static char *put_number(char *to, uint64_t number, int least_digits) {
     return to;
 }
 
-/* A number of millionths, thousandths, …: whole.fraction */
+/* Writes a fixed-point number: number / one as whole.fraction. */
 static char *put_fraction(char *to, uint64_t number, uint64_t one, int digits) {
     to = put_number(to, number / one, 1);
     *to++ = '.';

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A report as InfluxDB line protocol. */
+/* Formats a report as InfluxDB line protocol. */
 #ifndef RAPL_LINE_PROTOCOL_H
 #define RAPL_LINE_PROTOCOL_H
 
@@ -13,36 +13,36 @@ struct tag {
     char *value;
 };
 
-/* What is wrong with a tag of the user's, as words that follow its name; NULL: nothing. */
+/* Returns what is wrong with a user's tag, as text that follows its name; NULL: nothing. */
 const char *line_check_tag(const char *key, const char *value);
 
-/* What lines hold, beside power. */
+/* Fields that lines contain besides power. */
 struct line_fields {
     bool energy;
-    bool health;             /* a line of its own */
-    unsigned int statistics; /* bits of enum rapl_statistic; the number of samples with them */
+    bool health;             /* a separate line */
+    unsigned int statistics; /* bits of enum rapl_statistic; any adds the sample count */
 };
 
 struct line_writer {
     const struct tag *tags;
     size_t tag_count;
     struct line_fields fields;
-    char **prefixes; /* by series: measurement and tags, made once */
+    char **prefixes; /* measurement and tags, made once; indexed by series */
     size_t prefix_count;
     char *health_prefix;
-    char end[24];   /* of every line of the last report: its time */
-    size_t longest; /* what one report can take at most */
+    char end[24];   /* the timestamp that ends every line of the last report */
+    size_t longest; /* upper bound of the length of a report */
     char *text;
     size_t text_size;
     size_t length;       /* of the last report */
-    size_t series_count; /* in it */
+    size_t series_count; /* series in the last report */
 };
 
-/* The tags stay the caller's, and must outlive the writer. */
+/* The tags are borrowed and must outlive the writer. */
 void line_writer_open(struct line_writer *writer, const struct tag *tags, size_t tag_count,
                       struct line_fields fields);
 
-/* Puts the report into text and length: nothing where it has nothing to say. -ENOMEM. */
+/* Formats the report into text and length; length is 0 if the report is empty. -ENOMEM. */
 int line_writer_format(struct line_writer *writer, const struct rapl_report *report);
 
 void line_writer_close(struct line_writer *writer);

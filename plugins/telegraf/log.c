@@ -15,8 +15,9 @@ void log_choose(const char *levels) {
     chosen = levels;
 }
 
-/* Whether the line was written. A line fits into PIPE_BUF, so a pipe takes all of it or nothing:
- * pipe(7). Where another process fills a shared file first, a tick ends the write. */
+/* Returns whether the line was written. A line fits into PIPE_BUF, so a pipe takes all of it or
+ * nothing: pipe(7). If another process fills a shared file first, the timer interrupts the
+ * write. */
 static bool write_line(const char *line, size_t length) {
     if (!nonblocking_may_write(STDERR_FILENO))
         return false;
@@ -40,7 +41,7 @@ void log_line(char level, const char *format, ...) {
     if (strchr(chosen, level) == NULL)
         return;
     char line[2300];
-    const int room = (int)sizeof(line) - 1; /* for the newline */
+    const int room = (int)sizeof(line) - 1; /* leaves room for the newline */
     int length = snprintf(line, sizeof(line), "%c! ", level);
     va_list arguments;
     va_start(arguments, format);
@@ -48,7 +49,7 @@ void log_line(char level, const char *format, ...) {
     va_end(arguments);
     length = more < room - length ? length + more : room - 1;
     line[length] = '\0';
-    /* What a user or a file holds must not become a second line. */
+    /* Text from users or files must not start a second line. */
     rapl_make_printable(line);
     line[length++] = '\n';
     log_dropped();

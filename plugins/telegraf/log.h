@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* Messages on stderr, as Telegraf 1.32 and later read them: "E! ", "W! ", "I! ", "D! ". */
+/* Messages on stderr with the prefixes that Telegraf 1.32 and later read: "E! ", "W! ", "I! ", "D!
+ * ". */
 #ifndef RAPL_LOG_H
 #define RAPL_LOG_H
 
 #include "rapl.h"
 
-/* Which levels are written: those of the letters, such as "EWI"; without a call, all. */
+/* Sets which levels are written, as letters such as "EWI". Default: all. */
 void log_choose(const char *levels);
 
-/* One line, one write(2). Never blocks: a line that stderr has no room for is dropped and
+/* Writes one line with one write(2). Never blocks: if stderr has no room, the line is dropped and
  * counted. */
 void log_line(char level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Tells what is new. */
+/* Logs the problems that are new. */
 void log_problems(struct rapl *rapl);
 
-/* Tells once how many lines were dropped, as soon as stderr has room again. */
+/* Logs once how many lines were dropped, as soon as stderr has room again. */
 void log_dropped(void);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* rapl-execd: energy and power as line protocol, whenever Telegraf asks for it. */
+/* rapl-execd: prints energy and power as line protocol whenever Telegraf asks for it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -23,13 +23,13 @@
 #include "trim_memory.h"
 #include "version.h"
 
-/* Telegraf may send the first prompt as soon as exec has succeeded, and until the signal is blocked
- * it ends the program. */
+/* Telegraf may send the first prompt as soon as exec has succeeded. Until the signal is blocked, it
+ * would end the program. */
 __attribute__((constructor)) static void hold_signals(void) {
     prompt_hold_signals();
 }
 
-/* Files of ours must not become stdin, stdout or stderr where those are closed. */
+/* Fills closed stdin, stdout and stderr, so that files opened later do not take their place. */
 static void keep_standard_files(void) {
     int fd;
     do
@@ -39,7 +39,7 @@ static void keep_standard_files(void) {
         close(fd);
 }
 
-/* Gives up what counters do not ask for, before the first text of the kernel's is read. */
+/* Gives up the rights that counters do not need, before any text of the kernel is read. */
 static int lock(struct execd_options *options, struct capabilities *privileges,
                 struct sandbox *locked) {
     char warning[512];
@@ -57,7 +57,7 @@ static int lock(struct execd_options *options, struct capabilities *privileges,
     return 0;
 }
 
-/* What needs no counters. */
+/* Runs the modes that need no counters. */
 static int inform(const struct execd_options *options) {
     errno = 0;
     if (options->mode == EXECD_HELP)
@@ -67,7 +67,7 @@ static int inform(const struct execd_options *options) {
     return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_SUCCESS : output_fail(-errno);
 }
 
-/* The status, as of the next one. */
+/* Returns the exit status, as the next function does. */
 static int report(struct execd_options *options, struct rapl *rapl, struct prompt *prompt,
                   struct sandbox *locked) {
     const bool once = options->mode == EXECD_ONCE;
@@ -126,7 +126,8 @@ int main(int count, char **words) {
     int status = EXIT_FAILURE;
 
     keep_standard_files();
-    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of write(2) (setrlimit(2)) */
+    /* write(2) to a file at its size limit then fails instead (setrlimit(2)) */
+    signal(SIGXFSZ, SIG_IGN);
     const int error = options_parse(count, words, &options, problem, sizeof(problem));
     if (options.quiet || options.mode == EXECD_ONCE)
         log_choose(options.debug ? "EWD" : "EW");

@@ -12,8 +12,9 @@
 static unsigned int users;
 static bool spared[STDERR_FILENO + 1];
 
-/* O_NONBLOCK belongs to the description, which a descriptor may share with other processes. One
- * that can be read and written counts as both ends of its pipe, and so stays open. */
+/* O_NONBLOCK belongs to the open file description, which other processes may share, so the pipe is
+ * opened again. A descriptor open for reading and writing stays as it is: it counts as both ends of
+ * its pipe. */
 void nonblocking_spare(int file) {
     const int access = file == STDIN_FILENO ? O_RDONLY : O_WRONLY;
     struct stat status;
@@ -34,16 +35,17 @@ static void interrupt(int number) {
 }
 
 static void install(void) {
-    const struct sigaction action = {.sa_handler = interrupt}; /* no SA_RESTART */
+    /* without SA_RESTART, so that calls return EINTR */
+    const struct sigaction action = {.sa_handler = interrupt};
     sigset_t alarm_alone;
     sigaction(SIGALRM, &action, NULL);
-    /* It may have been inherited as blocked. */
+    /* The process may have inherited a signal mask that blocks SIGALRM. */
     sigemptyset(&alarm_alone);
     sigaddset(&alarm_alone, SIGALRM);
     sigprocmask(SIG_UNBLOCK, &alarm_alone, NULL);
 }
 
-/* A tick that comes just before the call is followed by another. */
+/* The timer repeats, in case a tick comes just before the call blocks. */
 static void set(bool on) {
     const struct timeval tick = {.tv_usec = on ? TICK_MS * 1000 : 0};
     const struct itimerval timer = {.it_interval = tick, .it_value = tick};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Calls on stdin, stdout and stderr that do not block for good. A pipe is made our own by opening
- * it once more; any other file may be shared with others, and so stays a blocking one: there a
- * timer interrupts the call (EINTR) every 100 ms.
+ * Calls on stdin, stdout and stderr that do not block forever. A pipe is opened again, so that its
+ * flags are ours alone. Other files may be shared with other processes and stay blocking; for them
+ * a timer interrupts the call (EINTR) every 100 ms.
  */
 #ifndef RAPL_NONBLOCKING_STDIO_H
 #define RAPL_NONBLOCKING_STDIO_H
@@ -11,15 +11,15 @@
 
 #define TICK_MS 100
 
-/* Puts a description of our own, that does not block, in the place of one of them, if it is a pipe
- * that may be opened so. */
+/* If the file is a pipe and may be opened again, replaces it with a nonblocking description of our
+ * own. */
 void nonblocking_spare(int file);
 
-/* Whether a write can be tried now without waiting for room. A spared file tells that by the write
- * itself: poll(2) wants a free page of a pipe, and less may do. */
+/* Returns whether to try a write. Always true for a pipe that was opened again, because its write
+ * cannot block and may succeed where poll(2), which wants a free page, reports no room. */
 bool nonblocking_may_write(int file);
 
-/* From the first start to the last stop, but not for a file that was spared. */
+/* Runs the timer from the first start to the last stop, unless the pipe was opened again. */
 void nonblocking_start(int file);
 void nonblocking_stop(int file);
 

@@ -26,8 +26,8 @@ static bool is_digit(char character) {
     return character >= '0' && character <= '9';
 }
 
-/* Of digits, and of a point and more digits where there are any: where they end; NULL: there are
- * none. What is less than a nanosecond counts for nothing. */
+/* Reads digits with an optional fraction. Returns the end of the number, or NULL if there are no
+ * digits. Fractions of a nanosecond are dropped. */
 static const char *read_decimal(const char *text, uint64_t unit_ns, uint64_t *ns) {
     const char *at = text;
     *ns = 0;
@@ -78,7 +78,7 @@ const char *value_read_sample_interval(const char *text, uint64_t *interval_ns) 
 const char *value_read_watts(const char *text, uint64_t *power_uw) {
     char *end;
     const double watts = strtod(text, &end);
-    /* no sign, hex, exponent, inf, nan */
+    /* strtod() alone would accept a sign, hex, an exponent, inf and nan. */
     const bool plain = text[strspn(text, "0123456789.")] == '\0';
     if (end == text || *end != '\0' || !plain || rapl_max_power_from_watts(watts, power_uw) != 0)
         return "is not a number of watts from 0.001 to 1000000000";

@@ -10,7 +10,7 @@
 
 /* --- the value of each option ----------------------------------------------------------------- */
 
-/* Each returns NULL, or what is wrong with the text. */
+/* Returns NULL, or text that says what is wrong with the value. */
 typedef const char *read_value(struct execd_options *options, const char *text);
 
 static const char *read_once(struct execd_options *options, const char *text) {
@@ -128,8 +128,9 @@ static const char *read_tag(struct execd_options *options, const char *text) {
 
 static const struct option_row {
     const char *name;
-    char letter;       /* its short form; 0: none */
-    const char *value; /* as --help shows it; NULL: it takes none; "[=…]": without one it is yes */
+    char letter; /* short form; 0: none */
+    /* value as shown by --help; NULL: takes none; "[=…]": optional, defaults to yes */
+    const char *value;
     const char *help;
     read_value *read;
 } rows[] = {
@@ -161,7 +162,7 @@ static const struct option_row {
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 
-/* What getopt_long() returns for a row: above every letter. */
+/* getopt_long() returns ROW_ID plus the row, which is above every letter. */
 #define ROW_ID 256
 
 static const char help_begin[] =
@@ -193,10 +194,10 @@ void options_print_help(FILE *file) {
     fputs(help_end, file);
 }
 
-/* getopt's own tables: long_options has room for all rows and the end. */
+/* Fills getopt's tables. long_options needs room for all rows and the terminator. */
 static void list_options(struct option *long_options, char *letters) {
-    *letters++ = '+'; /* the first word that is no option ends them */
-    *letters++ = ':'; /* a value that is lacking is told apart */
+    *letters++ = '+'; /* stop at the first word that is not an option */
+    *letters++ = ':'; /* return ':' if a value is missing */
     for (size_t i = 0; i < ROWS; i++) {
         const char *value = rows[i].value;
         long_options[i] = (struct option){.name = rows[i].name, .val = ROW_ID + (int)i};
@@ -217,8 +218,8 @@ static const struct option_row *find_row(int id) {
     return NULL;
 }
 
-/* An option whose value may be lacking: the next word is its value if it can be, and else it is as
- * if there were none, and the word is wrong where it stands. */
+/* Reads an option with an optional value. The next word is taken as the value if it is a valid one;
+ * otherwise the option counts as given without a value. */
 static const char *read_optional(const struct option_row *row, struct execd_options *options,
                                  int count, char *const *words) {
     if (optind < count && row->read(options, words[optind]) == NULL) {
@@ -228,7 +229,7 @@ static const char *read_optional(const struct option_row *row, struct execd_opti
     return row->read(options, "yes");
 }
 
-/* One option, as getopt_long() found it. -EINVAL with what is wrong in problem. */
+/* Handles one option that getopt_long() found. -EINVAL with the reason in problem. */
 static int parse_option(int id, const char *word, int count, char *const *words,
                         struct execd_options *options, char *problem, size_t problem_size) {
     const struct option_row *row = find_row(id == '?' || id == ':' ? optopt : id);
@@ -251,7 +252,7 @@ static int parse_option(int id, const char *word, int count, char *const *words,
     return -EINVAL;
 }
 
-/* What is wrong with them together; NULL: nothing. */
+/* Checks the options against each other. Returns what is wrong; NULL: nothing. */
 static const char *judge_together(const struct execd_options *options) {
     static const uint64_t once_least_ns = UINT64_C(50000000);
     if (options->interval_ns == 0)
@@ -281,9 +282,9 @@ int options_parse(int count, char *const *words, struct execd_options *options, 
     options->rapl.exclude = options->exclude;
     list_options(long_options, letters);
     opterr = 0;
-    optind = 0; /* GNU: start afresh, so that it can be called again */
+    optind = 0; /* GNU getopt: restart, so that this function can be called again */
     while (error == 0 && !ends_parsing(options)) {
-        const char *word = words[optind > 0 ? optind : 1]; /* the one under way */
+        const char *word = words[optind > 0 ? optind : 1]; /* the word being parsed */
         const int id = getopt_long(count, words, letters, long_options, NULL);
         if (id == -1)
             break;

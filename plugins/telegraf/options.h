@@ -15,20 +15,20 @@ enum execd_mode { EXECD_RUN, EXECD_ONCE, EXECD_CHECK, EXECD_HELP, EXECD_VERSION 
 
 struct execd_options {
     enum execd_mode mode;
-    struct rapl_options rapl; /* its strings are those of the command line */
-    char *root;               /* where it is read below, once that is found; owned */
+    struct rapl_options rapl; /* its strings point into the command line */
+    char *root;               /* root that is read, once known; owned */
     const char **include;
     const char **exclude;
-    uint64_t interval_ns; /* 0: none given */
+    uint64_t interval_ns; /* 0: not given */
     struct line_fields fields;
-    bool quiet; /* errors and warnings alone */
+    bool quiet; /* log errors and warnings only */
     bool debug;
-    struct tag *tags; /* as given; owned */
+    struct tag *tags; /* in the order given; owned */
     size_t tag_count;
 };
 
-/* Reads the command line. -EINVAL with, in problem, what is wrong and with which option; -ENOMEM.
- * Free the options in every case. */
+/* Reads the command line. -EINVAL with the option and the reason in problem; -ENOMEM. Call
+ * options_free() in every case. */
 int options_parse(int count, char *const *words, struct execd_options *options, char *problem,
                   size_t problem_size);
 

@@ -15,7 +15,8 @@
 #include "monotonic.h"
 #include "nonblocking_stdio.h"
 
-/* What says that it can be read and then gives nothing is asked so often again, with a pause. */
+/* After this many wakeups in a row without anything to read, the program ends. It pauses in
+ * between. */
 #define IDLE_MAX 20
 #define PAUSE_NS UINT64_C(100000000)
 
@@ -45,7 +46,8 @@ static int open_timer(struct prompt *prompt, uint64_t interval_ns) {
     prompt->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (prompt->timer < 0 || timerfd_settime(prompt->timer, 0, &clock, NULL) != 0)
         return -errno;
-    /* A job in the background of a terminal is stopped where it reads that; now it gets EIO. */
+    /* A background job that reads its terminal would be stopped. With SIGTTIN ignored it gets
+     * EIO. */
     signal(SIGTTIN, SIG_IGN);
     return 0;
 }
@@ -59,7 +61,8 @@ int prompt_open(struct prompt *prompt, uint64_t interval_ns, bool listen) {
     add_prompts(&set);
     sigemptyset(&ends);
     add_ends(&ends);
-    /* One report or table is not finished by a signal: it ends by it, as any program would. */
+    /* A single report or table does not handle SIGTERM and SIGINT: they end the program as
+     * usual. */
     if (listen)
         add_ends(&set);
     else
@@ -74,7 +77,7 @@ int prompt_open(struct prompt *prompt, uint64_t interval_ns, bool listen) {
     return interval_ns != 0 ? open_timer(prompt, interval_ns) : 0;
 }
 
-/* Whether there was any; so do the next two. */
+/* Returns whether there was any signal; the next two functions return the same of their input. */
 static bool take_signals(struct prompt *prompt) {
     struct signalfd_siginfo signal;
     bool taken = false;
@@ -98,8 +101,8 @@ static bool take_timer(struct prompt *prompt) {
     return true;
 }
 
-/* One read of what is there; where another process has taken that, and stdin blocks, it ends by a
- * tick. A pipe holds 64 KiB. */
+/* Reads once. If another process has taken the input and stdin blocks, the timer ends the read. The
+ * buffer is as large as a pipe, 64 KiB. */
 static bool take_stdin(struct prompt *prompt) {
     static char text[65536];
     nonblocking_start(STDIN_FILENO);
@@ -113,15 +116,16 @@ static bool take_stdin(struct prompt *prompt) {
         return true;
     }
     prompt->listens = false;
-    if (error == EIO && prompt->timer >= 0) /* in the background of its terminal */
+    if (error == EIO && prompt->timer >= 0) /* a background job of a terminal */
         return true;
     prompt->stop = true;
-    if (error != 0 && error != EBADF) /* closed from the start is as at its end */
+    if (error != 0 && error != EBADF) /* a stdin closed from the start counts as ended */
         prompt->error = -error;
     return true;
 }
 
-/* Where nobody can write any more, the end comes after what is there, and both are one event. */
+/* When the last writer has closed the pipe, unread input and the end are one event, so all is
+ * read. */
 static bool take_all_of_stdin(struct prompt *prompt, short events) {
     bool taken = take_stdin(prompt);
     if ((events & POLLHUP) != 0)
@@ -138,7 +142,8 @@ void prompt_look(struct prompt *prompt) {
         prompt->stop = false;
 }
 
-/* Waits a little, for what fails twice would fail again; what does so for good ends the program. */
+/* Pauses, because input that failed twice will likely fail again. Ends the program after IDLE_MAX
+ * times. */
 static void pause_idle(struct prompt *prompt, int error, uint64_t timeout_ns) {
     const struct timespec pause = {.tv_nsec =
                                        (long)(timeout_ns < PAUSE_NS ? timeout_ns : PAUSE_NS)};
@@ -152,7 +157,7 @@ static void pause_idle(struct prompt *prompt, int error, uint64_t timeout_ns) {
     prompt->error = error;
 }
 
-/* A long wait needs no nanoseconds, and poll(2) costs less than ppoll(2) with them. */
+/* For long waits milliseconds are enough, and poll(2) costs less than ppoll(2). */
 static int wait_for(struct pollfd *files, nfds_t count, uint64_t timeout_ns) {
     if (timeout_ns == UINT64_MAX)
         return poll(files, count, -1);
@@ -165,7 +170,7 @@ static int wait_for(struct pollfd *files, nfds_t count, uint64_t timeout_ns) {
 }
 
 void prompt_wait(struct prompt *prompt, uint64_t timeout_ns) {
-    /* A negative descriptor is passed over. */
+    /* poll(2) ignores negative descriptors. */
     struct pollfd files[] = {{.fd = prompt->listens ? STDIN_FILENO : -1, .events = POLLIN},
                              {.fd = prompt->signals, .events = POLLIN},
                              {.fd = prompt->timer, .events = POLLIN}};
@@ -185,7 +190,8 @@ void prompt_wait(struct prompt *prompt, uint64_t timeout_ns) {
         prompt->idle_count = 0;
     else
         pause_idle(prompt, error, timeout_ns);
-    /* What was asked before stdin ended is answered; a signal to end is not to be kept waiting. */
+    /* A report requested before stdin ended is still given. A signal to end takes effect at
+     * once. */
     if (prompt->ended)
         prompt->asked = false;
 }

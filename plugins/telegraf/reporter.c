@@ -14,7 +14,7 @@
 
 #define ONCE_INTERVAL_NS UINT64_C(1000000000)
 
-/* Takes a report and puts it into the writer: the number of series in it, or a negative errno. */
+/* Takes a report and formats it. Returns the number of series in it, or a negative errno. */
 static int format_report(const struct reporter *reporter, uint64_t *stalls) {
     struct line_writer *writer = reporter->writer;
     const struct rapl_report *report = NULL;
@@ -34,7 +34,7 @@ static int format_report(const struct reporter *reporter, uint64_t *stalls) {
     return (int)writer->series_count;
 }
 
-/* The status, where the prompt says that it is over. */
+/* Returns the exit status once prompts have ended. */
 static int end_of_prompts(const struct prompt *prompt) {
     if (prompt->error == 0)
         return EXIT_SUCCESS;
@@ -55,8 +55,9 @@ static const char *explain_nothing(const struct rapl *rapl) {
     return "no selected zone produced a power value in this time";
 }
 
-/* Takes a report that has power, where there is any by then; as format_report(). What a report
- * reads may show that its counters move seldom, so that their power takes up to 20 updates. */
+/* Waits for power, until end_ns at most, and then reports as format_report() does. The report
+ * itself may find that counters move seldom and need up to 20 updates for power: then it is
+ * repeated. */
 static int format_power(const struct reporter *reporter, uint64_t *stalls, uint64_t end_ns) {
     struct rapl *rapl = reporter->rapl;
     uint64_t ready_ns = 0;
@@ -107,10 +108,11 @@ int reporter_run_once(const struct reporter *reporter) {
 /* --- a report for each prompt ---------------------------------------------------------------- */
 
 /*
- * A report that could only be empty, for want of energy, is put off until power is known. So is the
- * first, for as long as counters that move often need: Telegraf prompts at once, and "telegraf
- * --test" never again, so that nobody would see watts. Once stdin has ended, it is not put off for
- * counters that move seldom.
+ * Returns until when a report is delayed; 0: not at all. Without fields for energy or health, a
+ * report without power would be empty, so it waits for power. The first report waits as long as
+ * counters that move often need: Telegraf prompts at once, and "telegraf --test" never again, so
+ * the user would not see any watts. After stdin has ended, no report waits for counters that move
+ * seldom.
  */
 static uint64_t put_off_until_ns(const struct reporter *reporter, bool first, uint64_t begin_ns) {
     const struct line_fields *fields = &reporter->options->fields;
@@ -121,8 +123,9 @@ static uint64_t put_off_until_ns(const struct reporter *reporter, bool first, ui
     return first || empty ? rapl_power_ready_ns(reporter->rapl) : 0;
 }
 
-/* How long it is until a report; UINT64_MAX: until a prompt. What was asked for before stdin ended
- * is the last report, and put off like others; one that nobody asked for keeps nobody waiting. */
+/* Returns the time until the next report; UINT64_MAX: until a prompt. A report requested before
+ * stdin ended is the last one and is delayed like others. One that was not requested is not
+ * delayed. */
 static uint64_t time_to_report_ns(const struct reporter *reporter, bool first, uint64_t begin_ns) {
     if (!reporter->prompt->asked)
         return reporter->prompt->stop ? 0 : UINT64_MAX;
@@ -131,7 +134,7 @@ static uint64_t time_to_report_ns(const struct reporter *reporter, bool first, u
     return ready_ns > now_ns ? ready_ns - now_ns : 0;
 }
 
-/* As stdout_write(), or -ENOMEM. */
+/* Errors are those of stdout_write(), and -ENOMEM. */
 static int give_report(const struct reporter *reporter) {
     uint64_t stalls;
     const int result = format_report(reporter, &stalls);
@@ -142,7 +145,7 @@ static int give_report(const struct reporter *reporter) {
     return stdout_write(reporter->prompt, reporter->writer->text, reporter->writer->length);
 }
 
-/* Whether prompts can be expected at all. */
+/* Returns whether any prompt can be expected. */
 static bool begin(const struct reporter *reporter) {
     struct prompt *prompt = reporter->prompt;
     prompt_look(prompt);

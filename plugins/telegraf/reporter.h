@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reports on stdout: one, or one for each prompt. Each returns the exit status. */
+/* Writes reports to stdout: one, or one for each prompt. Each function returns the exit status. */
 #ifndef RAPL_REPORTER_H
 #define RAPL_REPORTER_H
 
@@ -17,11 +17,11 @@ struct reporter {
     struct sandbox *locked;
 };
 
-/* One report, after an interval and once power is known. */
+/* Writes one report, after an interval and once power is known. */
 int reporter_run_once(const struct reporter *reporter);
 
-/* A report for each prompt, and a last one at the end of stdin or a signal to end: what was used
- * since the one before would be lost with the process. */
+/* Writes a report for each prompt, and a last one at the end of stdin or at a signal to end, so
+ * that the energy used since the last prompt is not lost. */
 int reporter_run(const struct reporter *reporter);
 
 #endif

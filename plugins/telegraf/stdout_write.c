@@ -15,13 +15,13 @@
 #include "nonblocking_stdio.h"
 
 #define PATIENCE_NS UINT64_C(1000000000)
-/* Between tries that come to nothing at once. */
+/* Pause between attempts that fail at once. */
 #define PAUSE_NS UINT64_C(10000000)
 #define FINISH_PAUSE_NS 1000000
 
 int stdout_write(struct prompt *prompt, const char *text, size_t length) {
     int error = 0;
-    uint64_t taken_ns = 0; /* when the reader last took something */
+    uint64_t taken_ns = 0; /* when the reader stopped taking data; 0: it takes data */
     nonblocking_start(STDOUT_FILENO);
     while (length > 0 && error == 0) {
         ssize_t written = write(STDOUT_FILENO, text, length);
@@ -57,8 +57,7 @@ int output_fail(int error) {
     return EXIT_FAILURE;
 }
 
-/* Whether a pipe holds what its reader may still take. Both ends tell how much it holds: pipe(7),
- * FIONREAD. */
+/* Returns whether a pipe holds unread data. FIONREAD works on both ends: pipe(7). */
 static bool holds_unread(int file) {
     struct pollfd errors = {.fd = file};
     struct stat status;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A report on its way to stdout, and what is left in the pipes at the end. */
+/* Writes reports to stdout, and waits at the end until pipes are read. */
 #ifndef RAPL_STDOUT_WRITE_H
 #define RAPL_STDOUT_WRITE_H
 
@@ -8,20 +8,19 @@
 #include "prompt.h"
 
 /*
- * Writes all of text with one write(2), and more only where the reader takes a part. While the
- * reader takes nothing it waits; once prompt->stop is set, until that has been so for a second. 0;
- * -ECANCELED: it was given up so; -EPIPE: nobody reads; another negative errno.
+ * Writes all of text, with one write(2) unless the reader takes only a part. Waits while the reader
+ * takes nothing; once prompt->stop is set, for at most a second. Returns 0; -ECANCELED: gave up
+ * after that second; -EPIPE: no reader; another negative errno.
  */
 int stdout_write(struct prompt *prompt, const char *text, size_t length);
 
-/* Tells of an error of stdout_write(), and returns the exit status. */
+/* Logs an error of stdout_write() and returns the exit status. */
 int output_fail(int error);
 
 /*
- * Waits until the readers of stdout and stderr have taken what is there, for a second at most and
- * only where these are pipes. For the end of the program: Telegraf closes its ends as soon as the
- * program has ended, whatever they hold (os/exec, Cmd.Wait, beside the readers of
- * internal/process/process.go).
+ * Waits until stdout and stderr have been read, if they are pipes, for at most a second. Called at
+ * the end of the program, because Telegraf closes its ends as soon as the program exits and loses
+ * unread data (os/exec, Cmd.Wait, concurrent with the readers in internal/process/process.go).
  */
 void output_finish(void);
 

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
-# Before rapl-execd is installed over an earlier one, whose rights may be a group, a mode and a
-# capability: CMake would open that file to everyone, and leave it its capability. The earlier file is
-# remembered and removed, so that the new one begins without any right.
+# Runs before rapl-execd is installed over an earlier one, which may have a group, a mode and a
+# capability. CMake would open that file to everyone while it still has its capability. So the
+# rights are saved and the file is removed, and the new one starts without them.
 set(rights "")
 if(EXISTS "${rapl_file}" AND NOT IS_DIRECTORY "${rapl_file}")
   find_program(GETCAP getcap PATHS /usr/sbin /sbin)
   if(GETCAP)
     execute_process(COMMAND "${GETCAP}" "${rapl_file}" OUTPUT_VARIABLE rights ERROR_QUIET
                     OUTPUT_STRIP_TRAILING_WHITESPACE)
-    # libcap before 2.41 puts "FILE = cap_x+p" for "FILE cap_x=p".
+    # libcap before 2.41 prints "FILE = cap_x+p" instead of "FILE cap_x=p".
     string(REGEX REPLACE "^.* " "" rights "${rights}")
   endif()
   execute_process(COMMAND stat -c %u:%g "${rapl_file}" OUTPUT_VARIABLE owner

@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Of the last page of a segment the rest may be another's. */
+/* Leaves out the last, partial page of a segment: it may be shared with another segment. */
 static int release_object(struct dl_phdr_info *object, size_t size, void *context) {
     const uintptr_t page = *(const uintptr_t *)context;
     (void)size;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What --version says: version, commit, and what was built in. */
+/* Prints what --version shows: version, commit and build options. */
 #ifndef RAPL_VERSION_H
 #define RAPL_VERSION_H
 

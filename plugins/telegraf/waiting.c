@@ -6,11 +6,11 @@
 #include "log.h"
 #include "monotonic.h"
 
-/* After a sample that found no memory. */
+/* Pause after rapl_sample() ran out of memory. */
 #define RETRY_NS UINT64_C(1000000000)
 
-/* Waits for what the prompt waits for, but no longer than until counters have to be read: whether
- * they were. */
+/* Waits as prompt_wait() does, but not beyond the time at which a sample is due. Takes the sample
+ * if it is due now, and returns whether it did. */
 static bool wait_or_sample(struct rapl *rapl, struct prompt *prompt, uint64_t timeout_ns) {
     const uint64_t due_ns = rapl_sample_due_ns(rapl);
     const uint64_t now_ns = clock_now_ns();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Waiting for prompts and for power, while counters are read when that is due. */
+/* Waits for prompts and for power, and samples counters when they are due. */
 #ifndef RAPL_WAITING_H
 #define RAPL_WAITING_H
 
@@ -9,24 +9,24 @@
 #include "prompt.h"
 #include "rapl.h"
 
-/* Counters that move seldom: a file that a host writes for its guests moves each 5 s. */
+/* Covers counters that move seldom: a file that a host writes for its guests moves every 5 s. */
 #define POWER_LONGEST_NS UINT64_C(12000000000)
 
-/* Waits as prompt_wait(), but no longer than until counters have to be read, and reads them then.
- * Tells of problems. */
+/* Waits as prompt_wait() does, but not beyond the time at which a sample is due, and takes the
+ * sample then. Logs problems. */
 void wait_for_prompt(struct rapl *rapl, struct prompt *prompt, uint64_t timeout_ns);
 
-/* The following three end early where the prompt says to stop. */
+/* The next three functions return early if prompt->stop is set. */
 void wait_until(struct rapl *rapl, struct prompt *prompt, uint64_t end_ns);
 
-/* Until no counter is left of which more will be known by then. */
+/* Waits until power is known of every counter that can have it by end_ns. */
 void wait_for_power(struct rapl *rapl, struct prompt *prompt, uint64_t end_ns);
 
-/* Until each selected counter that reads has moved, and has power. Leaves problems to the table of
- * --check. */
+/* Waits until every selected readable counter has moved and has power. Does not log problems:
+ * --check prints them in its table. */
 void wait_for_table(struct rapl *rapl, struct prompt *prompt, uint64_t longest_ns);
 
-/* How many selected counters that read have moved, or have not. */
+/* Counts the selected readable counters that have moved (or have not). */
 size_t count_moved(const struct rapl *rapl, bool moved);
 
 #endif

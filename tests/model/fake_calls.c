@@ -56,7 +56,8 @@ int __wrap_sysfs_open_root(const char *root) {
 
 int __wrap_topology_open_online(int root) {
     (void)root;
-    return open("/dev/null", O_RDONLY | O_CLOEXEC); /* the mark is the machine's */
+    /* content is not needed: the machine provides the mark */
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
 uint64_t __wrap_topology_online_mark(int online_file) {
@@ -79,7 +80,7 @@ bool fake_memory_fails(void) {
     return true;
 }
 
-/* The core waits within a report, for what showed less than before. */
+/* The core waits within a report before it reads a decreased value again. */
 int __wrap_nanosleep(const struct timespec *wanted, struct timespec *left) {
     (void)left;
     if (world.is_unjudged) {

@@ -102,7 +102,7 @@ static bool load(struct fake_zone *zone, struct place *place) {
     zone->open = zone->zone.identified && !error_is_lost(zone->zone.error);
     zone->served = zone->zone.error == 0;
     const bool renamed = !was.identified || !zone_equal(&was.identity, &zone->zone.identity);
-    /* Its id is another's now. */
+    /* The id now belongs to another place. */
     if (zone->zone.identified && zone->known != place) {
         reference_forget_zone(zone);
         zone->known = place;
@@ -179,8 +179,8 @@ static int discover(struct source *source, struct problems *problems) {
 
 /* --- a sample -------------------------------------------------------------------------------- */
 
-/* A counter starts again where the rules leave the step out; where it would pass for energy, it
- * waits. */
+/* Restarts a counter only where the rules leave the step out. If the step would pass for energy,
+ * the restart is postponed. */
 static void start_again(struct fake_zone *zone, uint64_t time_ns) {
     struct machine *machine = world.machine;
     struct place *place = zone->place;
@@ -225,7 +225,7 @@ int fake_read(struct fake_zone *zone, bool sampling, uint64_t *shown) {
     *shown = machine_show(machine, place);
     if (!sampling)
         return 0;
-    /* Mirrors of one counter show it alike. */
+    /* Mirrors of one counter all show its restart. */
     if (hardware->restart != RESTART_NONE && hardware->read_in != world.number)
         start_again(zone, machine->raw_ns);
     hardware->read_in = world.number;
@@ -248,7 +248,7 @@ static uint64_t choose_half_read_ns(struct machine *machine) {
     return 250 + random_below(&machine->random, 2000);
 }
 
-/* The counter is read in the middle of what a read takes. */
+/* The counter is read in the middle of the read's duration. */
 static void read_zone(struct fake_zone *zone, struct reading *reading) {
     struct machine *machine = world.machine;
     struct glimpse *glimpse = &zone->glimpse;
@@ -270,7 +270,7 @@ static void read_zone(struct fake_zone *zone, struct reading *reading) {
     reading->uncertainty_ns = glimpse->uncertainty_ns = half_ns;
 }
 
-/* A 50th of the time since the last report, 2 ms to 1 s; between two reports 1 s. */
+/* Returns a 50th of the time since the last report, from 2 ms to 1 s; between reports 1 s. */
 static uint64_t find_slow_ns(void) {
     const uint64_t interval_ns = world.has_reported ? world.begin_ns - world.reported_ns : 0;
     const uint64_t share_ns = world.is_report ? interval_ns / 50 : NS_PER_S;
@@ -280,7 +280,7 @@ static uint64_t find_slow_ns(void) {
 }
 
 void fake_begin_sample(const struct source *source) {
-    /* The core has given its zones to series by now. */
+    /* By now the core has assigned its zones to series. */
     if (!reference.bound)
         reference_bind(source);
     world.samples++;
@@ -292,7 +292,7 @@ void fake_begin_sample(const struct source *source) {
 }
 
 void fake_live_inside(void) {
-    /* A sleep that follows a new start would let it pass for energy after all. */
+    /* Without sleep after a restart, because then the restart would pass for energy. */
     machine_live_inside(world.machine, world.restarts == world.restarts_before);
 }
 

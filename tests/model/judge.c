@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* A report held against the accounts: energy, power, total and health (docs/design.md, rules 15 and
- * 19). */
+/* Compares a report with the accounts: energy, power, total and health (docs/design.md, rules 15
+ * and 19). */
 #include <stdio.h>
 #include <string.h>
 
 #include "judge.h"
 
-/* What the second read of a low reading may make of a step: it is judged as if it were that long.
- */
+/* The second read of a low reading makes short steps; they are judged as if they were this long. */
 #define SHORT_STEP_NS (50 * NS_PER_MS)
 
 static struct tally *const tally = &reference.tally;
@@ -31,7 +30,7 @@ static void judge_health(const struct rapl_health *health) {
     }
 }
 
-/* Whether this interval's counts explain that something is missing from it. */
+/* Returns whether this interval's counts explain a missing value. */
 static bool health_explains(const struct rapl_health *health) {
     const struct rapl_health *before = &reference.told_health;
     return health->read_errors > before->read_errors || health->gaps > before->gaps ||
@@ -51,8 +50,7 @@ uint64_t judge_to_uj(wide aj) {
     return (uint64_t)(aj / AJ_PER_UJ);
 }
 
-/* How long it was from one moment to the other is known to 5 %: the two reads took, together, at
- * most a tenth of it. */
+/* The two reads together took at most a tenth of the duration. */
 bool judge_is_known(const struct moment *begin, const struct moment *end) {
     const uint64_t reads_ns = 2 * begin->uncertainty_ns + 2 * end->uncertainty_ns;
     return end->time_ns - begin->time_ns >= 10 * reads_ns;
@@ -100,9 +98,9 @@ void judge_energy(struct account *account, const struct rapl_value *value, wide 
     account->told_energy_uj = value->energy_uj;
 }
 
-/* Power x time is energy, to a microwatt; and never above the ceiling, but for a counter that uses
- * more. A step of less than 50 ms is judged as if it were that long: where the second read of a low
- * reading makes one, what a read that failed by less leaves to count may use that. */
+/* Checks that power x time is energy, to a microwatt, and that power is at most the ceiling unless
+ * the counter may use more. Steps of less than 50 ms, which the second read of a low reading makes,
+ * are judged as if they were that long; energy left from a failed read may use that allowance. */
 static void judge_power(const struct account *account, const struct rapl_value *value,
                         uint64_t ceiling_uw, uint64_t slack_uw) {
     const uint64_t span_ns = value->end_ns - value->start_ns;
@@ -122,7 +120,7 @@ static void judge_power(const struct account *account, const struct rapl_value *
     tally->powers++;
 }
 
-/* From update to update, the span is the true one to a twentieth. */
+/* Checks that a span from update to update is the true one, to a twentieth. */
 static void judge_updates(const struct account *account, const struct moment *begin,
                           const struct moment *end) {
     const uint64_t span_ns = end->time_ns - begin->time_ns;
@@ -133,7 +131,6 @@ static void judge_updates(const struct account *account, const struct moment *be
     tally->slow_powers++;
 }
 
-/* A gap in a dashboard: no value, or no power although the span allows it. */
 void judge_gap(struct account *account, bool tells_power, bool is_gap, bool explains) {
     account->explained = !tells_power && (account->explained || explains);
     if (is_gap && !account->explained)
@@ -148,7 +145,7 @@ static bool is_expected(const struct account *account) {
            !account->pace.is_stuck;
 }
 
-/* It would have power if its reads had taken less time. */
+/* Returns whether it would have power if its reads had been faster. */
 static bool is_vague(const struct account *account) {
     struct moment end;
     return is_expected(account) && !account->slept &&
@@ -184,7 +181,8 @@ static void judge_series(struct account *account, const struct rapl_report *repo
         reference_complain("%s: span %llu to %llu instead of %llu to %llu", account->name,
                            judge_number(value->start_ns), judge_number(value->end_ns),
                            judge_number(power->time_ns), judge_number(end.time_ns));
-    /* Without power, a span lacks what is held since it began: of a new start, all of it. */
+    /* Without power, the span lacks the energy that is held since it began; after a restart, all of
+     * it. */
     const bool lacks = !has_power && account->held.is_start && value->span_energy_uj == 0;
     if (!lacks && !judge_is_near(value->span_energy_uj,
                                  judge_to_uj(end.energy_aj - power->energy_aj), slack_uj))
@@ -251,7 +249,7 @@ void reference_close_first(void) {
     reference.told_health = reference.health;
 }
 
-/* Powers that are missing because the length of their spans is not known. */
+/* Counts powers that are missing because the length of their span is not known. */
 static void count_vague(void) {
     uint64_t vague = 0;
     for (size_t i = 0; i < reference.account_count; i++)

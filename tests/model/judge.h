@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the judges of a report share. */
+/* Functions shared by the files that judge a report. */
 #ifndef RAPL_MODEL_JUDGE_H
 #define RAPL_MODEL_JUDGE_H
 
@@ -8,7 +8,7 @@
 unsigned long long judge_number(uint64_t value);
 bool judge_is_near(uint64_t a, uint64_t b, uint64_t slack);
 uint64_t judge_to_uj(wide aj);
-/* How long it was from one moment to the other is known to 5 %. */
+/* Returns whether the duration between two moments is known to 5 %. */
 bool judge_is_known(const struct moment *begin, const struct moment *end);
 const struct rapl_value *judge_find_value(const struct rapl_report *report,
                                           const struct account *account);
@@ -16,7 +16,7 @@ void judge_learn_number(const struct rapl_report *report, struct account *accoun
 void judge_identity(const struct account *account, const struct rapl_value *value);
 void judge_energy(struct account *account, const struct rapl_value *value, wide energy_aj,
                   uint64_t slack_uj);
-/* A gap in a dashboard: no value, or no power although the span allows it. */
+/* Counts gaps in a dashboard: no value, or no power although the span allows it. */
 void judge_gap(struct account *account, bool tells_power, bool is_gap, bool explains);
 
 /* --- sums (judge_sum.c) --- */

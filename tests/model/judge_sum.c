@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sums held against their members. */
+/* Compares sums with their members. */
 #include "judge.h"
 
 static struct tally *const tally = &reference.tally;
@@ -7,9 +7,9 @@ static struct tally *const tally = &reference.tally;
 /*
  * docs/design.md, rule 15.
  *
- * Its power is that of a span at whose begin and end all members were read, and in which none lost
- * energy, joined, or slept; only a member that has gone for good is left out. As long as that is
- * not so, the span begins anew at each report.
+ * The power of a sum has a span that begins and ends with readings of all members, and in which no
+ * member lost energy, joined, or slept; only a member that has gone for good is left out. Until
+ * that is so, the span restarts at each report.
  */
 struct members {
     wide energy_aj;
@@ -20,7 +20,7 @@ struct members {
     size_t count;
     bool silent;
     bool is_stuck;
-    bool is_unread; /* something beside them */
+    bool is_unread; /* a counter besides the members */
     bool broken;
     bool is_long;
     bool is_known;
@@ -115,14 +115,16 @@ void judge_sum(struct account *sum, const struct rapl_report *report, bool expla
     }
 }
 
-/* What a member can have used in a span that may lack two updates, as for a power of its own. */
+/* Returns the most that a member can have used in a span that may lack two updates, as for its own
+ * power. */
 static uint64_t most_uw(const struct account *member, uint64_t span_ns) {
     const uint64_t lacks_ns =
         reference.machine->period_ns > NS_PER_MS ? 2 * reference.machine->period_ns : 0;
     return (uint64_t)((wide)account_ceiling_uw(member) * (span_ns + lacks_ns) / span_ns);
 }
 
-/* Each member's power is that of its own reads, some microseconds apart: so is their sum. */
+/* The power of each member is from its own reads, some microseconds apart, so the sum is only that
+ * exact. */
 void judge_sum_power(const struct account *sum, const struct rapl_report *report) {
     wide power_uw = 0;
     uint64_t ceiling_uw = 0;

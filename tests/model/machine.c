@@ -111,7 +111,7 @@ void machine_sleep(struct machine *machine, uint64_t ns) {
         struct hardware *hardware = &machine->hardware[i];
         const uint64_t most_uw = hardware->most_uw < 3000000 ? hardware->most_uw : 3000000;
         machine_settle(machine, hardware);
-        /* What is left of the time before its last update passes, too. */
+        /* Use energy for the rest of the time before the last update. */
         if (!hardware->is_stuck)
             use_energy(hardware, random_below(&machine->random, most_uw), ns);
         hardware->as_of_ns += ns;
@@ -153,7 +153,7 @@ static void choose_power(struct machine *machine, struct hardware *hardware) {
     case 1: /* idle */
         hardware->power_uw = random_below(random, hardware->most_uw / 20 + 1);
         break;
-    case 2: /* all it can */
+    case 2: /* at its maximum */
         hardware->power_uw = hardware->most_uw;
         break;
     case 3:
@@ -197,7 +197,7 @@ static uint64_t choose_absence_ns(struct machine *machine) {
     return machine_true_ns(machine) + random_scaled(&machine->random, 8 * machine->interval_ns);
 }
 
-/* The last CPU of a package, and with it all of its zones. */
+/* Takes the last CPU of a package offline, which removes all its zones. */
 static void go_offline(struct machine *machine) {
     const int package_id = choose_place(machine)->package_id;
     const uint64_t returns_ns = choose_absence_ns(machine);
@@ -242,8 +242,8 @@ static bool index_is_taken(const struct machine *machine, const struct place *pl
     return false;
 }
 
-/* The kernel gives the lowest free number (powercap_sys.c, idr_alloc). Dies come in their order, so
- * that those of one name have the same numbers each time. */
+/* The kernel assigns the lowest free number (powercap_sys.c, idr_alloc). Dies are added in order,
+ * so zones of one name have the same numbers each time. */
 static void show_place(struct machine *machine, struct place *place) {
     place->index = place->index_least;
     while (index_is_taken(machine, place, place->index))
@@ -255,7 +255,7 @@ static void show_place(struct machine *machine, struct place *place) {
         place->epoch = ++machine->epochs;
         machine_settle(machine, &machine->hardware[place->counter]);
         place->base = random_next(&machine->random);
-        if (random_once_in(&machine->random, 2)) /* near its end */
+        if (random_once_in(&machine->random, 2)) /* shortly before a wrap */
             place->base = UINT64_MAX - random_scaled(&machine->random, TURN << 20);
         place->base_count = machine->hardware[place->counter].count;
     }
@@ -268,7 +268,7 @@ static void return_places(struct machine *machine, bool all) {
     for (size_t i = 0; i < count; i++)
         any = any || (machine->places[i].is_away &&
                       (all || machine->places[i].returns_ns <= machine_true_ns(machine)));
-    /* Top-level zones begin anywhere: so the order of psys and packages changes. */
+    /* Top-level zones begin with a random one, so the order of psys and packages changes. */
     for (int sub = 0; any && sub < 2; sub++) {
         for (size_t i = 0; i < count; i++) {
             struct place *place = &machine->places[(first + i) % count];
@@ -283,8 +283,8 @@ static void return_places(struct machine *machine, bool all) {
     }
 }
 
-/* Another CPU leads its package: AMD's core zone shows another core from now on. Where mirrors are
- * presumed, not between the reads of two of them, which would then differ. */
+/* Another CPU becomes the lead of its package, so AMD's core zone shows another core. If mirrors
+ * are assumed, not between the reads of two of them, which would then differ. */
 static void change_online(struct machine *machine, bool inside) {
     machine->online_mark = random_next(&machine->random);
     machine->seen.online++;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A machine whose true energy is known: its counters, the zones that the kernel shows of them, and
- * its clocks. What happens to it happens at random; what has happened is written down.
+ * A machine with known true energy: its counters, the zones that the kernel shows of them, and its
+ * clocks. Events happen at random and are recorded.
  */
 #ifndef RAPL_MODEL_MACHINE_H
 #define RAPL_MODEL_MACHINE_H
@@ -26,35 +26,35 @@
 
 enum style { STYLE_POWERCAP, STYLE_PERF, STYLE_MSR };
 
-/* What is to become of a counter at its next reading. */
+/* What the counter does at its next reading. */
 enum restart {
     RESTART_NONE,
     RESTART_ZERO,
     RESTART_ANYWHERE,
     RESTART_FORWARD,
-    RESTART_BACK, /* to the row of values that it left before */
+    RESTART_BACK, /* to the values that it left before */
 };
 
-/* One counter of the hardware: 32 bits of it can be read, the rest is known here alone. */
+/* One counter of the hardware: only 32 bits can be read, the rest is known only here. */
 struct hardware {
     uint64_t unit_aj;
-    uint64_t count; /* units used since ever: the truth */
-    wide rest_aj;   /* and below a unit */
+    uint64_t count; /* units used in total: the truth */
+    wide rest_aj;   /* energy below one unit */
     uint64_t as_of_ns;
     uint64_t power_uw;
     uint64_t most_uw;      /* never above the ceiling */
-    uint64_t offset;       /* of what it shows */
-    enum restart restart;  /* wanted */
-    uint64_t read_in;      /* number of the sample that has read it last */
-    unsigned int restarts; /* done */
-    bool calm;             /* it does not start again, its zones always read */
-    bool has_kin;          /* another one is like it, or far from it */
+    uint64_t offset;       /* of the displayed value */
+    enum restart restart;  /* requested */
+    uint64_t read_in;      /* number of the last sample that read it */
+    unsigned int restarts; /* done so far */
+    bool calm;             /* never restarts, and its zones can always be read */
+    bool has_kin;          /* another counter has similar or distant values */
     bool is_stuck;         /* it never moves */
-    size_t whole;          /* counter of the package that it is part of; SIZE_MAX: none */
-    uint64_t share;        /* 1024ths of that one's power; where parts are within */
+    size_t whole;          /* counter of the package that contains it; SIZE_MAX: none */
+    uint64_t share;        /* in 1024ths of the package's power, if parts_within */
 };
 
-/* One zone that the kernel shows, or would. */
+/* One zone that the kernel shows, or may show. */
 struct place {
     enum zone_kind kind;
     const char *domain;
@@ -62,26 +62,26 @@ struct place {
     int die_id;
     int core_id;
     bool is_mmio;
-    size_t parent;  /* a place; its own number: none */
-    size_t counter; /* of the hardware */
+    size_t parent;  /* index of a place; its own index: none */
+    size_t counter; /* index of the hardware */
     unsigned int index;
     unsigned int index_least;
     uint64_t ceiling_uw;
-    uint64_t raised_uw; /* what steps in a row above it raise it to; 0: nothing does */
+    uint64_t raised_uw; /* ceiling after several steps above it; 0: never raised */
     bool shows_range;
     bool nameless;
     bool there;
-    unsigned int generation; /* a file that is open for another one has no zone any more */
-    int error;               /* of its next readings */
+    unsigned int generation; /* files opened in an earlier generation have no zone any more */
+    int error;               /* returned by its next readings */
     uint64_t error_left;
     uint32_t epoch;
-    uint64_t base; /* perf: the sum that it begins with, and the count when it did */
+    uint64_t base; /* perf: initial sum, and the count at that time */
     uint64_t base_count;
-    bool is_away; /* it was taken away, and returns */
+    bool is_away; /* removed for a while */
     uint64_t returns_ns;
 };
 
-/* How often things happen: once in so many samples, 0: never. */
+/* How often events happen: once in this many samples, 0: never. */
 struct habits {
     uint64_t power, failure, long_failure, reset, sleep, wall_jump, slow_read, offline, reload;
     uint64_t epoch, online, memory, outlier, lazy, late, inside, slew, low;
@@ -93,10 +93,10 @@ struct machine {
     enum cpu_vendor vendor;
     bool is_virtual; /* its packages may show one counter */
     uint64_t max_power_uw;
-    bool is_hot; /* counters may use more than their ceilings allow */
+    bool is_hot; /* counters may exceed their ceilings */
     uint64_t range_unit_nj;
-    uint64_t period_ns; /* of the updates of its counters; 0: they move all the time */
-    bool parts_within;  /* the parts of a package use no more than the package */
+    uint64_t period_ns; /* update period of its counters; 0: they move all the time */
+    bool parts_within;  /* the parts of a package use at most as much as the package */
     struct hardware hardware[COUNTERS_MAX];
     size_t counter_count;
     struct place places[PLACES_MAX];
@@ -107,57 +107,57 @@ struct machine {
     uint64_t interval_ns;
     struct habits habits;
 
-    uint64_t raw_ns;       /* CLOCK_MONOTONIC_RAW, which is true */
+    uint64_t raw_ns;       /* CLOCK_MONOTONIC_RAW, true time */
     uint64_t monotonic_ns; /* slewed */
     int64_t slew_ppm;
-    uint64_t suspend_offset_ns; /* of CLOCK_BOOTTIME before CLOCK_MONOTONIC */
-    uint64_t wall_ns;           /* CLOCK_REALTIME ahead of CLOCK_BOOTTIME */
+    uint64_t suspend_offset_ns; /* CLOCK_BOOTTIME minus CLOCK_MONOTONIC */
+    uint64_t wall_ns;           /* CLOCK_REALTIME minus CLOCK_BOOTTIME */
 
     struct {
         uint64_t sleeps, wall_jumps, offlines, reloads, returns, epochs, online, failures, slews;
     } seen;
 };
 
-/* powercap: one that is read in that way. */
+/* Makes a random machine. powercap: its counters are read by powercap. */
 void machine_make(struct machine *machine, uint64_t seed, bool powercap);
 
-/* Its zones, and their counters. */
+/* Adds its zones and their counters. */
 void machine_add_zones(struct machine *machine);
 
-/* Parts that are within use their share of their package's power. */
+/* Sets the power of parts to their share of their package's power. */
 void machine_share_power(struct machine *machine);
 
-/* Time passes, energy is used. Until: up to an instant of CLOCK_MONOTONIC. */
+/* Time passes and energy is used; until an instant of CLOCK_MONOTONIC. */
 void machine_pass(struct machine *machine, uint64_t ns);
 void machine_pass_until(struct machine *machine, uint64_t monotonic_ns);
 void machine_sleep(struct machine *machine, uint64_t ns);
 
-/* What may happen between two samples, or within one: before one of its readings. */
+/* Lets events happen between two samples, or within one, before one of its readings. */
 void machine_live(struct machine *machine);
 void machine_live_inside(struct machine *machine, bool may_sleep);
 
-/* How long until the next report. */
+/* Returns the time until the next report. */
 uint64_t machine_choose_interval(struct machine *machine);
 
-/* True time, sleep included. */
+/* Returns true time, including sleep. */
 static inline uint64_t machine_true_ns(const struct machine *machine) {
     return machine->raw_ns + machine->suspend_offset_ns;
 }
 
-/* The counter moves to now. */
+/* Brings the counter up to date. */
 void machine_settle(struct machine *machine, struct hardware *hardware);
 
-/* What the zone shows of its counter. */
+/* Returns the value that the zone shows of its counter. */
 uint64_t machine_show(const struct machine *machine, const struct place *place);
 
-/* Of a joule, in what zones show; and of a unit, where it is not that of a range. */
+/* Parts per joule in displayed values; parts per unit, if the unit does not follow from a range. */
 uint64_t machine_parts(const struct machine *machine);
 uint64_t machine_unit_parts(const struct machine *machine);
 
-/* The largest value that powercap shows; 0 where it shows none. */
+/* Returns the largest value that powercap shows; 0: it shows none. */
 uint64_t machine_range_uj(const struct machine *machine, const struct place *place);
 
-/* Its counter starts again, so that the zone shows the value. */
+/* Restarts its counter, so that the zone shows the value. */
 void machine_restart(struct machine *machine, struct place *place, uint64_t shown);
 
 void machine_print(const struct machine *machine);

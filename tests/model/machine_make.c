@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What machines there are. */
+/* Makes random machines. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,8 +11,8 @@
 
 /* --- updates --------------------------------------------------------------------------------- */
 
-/* From the hardware's millisecond to a file that a host writes each 5 s. Half of the machines
- * have counters that move all the time. */
+/* From 1 ms, as in hardware, to 5 s, as of a file that a host writes. Half of the machines have
+ * counters that move all the time. */
 static uint64_t choose_period_ns(struct machine *machine) {
     static const uint64_t slow_ns[] = {2 * NS_PER_MS,    5 * NS_PER_MS,   10 * NS_PER_MS,
                                        30 * NS_PER_MS,   100 * NS_PER_MS, NS_PER_S,
@@ -25,11 +25,12 @@ static uint64_t choose_period_ns(struct machine *machine) {
     return slow_ns[random_below(random, sizeof(slow_ns) / sizeof(slow_ns[0]))];
 }
 
-/* A start of a slow counter, before it is known for one, and its next step are the same to see; and
- * zones of one counter show an update between their reads. */
+/* A restart of a counter that is not yet known to be slow looks like its next step; and zones of
+ * one counter may show an update between their reads. So a machine with slow counters has no such
+ * events. */
 static void calm_slow(struct machine *machine) {
     struct habits *habits = &machine->habits;
-    /* From a third of the period to eleven, beside intervals that have nothing to do with it. */
+    /* From a third of the period to eleven periods, or an interval independent of the period. */
     if (!random_once_in(&machine->random, 3))
         machine->interval_ns =
             machine->period_ns / 3 + random_scaled(&machine->random, 11 * machine->period_ns);
@@ -39,7 +40,8 @@ static void calm_slow(struct machine *machine) {
 
 /* --- habits ---------------------------------------------------------------------------------- */
 
-/* Once in so many samples: of what is rare on this machine, or once in a while more often. */
+/* Chooses once in how many samples an event happens: 0 (never), the rarity of the machine, or
+ * sometimes more often. */
 static uint64_t choose_rate(struct machine *machine, uint64_t rarity) {
     struct random *random = &machine->random;
     if (random_once_in(random, 3))
@@ -53,7 +55,7 @@ static void choose_habits(struct machine *machine) {
                                             10 * NS_PER_S,  10 * NS_PER_S,  60 * NS_PER_S,
                                             600 * NS_PER_S, 3600 * NS_PER_S};
     struct random *random = &machine->random;
-    /* Calm machines show that nothing is left out without a reason. */
+    /* Machines with few events show that nothing is left out without a reason. */
     const uint64_t rarity = UINT64_C(1) << (5 + random_below(random, 9));
     machine->interval_ns =
         intervals_ns[random_below(random, sizeof(intervals_ns) / sizeof(intervals_ns[0]))];
@@ -76,14 +78,14 @@ static void choose_habits(struct machine *machine) {
         .late = choose_rate(machine, rarity),
         .inside = 2 + random_below(random, 20),
     };
-    /* A sample for which there was no memory is one that nobody took; whether a reset in it can be
-     * told is another question the next time. */
+    /* A sample without memory counts as not taken, and then a reset in it may be decided
+     * differently next time. */
     if (random_once_in(random, 10) && machine->habits.reset == 0)
         machine->habits.memory = 2 + random_scaled(random, 500);
-    /* After a sleep, a read that failed by less looks the same as a counter that restarted. */
+    /* After a sleep, a read that failed with a lower value looks like a counter that restarted. */
     if (machine->habits.low != 0)
         machine->habits.sleep = 0;
-    /* Read later than is asked for, a counter may go round unseen at such a power. */
+    /* If read late at such a power, a counter may wrap unseen. */
     if (!machine->is_hot)
         return;
     if (machine->interval_ns > 600 * NS_PER_S)
@@ -104,7 +106,7 @@ static bool any_has_kin(const struct machine *machine) {
     return false;
 }
 
-/* What the total needs, and that cannot be read from the start: for a while, or for ever. */
+/* Hides a zone that total needs from the start, for a while or for good. */
 static void hide_member(struct machine *machine) {
     struct random *random = &machine->random;
     struct place *place = &machine->places[random_below(random, machine->place_count)];
@@ -141,7 +143,7 @@ void machine_make(struct machine *machine, uint64_t seed, bool powercap) {
     if (machine->period_ns > NS_PER_MS) {
         machine->vendor = CPU_VENDOR_INTEL;
         machine->is_hot = false;
-        /* Others pass their range between two updates. */
+        /* Smaller units wrap between two updates. */
         if (machine->range_unit_nj < 15258)
             machine->range_unit_nj = 61035;
     }
@@ -156,7 +158,7 @@ void machine_make(struct machine *machine, uint64_t seed, bool powercap) {
     if (machine->period_ns > NS_PER_MS)
         calm_slow(machine);
     machine_add_zones(machine);
-    /* A comparison that was broken off is another the next time. */
+    /* A comparison that was interrupted has another result next time. */
     if (powercap || machine->is_virtual || any_has_kin(machine))
         machine->habits.memory = 0;
     for (size_t i = 0; i < machine->counter_count; i++) {
@@ -168,7 +170,7 @@ void machine_make(struct machine *machine, uint64_t seed, bool powercap) {
     machine_share_power(machine);
     hide_member(machine);
     machine_live(machine);
-    /* Near its end, so that wraps are seen also where they are seldom. */
+    /* Near the wrap, so that wraps also occur where they are rare. */
     for (size_t i = 0; i < machine->counter_count; i++) {
         if (!machine->hardware[i].calm && !machine->hardware[i].has_kin &&
             random_once_in(random, 16))

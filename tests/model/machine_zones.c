@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which zones machines have. */
+/* Adds the zones of random machines. */
 #include <string.h>
 
 #include "machine.h"
@@ -33,8 +33,7 @@ static uint64_t sustained_uw(uint64_t ceiling_uw) {
     return ceiling_uw < 4000 * WATT ? ceiling_uw : 4000 * WATT;
 }
 
-/* The ceilings that core chooses: the same rules as in core/source/power_ceiling.c, written once
- * more. */
+/* The ceilings that the core chooses: a second implementation of core/source/power_ceiling.c. */
 static uint64_t choose_ceiling_uw(struct machine *machine, enum zone_kind kind) {
     if (kind == ZONE_PSYS)
         return 50000 * WATT;
@@ -46,8 +45,8 @@ static uint64_t choose_ceiling_uw(struct machine *machine, enum zone_kind kind) 
     return 4 * limit_uw > 250 * WATT ? 4 * limit_uw : 250 * WATT;
 }
 
-/* Its counter stays below its ceiling. On a hot machine it uses more, but so little that it is read
- * before it has gone round, whatever slews the clock by which that is due. */
+/* Limits the power of its counter to the ceiling. On a hot machine it is higher, but low enough
+ * that the counter is read before it wraps, even if the clock for the due time is slewed. */
 static void limit_power(struct machine *machine, const struct place *place) {
     struct hardware *hardware = &machine->hardware[place->counter];
     const bool is_hot = machine->is_hot && place->raised_uw != 0;
@@ -118,12 +117,12 @@ static void add_cores(struct machine *machine, size_t package) {
 /* --- zones that may show one counter -----------------------------------------------------------
  */
 
-/* Twins show one counter; strangers are far apart from the first, pretenders begin alike and part
- * later. */
+/* Twins show one counter; strangers differ clearly from the start; pretenders begin with the same
+ * values and differ later. */
 enum kinship { TWINS, STRANGERS, PRETENDERS };
 
-/* Counters that move seldom show an update between two reads, and hot ones more than their ceilings
- * allow: theirs are strangers. */
+/* Slow counters show an update between two reads, and hot ones exceed their ceilings: they only get
+ * strangers. */
 static bool has_kin(const struct machine *machine) {
     return machine->period_ns <= NS_PER_MS && !machine->is_hot;
 }
@@ -146,12 +145,12 @@ static void relate(struct machine *machine, size_t first, size_t other, enum kin
     } else {
         two->offset =
             one->offset + (UINT64_C(1) << 30) + random_below(&machine->random, UINT32_MAX / 2);
-        /* At all that they can use, they do not count the same. */
+        /* Even at full power, they do not count the same. */
         two->most_uw -= two->most_uw / 100 * (1 + random_below(&machine->random, 50));
     }
 }
 
-/* One more zone like the first. */
+/* Adds a zone like the first. */
 static size_t add_kin(struct machine *machine, size_t first, size_t parent, int package_id,
                       int die_id, enum kinship kinship) {
     const struct place one = machine->places[first];
@@ -168,7 +167,7 @@ static size_t add_kin(struct machine *machine, size_t first, size_t parent, int 
     return number;
 }
 
-/* What is part of it is as like the parts of the first as the packages are. */
+/* Adds its parts, related to the parts of the first as the packages are to each other. */
 static void add_kin_parts(struct machine *machine, size_t first, size_t package,
                           enum kinship kinship) {
     const size_t last = package;
@@ -177,20 +176,20 @@ static void add_kin_parts(struct machine *machine, size_t first, size_t package,
         const struct place *part = &machine->places[i];
         if (part->parent != first || i == first)
             continue;
-        /* AMD's is a core's. */
+        /* AMD's core zone shows a single core. */
         const bool is_lead = is_amd(machine) && part->kind == ZONE_CORE;
         add_kin(machine, i, package, place.package_id, place.die_id, is_lead ? STRANGERS : kinship);
     }
 }
 
-/* Once in a while one comes later than the others. */
+/* Some zones appear later than the others. */
 static void maybe_delay(struct machine *machine, size_t number) {
     if (random_once_in(&machine->random, 6))
         machine->places[number].returns_ns =
             machine_true_ns(machine) + random_scaled(&machine->random, 200 * NS_PER_S);
 }
 
-/* A die, or a package of a virtual machine, beside those from first on. */
+/* Adds a die, or a package of a virtual machine, beside those from first on. */
 static void add_package_kin(struct machine *machine, size_t first, int package_id, int die_id) {
     const size_t last = machine->place_count;
     size_t packages[64] = {first};
@@ -228,7 +227,7 @@ static void add_psys(struct machine *machine, int packages) {
                     add_kin(machine, first, SIZE_MAX, 0, RAPL_NO_ID, choose_kinship(machine)));
     for (int i = 1; i < packages; i++) {
         const size_t place = add_own(machine, ZONE_PSYS, SIZE_MAX, i, RAPL_NO_ID);
-        /* Of two dies, by one name. */
+        /* The psys zones of two dies share a name. */
         if (!has_more || i > 1 || !random_once_in(random, 3))
             continue;
         const size_t other =
@@ -239,7 +238,7 @@ static void add_psys(struct machine *machine, int packages) {
     }
 }
 
-/* intel-rapl-mmio shows package-0, and its dram, once more (docs/design.md, rule 8). */
+/* intel-rapl-mmio shows package-0 and its dram again (docs/design.md, rule 8). */
 static void add_mmio(struct machine *machine) {
     const size_t count = machine->place_count;
     size_t package = SIZE_MAX;
@@ -264,7 +263,7 @@ void machine_add_zones(struct machine *machine) {
     if (random_once_in(random, 30))
         packages = 16;
     int dies = random_once_in(random, 3) ? 2 + (int)random_below(random, 3) : 1;
-    /* perf's counts each have their own begin: the unit tests try theirs. */
+    /* perf's counts begin separately; unit tests cover them. */
     if (machine->style == STYLE_PERF || (machine->style == STYLE_MSR && is_amd(machine)))
         dies = 1;
     if (packages == 16)
@@ -275,7 +274,7 @@ void machine_add_zones(struct machine *machine) {
         else
             add_cores(machine, add_own(machine, ZONE_PACKAGE, SIZE_MAX, i, RAPL_NO_ID));
     }
-    /* A guest has no platform. */
+    /* A virtual machine has no psys. */
     if (!is_amd(machine) && !machine->is_virtual && random_once_in(random, 2))
         add_psys(machine, packages);
     if (machine->style == STYLE_POWERCAP && machine->vendor == CPU_VENDOR_INTEL &&

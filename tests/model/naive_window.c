@@ -27,8 +27,8 @@ static void add(struct naive_window *window, const struct naive_sample *sample) 
     window->samples[window->count++] = *sample;
 }
 
-/* The part of its energy that one unit is, and the part of its time that one update and both reads
- * are, make a twentieth at most. One that has not moved says nothing. */
+/* Returns whether the shares of one unit in the energy, and of one update and both reads in the
+ * time, are together at most a twentieth. A counter that has not moved is not sharp. */
 static bool is_sharp(const struct naive_window *window, const struct naive_scale *scale,
                      const struct naive_reading *end) {
     if (window->parts == 0 || scale->update_ns == UINT64_MAX)
@@ -64,7 +64,7 @@ static void go_on(struct naive_window *window, const struct naive_scale *scale,
 
 void naive_take(struct naive_window *window, const struct naive_scale *scale,
                 const struct naive_reading *reading) {
-    /* A clock that has gone back tells nothing until it is where it was. */
+    /* After the clock has gone back, wait until it reaches the old time. */
     if (reading->time_ns < window->latest.time_ns) {
         naive_break(window);
         return;
@@ -80,7 +80,7 @@ void naive_break(struct naive_window *window) {
     window->is_open = false;
 }
 
-/* Time in which the counter stood is of no sample to come. */
+/* Time in which the counter stood still belongs to no later sample. */
 void naive_begin(struct naive_window *window) {
     window->count = 0;
     if (window->is_open && window->parts == 0)
@@ -113,7 +113,7 @@ static int compare(const void *a, const void *b) {
     return (left->power_uw > right->power_uw) - (left->power_uw < right->power_uw);
 }
 
-/* The least power that so many hundredths of the time were at most at. */
+/* Returns the least power that was not exceeded in this percentage of the time. */
 static uint64_t find_percentile_uw(const struct naive_sample *sorted, size_t count, wide span_ns,
                                    unsigned int percent) {
     wide passed_ns = 0;
@@ -133,7 +133,7 @@ static bool is_percentile(uint64_t value, uint64_t truth) {
     return is_near(value, (long double)truth, (long double)truth * PERCENTILE_PART);
 }
 
-/* Microjoules and their time as microwatts. */
+/* Returns the mean in microwatts, and its span. */
 static long double find_mean_uw(const struct naive_window *window, wide *span_ns) {
     wide energy_uj = 0;
     *span_ns = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The statistics of core/energy/window.h once more, from struct rapl_statistics alone: every sample
- * is kept, and what is to be known of them is worked out when it is asked for.
+ * A second implementation of core/energy/window.h: it keeps every sample and computes the
+ * statistics when they are requested.
  */
 #ifndef RAPL_MODEL_NAIVE_WINDOW_H
 #define RAPL_MODEL_NAIVE_WINDOW_H
@@ -13,17 +13,17 @@
 #include "rapl.h"
 #include "wide.h"
 
-/* What a counter counts in. */
+/* How a counter counts. */
 struct naive_scale {
     uint64_t parts;     /* per joule */
-    uint64_t unit;      /* parts that it moves by at least; 0: not known */
-    uint64_t update_ns; /* how often it moves; UINT64_MAX: not known yet */
+    uint64_t unit;      /* parts of the smallest step; 0: unknown */
+    uint64_t update_ns; /* update period; UINT64_MAX: not known yet */
 };
 
 struct naive_reading {
     uint64_t time_ns;
     uint64_t uncertainty_ns;
-    uint64_t parts; /* counted since the reading before */
+    uint64_t parts; /* counted since the previous reading */
 };
 
 struct naive_sample {
@@ -35,30 +35,30 @@ struct naive_sample {
 
 struct naive_window {
     bool is_open;
-    struct naive_reading latest; /* of all */
+    struct naive_reading latest; /* last reading of any kind */
     struct naive_reading begin;
-    wide parts;                   /* since then */
-    struct naive_sample *samples; /* that were closed */
+    wide parts;                   /* counted since then */
+    struct naive_sample *samples; /* closed ones */
     size_t count;
     size_t room;
 };
 
-/* A reading that follows on the one before, or the first after a break. */
+/* Takes a reading that continues the previous one, or is the first after a break. */
 void naive_take(struct naive_window *window, const struct naive_scale *scale,
                 const struct naive_reading *reading);
 
-/* The next reading does not follow on what was read before. */
+/* The next reading does not continue the previous one. */
 void naive_break(struct naive_window *window);
 
-/* The next interval begins. */
+/* Begins the next interval. */
 void naive_begin(struct naive_window *window);
 
-/* What of the statistics is not true of the samples that were closed, or NULL. The power that is
- * told beside them, if there is one, is not outside of the least and the most. */
+/* Returns which of the statistics contradicts the closed samples, or NULL. power_uw, if not NULL,
+ * must lie between min and max. */
 const char *naive_find_wrong(const struct naive_window *window,
                              const struct rapl_statistics *statistics, const uint64_t *power_uw);
 
-/* Whether the samples cover the span from one instant to the other, without a gap. */
+/* Returns whether the samples cover the span without a gap. */
 bool naive_covers(const struct naive_window *window, uint64_t begin_ns, uint64_t end_ns);
 
 void naive_free(struct naive_window *window);

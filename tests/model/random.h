@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Random numbers that one seed decides (splitmix64, by Sebastiano Vigna). */
+/* Random numbers from one seed (splitmix64, by Sebastiano Vigna). */
 #ifndef RAPL_MODEL_RANDOM_H
 #define RAPL_MODEL_RANDOM_H
 
@@ -17,18 +17,18 @@ static inline uint64_t random_next(struct random *random) {
     return z ^ (z >> 31);
 }
 
-/* From 0 to below count, which is not 0. */
+/* Returns a number from 0 to count - 1; count is not 0. */
 static inline uint64_t random_below(struct random *random, uint64_t count) {
     __extension__ typedef unsigned __int128 wide;
     return (uint64_t)(((wide)random_next(random) * count) >> 64);
 }
 
-/* One time in that many; 0: never. */
+/* True once in this many times on average; 0: never. */
 static inline bool random_once_in(struct random *random, uint64_t times) {
     return times != 0 && random_below(random, times) == 0;
 }
 
-/* Between 0 and most, small ones as likely as large ones. */
+/* Returns a number from 0 to most; small and large magnitudes are equally likely. */
 static inline uint64_t random_scaled(struct random *random, uint64_t most) {
     const uint64_t wide = most >> random_below(random, 40);
     return wide == UINT64_MAX ? random_next(random) : random_below(random, wide + 1);

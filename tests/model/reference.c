@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the reference begins with. */
+/* Initial state of the reference. */
 #include "reference.h"
 
 #include <fnmatch.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whether zones that may show one counter do. What two of them show is compared as they lie on the
- * circle of the counter's values; what is known of a zone is its likeness to the first of its
- * account that reads.
+ * Decides whether zones that may show one counter do. Values are compared modulo the counter's
+ * range. The likeness of a zone compares it with the leader: the first zone of its account that
+ * reads.
  */
 #include <errno.h>
 #include <string.h>
@@ -17,7 +17,7 @@ static struct tally *const tally = &reference.tally;
 
 enum finding { NOT_KNOWN, THE_SAME, ANOTHER };
 
-/* The zones that may show one counter, in the order in which they came. */
+/* Zones that may show one counter, in the order of their appearance. */
 struct family {
     struct fake_zone *zones[PLACES_MAX];
     size_t count;
@@ -30,7 +30,7 @@ static bool reads(const struct fake_zone *zone) {
     return zone->glimpse.tried && zone->glimpse.error == 0;
 }
 
-/* So many values there are; 0: 2^64. */
+/* Returns the number of values of the counter; 0: 2^64. */
 static uint64_t circle_of(const struct fake_zone *zone) {
     const uint64_t ticks = UINT32_MAX;
     const uint64_t range = zone->zone.range_uj;
@@ -43,7 +43,7 @@ static uint64_t unit_of(const struct fake_zone *zone) {
     return reference.machine->style == STYLE_MSR ? 1 : circle_of(zone) - zone->zone.range_uj;
 }
 
-/* From one value up to the other. */
+/* Returns the distance from one value up to the other. */
 static uint64_t way_up(const struct fake_zone *zone, uint64_t from, uint64_t to) {
     const uint64_t circle = circle_of(zone);
     return circle == 0 || to >= from ? to - from : circle - (from - to);
@@ -59,13 +59,13 @@ static wide to_uj(wide shown) {
     return shown * 1000000 / machine_parts(reference.machine);
 }
 
-/* By how much it is ahead of the row of values that the leader's account is on. */
+/* Returns how far the zone is ahead of the values of the leader's account. */
 static uint64_t find_ahead(const struct fake_zone *leader, const struct fake_zone *zone) {
     const uint64_t row = way_up(leader, leader->likeness.offset, leader->glimpse.shown);
     return way_up(leader, row, zone->glimpse.shown);
 }
 
-/* How long one may have gone on before or after the other was read. */
+/* Returns the longest time that one counter may have moved while the other was not read. */
 static uint64_t find_apart_ns(const struct fake_zone *leader, const struct fake_zone *zone) {
     const struct glimpse *a = &leader->glimpse;
     const struct glimpse *b = &zone->glimpse;
@@ -74,7 +74,8 @@ static uint64_t find_apart_ns(const struct fake_zone *leader, const struct fake_
     return apart_ns + a->uncertainty_ns + b->uncertainty_ns + UPDATE_NS;
 }
 
-/* Whether it may have used that between the two reads: 4 kW is more than any platform draws. */
+/* Returns whether that much may have been used between the two reads: 4 kW is more than any
+ * platform draws. */
 static bool is_near(const struct fake_zone *leader, const struct fake_zone *zone, uint64_t far) {
     uint64_t most_uw = zone->place->ceiling_uw;
     if (zone->place->kind == ZONE_PSYS && most_uw > PSYS_MOST_UW)
@@ -119,7 +120,8 @@ static enum finding judge_packages(const struct fake_zone *one, const struct fak
     return a->is_known && b->is_known ? ANOTHER : NOT_KNOWN;
 }
 
-/* By more than the time between two reads explains, at the power of the span. */
+/* Returns whether the difference is more than the time between two reads explains, at the power of
+ * the span. */
 static bool lies_apart(const struct fake_zone *zone, uint64_t step, uint64_t far, uint64_t span_ns,
                        uint64_t apart_ns) {
     return far > 2 * unit_of(zone) && (wide)far * span_ns > (wide)step * 2 * apart_ns;
@@ -135,8 +137,8 @@ static enum finding judge_start(const struct fake_zone *leader, struct fake_zone
     return is_near_now(leader, zone) ? THE_SAME : ANOTHER;
 }
 
-/* Those of several packages may have started together: the energy since they were first seen
- * decides, once it is much. */
+/* Zones of several packages may have started together: once enough energy was used since they were
+ * first seen, it decides. */
 static enum finding judge_energy(const struct fake_zone *leader, struct fake_zone *zone) {
     struct likeness *likeness = &zone->likeness;
     const bool begins = !likeness->begun || !likeness->has_common;
@@ -170,7 +172,7 @@ static enum finding judge_first(const struct fake_zone *leader, struct fake_zone
                                                                 : judge_energy(leader, zone);
 }
 
-/* Whether it differs for the second time in a row. */
+/* Returns whether it differs for the second time in a row. */
 static bool goes_its_own_way(struct fake_zone *leader, struct fake_zone *zone) {
     struct likeness *likeness = &zone->likeness;
     const bool differed = likeness->differs;
@@ -188,7 +190,7 @@ static bool goes_its_own_way(struct fake_zone *leader, struct fake_zone *zone) {
     return likeness->differs && differed;
 }
 
-/* Whether two accounts have counted the same for so long that they are one. */
+/* Returns whether two accounts have counted the same for so long that they are one. */
 static bool have_joined(const struct fake_zone *leader, struct fake_zone *zone) {
     struct likeness *likeness = &zone->likeness;
     const uint64_t ahead = find_ahead(leader, zone);
@@ -213,7 +215,7 @@ static bool have_joined(const struct fake_zone *leader, struct fake_zone *zone) 
 /* --- what follows from it ----------------------------------------------------------------------
  */
 
-/* Those that cannot be read now, too. */
+/* Also moves zones that cannot be read now. */
 static void move_all(struct account *from, struct account *to) {
     for (size_t i = 0; i < world.source->zone_count; i++) {
         struct fake_zone *zone = fake_zone_at(world.source, i);
@@ -224,7 +226,8 @@ static void move_all(struct account *from, struct account *to) {
     from->same_as = to;
 }
 
-/* Dies of one package go by its name, where that is free and no report has had the other. */
+/* Names the account of a package's dies after the package, if that name is free and the other name
+ * was not reported yet. */
 static void name_for_all(const struct fake_zone *leader, const struct fake_zone *zone) {
     struct account *account = leader->named;
     struct identity own = identity_of_account(account);
@@ -240,7 +243,7 @@ static void name_for_all(const struct fake_zone *leader, const struct fake_zone 
     account_add(&own)->same_as = account;
 }
 
-/* Of accounts that were two until now, nothing before is common. */
+/* Accounts that were separate until now have no earlier common reading. */
 static void begin_common(struct fake_zone *zone) {
     if (zone->begins)
         return;
@@ -274,7 +277,7 @@ static void join(struct fake_zone *first, const struct fake_zone *second) {
     tally->joins++;
 }
 
-/* Where ranges are known, a counter is never far from itself. */
+/* If ranges are known, a counter must not differ from itself. */
 static void check_strangers(const struct fake_zone *leader, const struct fake_zone *zone) {
     if (leader->place->counter == zone->place->counter && leader->place->shows_range &&
         judge_packages(leader, zone) != ANOTHER && reference.machine->habits.low == 0)
@@ -288,7 +291,8 @@ static bool has_own_name(const struct fake_zone *zone, const struct account *acc
     return identity_equal(&now, &own);
 }
 
-/* The zone that has the name of the account keeps it, alone where it differs from the first. */
+/* Lets the zone with the account's name keep the account, alone if it differs from the first
+ * zone. */
 static bool keep_name(struct account *account) {
     for (size_t i = 0; i < account->zone_count; i++) {
         struct fake_zone *zone = account->zones[i];
@@ -316,8 +320,8 @@ static bool is_left_alone(const struct account *account) {
     return left == 1;
 }
 
-/* Those that differ go by their own names, and are looked at again; the first one, too, where it is
- * alone by a name that is not its own. */
+/* Zones that differ go to accounts with their own names and are compared again; so does the first
+ * one, if it remains alone under another name. */
 static void part(struct account *account) {
     struct fake_zone *leader = account->leader;
     const bool swaps = keep_name(account);

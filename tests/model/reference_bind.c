@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which zone counts for which account. */
+/* Decides which zone counts for which account. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +27,8 @@ struct fake_zone *zone_find_package(const struct place *place) {
     return zone_find(&package);
 }
 
-/* Each core has its own; of psys, psys-0 may be the same; in a virtual machine, all packages. */
+/* Each core has its own counter; psys and psys-0 may be the same; in a virtual machine, all
+ * packages may be. */
 bool zones_may_be_alike(const struct fake_zone *one, const struct fake_zone *other) {
     const struct identity a = identity_of(one->place);
     const struct identity b = identity_of(other->place);
@@ -55,12 +56,12 @@ bool zone_gave_last(const struct account *account, const struct fake_zone *zone)
 /* --- names -------------------------------------------------------------------------------------
  */
 
-/* No zone counts for it, nor is one lost that would. */
+/* Returns whether no zone counts for it, and none that would is lost. */
 static bool is_free(const struct account *account) {
     return account->zone_count == 0 && !account->lost_zone;
 }
 
-/* It has counted, and waits for a zone. */
+/* Returns whether it has counted and now waits for a zone. */
 static bool waits(const struct account *account) {
     return account != NULL && is_free(account) && account->has_read && !account->ended &&
            !account->was_left;
@@ -72,8 +73,8 @@ static struct identity with_id(const struct fake_zone *zone) {
     return identity;
 }
 
-/* By its own name, where that was read; or else by the name of the zones whose counter it showed;
- * a second counter by one name has the kernel's id. */
+/* Finds the account by the zone's own name if that was read, otherwise by the name of the zones of
+ * the same counter. A second counter with the same name is found by the kernel's id. */
 static struct account *find_own(const struct fake_zone *zone) {
     const struct identity own = identity_of(zone->place);
     struct account *account = account_find(&own);
@@ -147,7 +148,7 @@ void reference_forget_zone(struct fake_zone *zone) {
     zone->account = NULL;
 }
 
-/* What is known of a zone is not true of another one that has come by its id. */
+/* Forgets what is known of a zone if another one has taken its id. */
 static void recall(struct fake_zone *zone) {
     zone->account = NULL;
     if (!zone->zone.identified) {
@@ -199,7 +200,7 @@ static void bind_zone(struct fake_zone *zone) {
     reference.zones[reference.zone_count++] = zone;
 }
 
-/* Which may be alike. One that no other may is known. */
+/* Finds the zones that may show its counter. If there is no other, its counter is known. */
 static void find_family(struct fake_zone *zone, size_t number) {
     bool alone = true;
     zone->family = SIZE_MAX;
@@ -233,7 +234,7 @@ void reference_bind(const struct source *source) {
     }
     for (size_t i = 0; i < source->zone_count; i++)
         recall(fake_zone_at(source, i));
-    /* An account that a zone is known to count for is no other one's. */
+    /* A zone known to count for an account takes it first. */
     for (int known = 1; known >= 0; known--) {
         for (size_t i = 0; i < source->zone_count; i++) {
             struct fake_zone *zone = fake_zone_at(source, i);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* When the core has to look for zones, and what stands for none (docs/design.md, rule 5). */
+/* Decides when the core has to look for zones, and which do not exist (docs/design.md, rule 5). */
 #include <errno.h>
 
 #include "account.h"
@@ -9,7 +9,7 @@ bool account_is_lead_core(const struct account *account) {
            (account->kind == ZONE_CORE && reference.machine->vendor == CPU_VENDOR_UNKNOWN);
 }
 
-/* What they showed before is of other cores. */
+/* Their earlier values are from other cores. */
 void reference_forget_lead_cores(void) {
     for (size_t i = 0; world.source != NULL && i < world.source->zone_count; i++) {
         struct fake_zone *zone = fake_zone_at(world.source, i);
@@ -18,7 +18,8 @@ void reference_forget_lead_cores(void) {
     }
 }
 
-/* docs/design.md, rule 10: with other CPUs online, a lead core may be another one. */
+/* docs/design.md, rule 10: when the set of online CPUs changes, the lead core may be another
+ * one. */
 bool reference_notice_online(void) {
     if (reference.online_mark == reference.machine->online_mark)
         return false;
@@ -36,8 +37,8 @@ void reference_watch(void) {
     reference_notice_online();
 }
 
-/* A look can mend it: gone; there again for root alone, as a driver that is loaded again is until
- * udev's rules ran; or not opened for want of descriptors or memory. */
+/* Returns whether looking again can help: the zone has gone; only root may read it, as after a
+ * driver was loaded again until udev's rules ran; or descriptors or memory ran out. */
 static bool is_mendable(int error) {
     return error_is_lost(error) || error == -EACCES || error == -EPERM || error == -EMFILE ||
            error == -ENFILE || error == -ENOMEM;
@@ -86,7 +87,8 @@ void reference_look_failed(void) {
 /* --- what has never been read ------------------------------------------------------------------
  */
 
-/* There is a counter, and it does not answer. perf refuses events that a processor has not. */
+/* Returns whether a counter exists but cannot be read. perf refuses events that the processor
+ * lacks. */
 static bool hides(const struct fake_zone *zone) {
     const int error = zone->glimpse.error;
     const bool refused = error == -EINVAL && reference.machine->style == STYLE_PERF;

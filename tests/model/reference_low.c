@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What it means that a counter shows less than before: a wrap, a new start, or a read that failed.
- */
+/* Decides what a decrease means: a wrap, a restart, or a failed read. */
 #include "account.h"
 
 static struct tally *const tally = &reference.tally;
@@ -31,7 +30,8 @@ bool low_is_pending(size_t counter) {
     return false;
 }
 
-/* A first one, or one more: it takes the third to tell a new start from a read that failed. */
+/* Notes the first or a further low reading: only the third one separates a restart from a failed
+ * read. */
 void low_note(struct account *account, const struct glimpse *glimpse) {
     if (account->lows++ == 0)
         account->first_low = *glimpse;
@@ -47,14 +47,14 @@ static void lose(struct account *account) {
     account->lost = true;
 }
 
-/* Counts energy that went by from one glimpse to the other, both of them of the same counter. */
+/* Counts the energy between two glimpses of the same counter. */
 static void count_between(struct account *account, const struct glimpse *from,
                           const struct glimpse *to, uint64_t shown, uint64_t energy_uj) {
     const struct hardware *hardware = &reference.machine->hardware[to->counter];
     wide energy_aj = (wide)(to->count - from->count) * hardware->unit_aj;
-    /* A wrap at a power above its ceiling may be taken for a read that failed, a wrap right after a
-     * read that failed for a new start, and where no range is known a wrap is not seen: what is
-     * counted is less than what was used since the last reading. */
+    /* A wrap above the ceiling may be taken for a failed read, a wrap right after a failed read for
+     * a restart, and without a known range a wrap is not seen: less is counted than was used since
+     * the last reading. */
     const bool is_unknown =
         reference.machine->period_ns > NS_PER_MS && account->pace.kind != PACE_SLOW;
     const bool may_be_less = reference.machine->is_hot || account->first_low.is_false ||
@@ -63,7 +63,7 @@ static void count_between(struct account *account, const struct glimpse *from,
     if (may_be_less && (wide)energy_uj * AJ_PER_UJ < most_aj)
         energy_aj = (wide)energy_uj * AJ_PER_UJ;
     if (from->counter != to->counter || account->unseen) {
-        /* Two counters that are alike are one until they part. */
+        /* Two counters with equal values count as one until they differ. */
         energy_aj = (wide)energy_uj * AJ_PER_UJ;
         tally->mistaken++;
         account->was_mistaken = true;
@@ -80,8 +80,8 @@ static void count_between(struct account *account, const struct glimpse *from,
     account->shown += shown;
 }
 
-/* It started again at the first low reading. Where a report has not yet counted that, what it used
- * since begins there. */
+/* The counter restarted at the first low reading. If a report has already left it out, power begins
+ * there. */
 static void count_new_start(struct account *account, const struct glimpse *glimpse) {
     const struct step since = step_from(account, &account->first_low, glimpse);
     if (part_overruns(account, glimpse, step_shown(&since, 0)))
@@ -127,8 +127,7 @@ static bool count_above(struct account *account, const struct glimpse *glimpse,
     return true;
 }
 
-/* What the third reading, or the second, makes of it. COURSE_BROKEN: undecided or not, as it says.
- */
+/* Decides with the second or third reading. undecided: set only with COURSE_BROKEN. */
 static enum course find_course(const struct account *account, const struct glimpse *glimpse,
                                bool interrupted, bool *undecided) {
     const struct step above = step_from(account, &account->last, glimpse);
@@ -212,7 +211,8 @@ unsigned int reference_count_gaps(void) {
     return count;
 }
 
-/* Zones of one counter, all of which read: where one of them fails by less, they differ, once. */
+/* Returns whether all zones of the counter read: if one of them fails with a lower value, they
+ * differ once. */
 static bool is_steady_family(const struct fake_zone *zone) {
     const struct machine *machine = reference.machine;
     const struct account *account = zone->account;
@@ -226,12 +226,12 @@ static bool is_steady_family(const struct fake_zone *zone) {
     return zone->is_known && places == account->zone_count && !account_is_mixed(account);
 }
 
-/* Soon after a new start two things would happen at once. */
+/* Not soon after a restart, because then two events would coincide. */
 bool reference_is_settled(const struct fake_zone *zone) {
     const struct account *account = zone->account;
     const struct machine *machine = reference.machine;
     const struct hardware *hardware = &machine->hardware[zone->place->counter];
-    /* perf's sum goes on past its end: there, less is more. */
+    /* perf's sum continues past its maximum, where a lower value is an increase. */
     if (machine->style == STYLE_PERF && (account == NULL || account->last.shown > INT64_MAX))
         return false;
     return account != NULL && is_steady_family(zone) && account->has_baseline &&

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Names, and the accounts that have them. */
+/* Names, and the accounts with these names. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,7 @@ struct identity identity_by_kernel(const struct place *place) {
                              place->die_id, place->core_id, ""};
 }
 
-/* docs/design.md, rule 10: what a zone of that name is on this machine. */
+/* docs/design.md, rule 10: the meaning of a zone's name on this machine. */
 struct identity identity_of(const struct place *place) {
     struct identity identity = identity_by_kernel(place);
     if (is_amd() && place->kind == ZONE_CORE && place->core_id == RAPL_NO_ID) {
@@ -81,7 +81,7 @@ static void write_identity(struct account *account, const struct identity *ident
     account->selected = account_is_selected(account->name);
 }
 
-/* The sum that it is added to (docs/design.md, rule 15; all cores of a package). */
+/* docs/design.md, rule 15, and the sum of all cores of a package. */
 struct account *account_find_sum(const struct identity *identity) {
     if (identity->kind == ZONE_PACKAGE || identity->kind == ZONE_DRAM)
         return &reference.sums[0];

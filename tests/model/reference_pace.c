@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How often a counter moves, and what may be said of its power because of it. */
+/* Finds how often a counter moves, and which power is therefore known. */
 #include "account.h"
 
 #define SLOW_NS (25 * NS_PER_MS)
@@ -32,8 +32,8 @@ void pace_break(struct account *account) {
 
 /* --- the period ------------------------------------------------------------------------------- */
 
-/* Two moves lie between short and long apart. Three times in a row longer than it can be, the
- * period is another one. */
+/* Two moves were between short_ns and long_ns apart. After three spans in a row that are longer
+ * than possible, the period is taken to be a new one. */
 static void learn(struct pace *pace, uint64_t short_ns, uint64_t long_ns) {
     const bool contradicts = pace->longest_ns != 0 && short_ns > pace->longest_ns;
     const bool is_like =
@@ -100,7 +100,7 @@ static void begin_there(const struct account *account, struct moment *power,
         *power = *update;
 }
 
-/* The last instant by then at which counters moved. */
+/* Returns the last instant, up to that time, at which counters moved. */
 static uint64_t true_update_ns(uint64_t time_ns) {
     const struct machine *machine = reference.machine;
     const uint64_t now_ns = time_ns + machine->suspend_offset_ns;
@@ -159,7 +159,7 @@ void pace_take(struct account *account, const struct glimpse *glimpse, wide move
             name_pace(pace, end_ns, false);
         return;
     }
-    /* Of a quick counter, what one period or more shows is large. */
+    /* For a quick counter, a move after more than a period is large. */
     const bool is_usual = pace->kind == PACE_QUICK &&
                           glimpse->time_ns - account->last.time_ns > pace->longest_ns &&
                           !pace->stands;
@@ -229,7 +229,7 @@ static uint64_t to_uj(wide shown) {
     return (uint64_t)(shown * 1000000 / machine_parts(reference.machine));
 }
 
-/* The account is still at the reading before it. */
+/* The account is still at the previous reading. */
 bool pace_hold(struct account *account, const struct glimpse *glimpse, bool is_start) {
     const struct pace *pace = &account->pace;
     const struct hardware *hardware = &reference.machine->hardware[glimpse->counter];
@@ -297,8 +297,7 @@ void pace_decide(struct account *account) {
 
 /* --- power ------------------------------------------------------------------------------------ */
 
-/* A counter that never moved rests where it stands for three of the longest periods that are known.
- */
+/* A counter that never moved rests if it stands still for three of the longest known periods. */
 static uint64_t find_rest_ns(void) {
     uint64_t slowest_ns = 0;
     for (size_t i = 0; i < reference.account_count; i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A part of a package uses no more than the package. */
+/* Checks that a part of a package uses no more than the package. */
 #include "account.h"
 
 static struct tally *const tally = &reference.tally;
@@ -36,18 +36,19 @@ static uint64_t later_by(uint64_t a_ns, uint64_t b_ns) {
     return a_ns > b_ns ? a_ns - b_ns : 0;
 }
 
-/* More than the package, a tenth of that, and what the package can use in a time in which it may
- * not have been counted; in tenths of 10^-15 J. */
+/* Returns whether the part exceeds the package by more than a tenth and what the package can use in
+ * a time that may not have been counted; computed in tenths of 10^-15 J. */
 static bool is_more(const struct account *whole, uint64_t part_uj, uint64_t whole_uj,
                     uint64_t lacks_ns) {
     const wide used = 10 * (wide)part_uj * 1000000000;
     const wide counted = 11 * (wide)whole_uj * 1000000000;
-    /* A tenth is cut to whole microjoules. */
+    /* The core truncates the tenth to whole microjoules. */
     const wide cut = whole_uj % 10 * (wide)1000000000;
     return used > counted - cut + 10 * (wide)account_ceiling_uw(whole) * lacks_ns;
 }
 
-/* The steps above must be most of the time, six tenths at least, since the first of them. */
+/* The steps above the package's must cover at least six tenths of the time since the first of
+ * them. */
 static void note_overrun(struct account *part, uint64_t end_ns) {
     const struct overrun overrun = {part->last.time_ns, end_ns};
     uint64_t above_ns = end_ns - overrun.begin_ns;
@@ -63,7 +64,7 @@ static void note_overrun(struct account *part, uint64_t end_ns) {
     tally->apart++;
 }
 
-/* Where the truth is known to be within, only another counter is not. */
+/* If the true energy of parts is within the package's, only another counter can exceed it. */
 static void check(const struct account *part, const struct glimpse *glimpse) {
     const struct machine *machine = reference.machine;
     const bool same = glimpse->counter == part->last.counter &&
@@ -73,7 +74,7 @@ static void check(const struct account *part, const struct glimpse *glimpse) {
     const bool seen = part->whole->range != 0 || machine->style == STYLE_PERF;
     const bool is_unknown = machine->period_ns > NS_PER_MS &&
                             (part->pace.kind != PACE_SLOW || part->whole->pace.kind != PACE_SLOW);
-    /* A read that failed as 0 may pass for a wrap, and then the package has counted less. */
+    /* A failed read of 0 may pass for a wrap, and then the package has counted less. */
     const struct glimpse *low = &part->whole->first_low;
     const bool lacks =
         (low->is_false && low->time_ns > part->last.time_ns) || part->whole->was_mistaken;

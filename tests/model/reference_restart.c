@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* When a counter may start again, so that the rules can tell. */
+/* Decides when a counter may restart without misleading the rules. */
 #include "account.h"
 
-/* Longer than any sample takes: a mirror may show it that much later. */
+/* Longer than any sample takes: a mirror may show the restart that much later. */
 #define LATER_NS (10 * NS_PER_S)
 
-/* No other zone shows its counter, nor may seem to. */
+/* Returns whether no other zone shows its counter, or may seem to. */
 static bool is_alone(const struct fake_zone *zone) {
     const struct machine *machine = reference.machine;
     unsigned int places = 0;
@@ -14,7 +14,7 @@ static bool is_alone(const struct fake_zone *zone) {
     return places == 1 && zone->account->zone_count == 1;
 }
 
-/* Or may be, and is not read until that is known. */
+/* Also true if it may be another counter and is not read until that is known. */
 static bool is_taken_for_another(size_t counter) {
     for (size_t i = 0; i < reference.zone_count; i++) {
         const struct fake_zone *zone = reference.zones[i];
@@ -25,7 +25,7 @@ static bool is_taken_for_another(size_t counter) {
     return false;
 }
 
-/* It shows one step in a long time, as a counter that is updated seldom does. */
+/* Returns whether it shows a single step in a long time, like a slow counter. */
 static bool is_at_rest(const struct fake_zone *zone) {
     const struct hardware *hardware = &reference.machine->hardware[zone->place->counter];
     const wide used_aj = (wide)hardware->power_uw * 10 * NS_PER_MS * 1000;
@@ -36,13 +36,13 @@ bool reference_would_count(const struct fake_zone *zone, uint64_t shown, uint64_
     const struct account *account = zone->account;
     const struct machine *machine = reference.machine;
     uint64_t energy_uj;
-    /* What is taken for one counter with another does not start again until they have parted. */
+    /* A counter taken for the same as another one does not restart until they have parted. */
     if (is_taken_for_another(zone->place->counter))
         return true;
     if (account == NULL || !account->has_baseline || zone->zone.epoch != account->epoch)
         return false;
-    /* Nor what may not be taken at this sample; nor what is held, for two starts look like a slow
-     * counter. */
+    /* Not while low readings or held steps are pending, or before its counter is known: two
+     * restarts look like a slow counter. */
     if (low_is_pending(zone->place->counter) || !zone->is_known || account->held.shown != 0)
         return true;
     const uint64_t slept_ns = machine->suspend_offset_ns > reference.suspend_offset_ns
@@ -53,7 +53,7 @@ bool reference_would_count(const struct fake_zone *zone, uint64_t shown, uint64_
     const enum verdict verdict = step_judge(&step, &energy_uj);
     if (verdict == JUMP && account->pace.kind == PACE_UNKNOWN && is_at_rest(zone))
         return true;
-    /* By then the counter may have passed what it showed before it started again. */
+    /* By then the counter may have passed its value before the restart. */
     const struct step missing = {.before = shown,
                                  .after = step.before,
                                  .style = step.style,
@@ -65,12 +65,12 @@ bool reference_would_count(const struct fake_zone *zone, uint64_t shown, uint64_
     if (verdict == COUNTED && slept_ns == 0 && is_alone(zone) &&
         steady_would_refuse(account, shown, time_ns, energy_uj))
         return false;
-    /* With the time a new start turns into energy, and energy into what nobody can decide. */
+    /* With time a restart starts to look like energy, and energy becomes undecidable. */
     return verdict == COUNTED || verdict == WRAPPED || step_judge(&later, &energy_uj) != verdict;
 }
 
-/* A series that has no zone now, for the counter goes by another name, sees it when it may be too
- * late to tell. */
+/* A series without a zone now, because the counter has another name, may see the restart too late
+ * to recognize it. */
 void reference_started_again(const struct fake_zone *zone) {
     for (size_t i = 0; i < reference.account_count; i++) {
         struct account *account = &reference.accounts[i];

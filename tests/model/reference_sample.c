@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a sample means for each account (docs/design.md, rules 2 to 4, 9, 10). */
+/* Applies a sample to each account (docs/design.md, rules 2 to 4, 9, 10). */
 #include "account.h"
 
 static struct tally *const tally = &reference.tally;
@@ -37,7 +37,7 @@ static void note_time(struct account *account, const struct glimpse *glimpse) {
     account->now.uncertainty_ns = glimpse->uncertainty_ns;
 }
 
-/* Ten steps in a row above the ceiling, and below four times as much, raise it. */
+/* Ten steps in a row above the ceiling, and below four times the ceiling, raise it. */
 static void judge_ceiling(struct account *account, struct step step, bool refused) {
     uint64_t energy_uj;
     const bool is_above = step_judge(&step, &energy_uj) == JUMP;
@@ -52,7 +52,7 @@ static void judge_ceiling(struct account *account, struct step step, bool refuse
     tally->raised++;
 }
 
-/* Before it is known how seldom a counter moves, a wrap of it may pass for a new start. */
+/* Until a counter is known to be slow, a wrap of it may pass for a restart. */
 static bool may_be_unknown(const struct account *account) {
     return reference.machine->period_ns > NS_PER_MS && account->pace.kind != PACE_SLOW;
 }
@@ -61,8 +61,8 @@ static enum course course_of(enum verdict verdict) {
     return verdict == COUNTED ? COURSE_ON : verdict == JUMP ? COURSE_JUMP : COURSE_BROKEN;
 }
 
-/* What the rules take for energy is energy, and what they take for a new start is one. Whether it
- * is energy. */
+/* Checks that what the rules take for energy is energy, and what they take for a restart is one.
+ * Returns whether it is energy. */
 static bool count_step(struct account *account, const struct fake_zone *zone, uint64_t slept_ns) {
     const struct glimpse *glimpse = &zone->glimpse;
     const struct step step = account_make_step(account, glimpse->shown, glimpse->time_ns, slept_ns);
@@ -96,16 +96,16 @@ static bool count_step(struct account *account, const struct fake_zone *zone, ui
             return false;
         }
         if (account->unseen || glimpse->counter != account->last.counter) {
-            /* Two counters that stood alike when both were read for the first time are one until
-             * they part (rule 9): what was counted then is what the one showed of the other. */
+            /* Two counters with equal values at their first reading count as one until they part
+             * (rule 9): what was counted then mixes both. */
             energy_aj = (wide)energy_uj * AJ_PER_UJ;
             tally->mistaken++;
             account->was_mistaken = true;
         } else if (started_again) {
             reference_complain("%s: a new start passes for energy", account->name);
         }
-        /* In a sleep, or where no range is known, a turn that ends higher than it began is seen by
-         * nobody: what the counter tells is less than what was used, and never more. */
+        /* After a sleep, or without a known range, a wrap that ends above its start is not seen:
+         * the counter shows less than was used, never more. */
         if ((slept || step.range == 0 || is_unknown) && (wide)energy_uj * AJ_PER_UJ < energy_aj) {
             energy_aj = (wide)energy_uj * AJ_PER_UJ;
             account->now.slack_uj++;
@@ -148,7 +148,8 @@ static bool count_step(struct account *account, const struct fake_zone *zone, ui
     return false;
 }
 
-/* The one that served, or has its name; otherwise the first that reads. */
+/* Chooses the zone that served before or has the name of that one; otherwise the first that
+ * reads. */
 static struct fake_zone *choose_zone(const struct account *account, bool slept) {
     struct fake_zone *chosen = NULL;
     for (size_t i = 0; i < account->zone_count; i++) {
@@ -170,8 +171,8 @@ static void note_feeder(struct account *account, const struct fake_zone *zone) {
     account->epoch = zone->zone.epoch;
 }
 
-/* A first reading, or the first after it was forgotten: it has been another counter, or may have
- * been, and what went by in between is not known. */
+/* The first reading, or the first one after account_forget(): the counter is or may be another one,
+ * and the energy in between is unknown. */
 static void begin(struct account *account, const struct glimpse *glimpse) {
     pace_break(account);
     account->now.slack_uj++;
@@ -213,7 +214,7 @@ void account_begin_earlier(const struct source *source) {
             account->pace.first_ns = zone->likeness.common.time_ns;
         begin(account, &zone->likeness.common);
         end_reading(account, &zone->likeness.common);
-        /* A new start since then, of which another zone told, may pass for energy. */
+        /* A restart since then, which another zone showed, may pass for energy. */
         const struct glimpse *common = &zone->likeness.common;
         account->unseen = common->restarts != reference.machine->hardware[common->counter].restarts;
         note_feeder(account, zone);
@@ -233,7 +234,7 @@ static void fail(struct account *account, uint64_t slept_ns) {
     reference.health.gaps++;
 }
 
-/* What a zone has counted is counted: should it leave, it begins after that. */
+/* What a zone has counted stays counted: if it leaves, it begins after that. */
 static void keep_last(const struct account *account) {
     for (size_t i = 0; i < world.source->zone_count; i++) {
         struct fake_zone *zone = fake_zone_at(world.source, i);
@@ -309,7 +310,7 @@ static void note_look(const struct account *account) {
         reference.look_ns = look_ns;
 }
 
-/* Packages come first, for their parts are held against them. */
+/* Packages first, because parts are compared with them. */
 static void take_samples(uint64_t slept_ns, bool moved, bool packages) {
     for (size_t i = 0; i < reference.account_count; i++) {
         struct account *account = &reference.accounts[i];
@@ -335,8 +336,8 @@ static void take_samples(uint64_t slept_ns, bool moved, bool packages) {
     }
 }
 
-/* Nobody knows what counters did in a sleep: nothing is held against each other, and what parts
- * after it begins after it. */
+/* It is unknown what counters did during a sleep: nothing is compared, and zones that part after it
+ * begin after it. */
 static void forget_common(const struct source *source) {
     for (size_t i = 0; i < reference.account_count; i++)
         reference.accounts[i].withheld = reference.accounts[i].is_hidden = false;
@@ -361,7 +362,7 @@ void reference_sampled(const struct source *source, bool taken) {
     if (slept_ns > 0) {
         forget_common(source);
     } else if (alike_compare()) {
-        /* At the first sample nobody has seen them otherwise. */
+        /* At the first sample there was no earlier binding. */
         reference.health.rediscoveries += reference.sampled;
         reference_bind(source);
     }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* A counter behind which two counters answer in turns. */
+/* Detects a zone for which two counters answer in turns. */
 #include "account.h"
 
 static struct tally *const tally = &reference.tally;
 
-/* Two ways up and two ways down, of which the first is no return. */
+/* Two moves up and two down, of which the first is not a return. */
 #define RETURNS_MOST 3
 #define QUIET_READINGS 10
 #define QUIET_NS (60 * NS_PER_S)
@@ -15,7 +15,7 @@ static uint64_t power_uw(uint64_t energy_uj, uint64_t span_ns) {
     return (uint64_t)(((wide)energy_uj * 1000000000 + span_ns / 2) / span_ns);
 }
 
-/* Whether a counter that was on the row may show that by now. */
+/* Returns whether a counter with that sequence may show this value by now. */
 static bool is_on_row(const struct account *account, const struct row *row, uint64_t shown,
                       uint64_t time_ns) {
     struct step step = account_make_step(account, shown, time_ns, 0);
@@ -30,11 +30,11 @@ static bool returns(const struct account *account, const struct glimpse *glimpse
     const struct row *row = &account->left_row;
     const struct glimpse *low = &account->last_low;
     switch (course) {
-    case COURSE_ON: /* it may be a way up that looks like energy */
+    case COURSE_ON: /* may be a move up that looks like energy */
         return row->where == ROW_ABOVE && step > row->distance / 2 &&
                step_uw / 2 > account->most_uw &&
                is_on_row(account, row, glimpse->shown, glimpse->time_ns);
-    case COURSE_ON_AFTER_LOW: /* what was read in between moves, too */
+    case COURSE_ON_AFTER_LOW: /* the sequence read in between moves, too */
         return row->where == ROW_BEHIND && low->shown != row->shown &&
                is_on_row(account, row, low->shown, low->time_ns);
     case COURSE_JUMP:
@@ -65,7 +65,8 @@ static struct row find_row(const struct account *account, enum course course) {
     return row;
 }
 
-/* Ten readings and a minute without anything of this; a row above is minded ten times as long. */
+/* Forgets the sequence after ten readings and a minute without such a move; a higher sequence after
+ * ten times as long. */
 static void calm_down(struct account *account, uint64_t time_ns) {
     const uint64_t calm_ns = time_ns - account->stirred_ns;
     if (account->quiet >= QUIET_READINGS && calm_ns >= QUIET_NS) {

@@ -2,7 +2,8 @@
 /* When the readings of a report were taken. */
 #include "account.h"
 
-/* A report is of the middle of its sample; of one that took long, of the middle of its readings. */
+/* A report has the time of the middle of its sample; if that took long, of the middle of its
+ * readings. */
 uint64_t report_age_ns(void) {
     const uint64_t took_ns = world.end_ns - world.begin_ns;
     uint64_t youngest_ns = UINT64_MAX;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* When the counters are to be read, and what that says about the power inside an interval
+/* Computes when counters are due, and checks statistics of the power inside an interval
  * (docs/design.md, rules 7 and 12; struct rapl_statistics). */
 #include "account.h"
 
@@ -40,7 +40,7 @@ static bool any_reads(void) {
     return false;
 }
 
-/* The first instant of the grid that lies after the given one. */
+/* Returns the first instant of the grid after the given one. */
 static uint64_t next_instant_ns(uint64_t after_ns) {
     const uint64_t every_ns = reference.sample_interval_ns;
     return after_ns - after_ns % every_ns + every_ns;
@@ -54,8 +54,8 @@ uint64_t reference_due_ns(void) {
     return guard_ns != 0 && guard_ns < grid_ns ? guard_ns : grid_ns;
 }
 
-/* One of the instants since the last sample is this one's; none of them was due where nothing
- * read. */
+/* One instant since the last sample belongs to this sample, the others are missed. None was due if
+ * nothing reads. */
 void grid_sampled(void) {
     if (reference.sample_interval_ns != 0 && reference.sampled && any_reads()) {
         uint64_t missed = 0;
@@ -82,7 +82,7 @@ static uint64_t unit_of(const struct account *account) {
     return (account->range + UINT32_MAX / 2) / UINT32_MAX;
 }
 
-/* After a sleep, too, its next reading does not follow on the last. */
+/* After a sleep as well, its next reading does not continue the last one. */
 void window_sample(struct account *account, bool slept) {
     const struct naive_scale scale = {.parts = machine_parts(reference.machine),
                                       .unit = unit_of(account),
@@ -105,7 +105,7 @@ static uint64_t to_uj(wide shown) {
     return (uint64_t)(shown * 1000000 / machine_parts(reference.machine));
 }
 
-/* The power of a sum is that of what it is made of: without one of its members it is another. */
+/* Without one of its members a sum has another power. */
 void window_lose_member(struct account *sum) {
     if (sum == NULL)
         return;
@@ -114,9 +114,9 @@ void window_lose_member(struct account *sum) {
 }
 
 /*
- * Between two samples at which all members were read, and none of them had a new start, had gone or
- * had slept. All of it was read somewhen between the begin of the first read and the end of the
- * last; each member may lack a unit.
+ * Samples the sum if all members were read at both ends and none has restarted, gone or slept. Its
+ * readings lie between the begin of the first read and the end of the last; each member may lack a
+ * unit.
  */
 static void sample_sum(struct account *sum) {
     struct naive_scale scale = {.parts = 1000000};
@@ -178,8 +178,8 @@ void window_judge(const struct account *account, const struct rapl_value *value)
     tally->empty_windows += account->window.count == 0;
 }
 
-/* Where the samples make up the span, their mean is its power, but for the rounding: to the nearest
- * microwatt of the power, of the mean and of each sample, and of each energy to microjoules. */
+/* If the samples cover the span, their mean is its power, except for rounding: of the power, the
+ * mean and each sample to microwatts, and of each energy to microjoules. */
 void window_judge_mean(const struct account *account, const struct rapl_value *value) {
     if (!value->has_statistics || !naive_covers(&account->window, value->start_ns, value->end_ns))
         return;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Counters that move once in 0 to 5 s, under a load that is constant or changes, reported each
- * 50 ms to 60 s, with statistics and without: every joule is counted, power is that of the span
- * that it is given for, and no statistic is further from a constant load than one part in 20.
+ * Tests counters that move once in 0 to 5 s, under constant and changing load, with reports every
+ * 50 ms to 60 s, with and without statistics. Every joule must be counted, power must be right for
+ * its span, and under constant load no statistic may be off by more than one part in 20.
  */
 #include "slow.h"
 
@@ -18,7 +18,7 @@
 #define WATT UINT64_C(1000000)
 #define SHARPNESS 0.05
 #define CHANGES_MAX 4096
-/* Of 2^32 units of 61 uJ: at 1 kW a counter wraps after more than 60 s. */
+/* In units of 61 uJ, of 2^32: at 1 kW the counter wraps after more than 60 s. */
 #define WRAPS_LATE UINT64_C(3200000000)
 
 struct trial {
@@ -26,22 +26,22 @@ struct trial {
     uint64_t interval_ns;
     uint64_t sample_ns; /* 0: no statistics */
     uint64_t power_uw;
-    bool changes; /* the load: by half, at random */
+    bool changes; /* the load changes at random, by half */
 };
 
 struct outcome {
     unsigned int reports;
     unsigned int powers;
     unsigned int windows;
-    unsigned int first_power; /* number of the report */
-    double worst;             /* share by which a power or statistic is off */
+    unsigned int first_power; /* number of the first report with power */
+    double worst;             /* largest relative error of a power or statistic */
     double reads_per_second;
     const char *wrong;
 };
 
 static struct machine machine;
 
-/* The true energy since the begin, at each change of the load. */
+/* True energy since the start, at each change of the load. */
 static struct {
     uint64_t time_ns;
     double energy_uj;
@@ -101,7 +101,7 @@ static void pass_until(struct rapl *rapl, const struct trial *trial, uint64_t en
         const uint64_t due_ns = rapl_sample_due_ns(rapl);
         if (due_ns == 0 || due_ns >= end_ns)
             break;
-        /* Whoever waits wakes some microseconds late. */
+        /* Waiting programs wake some microseconds late. */
         machine_pass_until(&machine, due_ns + 20000 + random_below(&machine.random, 60000));
         rapl_sample(rapl);
         if (trial->changes && random_once_in(&machine.random, 50))
@@ -142,8 +142,8 @@ static unsigned int choose_reports(const struct trial *trial) {
     return reports > 20 ? (unsigned int)reports : 20;
 }
 
-/* Reports that are so far apart all have power: no read comes close enough to the updates of a
- * counter that moves each 25 ms or more often. */
+/* Reports at least this far apart all have power: no read is close enough to the updates of a
+ * counter that moves every 25 ms or more often. */
 static uint64_t shortest_ns(const struct trial *trial) {
     const uint64_t spans_ns = (trial->period_ns > 25 * NS_PER_MS ? 2 : 28) * trial->period_ns;
     return spans_ns > 51 * NS_PER_MS ? spans_ns : 51 * NS_PER_MS;

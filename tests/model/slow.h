@@ -2,7 +2,7 @@
 #ifndef RAPL_MODEL_SLOW_H
 #define RAPL_MODEL_SLOW_H
 
-/* Reports of counters of each update period from none to 5 s, as TAP. The exit status. */
+/* Tests reports with update periods from 0 to 5 s and prints TAP. Returns the exit status. */
 int slow_measure(void);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A step is judged by listing what can have happened: the counter went on, or it went round once,
- * twice and so on. What is possible under the ceiling remains; one possibility is a fact, several
- * are none.
+ * Judges a step by listing what can have happened: the counter increased, or wrapped once, twice
+ * and so on. Only what is possible under the ceiling remains: a single possibility is a fact,
+ * several are undecided.
  */
 #include "reference.h"
 
@@ -10,10 +10,10 @@
 /* No domain draws more for long: docs/accuracy.md. */
 #define WRAP_UW UINT64_C(4000000000)
 
-/* docs/design.md, rule 1: one unit more than the range, a unit being range / (2^32 - 1). */
+/* docs/design.md, rule 1: range plus one unit, where a unit is range / (2^32 - 1). */
 static wide turn_of(const struct step *step) {
     const wide ticks = UINT32_MAX;
-    /* It is not known: the smallest that there is, 2^32 ticks of 15.258 uJ. */
+    /* If unknown, assume the smallest range, 2^32 ticks of 15.258 uJ. */
     if (step->range == 0)
         return (ticks + 1) * 15258 / 1000;
     return step->range + (2 * (wide)step->range + ticks) / (2 * ticks);
@@ -23,7 +23,7 @@ static uint64_t to_uj(const struct step *step, wide shown) {
     return (uint64_t)(shown * 1000000 / step->parts);
 }
 
-/* perf's sum is 64 bits wide, goes on past its end, and never goes back by half of that. */
+/* perf's sum has 64 bits, continues past its maximum, and never decreases by half of it. */
 static bool goes_back(const struct step *step) {
     const bool passes_end = step->style == STYLE_PERF && step->after - step->before <= INT64_MAX;
     return step->after < step->before && !passes_end;
@@ -49,14 +49,14 @@ static bool is_possible(const struct step *step, unsigned int turns) {
     uint64_t most_uw = step->ceiling_uw;
     if (energy_uj == UINT64_MAX || (turns > 0 && step->style == STYLE_PERF))
         return false;
-    /* Where no range is known, a step back is a new start; a turn may hide all the same. */
+    /* Without a known range, a decrease is a restart, but a wrap may still be hidden. */
     if (turns > 0 && step->range == 0 && goes_back(step))
         return false;
     if (turns > 0 && most_uw > WRAP_UW)
         most_uw = WRAP_UW;
     if (span_ns < JUDGED_NS)
         span_ns = JUDGED_NS;
-    /* It may hold an update that was still to come before, and the next one early. */
+    /* The step may contain an update that was still due before, and the next one early. */
     span_ns += (turns == 0 ? 2 : 1) * step->period_ns;
     return (wide)energy_uj * 1000000000 <= (wide)most_uw * span_ns;
 }
@@ -82,10 +82,10 @@ enum verdict step_judge(const struct step *step, uint64_t *energy_uj) {
         return NEW_START;
     if (step->slept_ns > 0 && !step->gap)
         return on ? COUNTED : JUMP;
-    /* Rule 4: a wrap can have hidden in a gap; of perf's sum, which has no range, always. */
+    /* Rule 4: a wrap can be hidden in a gap; for perf's sum, which has no range, always. */
     if (step->gap)
         return on && !once && step->style != STYLE_PERF ? COUNTED : UNDECIDED;
-    /* Rule 7: so can one more, where it went unread for too long. */
+    /* Rule 7: one more wrap can be hidden if it was unread for too long. */
     if (back)
         return twice ? UNDECIDED : WRAPPED;
     return once ? UNDECIDED : COUNTED;

@@ -18,7 +18,7 @@ ssize_t __real_pread(int file, void *text, size_t size, off_t offset);
 ssize_t __wrap_pread(int file, void *text, size_t size, off_t offset);
 ssize_t __wrap___pread_chk(int file, void *text, size_t size, off_t offset, size_t room);
 
-/* A zone's folder as it stands in the tree. */
+/* The state of a zone's folder in the tree. */
 struct folder {
     char id[64];
     struct place *place;
@@ -31,15 +31,15 @@ static struct {
     size_t count;
     struct source *watched;
     const struct source_operations *operations;
-    struct source shadow; /* the same zones, with what the reference knows of them */
+    struct source shadow; /* copies of the zones, with the reference's state */
     bool samples;
     struct {
-        struct fake_zone *zone; /* the one that was read last */
-        unsigned int count;     /* of its reads in this sample */
+        struct fake_zone *zone; /* last one read */
+        unsigned int count;     /* its reads in this sample */
         uint64_t shortest_ns;
-        struct glimpse glimpse; /* of the shortest */
-        bool is_due;            /* it has to be read once more, now */
-        uint64_t again_ns;      /* that all of this sample took which were not a zone's first */
+        struct glimpse glimpse; /* of the shortest read */
+        bool is_due;            /* it has to be read again now */
+        uint64_t again_ns;      /* time of the repeated reads in this sample */
     } reads;
 } tree;
 
@@ -98,8 +98,7 @@ static void make_folder(const struct folder *folder) {
     write_file(folder->id, "energy_uj", "it is the machine that answers\n");
     if (place->shows_range)
         write_number(folder->id, "max_energy_range_uj", machine_range_uj(machine, place));
-    /* docs/design.md, rule 2: a limit makes a ceiling of four times as much, none one of
-     * 1000 W. */
+    /* docs/design.md, rule 2: the ceiling is four times the limit, or 1000 W without a limit. */
     if (machine->max_power_uw == 0 && place->kind != ZONE_PSYS &&
         place->ceiling_uw != UINT64_C(1000000000))
         write_number(folder->id, "constraint_0_max_power_uw", place->ceiling_uw / 4);
@@ -113,7 +112,7 @@ static struct folder *find_folder(const char *id) {
     return NULL;
 }
 
-/* The tree shows what the machine shows by now. */
+/* Updates the tree to the machine's current state. */
 static void bring_up_to_date(void) {
     struct machine *machine = world.machine;
     size_t kept = 0;
@@ -185,8 +184,8 @@ static struct fake_zone *find_shadow(const char *id) {
 /* --- a read of energy_uj -------------------------------------------------------------------------
  */
 
-/* The id of the zone whose energy_uj the open file is; false: it is another file. gone: its zone
- * has been taken away since. */
+/* Finds the id of the zone whose energy_uj is open as file; false: another file. gone: the zone was
+ * removed after the open. */
 static bool find_id(int file, char id[64], bool *gone) {
     static const char end[] = "/energy_uj";
     char link[32];
@@ -203,7 +202,7 @@ static bool find_id(int file, char id[64], bool *gone) {
     return true;
 }
 
-/* What stalled once often does so again. */
+/* Reads that stalled once often stall again. */
 static void maybe_stall(const struct fake_zone *zone) {
     struct random *random = &world.machine->random;
     const uint64_t seldom = world.machine->habits.slow_read;
@@ -218,8 +217,8 @@ static void expect_no_read(void) {
     tree.reads.is_due = false;
 }
 
-/* A slow read is repeated at once, twice at most, unless such reads have taken twice as much time
- * in this sample as makes one slow. The shortest one counts. */
+/* A slow read is repeated at once, at most twice, unless the repeated reads of this sample have
+ * already taken twice the time that makes a read slow. The shortest read counts. */
 static void follow_read(struct fake_zone *zone, bool reads, uint64_t took_ns) {
     if (zone != tree.reads.zone) {
         expect_no_read();
@@ -244,7 +243,7 @@ static void follow_read(struct fake_zone *zone, bool reads, uint64_t took_ns) {
 }
 
 static ssize_t answer(const char *id, bool gone, void *text, size_t size) {
-    struct fake_zone passing = {.place = NULL}; /* the source is about to find it */
+    struct fake_zone passing = {.place = NULL}; /* the source is just finding the zone */
     struct fake_zone *zone = find_shadow(id);
     uint64_t shown = 0;
     const uint64_t begin_ns = world.machine->raw_ns;
@@ -263,7 +262,7 @@ static ssize_t answer(const char *id, bool gone, void *text, size_t size) {
         zone->place = folder->place;
         errno = -fake_read(zone, tree.samples, &shown);
     }
-    /* The source stamps the middle of a read: that is where it was. */
+    /* The source timestamps the middle of a read, so the counter is read there. */
     if (tree.samples)
         machine_pass(world.machine, took_ns);
     if (zone != &passing)
@@ -293,7 +292,7 @@ static void free_shadow(struct fake_zone *zone) {
     free(zone);
 }
 
-/* The shadow gets the zones that the source has, and keeps what is known of those it had. */
+/* Gives the shadow the zones of the source, and keeps the state of known ones. */
 static void follow(const struct source *source) {
     struct zone **zones = fake_allocate((source->zone_count + 1) * sizeof(struct zone *));
     for (size_t i = 0; i < source->zone_count; i++) {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A counter that starts again at 0 while it is watched, without a failed read and without sleep:
- * its step is any number from 0 to its range with the same chance, so that it is under the ceiling,
- * and passes for energy, with a chance of ceiling x time / range. Measured here over the whole
- * core.
+ * Measures, with the whole core, restarts at 0 of a running counter without a failed read or sleep.
+ * The step is then equally likely to be any number from 0 to the range, so the probability that it
+ * is below the ceiling and passes for energy is ceiling x time / range.
  */
 #include "undetectable.h"
 
@@ -28,7 +27,7 @@ struct trial {
 
 struct outcome {
     unsigned int passed;
-    double error_j; /* counted more than used, by those that passed */
+    double error_j; /* energy counted in excess, by those that passed */
 };
 
 static struct machine machine;
@@ -55,7 +54,7 @@ static void make_machine(const struct trial *trial, uint64_t seed) {
                                        .generation = 1};
 }
 
-/* Passes time up to a moment, with the reads in between that the core asks for. */
+/* Lets time pass, with the reads that the core requests. */
 static void pass_until(struct rapl *rapl, uint64_t end_ns) {
     for (;;) {
         const uint64_t due_ns = rapl_sample_due_ns(rapl);
@@ -67,7 +66,7 @@ static void pass_until(struct rapl *rapl, uint64_t end_ns) {
     machine_pass_until(&machine, end_ns);
 }
 
-/* One interval with one start in it. Where its energy is reported, it has passed. */
+/* Runs one interval with one restart. If its energy is reported, the restart has passed. */
 static void try_once(const struct trial *trial, uint64_t seed, struct outcome *outcome) {
     struct rapl_options options = RAPL_OPTIONS_DEFAULT;
     const struct rapl_report *report = NULL;
@@ -98,7 +97,7 @@ static void try_once(const struct trial *trial, uint64_t seed, struct outcome *o
     rapl_close(rapl);
 }
 
-/* Chance and mean error, of steps that are as long as the core lets them be. */
+/* Expected probability and mean error, for the longest steps that the core allows. */
 static void expect(const struct trial *trial, double *chance, double *error_j) {
     const double range_j = 4294967296.0 * (double)trial->unit_nj / 1e9;
     const double ceiling_w = (double)trial->ceiling_w;
@@ -110,7 +109,7 @@ static void expect(const struct trial *trial, double *chance, double *error_j) {
         const double step_s = left_s < longest_s ? left_s : longest_s;
         const double passed = step_s / (double)trial->interval_s * ceiling_w * step_s / range_j;
         *chance += passed;
-        /* What is counted is anything up to the ceiling. */
+        /* The counted energy is uniformly distributed up to the ceiling. */
         *error_j += passed * (ceiling_w / 2 - (double)trial->power_w) * step_s;
         weight += passed;
         left_s -= step_s;
@@ -128,7 +127,7 @@ static bool measure(const struct trial *trial) {
         try_once(trial, random_next(&random), &outcome);
     const double share = (double)outcome.passed / TRIALS;
     const double mean_j = outcome.passed > 0 ? outcome.error_j / outcome.passed : 0;
-    /* Four standard deviations; what is counted is spread evenly, so that of the mean follows. */
+    /* Four standard deviations; the deviation of the mean follows from the uniform distribution. */
     const double slack = 4 * sqrt(chance * (1 - chance) / TRIALS);
     const double slack_j =
         4 * (error_j + (double)trial->power_w) / sqrt(TRIALS * chance) + (double)trial->power_w;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A random walk over the whole core: machines that nobody has, and every report of them held
- * against a reference that knows the truth.
+ * A random walk over the whole core: random machines, with every report compared with a reference
+ * that knows the true energy.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@
 static struct {
     struct machine machine;
     struct rapl *rapl;
-    uint64_t seed; /* of this machine alone */
+    uint64_t seed; /* of this machine */
     uint64_t first_reading;
     uint64_t last_reading;
     bool tells_problems;
@@ -28,7 +28,7 @@ static struct {
 /* --- one machine ---------------------------------------------------------------------------------
  */
 
-/* Half of the machines tell statistics: from a handful of samples an interval, or so many that most
+/* Half of the machines have statistics: with a few samples per interval, or with so many that most
  * are missed. */
 static void choose_samples(struct rapl_options *options) {
     struct random *random = &walk.machine.random;
@@ -69,7 +69,7 @@ static void choose_options(struct rapl_options *options) {
     options->include_count = zone_filters[which].count;
 }
 
-/* Without memory, what was read is lost, and the interval goes on. */
+/* If memory ran out, the readings are lost and the interval continues. */
 static void note_sample(int result) {
     if (world.samples > 0)
         reference_sampled(world.source, result == 0);
@@ -79,8 +79,8 @@ static void note_sample(int result) {
     world.samples = 0;
 }
 
-/* The core says that it had no memory only if it had none. Nothing happens to the machine until it
- * has: what a binding that was broken off knows of zones that go meanwhile is nobody's business. */
+/* Checks that the core reports a lack of memory only if there was one. The machine does not change
+ * until a retry succeeds: a binding that was interrupted may miss zones that go meanwhile. */
 static bool has_to_repeat(int result) {
     world.memory_fails = false;
     note_sample(result);
@@ -125,13 +125,13 @@ static bool take_report(const struct rapl_report **report) {
 #define SAMPLES_MOST 300
 #define LONG_STEPS 10000000
 
-/* Until the next report, with the samples in between that the core asks for. */
+/* Lets time pass until the next report, with the samples that the core requests. */
 static void pass_interval(void) {
     struct machine *machine = &walk.machine;
     const uint64_t end_ns = machine->monotonic_ns + machine_choose_interval(machine);
     const bool lazy = random_once_in(&machine->random, machine->habits.lazy);
     for (unsigned int i = 0; !lazy; i++) {
-        /* Enough of them. On a hot machine a counter may go round unseen until the end. */
+        /* Limits the samples. On a hot machine a counter may then wrap unseen before the end. */
         if (i == SAMPLES_MOST && machine->is_hot)
             return;
         if (i == SAMPLES_MOST)
@@ -167,7 +167,7 @@ static bool walk_machine(uint64_t seed) {
     world_begin(&walk.machine);
     choose_options(&options);
     reference_begin(&walk.machine, &options);
-    /* Files are slow: of machines that are read through them, each is watched for less long. */
+    /* Files are slow, so a machine that is read through them is watched for fewer readings. */
     const uint64_t most = tree_source_root() != NULL ? 3000 : 60000;
     const uint64_t steps = 200 + random_scaled(&walk.machine.random, most);
     const uint64_t last = world.readings + steps;
@@ -181,7 +181,7 @@ static bool walk_machine(uint64_t seed) {
     note_sample(0);
     reference.tally.machines++;
     reference_close_first();
-    /* Where nothing is selected, or all has gone for long, there is little to see. */
+    /* Stop early if nothing is selected, or everything has been gone for long. */
     uint64_t idle = 0;
     while (world.readings < last && idle < 100 && !reference_has_complained()) {
         const uint64_t readings = world.readings;
@@ -211,7 +211,7 @@ struct count {
     uint64_t count;
 };
 
-/* What the walk never got to, it has not tried. */
+/* Fails if the walk never reached something: then it was not tested. */
 static void print_counts(const struct count *counts, size_t length, bool reached) {
     for (size_t i = 0; i < length; i++) {
         printf("# %-28s %12llu\n", counts[i].name, (unsigned long long)counts[i].count);
@@ -262,14 +262,14 @@ static void print_tally(void) {
         {"windows that cover power", tally->covered},
         {"windows left out", tally->left_windows},
     };
-    /* They take another source than powercap, a memory that runs out. */
+    /* These need another source than powercap, or a lack of memory. */
     const struct count untreed[] = {
         {"powers of all cores", tally->core_sums},
         {"times without memory", tally->no_memory},
         {"ceilings that were raised", tally->raised},
         {"counts started by perf", tally->epochs},
     };
-    /* A short walk may meet none. */
+    /* A short walk may not reach these. */
     const struct count rare[] = {
         {"parts above their package", tally->overruns},
         {"returns to a row of values", tally->returned},

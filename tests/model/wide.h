@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Energy times time, in whole numbers. */
+/* Holds energy times time as an integer. */
 #ifndef RAPL_MODEL_WIDE_H
 #define RAPL_MODEL_WIDE_H
 

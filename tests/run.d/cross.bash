@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# The layer cross, beyond this machine's own compilers and libc: other systems' headers and libraries,
-# other processors, static programs, distributions' flags, installations. What is built runs on a tree
-# (tests/cross/test_run.py).
+# The layer cross: headers and libraries of other systems, other processors, static programs, the
+# flags of distributions, installations. The programs are run on a tree (tests/cross/test_run.py).
 
 roots=$builds/roots
 
-# build_targets NAME "TARGET..." CMAKE OPTION...: build-tests/NAME, every warning an error.
+# build_targets NAME "TARGET..." CMAKE OPTION...: builds in build-tests/NAME, with warnings as
+# errors.
 build_targets() {
     local name=$1 targets=$2
     shift 2
@@ -15,7 +15,7 @@ build_targets() {
         cmake --build "$builds/$name" --target $targets
 }
 
-# refuses NAME MESSAGE CMAKE OPTION...: configure ends with the message.
+# refuses NAME MESSAGE CMAKE OPTION...: passes if configure fails with the message.
 refuses() {
     local name=$1 message=$2 output
     shift 2
@@ -26,7 +26,7 @@ refuses() {
     tr -s ' \n' ' ' <<<"$output" | grep -F -- "$message"
 }
 
-# with_packages RELEASE "PACKAGE..." NAME COMMAND...: one test, which needs packages of that release.
+# with_packages RELEASE "PACKAGE..." NAME COMMAND...: one test that needs packages of that release.
 with_packages() {
     local release=$1 packages=$2 log
     log=$(log_of "packages of $release")
@@ -42,7 +42,7 @@ with_packages() {
 
 builds_for_debian_11() {
     local folder=$roots/bullseye libraries=$roots/bullseye/usr/lib/x86_64-linux-gnu
-    # -B: gcc looks beside itself for crt1.o and libc.so before it looks into the sysroot.
+    # -B is needed because gcc looks for crt1.o and libc.so in its own folders before the sysroot.
     CFLAGS=-B$libraries PKG_CONFIG_SYSROOT_DIR=$folder PKG_CONFIG_LIBDIR=$libraries/pkgconfig \
         build_targets debian11 "rapl-execd rapl_collectd try_locked" -DCMAKE_C_COMPILER=gcc \
         -DCMAKE_SYSROOT="$folder" -DCMAKE_FIND_ROOT_PATH_MODE_INCLUDE=ONLY
@@ -54,13 +54,13 @@ builds_for_arm64() {
         qemu-aarch64 -L /usr/aarch64-linux-gnu "$builds/arm64/tests/model/model_walk" --seed 1
 }
 
-# The command of docs/install.md.
+# Runs the command of docs/install.md.
 builds_for_musl() {
     CFLAGS="-idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu" \
         build_targets musl rapl-execd -DCMAKE_C_COMPILER=musl-gcc -DRAPL_STATIC=ON && is_static musl
 }
 
-# Debian's libseccomp.a is made for glibc, but for one function.
+# Debian's libseccomp.a is made for glibc. Only one function is missing with musl.
 builds_for_musl_with_filter() {
     local object=$builds/seccomp_on_musl.o
     musl-gcc -O2 -c "$top/tests/cross/seccomp_on_musl.c" -o "$object" || return 1
@@ -68,7 +68,7 @@ builds_for_musl_with_filter() {
         build_targets musl-seccomp "rapl-execd try_locked" -DCMAKE_C_COMPILER=musl-gcc -DRAPL_STATIC=ON
 }
 
-# With the flags of Debian 13 (dpkg-buildflags).
+# Uses the flags of Debian 13 (dpkg-buildflags).
 builds_static() {
     CFLAGS="-g -O2 -Werror=implicit-function-declaration -ffile-prefix-map=$top=. -Wformat \
         -fstack-protector-strong -fstack-clash-protection -Werror=format-security -fcf-protection \
@@ -80,7 +80,8 @@ is_static() {
     ! readelf -lW "$builds/$1/plugins/telegraf/rapl-execd" | grep -E 'INTERP|DYNAMIC'
 }
 
-# From a path with spaces and into one, with the flags of Fedora 42 (redhat-rpm-config) but for its specs.
+# Builds from and into paths with spaces, with the flags of Fedora 42 (redhat-rpm-config) except its
+# specs.
 builds_with_flags() {
     local folder="$builds/with spaces"
     rm -rf "$folder"
@@ -96,7 +97,8 @@ builds_with_flags() {
         [[ $(nm -D --defined-only "$folder/build/plugins/collectd/rapl.so" | wc -l) -eq 1 ]]
 }
 
-# A name without a space for the checkout: neither the flags of compilers nor pkg-config can hold one.
+# The checkout is used through a link without spaces: compiler flags and pkg-config cannot contain
+# any.
 run_cross() {
     local link
     if [[ $top != *\ * ]]; then

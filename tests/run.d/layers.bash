@@ -7,21 +7,21 @@
 # In the order in which they begin, so that the longest does not begin last.
 all_layers=(vm faults systemd races sanitize fuzz execd cross telegraf collectd lint build unit model
     trees demo bench)
-# What takes longer than all of these, and is not in CI: it runs by its name, with --long.
+# Longer than all the others together, and not in CI: runs only by name with --long.
 long_layers=(newcomer)
-# What a newcomer runs: no daemon, no guest.
+# The default layers: no daemon, no guest.
 first_layers=(lint build unit trees execd model)
-# It measures time, so no other layer runs beside it.
+# Measures time, so no other layer runs beside it.
 alone=" bench "
 
-# Debian packages: of the build, and of each layer beyond that.
+# Debian packages: for the build, and additional ones per layer.
 build_packages=(gcc libc6-dev cmake ninja-build pkg-config python3 binutils libcmocka-dev libcap-dev
     libseccomp-dev libfuse3-dev)
 guest="qemu-system-x86 busybox-static cpio make xz-utils libcap2-bin util-linux"
 declare -A packages=(
     [lint]="git clang-format clang-tidy cppcheck shellcheck"
     [build]="clang"
-    # qemu-user-static would register itself with the kernel for programs of all other processors.
+    # qemu-user-static is not used, because it registers itself in the kernel for foreign programs.
     [cross]="gcc-mingw-w64-x86-64-win32 musl-tools gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user libcap2-bin strace"
     [execd]="strace fuse3 libcap2-bin util-linux"
     [faults]="strace valgrind"
@@ -34,7 +34,7 @@ declare -A packages=(
     [systemd]="$guest systemd udev ca-certificates"
     [bench]="valgrind strace util-linux ca-certificates"
 )
-# Packages that bring services are not installed: they are unpacked into $builds/packages.
+# Packages with services are not installed but unpacked into $builds/packages.
 build_services=(collectd-core collectd-dev)
 sinks="influxdb influxdb-client graphite-carbon"
 declare -A services=(
@@ -45,7 +45,7 @@ declare -A services=(
 
 # --- building ------------------------------------------------------------------------------------
 
-# build NAME COMPILER [CMAKE OPTION]...: build-tests/NAME, where every warning is an error.
+# build NAME COMPILER [CMAKE OPTION]...: builds in build-tests/NAME, with warnings as errors.
 build() {
     local folder=$builds/$1 compiler=$2
     shift 2
@@ -79,7 +79,7 @@ installs() {
     [[ -x $root/usr/bin/rapl-execd ]] && "$root/usr/bin/rapl-execd" --version
 }
 
-# What "git archive" gives knows its commit, though it has no git.
+# A "git archive" contains its commit, so the version is known without git.
 tarball_builds() {
     local folder=$builds/tarball
     rm -rf "$folder" && mkdir "$folder" && git -C "$top" archive HEAD | tar -x -C "$folder" &&
@@ -93,7 +93,7 @@ needs() {
     readelf -d "$builds/$1" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p' | sort | tr '\n' ' '
 }
 
-# Users need no other library for these programs; the plugin shows its entry alone.
+# Checks that the programs need no other library, and that the plugin exports only its entry.
 needs_little() {
     [[ $(needs gcc/plugins/telegraf/rapl-execd) == "libc.so.6 libcap.so.2 libseccomp.so.2 " ]] ||
         return 1
@@ -112,7 +112,7 @@ is_hardened() {
     readelf -h "$builds/gcc/plugins/telegraf/rapl-execd" | grep -q 'Type: *DYN'
 }
 
-# Before every layer.
+# Runs before every layer.
 run_prepare() { must "build with gcc" build gcc gcc; }
 
 run_build() {
@@ -127,10 +127,10 @@ run_build() {
 
 # --- lint ----------------------------------------------------------------------------------------
 
-# Also of a checkout that is another user's.
+# Also lists a checkout that belongs to another user.
 list_files() { git -c safe.directory="$top" ls-files "$@"; }
 
-# The tests' sources are held to the compilers' warnings alone.
+# Checks the program sources; tests are only checked by compiler warnings.
 run_tidy() {
     list_files 'core/*.c' 'plugins/*.c' 'contrib/*.c' |
         xargs -P 2 -n 4 clang-tidy -p "$builds/gcc" --quiet
@@ -143,14 +143,14 @@ run_lint() {
     mapfile -t scripts < <(list_files | while IFS= read -r file; do
         head -c 64 -- "$file" 2>/dev/null | grep -aqE '^#!.*\b(ba)?sh\b' && printf '%s\n' "$file"
     done)
-    # Each release formats a little otherwise; Debian 12's is the one that counts.
+    # Releases format differently; the reference is Debian 12's.
     if [[ $(clang-format --version) == *"version 14."* ]]; then
         must "clang-format" clang-format --dry-run -Werror "${sources[@]}"
     else
         echo "ok - clang-format # SKIP the sources are formatted by clang-format 14"
     fi
     must "clang-tidy" run_tidy
-    # From 2.11 on it wants const where a callback's type or a later write forbids it.
+    # Since cppcheck 2.11 these want const where a callback's type or a later write forbids it.
     must "cppcheck" cppcheck --enable=warning,style,performance,portability --inline-suppr \
         --suppress=constParameterCallback --suppress=constParameterPointer \
         --suppress=constVariablePointer --suppress=normalCheckLevelMaxBranches \
@@ -170,7 +170,7 @@ run_cmocka() {
     done
 }
 
-# gcov tells which branches of the pure parts the unit tests have taken.
+# Checks with gcov that the unit tests take all branches of the parts without I/O.
 takes_every_branch() {
     local program part report
     build coverage gcc -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS=--coverage || return 1
@@ -194,7 +194,7 @@ run_unit() {
     must "every branch of the pure parts is taken" takes_every_branch
 }
 
-# A step is one reading of one zone. One seed is always the same, the other never.
+# A step is one reading of one zone. One seed is fixed, the other random.
 run_model() {
     local program=$builds/gcc/tests/model/model_walk steps=1000000 seed
     [[ ${CI-} != true ]] || steps=20000000
@@ -211,14 +211,14 @@ run_trees() {
     RAPL_BUILD=$builds/gcc tap_each 2 trees "$top"/tests/trees/test_*.py
 }
 
-# Most of it waits.
+# Runs four at a time, because these tests mostly wait.
 run_execd() {
     RAPL_BUILD=$builds/gcc tap_each 4 execd "$top"/tests/execd/test_*.py
 }
 
 # --- faults, sanitizers, fuzzing -----------------------------------------------------------------
 
-# valgrind knows none of the calls that a program locks itself in with.
+# valgrind does not support the system calls of the sandbox.
 build_for_valgrind() {
     cmake -S "$top" -B "$builds/valgrind" -G Ninja -DCMAKE_C_COMPILER=gcc -DRAPL_WERROR=ON \
         -DRAPL_SANDBOX=OFF && cmake --build "$builds/valgrind" --target rapl-execd soak
@@ -230,7 +230,7 @@ run_faults() {
     must "build for valgrind" build_for_valgrind
     tap "faults/allocations" env CMOCKA_MESSAGE_OUTPUT=TAP "$folder/allocations"
     tap "faults/test_plugin" env CMOCKA_MESSAGE_OUTPUT=TAP "$folder/test_plugin"
-    # What the allocator keeps in a thread's cache counts as in use.
+    # Memory in the allocator's thread cache would count as in use.
     tap "faults/soak" env CMOCKA_MESSAGE_OUTPUT=TAP RAPL_SOAK_REPORTS=$reports \
         GLIBC_TUNABLES=glibc.malloc.tcache_count=0 "$folder/soak"
     must "20,000 reports under valgrind" env RAPL_SOAK_REPORTS=20000 valgrind --quiet \
@@ -240,8 +240,8 @@ run_faults() {
         tap_each 2 faults "$top"/tests/faults/test_*.py
 }
 
-# Of rapl-execd, what parses text and keeps memory. What waits, measures or locks itself in shows
-# nothing more here, and a build with sanitizers has no lock.
+# Of the tests of rapl-execd, only those of parsers and memory. Tests that wait or measure find
+# nothing more here, and a build with sanitizers has no sandbox.
 run_sanitize() {
     local part modules=("$top"/tests/trees/test_*.py "$top"/tests/fuzz/test_fuzz.py)
     for part in bad_input check faults hostile hostile_change hostile_machine limits msr options perf; do
@@ -302,7 +302,7 @@ run_newcomer() {
 
 # --- guests, cost --------------------------------------------------------------------------------
 
-# run_guests LAYER: its modules, those of equal machines in one guest, two guests at a time.
+# run_guests LAYER: runs its modules, those with equal machines in one guest, two guests at a time.
 run_guests() {
     must "make the guest's image for $1" "$top/tests/vm/image"
     RAPL_BUILD=$builds/gcc tap "$1" /usr/bin/python3 "$top/tests/vm/guests.py" \

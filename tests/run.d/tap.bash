@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# Prints TAP for commands and for programs, and counts what a file of TAP holds. $logs is a folder.
+# Prints TAP for commands and programs, and counts the results in a TAP file. $logs is a folder.
 
 pass() { printf 'ok - %s\n' "$1"; }
 fail() { printf 'not ok - %s\n' "$1"; }
@@ -9,7 +9,7 @@ skip() { printf 'ok - %s # skip %s\n' "$1" "$2"; }
 
 log_of() { printf '%s/%s.log' "$logs" "${1//[^A-Za-z0-9]/_}"; }
 
-# must NAME COMMAND...: one test, which passes if the command succeeds; if not, its output is shown.
+# must NAME COMMAND...: one test that passes if the command succeeds; otherwise its output is shown.
 must() {
     local name=$1 log
     log=$(log_of "$1")
@@ -22,8 +22,8 @@ must() {
     fi
 }
 
-# tap NAME COMMAND...: runs a program that prints TAP, and puts NAME before the name of each test. The
-# program fails as a whole if it ends badly without a failed test, or without any test.
+# tap NAME COMMAND...: runs a program that prints TAP and puts NAME before each test name. The
+# program itself fails if it prints no test, or ends with an error although no test failed.
 tap() {
     local name=$1 log counts status
     log=$(log_of "$1")
@@ -40,8 +40,8 @@ tap() {
     fi
 }
 
-# tap_each COUNT NAME PROGRAM...: the same for each of the Python programs, COUNT at a time. What one
-# of them prints stays together.
+# tap_each COUNT NAME PROGRAM...: the same for several Python programs, COUNT at a time. The output
+# of each program stays together.
 tap_each() {
     local count=$1 name=$2 program
     shift 2
@@ -65,7 +65,8 @@ tap_block() {
     flock "$logs/printing" cat "$block" && : >"$block.printed"
 }
 
-# count_tap FILE: passed, failed and skipped tests. cmocka prints "not ok" for a test that it skipped.
+# count_tap FILE: prints the numbers of passed, failed and skipped tests. cmocka prints "not ok" for
+# a skipped test.
 count_tap() {
     awk '/^(not )?ok/ && tolower($0) ~ /# *skip/ { skipped++; next }
         /^ok/ { passed++ }
@@ -73,7 +74,7 @@ count_tap() {
         END { print passed + 0, failed + 0, skipped + 0 }' "$1"
 }
 
-# list_failed FILE: names of the failed tests.
+# list_failed FILE: prints the names of failed tests.
 list_failed() {
     awk '/^not ok/ && tolower($0) !~ /# *skip/ { sub(/^not ok (- )?/, ""); print }' "$1"
 }

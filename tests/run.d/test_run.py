@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What tests/run counts is what its programs printed and how they ended."""
+"""Tests that tests/run counts what its programs printed and how they ended."""
 import fnmatch
 import os
 import shlex
@@ -33,7 +33,7 @@ class Tap(unittest.TestCase):
                               stdout=subprocess.PIPE, check=False, timeout=60).stdout
 
     def program(self, text, status=0):
-        """A program that prints the text and ends with the status."""
+        """Makes a program that prints the text and exits with the status."""
         path = os.path.join(self.folder, "test_program.py")
         with open(path, "w", encoding="ascii") as file:
             file.write("#!/usr/bin/python3\nprint(%r)\nraise SystemExit(%d)\n" % (text, status))
@@ -41,7 +41,7 @@ class Tap(unittest.TestCase):
         return path
 
     def check(self, text, status, lines, counts):
-        """Of a program that prints the text: the lines about tests, and what is counted."""
+        """Runs a program that prints the text, and checks the lines about tests and the counts."""
         printed = self.bash("tap unit/test_program %s" % self.program(text, status))
         self.assertEqual(lines, [line for line in printed.splitlines() if "ok" in line])
         path = os.path.join(self.folder, "printed")

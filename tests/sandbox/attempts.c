@@ -26,7 +26,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A child that neither says so in words nor was ended by a signal. */
+/* Exit status of a child that failed without a message and without a signal. */
 #define CHILD_FAILED 255
 
 static char folder[PATH_MAX];
@@ -39,7 +39,7 @@ static const char *file(const char *name) {
     return path;
 }
 
-/* 0, or the errno of a call that gave a negative number; a descriptor is closed. */
+/* Returns 0, or the errno of a call that returned a negative number; closes a descriptor. */
 static int end(long result) {
     const int error = result < 0 ? errno : 0;
     if (result > STDERR_FILENO)
@@ -87,7 +87,7 @@ static int write_file(void) {
     return end(open(file("file"), O_WRONLY));
 }
 
-/* The flags are where no filter of system calls sees them. */
+/* A filter of system calls cannot see the flags, which are behind a pointer. */
 static int write_file_by_openat2(void) {
     struct open_how how = {.flags = O_RDWR};
     return end(syscall(__NR_openat2, AT_FDCWD, file("file"), &how, sizeof(how)));
@@ -156,7 +156,7 @@ static int fork_process(void) {
     return end_child(fork());
 }
 
-/* As pthread_create(3) would, from clone's side. */
+/* Makes a process by clone, as pthread_create(3) makes a thread. */
 static int clone_process(void) {
     return end_child((pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
 }
@@ -211,7 +211,7 @@ static int use_ports(void) {
     return end(iopl(3));
 }
 
-/* One that counters never ask for, made effective. */
+/* Makes a capability effective that counters never need. */
 static int take_capability(void) {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct sets[2];
@@ -241,7 +241,7 @@ static int set_rules(void) {
     return end(syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action));
 }
 
-/* A filter that is nowhere: the kernel would look for it. */
+/* The filter's address is invalid: EFAULT shows that the kernel tried to read it. */
 static int set_rules_by_prctl(void) {
     const int error = end(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL));
     return error == EFAULT ? 0 : error;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Things that a program of ours never does, and that its lock is to keep it from. */
+/* Actions that rapl-execd never takes, and that its sandbox must prevent. */
 #ifndef RAPL_TEST_ATTEMPTS_H
 #define RAPL_TEST_ATTEMPTS_H
 
 /*
- * Tries each thing and tells how it ended, on stderr: "D! try STAGE NAME ERRNO", 0 if it was
- * done. Files are those of TRY_FOLDER/STAGE of the environment, as the
- * test made them. apart: in a child each, so that what succeeds has no consequences.
+ * Tries each action and prints its result on stderr: "D! try STAGE NAME ERRNO", with 0 for success.
+ * Files are those that the test made in TRY_FOLDER/STAGE (TRY_FOLDER: environment). apart: tries
+ * each in a child process, so that success has no consequences.
  */
 void attempts_make(const char *stage, int apart);
 

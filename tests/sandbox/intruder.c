@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Loaded into rapl-execd by LD_PRELOAD, tries what the lock is to forbid: when the program begins
- * ("before"), when it reads the first text of the kernel's ("parses"), and when it has found its
- * counters and waits
- * ("waits").
+ * Loaded into rapl-execd by LD_PRELOAD. Tries what the sandbox must prevent: at the start of the
+ * program ("before"), when it reads the first text of the kernel ("parses"), and when it has found
+ * its counters and waits ("waits").
  */
-/* Its inline functions have the names of what is defined here. */
+/* With it, inline functions would have the names of functions defined here. */
 #undef _FORTIFY_SOURCE
 #include <dlfcn.h>
 #include <poll.h>
@@ -20,7 +19,7 @@ static ssize_t (*next_pread)(int, void *, size_t, off_t);
 static int (*next_ppoll)(struct pollfd *, nfds_t, const struct timespec *, const sigset_t *);
 
 __attribute__((constructor)) static void begin(void) {
-    unsetenv("LD_PRELOAD"); /* not in what it executes */
+    unsetenv("LD_PRELOAD"); /* so that its children run without this library */
     *(void **)&next_pread = dlsym(RTLD_NEXT, "pread");
     *(void **)&next_ppoll = dlsym(RTLD_NEXT, "ppoll");
     attempts_make("before", true);
@@ -34,7 +33,7 @@ ssize_t pread(int file, void *text, size_t size, off_t offset) {
     return next_pread(file, text, size, offset);
 }
 
-/* The same, where the compiler knows how large the text may be (_FORTIFY_SOURCE). */
+/* Called instead if the compiler knows the size of the buffer (_FORTIFY_SOURCE). */
 ssize_t __pread_chk(int file, void *text, size_t size, off_t offset, size_t room);
 ssize_t __pread_chk(int file, void *text, size_t size, off_t offset, size_t room) {
     return size <= room ? pread(file, text, size, offset) : -1;

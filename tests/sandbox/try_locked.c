@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * try_locked LOCK ROOT SOURCE [CALL]: the program's own lock (all), a half of it (files, calls) or
- * none (free), and then everything that it is to forbid; or instead, one call: int80 or x32, which
- * are of another architecture, abort, or sleep: for a second, and 1 if that ends otherwise; or
- * blocked: what libc calls while it blocks all signals, and 1 unless each is refused with EPERM.
+ * try_locked LOCK ROOT SOURCE [CALL]: sets the sandbox of rapl-execd (all), half of it (files,
+ * calls) or none (free), and then tries everything that it must prevent. With CALL, makes one call
+ * instead. int80, x32: calls of another architecture; abort; sleep: for a second, exit status 1 if
+ * it ends early; blocked: calls that libc makes while it blocks all signals, exit status 1 unless
+ * each is refused with EPERM.
  */
 #include <errno.h>
 #include <signal.h>
@@ -51,7 +52,7 @@ static void call_as_i386(void) {
     __asm__ volatile("int $0x80" : "+a"(result) : : "memory", "r8", "r9", "r10", "r11");
 }
 
-/* The arguments are wrong, so that nothing happens where a call is not refused. */
+/* The arguments are invalid, so a call that is not refused has no effect. */
 static int call_blocked(void) {
     static const long calls[] = {SYS_clone,     SYS_clone3,    SYS_setuid,    SYS_setgid,
                                  SYS_setreuid,  SYS_setregid,  SYS_setresuid, SYS_setresgid,

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""In a guest of tests/vm: systemd with udevd, started over this machine's files as a machine starts.
+"""Boots systemd with udevd on this machine's files, in a guest of tests/vm.
 
-It is the first process of a PID namespace, its root an overlay: what is written there (below Booted.root)
-is gone with the guest. Devices, drivers and their uevents are those of the guest.
+systemd is the first process of a PID namespace. Its root is an overlay: files written to it (below
+Booted.root) disappear with the guest. Devices, drivers and their uevents are those of the guest.
 """
 import os
 import shutil
@@ -15,8 +15,8 @@ import execd
 FOLDER = "/run/booted"
 TARGET = "booted.target"
 
-# Nothing of what the host has switched on is started but what every boot has; then a file tells so, for
-# asking systemctl takes the emulated processor half a second each time.
+# Starts only the units that every boot has, none that the host has enabled. Then it creates a file
+# as a signal, because each call of systemctl takes the emulated processor half a second.
 TARGET_TEXT = """[Unit]
 Requires=basic.target
 Wants=booted.service
@@ -29,7 +29,7 @@ Type=oneshot
 ExecStart=/bin/touch /booted
 """
 
-# What only takes its time here: 4 s of the emulated processor are for the first alone.
+# Units that only cost time here: the first alone takes 4 s of the emulated processor.
 MASKED = ("systemd-tmpfiles-setup.service", "systemd-tmpfiles-clean.timer", "systemd-update-utmp.service",
           "systemd-journal-flush.service", "systemd-timesyncd.service", "e2scrub_reap.service",
           "modprobe@.service", "systemd-random-seed.service", "dbus.socket",
@@ -37,7 +37,7 @@ MASKED = ("systemd-tmpfiles-setup.service", "systemd-tmpfiles-clean.timer", "sys
 
 
 class Booted:
-    """prepare() what is to be there, boot(), run() commands in it."""
+    """Call prepare() to add files, boot(), and then run() commands in it."""
 
     def __init__(self, masked=MASKED):
         self.root = os.path.join(FOLDER, "root")
@@ -51,7 +51,7 @@ class Booted:
               "booted", self.root)
         for name in ("sys", "dev"):
             mount("--rbind", "/" + name, self.path("/" + name))
-        if os.path.exists(self.path("/.dockerenv")):  # it is no container
+        if os.path.exists(self.path("/.dockerenv")):  # so that it is not taken for a container
             os.remove(self.path("/.dockerenv"))
         for name in ("system", "user"):
             shutil.rmtree(self.path("/etc/systemd/" + name), ignore_errors=True)
@@ -82,8 +82,9 @@ class Booted:
     # --- running ---------------------------------------------------------------------------------
 
     def boot(self):
-        """Returns when basic.target is reached and udev has done with all devices that were there."""
-        # From the first root, as a machine goes over to its own: in a chroot, no user namespaces.
+        """Returns once basic.target is reached and udev has handled all existing devices."""
+        # Moves to the new root as a booting machine does: in a chroot, user namespaces are not
+        # allowed.
         script = ('cd "/newroot$0" && mount --move . / && exec chroot . /bin/sh -c '
                   '"mount -t proc proc /proc && exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin '
                   'TERM=dumb /lib/systemd/systemd --unit=' + TARGET + ' --show-status=no"')
@@ -114,20 +115,20 @@ class Booted:
             time.sleep(0.2)
 
     def stop(self):
-        """As a machine that loses its power."""
+        """Stops it like a power failure."""
         if self.process is not None:
             os.kill(self.pid, signal.SIGKILL)
             self.process.wait()
             self.process = None
 
     def close(self):
-        """Nothing of it is left in the guest, but drivers that its udevd has loaded."""
+        """Leaves nothing of it in the guest, except drivers that its udevd loaded."""
         self.stop()
         subprocess.run(["umount", "--recursive", "--lazy", FOLDER], check=True)
         os.rmdir(FOLDER)
 
     def call(self, *words, folder="/", seconds=2 * execd.PATIENCE_SECONDS):
-        """A command in it, ended: status, and stdout with stderr."""
+        """Runs a command in it to its end; gives status, and stdout with stderr."""
         inside = ["nsenter", "--target", str(self.pid), "--mount", "--pid", "--", "env",
                   "--chdir=" + folder]
         return subprocess.run([*inside, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -135,7 +136,7 @@ class Booted:
                               timeout=seconds)
 
     def run(self, *words, check=True, **more):
-        """What it prints; AssertionError if its status is not 0."""
+        """Returns the command's output; AssertionError if its status is not 0."""
         ended = self.call(*words, **more)
         if check and ended.returncode:
             raise AssertionError("%s: status %d\n%s" % (" ".join(words), ended.returncode, ended.stdout))
@@ -145,13 +146,13 @@ class Booted:
         return self.run("journalctl", "--no-pager", "--output=cat", "--unit=" + unit)
 
     def tell(self):
-        """What it says of itself when something went wrong."""
+        """Returns its state, to explain a failure."""
         return "\n".join(self.call(*words).stdout for words in (
             ("systemctl", "list-jobs", "--no-pager"), ("systemctl", "--failed", "--no-pager"),
             ("journalctl", "--no-pager", "--lines=60")))
 
     def settle(self):
-        """Until udev has done with every uevent so far."""
+        """Waits until udev has handled all uevents so far."""
         self.run("udevadm", "settle", "--timeout=%d" % execd.PATIENCE_SECONDS)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Starts tests/vm/boot and what uses it, and sees whether something of it is left."""
+"""Starts tests/vm/boot and its callers, and checks what they leave behind."""
 import collections
 import concurrent.futures
 import os
@@ -16,7 +16,7 @@ BOOT = os.path.join(TOP, "tests", "vm", "boot")
 IMAGE = os.path.join(TOP, "build-tests", "vm")
 QEMU = "qemu-system-x86_64"
 
-# A guest gives up before a test does.
+# The guest gives up earlier than the test.
 SECONDS = 300
 
 Ended = collections.namedtuple("Ended", "status text errors seconds")
@@ -40,7 +40,8 @@ def two_at_a_time(function, all_words):
 
 
 def processes_of(folder, program=""):
-    """Those whose command line begins so and names the folder, as QEMU's does, and that still run."""
+    """Running processes whose command line begins with the program and contains the folder, as
+    QEMU's does."""
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -62,7 +63,7 @@ def write(path, text, mode=0o644):
 
 
 class BootTest(unittest.TestCase):
-    """Has a folder whose name is no easy one."""
+    """Provides a folder with a difficult name."""
 
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="rapl boot,")
@@ -83,8 +84,8 @@ class BootTest(unittest.TestCase):
         daemons.wait_until(lambda: not processes_of(folder), "the end of QEMU", SECONDS)
 
     def end(self, name, command, number, guests=1):
-        """Sends the signal once so many guests have started: the status, what is left in the folder
-        for temporary files, and stderr."""
+        """Sends the signal once this number of guests has started. Returns the status, the
+        remaining files in the folder for temporary files, and stderr."""
         temporary = self.path(name)
         os.mkdir(temporary)
         with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the tests of rapl.so in the real collectd have in common."""
+"""Common parts of the tests of rapl.so in the real collectd."""
 import os
 import re
 
@@ -21,28 +21,27 @@ def root_of(machine):
 
 
 def names_of(machine, kinds=("power", "energy")):
-    """Of its values in collectd."""
+    """The names of the machine's values in collectd."""
     return sorted("rapl%s/%s-%s" % (parent and "-" + parent, kind, domain)
                   for parent, domain in daemons.identities(machine) for kind in kinds)
 
 
 def warnings(collectd):
-    """Lines of its log that are warnings or errors, but for those that the machine came to a read
-    too late: under load it may."""
+    """The warnings and errors in its log, except that a read was late, which happens under load."""
     late = r"Not sleeping because the next interval|above its read interval"
     return [line for line in collectd.lines(r"\[(warning|error)\]") if not re.search(late, line)]
 
 
 def complaints(collectd):
-    """What the plugin logged, without the time."""
+    """The messages of the plugin, without the time."""
     lines = [re.sub(r"^\[[^]]*\] ", "", line) for line in collectd.lines("rapl plugin: ")]
     usual = "rapl plugin: ((no )?source |version )"
     return [line for line in lines if not re.search(usual, line)]
 
 
 def check_quiet(case, samples):
-    """What rapl/derive-sweeps was, report by report: after the first report, the plugin reads often
-    to find out how often counters move, and then once for a report."""
+    """Checks rapl/derive-sweeps, report by report: at first the plugin reads often to find out how
+    often counters move, and then once per report."""
     case.assertEqual(samples[0], 2)  # one at the start
     case.assertGreater(samples[1], 2 + 8)
     case.assertEqual(samples[1:], list(range(int(samples[1]), int(samples[-1]) + 1)))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Starts the daemons that metrics pass through, and compares what arrives with the truth.
 
-Everything that a Stage starts is private to it: folders below one temporary folder, ports on
-loopback that nobody else has, a session of its own for each process. Nothing of it stays.
+Everything that a Stage starts is private: folders below one temporary folder, unused ports on
+loopback, a separate session for each process. Nothing of it remains.
 """
 import atexit
 import collections
@@ -30,16 +30,16 @@ import execd
 SOURCE = os.path.abspath(os.path.join(execd.HERE, "..", ".."))
 SIMULATOR = os.path.join(execd.BUILD, "contrib", "simulator", "rapl-sim")
 COLLECTD_PLUGIN = os.path.join(execd.BUILD, "plugins", "collectd", "rapl.so")
-# Where tests/run unpacks the daemons that are not installed; of those that are, nothing is there.
+# Folder into which tests/run unpacks daemons that are not installed.
 UNPACKED = os.path.join(os.path.dirname(os.path.abspath(execd.BUILD)), "packages")
 PATH = ":".join([os.environ.get("PATH", ""), "/usr/sbin:/sbin:/usr/bin:/bin",
                  UNPACKED + "/usr/sbin", UNPACKED + "/usr/bin"])
 PYTHONPATH = UNPACKED + "/usr/lib/python3/dist-packages"
 
-# How long anything may take on a busy machine before it counts as hanging.
+# Longest wait on a busy machine before something counts as hanging.
 PATIENCE_SECONDS = 90
 
-# What each simulated machine must be reported as: domains by the zone they are shown under.
+# Expected domains of each simulated machine, by the zone that they are shown under.
 DOMAINS = {
     "laptop": {"package-0": "package core uncore dram", "psys": "psys", "": "total"},
     "server": {"package-0": "package dram", "package-1": "package dram", "": "total"},
@@ -71,8 +71,8 @@ def find_program(name):
 
 
 def missing_programs(**packages):
-    """Why these programs cannot be run, or None. Each is given with the package it comes from;
-    _ stands for - in a program's name."""
+    """Returns why these programs cannot be run, or None. Each is given with its package; _ stands
+    for - in a program's name."""
     for name, package in packages.items():
         name = name.replace("_", "-")
         if find_program(name) is None:
@@ -105,7 +105,7 @@ Built = collections.namedtuple("Built", "path missing")
 
 
 def build_telegraf():
-    """Where Telegraf is, its unit beside it; or why it cannot be built."""
+    """Returns the path of Telegraf, with its unit beside it, or why it cannot be built."""
     built = subprocess.run([TELEGRAF_BUILD], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                            text=True, timeout=TELEGRAF_BUILD_SECONDS, check=False)
     errors = built.stderr.strip()
@@ -122,7 +122,7 @@ wait_until = functools.partial(execd.wait_until, pause=0.05)
 
 
 class Program:
-    """A process in a session of its own, its stdout and stderr in FOLDER/NAME.log."""
+    """A process in its own session, with stdout and stderr in FOLDER/NAME.log."""
 
     def __init__(self, name, words, folder, environment=None, user=None, before=(),
                  stdin=subprocess.DEVNULL):
@@ -147,7 +147,7 @@ class Program:
         return [line for line in self.log().splitlines() if re.search(pattern, line)]
 
     def wait_until(self, condition, what, seconds=PATIENCE_SECONDS):
-        """As above, and told at once if the process has ended."""
+        """Like wait_until(), but fails at once if the process has ended."""
         def look():
             result = condition()
             if not result and self.process.poll() is not None:
@@ -164,7 +164,7 @@ class Program:
 
     def children(self):
         pids = []
-        for task in os.listdir("/proc/%d/task" % self.pid):  # each of its threads has its own
+        for task in os.listdir("/proc/%d/task" % self.pid):  # each thread has its own list
             with open("/proc/%d/task/%s/children" % (self.pid, task), encoding="ascii") as file:
                 pids += map(int, file.read().split())
         return pids
@@ -174,7 +174,7 @@ class Program:
             self.process.terminate()
 
     def stop(self, seconds=PATIENCE_SECONDS):
-        """Its exit status. What does not end in time is killed, and its status tells so."""
+        """Returns its exit status. Kills it if it does not end in time, which the status shows."""
         if self.status is None:
             self.ask_to_stop()
             try:
@@ -182,7 +182,7 @@ class Program:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.status = self.process.wait()
-            try:  # the session is ours: what it may have left
+            try:  # ends what is left of the session
                 os.killpg(self.pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
@@ -202,7 +202,7 @@ def is_alive(pid):
 
 
 def free_port():
-    """A port that neither TCP nor UDP uses on loopback, below those the kernel hands out."""
+    """A port that is unused on loopback by TCP and UDP, below those that the kernel assigns."""
     while True:
         port = random.randrange(20000, 32000)
         try:
@@ -215,8 +215,8 @@ def free_port():
 
 
 def in_namespace(*binds):
-    """The words before a command that let it, and it alone, see WHAT at WHERE, for each (what,
-    where) in this order."""
+    """Returns words to put before a command, so that only this command sees WHAT at WHERE, for each
+    (what, where) in this order."""
     script = ('while [ "$1" != -- ]; do mount --bind "$1" "$2" || exit 99; shift 2; done; shift; '
               'exec "$@"')
     pairs = [path for bind in binds for path in bind]
@@ -226,7 +226,7 @@ def in_namespace(*binds):
 
 @contextlib.contextmanager
 def renames(folder):
-    """Meanwhile files are renamed in that folder without a pause."""
+    """Renames files in the folder without a pause while the block runs."""
     names = [os.path.join(folder, name) for name in "ab"]
     os.mkdir(names[0])
     script = ("import os, sys\n"
@@ -258,7 +258,7 @@ class Machine(Program):
             return file.read()
 
     def true_joules(self, series):
-        """Since it began."""
+        """True energy since the machine began."""
         for line in self.truth().splitlines():
             if series in line.split()[:2]:
                 return float(line.split()[-1])
@@ -269,7 +269,7 @@ class Machine(Program):
             file.write("\n".join(commands) + "\n")
 
     def between(self, from_ns, to_ns):
-        """{series: (true joules, true mean watts)}; knows nothing of commands given meanwhile."""
+        """{series: (true joules, true mean watts)}; ignores commands given in between."""
         if (from_ns, to_ns) not in self._between:
             instants = "%d,%d,%d" % (self.began_ns, from_ns, to_ns)
             text = subprocess.run([SIMULATOR, *self.options, "--between", instants], check=True,
@@ -280,7 +280,7 @@ class Machine(Program):
         return self._between[from_ns, to_ns]
 
     def kill(self):
-        """Ends it as a crash would: its tree gives ENOTCONN from then on."""
+        """Ends it like a crash: its tree returns ENOTCONN from then on."""
         self.process.kill()
         self.process.wait()
 
@@ -341,7 +341,7 @@ class InfluxDB(Program):
             return False
 
     def query(self, database, text):
-        """[({tag: value}, [{column: value}])], one for each series."""
+        """[({tag: value}, [{column: value}])], one per series."""
         words = urllib.parse.urlencode({"db": database, "q": text, "epoch": "ns"})
         with self.opener.open(self.url + "/query?" + words, timeout=PATIENCE_SECONDS) as answer:
             result = json.load(answer)["results"][0]
@@ -469,14 +469,14 @@ LoadPlugin network
 
 @functools.lru_cache(maxsize=None)
 def collectd_plugin_folder():
-    """Where it looks for plugins if it is not told."""
+    """The folder in which it looks for plugins by default."""
     text = subprocess.run([find_program("collectd"), "-h"], stdout=subprocess.PIPE, check=False,
                           timeout=PATIENCE_SECONDS).stdout.decode()
     return re.search(r"Plugin directory\s+(\S+)", text).group(1)
 
 
 def collectd_file(path):
-    """Where a file of its packages is."""
+    """The path of a file of its packages."""
     return (UNPACKED if find_program("collectd").startswith(UNPACKED) else "") + path
 
 
@@ -495,7 +495,7 @@ class Collectd(Program):
         files = {"rapl.so": COLLECTD_PLUGIN, **(plugins or {})}
         plugins = os.path.join(folder, "plugins")
         os.mkdir(plugins)
-        for file, path in files.items():  # who runs it may not come to where the build is
+        for file, path in files.items():  # its user may have no access to the build
             shutil.copy(path, os.path.join(plugins, file))
         stock = collectd_file(collectd_plugin_folder())
         mounts = [(plugins, stock)] if binds and os.path.isdir(collectd_plugin_folder()) else []
@@ -535,8 +535,8 @@ class Collectd(Program):
 
 
 def read_csv(folder):
-    """What collectd's csv wrote there: {"rapl-package-0/power-dram": [(ns, value)]}, without what
-    other plugins told."""
+    """What collectd's csv plugin wrote: {"rapl-package-0/power-dram": [(ns, value)]}, without the
+    values of other plugins."""
     rows = {}
     for parent, _, files in os.walk(folder):
         if not os.path.basename(parent).startswith("rapl"):
@@ -572,7 +572,7 @@ TELEGRAF_AGENT = """
 
 
 class Telegraf(Program):
-    """Telegraf with an agent that gathers each second, and a file that it writes all to."""
+    """Telegraf, which gathers every second and writes everything to a file."""
 
     def __init__(self, program, name, inputs, folder, outputs="", words=(), **more):
         config = os.path.join(folder, "telegraf.conf")
@@ -585,7 +585,7 @@ class Telegraf(Program):
         super().__init__(name, [program, "--config", config, *words], folder, **more)
 
     def points(self, **tags):
-        """The lines in its file that have these tags."""
+        """The lines in its file with these tags."""
         return [point for point in read_points(self.out)
                 if all(point.tags.get(key) == value for key, value in tags.items())]
 
@@ -599,7 +599,7 @@ class Telegraf(Program):
 
 
 def read_point(text):
-    """A line as Telegraf writes it, whose numbers have another form than those of rapl-execd."""
+    """Parses a line of Telegraf, which formats numbers differently from rapl-execd."""
     match = re.fullmatch(r"([a-z_]+),((?:\\.|[^\\ ]|\\(?=[^ ]))+) ([^ ]+) (\d+)", text)
     if not match:
         raise ValueError("not a line: %r" % text)
@@ -612,7 +612,7 @@ def read_point(text):
 
 
 def read_points(path):
-    """What Telegraf wrote there so far."""
+    """Parses what Telegraf has written so far."""
     try:
         with open(path, encoding="utf-8") as file:
             text = file.read()
@@ -656,11 +656,11 @@ class Series:
         getattr(self, kind).extend(values)
 
     def spans(self):
-        """[(from_ns, to_ns, watts)]: a power is the mean since the power before it."""
+        """[(from_ns, to_ns, watts)]: each power is the mean since the previous one."""
         return [(self.power[i - 1][0], *self.power[i]) for i in range(1, len(self.power))]
 
     def before_ns(self, ns):
-        """Its part before that time."""
+        """The values before that time."""
         part = Series()
         part.energy = [value for value in self.energy if value[0] < ns]
         part.power = [value for value in self.power if value[0] < ns]
@@ -674,17 +674,17 @@ class Series:
 
 
 def fetch_seconds(carbon, path, series):
-    """All that Graphite can have kept of a series, with the times it was sent with: of two values
-    in one second the last stands, and carbon takes its time to write."""
+    """All that Graphite can have kept of a series, with the times of sending: of two values in one
+    second only the last is kept, and carbon writes with a delay."""
     times = [ns / 1e9 for ns, _ in series]
-    # the sender may round its seconds, or cut them off
+    # the sender may round or truncate its seconds
     least = min(len(set(map(int, times))), len(set(map(round, times))))
     carbon.wait_until(lambda: len(carbon.fetch(path)) >= least, "%d values of %s" % (least, path))
     return match_seconds(carbon.fetch(path), series)
 
 
 def match_seconds(stored, series):
-    """Graphite keeps whole seconds: gives its values the times they were sent with. Each is
+    """Gives Graphite's values, which have whole seconds, the times they were sent with. Each is
     (second, value); series is [(ns, value)] of the same values."""
     matched = []
     next_one = 0
@@ -706,8 +706,9 @@ open_stages = []
 
 
 class Stage:
-    """What a test case runs. Sinks are started before the collectors that send to them, and all is
-    stopped in the reverse order: influxd waits half a minute for clients that stay connected."""
+    """The programs of a test case. Sinks start before the collectors that send to them, and
+    everything stops in reverse order: influxd waits half a minute for clients that stay
+    connected."""
 
     def __init__(self):
         self.folder = tempfile.mkdtemp(prefix="rapl-stage-")
@@ -741,7 +742,7 @@ class Stage:
         return self.keep(Telegraf(program, name, inputs, self.path(name), **more))
 
     def stop(self, programs, seconds=PATIENCE_SECONDS):
-        """Their exit statuses by name; they end side by side."""
+        """Stops them in parallel; their exit statuses by name."""
         for program in programs:
             program.ask_to_stop()
         return {program.name: program.stop(seconds) for program in programs}
@@ -766,8 +767,8 @@ def close_stages():
 
 
 class StageTest(unittest.TestCase):
-    """Has a stage of its own, set by prepare(). Skipped, each test by its name, for what missing()
-    tells; where a test fails, what the programs logged is shown."""
+    """Provides a stage, set up by prepare(). If missing() returns a reason, each test is skipped by
+    name; if a test fails, the logs of the programs are shown."""
 
     stage = None
     reason = None
@@ -827,12 +828,13 @@ class StageTest(unittest.TestCase):
         setattr(self, self._testMethodName, with_logs)
         return super().run(result)
 
-    # Energy and power against the simulator's. One report's time is that of all its zones, while
-    # each zone is read at its own: on a busy machine a single span can be off by some of that.
+    # Compares energy and power with the simulator's. A report has one time for all zones, but each
+    # zone is read at a time of its own: on a busy machine a single span can be off by part of that
+    # difference.
 
     def check_spans(self, machine, spans, name, least):
-        """Power as [(from_ns, to_ns, watts)]: over all of them, and in the middle of the single
-        ones, within 1 %."""
+        """Checks power as [(from_ns, to_ns, watts)] within 1 %: over all spans, and the median of
+        single ones."""
         self.assertGreaterEqual(len(spans), least, name)
         errors = []
         joules = true_joules = 0
@@ -858,7 +860,7 @@ class StageTest(unittest.TestCase):
         self.assertLess(abs(joules / true - 1), 0.01, "%s: %s" % (name, values))
 
     def check_truth(self, machine, found, least=8):
-        """Each series of the machine and no other, its power and energy."""
+        """Checks power and energy of each series of the machine, and that there is no other."""
         wanted = identities(machine.machine)
         self.assertEqual(sorted(found), sorted(wanted))
         for identity, name in wanted.items():

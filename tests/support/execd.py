@@ -21,15 +21,15 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.path.abspath(os.environ.get("RAPL_BUILD") or os.path.join(HERE, "..", "..", "build"))
 PROGRAM = os.path.join(BUILD, "plugins", "telegraf", "rapl-execd")
 
-# So long after its start it seeks how often its counters move, by reads that are at most a 32nd of
-# that apart.
+# After its start the program finds out for this long how often its counters move. The reads are at
+# most a 32nd of the elapsed time apart.
 SEEKING_SECONDS = 13
 QUIET_SECONDS = 0.8
-# How long anything may take on a busy machine before it counts as hanging.
+# Longest wait on a busy machine before something counts as hanging.
 PATIENCE_SECONDS = float(os.environ.get("RAPL_PATIENCE_SECONDS", 60))
 
 SOURCE_MESSAGE = "I! (source |no source reads energy)"
-# Of the kernel that the tests run on, not of what they try.
+# Messages about the kernel that runs the tests.
 USUAL_MESSAGE = SOURCE_MESSAGE + "|I! sandbox incomplete, .*: files: the kernel has no Landlock"
 
 # --- line protocol -------------------------------------------------------------------------------
@@ -47,7 +47,7 @@ def split_unescaped(text, separator):
 
 
 def unescape(text):
-    """A backslash stands for itself unless a comma, = or space follows."""
+    """A backslash is literal unless a comma, = or space follows."""
     return re.sub(r"\\([,= ])", r"\1", text)
 
 
@@ -63,8 +63,8 @@ def parse_field(name, text):
 
 
 def parse_line(text):
-    """One line without its newline, as (measurement, tags, fields, timestamp). ValueError: it is
-    not what rapl-execd may write, which is less than line protocol allows."""
+    """Parses one line without its newline: (measurement, tags, fields, timestamp). ValueError:
+    rapl-execd may not write it, although line protocol may allow it."""
     match = LINE.fullmatch(text)
     if not match:
         raise ValueError("not line protocol: %r" % text)
@@ -88,13 +88,13 @@ def parse_line(text):
 
 
 def name_line(line):
-    """Its tags as "domain=dram,package_id=0"; of other measurements than rapl, with the name."""
+    """Its tags as "domain=dram,package_id=0"; for other measurements than rapl, with the name."""
     tags = ",".join("%s=%s" % pair for pair in line.tags.items())
     return tags if line.measurement == "rapl" else "%s,%s" % (line.measurement, tags)
 
 
 class Report(dict):
-    """Fields by identity (see name_line), of lines that share one timestamp."""
+    """Fields by identity (see name_line); all lines share one timestamp."""
 
     def __init__(self, lines):
         super().__init__()
@@ -115,7 +115,7 @@ class Report(dict):
 
 
 def parse_reports(text):
-    """The reports in a text of whole lines: lines with one timestamp are one report."""
+    """Parses a text of whole lines into reports: the lines of a report share one timestamp."""
     if text and not text.endswith("\n"):
         raise ValueError("cut short: %r" % text[-200:])
     reports = []
@@ -130,8 +130,8 @@ def parse_reports(text):
 
 
 def wait_until(condition, what, seconds=PATIENCE_SECONDS, pause=0.005):
-    """The condition's first true result, or an AssertionError that names what did not happen: a text, or
-    a function that makes it then."""
+    """Returns the condition's first true result, or raises an AssertionError that names what did
+    not happen: a text, or a function that makes it."""
     end = time.monotonic() + seconds
     while True:
         result = condition()
@@ -144,7 +144,7 @@ def wait_until(condition, what, seconds=PATIENCE_SECONDS, pause=0.005):
 
 @functools.lru_cache(maxsize=None)
 def preload(library):
-    """A copy of it for LD_PRELOAD, where a path may hold no space (ld.so(8))."""
+    """Copies it for LD_PRELOAD, which allows no space in a path (ld.so(8))."""
     folder = tempfile.mkdtemp(prefix="rapl-preload-")
     atexit.register(shutil.rmtree, folder)
     os.chmod(folder, 0o755)
@@ -152,12 +152,12 @@ def preload(library):
 
 
 def count_held(pipe):
-    """The number of bytes in a pipe; both of its ends give the same answer."""
+    """The number of bytes in a pipe; both ends report the same."""
     return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
 
 
 class Execd:
-    """rapl-execd with pipes. Leaves with the block it is used in:
+    """rapl-execd with pipes. Ends with its with block:
 
     with Execd(root=tree.root) as execd:
         report = execd.ask()
@@ -183,8 +183,8 @@ class Execd:
         os.chmod(self.folder, 0o755)
         if os.geteuid() != 0:
             user = None  # Only root can start it as another user; without root, files with mode 0
-            # are as unreadable.
-        if user is not None:  # who may not come to where the build is
+            # are unreadable, too.
+        if user is not None:  # the user may have no access to the build
             program = shutil.copy(program, self.folder)
         root_option = ["--root=" + root] if root is not None else []
         with open(self.errors_path, "wb") as errors:
@@ -217,12 +217,12 @@ class Execd:
         os.kill(self.pid, number)
 
     def pause(self):
-        """Stops it by SIGSTOP, and returns once it stands."""
+        """Stops it by SIGSTOP, and returns once it has stopped."""
         self.signal(signal.SIGSTOP)
         os.waitid(os.P_PID, self.pid, os.WSTOPPED)
 
     def wait_listening(self, number):
-        """Until this signal is a prompt or an end to it: before, the kernel would kill it."""
+        """Waits until it blocks this signal: before that, the signal would kill it."""
         def blocks():
             with open("/proc/%d/status" % self.pid, encoding="ascii") as file:
                 mask = next(line.split()[1] for line in file if line.startswith("SigBlk:"))
@@ -230,26 +230,26 @@ class Execd:
         wait_until(blocks, "%s is blocked" % signal.Signals(number).name)
 
     def wait_asleep(self):
-        """Until it waits for a prompt or an instant: its first sample has been taken."""
+        """Waits until it sleeps, so that its first sample has been taken."""
         def waits():
             with open("/proc/%d/wchan" % self.pid, encoding="ascii") as file:
                 place = file.read()
             return "poll" in place or place == "0" and time.monotonic() > later
-        later = time.monotonic() + 1  # 0: this kernel does not say where a process waits
+        later = time.monotonic() + 1  # 0: this kernel does not report where a process waits
         wait_until(waits, "rapl-execd waits")
 
     def wait_taken(self):
-        """Until it has read all that was prompted."""
+        """Waits until it has read all prompts."""
         wait_until(lambda: count_held(self.stdin) == 0, "the prompts are read")
 
     def fill_pipe(self):
-        """Makes stdout a pipe of one page, prompts, and returns once that is full."""
+        """Makes stdout a pipe of one page, prompts, and returns once the pipe is full."""
         size = fcntl.fcntl(self.stdout, fcntl.F_SETPIPE_SZ, os.sysconf("SC_PAGE_SIZE"))
         self.prompt()
         wait_until(lambda: count_held(self.stdout) == size, "the pipe is full")
 
     def read_rest(self, size=1 << 20, pause=0.0):
-        """All that it still prints, until it closes stdout; read in parts of that size."""
+        """Reads until it closes stdout, in parts of that size."""
         text, self._text = self._text, b""
         while True:
             if not select.select([self.stdout], [], [], PATIENCE_SECONDS)[0]:
@@ -261,14 +261,14 @@ class Execd:
             time.sleep(pause)
 
     def finish(self):
-        """Closes stdin: its exit status, and what it printed until then."""
+        """Closes stdin; returns its exit status and its remaining output."""
         self.stdin.close()
         text = self.read_rest()
         return self.wait(), text
 
     def read_report(self, seconds=PATIENCE_SECONDS):
-        """The next report, or None after that time. A report is one write, so what a read gives
-        ends with a report, not within one, unless the pipe was full."""
+        """Returns the next report, or None after that time. A report is one write, so a read ends
+        at the end of a report unless the pipe was full."""
         end = time.monotonic() + seconds
         while not self._reports:
             left = end - time.monotonic()
@@ -284,7 +284,7 @@ class Execd:
         return self._reports.pop(0)
 
     def ask(self, seconds=PATIENCE_SECONDS):
-        """Prompts by newline and gives the report, which must come."""
+        """Prompts by newline and returns the report; fails if none comes."""
         self.prompt()
         report = self.read_report(seconds)
         if report is None:
@@ -292,8 +292,8 @@ class Execd:
         return report
 
     def wait_quiet(self):
-        """Until it reads nothing between two prompts: for up to SEEKING_SECONDS after its start it
-        seeks how often its counters move."""
+        """Waits until it reads nothing between two prompts: for up to SEEKING_SECONDS after its
+        start it finds out how often its counters move."""
         end = time.monotonic() + PATIENCE_SECONDS
         last = None
         while last != (last := self.count_reads()):
@@ -306,12 +306,12 @@ class Execd:
             return int(re.search(r"syscr: (\d+)", file.read())[1])
 
     def messages(self):
-        """All that it said, but which source it reads (see source_message), and that the kernel
-        has no Landlock."""
+        """Its messages, except the source it reads (see source_message) and that the kernel has no
+        Landlock."""
         return [line for line in self.lines() if not re.match(USUAL_MESSAGE, line)]
 
     def source_message(self):
-        """The one line that tells which source it reads, and why not another."""
+        """The single line that names the source it reads, and why no other."""
         lines = [line for line in self.lines() if re.match(SOURCE_MESSAGE, line)]
         if len(lines) != 1:
             raise AssertionError("not one line about the source: %s" % lines)
@@ -326,11 +326,11 @@ class Execd:
         return lines
 
     def wait_line(self, pattern, seconds=PATIENCE_SECONDS):
-        """The first line of stderr that the pattern is found in."""
+        """Waits for a line on stderr that contains the pattern."""
         return self._wait_among(self.lines, pattern, seconds)
 
     def wait_message(self, pattern, seconds=PATIENCE_SECONDS):
-        """The same of all but which source it reads."""
+        """The same, ignoring the usual messages."""
         return self._wait_among(self.messages, pattern, seconds)
 
     def _wait_among(self, list_lines, pattern, seconds):
@@ -342,14 +342,14 @@ class Execd:
             raise AssertionError("%s; stderr: %s" % (error, self.messages())) from None
 
     def wait(self, seconds=PATIENCE_SECONDS):
-        """Its exit status; tap.Late if it goes on."""
+        """Returns its exit status; raises tap.Late if it does not end."""
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             raise tap.Late("it still runs after %s s" % seconds) from None
 
     def stop(self, seconds=PATIENCE_SECONDS):
-        """Closes stdin and gives the exit status."""
+        """Closes stdin and returns the exit status."""
         self.stdin.close()
         return self.wait(seconds)
 
@@ -362,8 +362,8 @@ Ended = collections.namedtuple("Ended", "status text messages lines")
 
 
 def run(*options, seconds=PATIENCE_SECONDS, text=b"", **more):
-    """Runs it to its end, its stdin holding the text: (status, stdout, stderr but for
-    what tells the source, all lines of stderr)."""
+    """Runs it to its end with the text as stdin: (status, stdout, stderr without the source
+    message, all lines of stderr)."""
     with Execd(*options, **more) as execd:
         if execd.stdin is not None:
             try:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""How much is tested: what a newcomer waits for, all of it (CI=true), or all of it at length
-(RAPL_LONG=1, which tests/run --long sets)."""
+"""How much is tested: the default, everything (CI=true), or everything at length (RAPL_LONG=1,
+which tests/run --long sets)."""
 import os
 import unittest
 

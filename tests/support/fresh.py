@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A fresh Debian in a folder: debootstrap's smallest system, which every user of it sees unchanged.
+"""A fresh Debian in a folder: debootstrap's smallest system, shared by all tests and never changed.
 
-It has namespaces of its own for mounts and processes, and this machine's network. What is written to it
-goes to a folder that is removed with it.
+Each run has its own namespaces for mounts and processes, and this machine's network. Its changes go
+to a folder that is removed with it.
 """
 import os
 import shutil
@@ -19,8 +19,8 @@ CHECKOUT = "/home/new comer/rapl"
 USER = "newcomer"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
-# The first process of the system: it waits for the children of others, as init does. A file says that it is
-# there: before, its root is this machine's, and so would be that of who enters.
+# The first process of the system reaps orphans, as init does. It creates a file once it has changed
+# its root: until then, its root is this machine's, also for a process that enters.
 READY = "/run/rapl-fresh"
 INIT = ("mount -t proc proc /proc && mount -t tmpfs run /run && : >" + READY +
         " && while :; do sleep 1000 & wait $!; done")
@@ -37,14 +37,14 @@ def missing():
 
 
 def mirror():
-    """Where this machine has Debian from, or None."""
+    """The mirror from which this machine gets Debian, or None."""
     text = subprocess.run(["apt-get", "indextargets", "--format", "$(ORIGIN) $(REPO_URI)"],
                           stdout=subprocess.PIPE, text=True, check=True).stdout
     return next((line.split()[1] for line in text.splitlines() if line.startswith("Debian ")), None)
 
 
 def make(suite):
-    """The folder of a fresh system of that suite, which nobody may change."""
+    """Makes the folder of a fresh system of that suite, which must not be changed."""
     folder = os.path.join(FOLDER, suite)
     if os.path.exists(folder):
         return folder
@@ -71,7 +71,7 @@ def make(suite):
 
 
 def copy_checkout(folder):
-    """A clone, with what is not committed yet."""
+    """Clones the checkout and adds changes that are not committed."""
     subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", SOURCE, folder], check=True)
     names = subprocess.run(["git", "ls-files", "-coz", "--exclude-standard"], cwd=SOURCE, check=True,
                            stdout=subprocess.PIPE).stdout
@@ -84,7 +84,7 @@ def copy_checkout(folder):
 
 
 class Fresh:
-    """A system that runs over the folders below, of which the first hides what the others have."""
+    """A running system over the folders below; the first folder hides files of the others."""
 
     def __init__(self, *below, online=True):
         self.folder = tempfile.mkdtemp(prefix="run-", dir=FOLDER)
@@ -133,7 +133,7 @@ class Fresh:
         return [*inside, *words]
 
     def call(self, *words, user="root", seconds=900):
-        """Status and output of a command in the checkout."""
+        """Runs a command in the checkout; status and output."""
         return subprocess.run(self.words(*words, user=user), stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                               check=False, timeout=seconds)
@@ -145,26 +145,26 @@ class Fresh:
         return ended.stdout
 
     def start(self, *words, user="root"):
-        """A command that runs on; its output is a pipe."""
+        """Starts a command in the background; its output is a pipe."""
         return subprocess.Popen(self.words(*words, user=user), stdin=subprocess.DEVNULL, text=True,
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                 start_new_session=True)
 
     def processes(self):
-        """The commands that run in it, but for its first process and what asks."""
+        """The commands that run in it, except its first process and this query."""
         text = self.run("bash", "-c", "exec 2>/dev/null; for p in /proc/[0-9]*; do "
                         "[[ ${p#/proc/} = $$ ]] || tr '\\0' ' ' <$p/cmdline 2>/dev/null && echo; done")
         return sorted(line for line in text.splitlines()
                       if line.strip() and not line.startswith(("sleep 1000", "bash -c", "tr ")))
 
     def close(self, keep=None):
-        """Ends it. What was written to it can be kept as a folder for others."""
+        """Ends it. Its changes can be kept as a folder for other systems."""
         os.killpg(self.init.pid, signal.SIGKILL)
         self.init.wait()
         if keep:
             os.rename(os.path.join(self.folder, "upper"), keep)
         end = time.monotonic() + execd.PATIENCE_SECONDS
-        while True:  # the mounts go with the last process
+        while True:  # the mounts disappear with the last process
             shutil.rmtree(self.folder, ignore_errors=True)
             if not os.path.exists(self.folder) or time.monotonic() > end:
                 return

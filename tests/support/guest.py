@@ -5,9 +5,9 @@
     if __name__ == "__main__":
         guest.main(MACHINE)
 
-Started on this machine, such a module boots the guest, in which it is started again; there its
-tests run, and their TAP appears here. tests/vm/guests.py runs several of them, and those of equal
-machines in one guest, one after the other: each leaves the guest as it found it.
+A module started on this machine boots the guest and starts itself there again; its tests run in the
+guest, and their TAP is printed here. tests/vm/guests.py runs several modules, those with equal
+machines one after the other in one guest: each leaves the guest as it was.
 """
 import contextlib
 import os
@@ -26,18 +26,18 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 BOOT = os.path.join(HERE, "..", "vm", "boot")
 MARK = "RAPL_IN_GUEST"
 
-# A guest on a machine that is busy with others takes many times as long.
+# On a busy machine a guest takes many times as long.
 PATIENCE_SECONDS = 60
 LONGEST_TEST_SECONDS = 600
 LONGEST_GUEST_SECONDS = 7200
 
-# What the kernel says when something in it went wrong.
+# Messages of the kernel about its own errors.
 COMPLAINTS = ("BUG:", "WARNING: CPU", "Oops", "Call Trace", "general protection fault",
               "blocked for more than", "soft lockup")
 
-# Runs in the guest the scripts that are sent to it, one after the other. Ends at an empty one, or if
-# none comes for so many seconds. After each it writes a line to the kernel's log, which parts one
-# module's complaints from the next one's.
+# Runs scripts in the guest, one after the other. Ends at an empty script, or if none arrives within
+# the given seconds. After each script it writes a line to the kernel's log, which separates the
+# complaints about one module from those about the next.
 SERVE = r"""
 while :; do
     for ((i = 0; i < 10 * $1; i++)); do
@@ -56,8 +56,8 @@ ENDED = re.compile(r"# ended with status (\d+)")
 
 
 class Machine:
-    """A guest: see tests/vm/boot --help. seconds: for how long a module may run in it, which is
-    several times what it takes. patience: for how many seconds the guest waits for a module."""
+    """A guest: see tests/vm/boot --help. seconds: time limit of a module, several times what it
+    needs. patience: seconds for which the guest waits for a module."""
 
     def __init__(self, cpu="Skylake-Server", smp="4,sockets=2,cores=2,threads=1",
                  load="rapl_registers,msr,intel_rapl_msr,rapl", settings=(), seconds=300,
@@ -92,8 +92,8 @@ class Report:
 
 
 class Outcome:
-    """What comes out of one module, and whether it was whole. say: gets each line at once;
-    otherwise they are kept."""
+    """The results of one module, and whether they are complete. say: receives each line at once;
+    without it lines are kept."""
 
     def __init__(self, path, say=None):
         self.name = os.path.splitext(os.path.basename(path))[0]
@@ -121,7 +121,7 @@ class Outcome:
         self.say("not ok - %s: %s" % (self.name, why))
 
     def end(self, status):
-        """All that can be wrong with how it ended."""
+        """Checks how it ended."""
         if self.planned != self.count:
             self.fail("it ended after %d of its tests, with status %d" % (self.count, status))
         elif status > 1 or status == 1 and not self.failed:
@@ -130,7 +130,7 @@ class Outcome:
 
 # --- what runs -----------------------------------------------------------------------------------
 
-processes = []  # those that still run
+processes = []  # that are still running
 stopping = threading.Event()
 
 
@@ -141,14 +141,14 @@ def start(command):
                                stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
                                start_new_session=True)
     processes.append(process)
-    if stopping.is_set():  # a signal that came meanwhile did not find it there
+    if stopping.is_set():  # a signal that came earlier did not find it there
         stop(process)
         sys.exit()
     return process
 
 
 def stop(process):
-    """Ends the process, and then all that it has left behind in its session; its status."""
+    """Ends the process, and then everything left in its session; returns its status."""
     process.terminate()
     try:
         process.wait(PATIENCE_SECONDS)
@@ -162,8 +162,8 @@ def stop(process):
 
 
 def follow(process, outcome, seconds):
-    """Takes the lines of one module: its status, or None if the process ended before it.
-    After so many seconds the process is ended."""
+    """Reads the lines of one module. Returns its status, or None if the process ended earlier. Ends
+    the process after the given seconds."""
     def give_up():
         outcome.say("# given up after %d s" % seconds)
         stop(process)
@@ -183,7 +183,7 @@ def follow(process, outcome, seconds):
 
 
 def run_here(path, outcome, seconds):
-    """A module that needs no guest."""
+    """Runs a module that needs no guest."""
     process = start([sys.executable, path])
     try:
         follow(process, outcome, seconds)
@@ -193,11 +193,11 @@ def run_here(path, outcome, seconds):
 
 
 class Guest:
-    """A guest that runs one module after the other."""
+    """A guest that runs modules one after the other."""
 
     def __init__(self, machine):
         self.folder = tempfile.TemporaryDirectory(prefix="rapl-vm-")
-        self.seen = 0  # of what the kernel said
+        self.seen = 0  # lines of the kernel's messages
         self.serves = True  # until it has ended
         self.process = start([BOOT, *machine.options, "--seconds", str(LONGEST_GUEST_SECONDS),
                               "--out", self.folder.name, "bash", "-c", SERVE, "serve",
@@ -210,7 +210,8 @@ class Guest:
         os.rename(path + ".new", path)
 
     def run(self, path, words, environment, outcome, seconds):
-        """Whether another module may follow: what failed may have left the guest in any state."""
+        """Returns whether another module may follow: a failed one may leave the guest in any
+        state."""
         passed_on = {key: os.environ[key] for key in ("RAPL_BUILD", "RAPL_LONG", "CI")
                      if key in os.environ}
         variables = {MARK: "1", "PYTHONDONTWRITEBYTECODE": "1",
@@ -231,8 +232,8 @@ class Guest:
             return [COMPLAINTS[0] + " there is no console.log"]
 
     def complain(self, outcome):
-        """Fails the module for what the kernel said since the last one: some of it may come after
-        the module's own last words."""
+        """Fails the module if the kernel has complained since the last one. Complaints may come
+        after the module's last line."""
         end = time.monotonic() + PATIENCE_SECONDS
         while True:
             lines = self.kernel_lines()
@@ -248,7 +249,7 @@ class Guest:
         return said
 
     def close(self, outcome):
-        """Ends the guest; what goes wrong in that is the last module's fault."""
+        """Ends the guest; errors count for the last module."""
         try:
             if self.serves:
                 self.send("")
@@ -263,7 +264,7 @@ class Guest:
 
 
 def stop_with_all():
-    """A signal that ends this process ends what it started."""
+    """Makes signals that end this process end what it started."""
     def end(number, frame):
         stopping.set()
         for process in list(processes):
@@ -271,12 +272,12 @@ def stop_with_all():
         sys.exit(128 + number)
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # unless ignored, as under nohup
             signal.signal(number, end)
 
 
 def main(machine, prepare=dict):
-    """Runs the calling module. prepare: gives variables of its environment that can only be found
+    """Runs the calling module. prepare: gives environment variables for it that can only be found
     on this machine."""
     path, words = os.path.abspath(sys.argv[0]), sys.argv[1:]
     if MARK in os.environ:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a page of ours tells its readers to do: run and checked as it stands there."""
+"""The instructions in a page of ours, run and checked exactly as written."""
 import os
 import re
 
@@ -14,7 +14,7 @@ def read(path):
 
 
 def commands(path, after):
-    """The lines of the first indented block after the line that begins so, without sudo."""
+    """The lines, without sudo, of the first indented block after the line with this beginning."""
     match = re.search(r"^%s.*\n(?:\S.*\n)*\n((?:    .*\n)+)" % re.escape(after), read(path), re.MULTILINE)
     if match is None:
         raise AssertionError("%s has no commands after %r" % (path, after))
@@ -22,6 +22,6 @@ def commands(path, after):
 
 
 def rows(path, heading):
-    """The cells of the table whose first column has that heading, without backticks."""
+    """The cells, without backticks, of the table whose first column has that heading."""
     table = read(path).split("\n| %s |" % heading)[1].split("\n\n")[0].splitlines()[2:]
     return [[cell.strip().strip("`") for cell in row.strip("|").split("|")] for row in table]

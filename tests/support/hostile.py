@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Roots that someone has made to hang, exhaust or mislead rapl-execd, and what it may do over them."""
+"""Roots made to hang, exhaust or mislead rapl-execd, and its allowed behaviour with them."""
 import fcntl
 import os
 import re
@@ -18,12 +18,12 @@ SOUND_SERIES = {"intel-rapl:0": "domain=package,package_id=0",
                 "intel-rapl:0:1": "domain=dram,package_id=0", "intel-rapl:1": "domain=psys"}
 TOTAL = "domain=total"
 BAD = "intel-rapl:2"
-# What each sound zone has used at the second report, all different.
+# Energy that each sound zone has used at the second report, all different.
 USED_UJ = {"intel-rapl:0": 1000001, "intel-rapl:0:0": 200002, "intel-rapl:0:1": 30003,
            "intel-rapl:1": 4000004}
 
 MOST_KB = 64 * 1024
-# Of a CPU, and asleep: a busy machine changes both little.
+# Limits of CPU time and of time asleep: a busy machine changes both little.
 MOST_SECONDS = 20
 MOST_ASLEEP_SECONDS = 5
 
@@ -34,7 +34,7 @@ def replace_with_link(path, target):
 
 
 def peak_kb(pid):
-    """The largest memory that the process has had; None: it is instrumented, which takes most."""
+    """Peak memory of the process; None: it is instrumented, which uses most of the memory."""
     with open("/proc/%d/maps" % pid, encoding="utf-8", errors="replace") as file:
         if "asan" in file.read():
             return None
@@ -43,13 +43,13 @@ def peak_kb(pid):
 
 
 def children_seconds():
-    """The time of a CPU that the programs took which have ended."""
+    """CPU time of child processes that have ended."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
 
 def awake_seconds(pid):
-    """How long it has run, and waited for a CPU. None: this kernel does not count it."""
+    """Time that it has run, or waited for a CPU. None: this kernel does not count it."""
     try:
         with open("/proc/%s/schedstat" % pid, encoding="ascii") as file:
             return sum(map(int, file.read().split()[:2])) / 1e9
@@ -75,7 +75,7 @@ class HostileCase(unittest.TestCase):
         self.began, self.awake = time.monotonic(), awake_seconds("self")
         execd = Execd(*options, root=root, **more)
         self.addCleanup(execd.kill)
-        # A report of thousands of series fits whole, and is read as one.
+        # A report of thousands of series fits into the pipe and is read at once.
         fcntl.fcntl(execd.stdout, fcntl.F_SETPIPE_SZ, 1 << 20)
         return execd
 
@@ -85,8 +85,8 @@ class HostileCase(unittest.TestCase):
             self.assertLess(used, MOST_KB)
 
     def check_end(self, execd, most=MOST_SECONDS, report=None):
-        """It ends, and its last report is as that one, or there is none. Since its start it has
-        taken little of a CPU and slept little, but for what this test did meanwhile."""
+        """Checks that it ends with this last report, or with none, and that it has used little CPU
+        time and slept little since its start, without what this test did in between."""
         awake, before = awake_seconds(execd.pid), children_seconds()
         status, text = execd.finish()
         self.assertEqual(status, 0)
@@ -99,7 +99,7 @@ class HostileCase(unittest.TestCase):
             self.assertLess(asleep, MOST_ASLEEP_SECONDS)
 
     def check_messages(self, execd, most):
-        """One clear line per cause, and no byte that is none of a line."""
+        """Checks for one clear line per cause, with printable bytes only."""
         messages = execd.messages()
         self.assertLessEqual(len(messages), most, messages)
         for line in messages:
@@ -107,7 +107,7 @@ class HostileCase(unittest.TestCase):
         return messages
 
     def check_sound(self, tree, *options, messages=2, extra=(), total=True, **more):
-        """What is printed is exactly what the sound zones of the tree have used."""
+        """Checks that the output is exactly the energy of the tree's sound zones."""
         execd = self.start(tree.root, *options, **more)
         wanted = {*SOUND_SERIES.values(), *extra} | ({TOTAL} if total else set())
         self.assertEqual(set(execd.ask()), wanted)
@@ -126,7 +126,7 @@ class HostileCase(unittest.TestCase):
         return self.check_messages(execd, messages)
 
     def check_silent(self, root, *options, messages=3):
-        """Nothing is printed; each prompt is borne, and it ends with stdin."""
+        """Checks that it prints nothing, survives each prompt, and ends with stdin."""
         execd = self.start(root, *options)
         for _ in range(3):
             execd.prompt()
@@ -136,7 +136,7 @@ class HostileCase(unittest.TestCase):
 
 
 class InMemory(HostileCase):
-    """Its trees lie in memory: a disk takes its time for thousands of zones."""
+    """Puts its trees into memory: on a disk, thousands of zones take long."""
 
     def setUp(self):
         before = tempfile.tempdir

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""In a guest of tests/vm: its drivers, its CPUs, and what its counters truly count."""
+"""The drivers, CPUs and true counter values of a guest of tests/vm."""
 import contextlib
 import os
 import subprocess
@@ -37,7 +37,7 @@ def unload(*modules):
 
 
 def load_registers(drivers=DRIVERS, **parameters):
-    """Loads the registers anew with these parameters, and the drivers on top."""
+    """Loads the registers again with these parameters, and the drivers on top."""
     unload(*drivers, "rapl_registers")
     load("rapl_registers", **parameters)
     for driver in drivers:
@@ -45,10 +45,10 @@ def load_registers(drivers=DRIVERS, **parameters):
 
 
 def load_to_wrap(case, begin, drivers=DRIVERS):
-    """Loads the registers so that each counter wraps after begin(stack) has returned: what that gave,
-    and the instant (time.monotonic()) at which all have wrapped. The programs that read are left with
-    the stack, which the test case closes at its end."""
-    for seconds in (4, 8, 16, 32):  # how long it takes depends on what else the host does
+    """Loads the registers so that each counter wraps after begin(stack) has returned. Returns its
+    result, and the instant (time.monotonic()) at which all have wrapped. The stack keeps the
+    reading programs; the test case closes it at its end."""
+    for seconds in (4, 8, 16, 32):  # the load takes longer if the host is busy
         with contextlib.ExitStack() as stack:
             soonest = time.monotonic() + seconds
             load_registers(drivers, wrap_in_ms=seconds * 1000)
@@ -66,13 +66,13 @@ def set_online(online, *cpus):
 
 
 def zone_names():
-    """Names by id, of the zones that the kernel shows now."""
+    """Names of the zones that the kernel shows now, by id."""
     return {zone: read(os.path.join(POWERCAP, zone, "name"))
             for zone in sorted(os.listdir(POWERCAP)) if ":" in zone}
 
 
 def zone_path(name):
-    """The folder of the zone of that name."""
+    """The folder of the zone with that name."""
     return next(os.path.join(POWERCAP, zone) for zone, named in zone_names().items() if named == name)
 
 
@@ -84,7 +84,7 @@ def is_amd():
 
 
 def truth_watts(tags):
-    """What the register behind a series draws: the rule of tests/vm/README.md."""
+    """The power of the register behind a series, by the rule in tests/vm/README.md."""
     domain, amd = tags["domain"], is_amd()
     percent = 100 + 10 * int(tags.get("package_id", 0))
     if not amd:
@@ -96,7 +96,7 @@ def truth_watts(tags):
 
 
 def true_watts(report):
-    """By identity, for every series of a report but total; total from the packages and dram."""
+    """By identity, for every series of a report; total from the packages and dram."""
     watts = {execd.name_line(line): truth_watts(line.tags) for line in report.lines
              if line.measurement == "rapl" and line.tags["domain"] != "total"}
     watts["domain=total"] = sum(watts[execd.name_line(line)] for line in report.lines
@@ -105,16 +105,16 @@ def true_watts(report):
 
 
 class Stalls:
-    """Notes while it is entered when a CPU of the guest stood still for at least so many seconds, for
-    its host was busy or another CPU had its turn. In this way a test knows of reads that it does not
-    ask for whether they can have been late."""
+    """While entered, records when a CPU of the guest stood still for at least these seconds,
+    because its host was busy or ran another CPU. Shows a test whether reads it did not request
+    itself may have been late."""
 
     TICK_SECONDS = 0.02
-    AFTER_SECONDS = 0.1  # a read takes that long at most, if nothing holds it up
+    AFTER_SECONDS = 0.1  # longest duration of a read that nothing delays
 
     def __init__(self, seconds):
         self.seconds = seconds
-        self.found = []  # (from, to), CLOCK_REALTIME in seconds, as the timestamps of reports
+        self.found = []  # (from, to), CLOCK_REALTIME in seconds, like the timestamps of reports
         self.ended = threading.Event()
         self.threads = [threading.Thread(target=self.look, args=(cpu,))
                         for cpu in os.sched_getaffinity(0)]
@@ -140,22 +140,21 @@ class Stalls:
             thread.join()
 
     def reason(self):
-        """What excuses that a power since it was entered is wrong. Empty if no CPU stood still."""
+        """Why a power since it was entered may be wrong. Empty if no CPU stood still."""
         longest = max((ended - began for began, ended in self.found), default=0)
         return longest and "a CPU stood still for %.0f ms" % (1000 * longest)
 
     def may_explain(self, from_ns, to_ns):
-        """Whether a read at one of these timestamps, or between them, can have been late."""
+        """Whether a read at or between these timestamps may have been late."""
         return any(began <= to_ns / 1e9 + self.AFTER_SECONDS and ended >= from_ns / 1e9
                    for began, ended in self.found)
 
 
 class Watch:
-    """Asks rapl-execd for reports and holds them against the truth.
+    """Requests reports from rapl-execd and compares them with the truth.
 
-    A counter was read between the instant before the prompt and the one after the report, so that
-    what was used between two reads is known to lie between two bounds, however busy the guest is.
-    To these comes 1 %.
+    A counter was read between the instant before the prompt and the one after the report, so the
+    energy between two reads has two bounds, however busy the guest is. A tolerance of 1 % is added.
     """
 
     # A counter may lag by one update (1 ms and its jitter).
@@ -163,7 +162,7 @@ class Watch:
 
     def __init__(self, program):
         self.program = program
-        self.asked = []  # (before, after, report); CLOCK_BOOTTIME, as the counters
+        self.asked = []  # (before, after, report); CLOCK_BOOTTIME, like the counters
 
     def ask(self):
         before = time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -172,7 +171,7 @@ class Watch:
         return report
 
     def ask_for(self, seconds, every=0.5, least=2):
-        """Reports for so long, and so many at least; the last one."""
+        """Requests reports for these seconds, at least `least`; returns the last one."""
         end = time.monotonic() + seconds
         until = len(self.asked) + least
         report = self.ask()
@@ -182,7 +181,8 @@ class Watch:
         return report
 
     def ask_during(self, action, *arguments, every=0.2):
-        """Reports while a thread of its own does the action, and one after it; the last one."""
+        """Requests reports while a thread runs the action, and one after it; returns the last
+        one."""
         failures = []
 
         def act():
@@ -204,8 +204,8 @@ class Watch:
         return [report for before, after, report in self.asked]
 
     def check_energy(self, identity, watts, first=0, last=-1, unit_joules=0.0, kept=None):
-        """The energy between two of the reports is that of the watts. kept: the report that tells
-        how much it was at the first, where that one took a new baseline and says nothing."""
+        """Checks the energy between two of the reports against the watts. kept: the report that has
+        the energy at the first, if the first took a new baseline and has none."""
         began, ended = self.asked[first], self.asked[last]
         start = self.asked[first if kept is None else kept][2]
         joules = ended[2][identity]["energy_joules"] - start[identity]["energy_joules"]
@@ -217,8 +217,8 @@ class Watch:
                                  (identity, joules, watts, least, most))
 
     def check_each_power(self, watts, first=0, until=None, tolerance=0.01):
-        """Of these identities and of total, every power that a report shows is the true one: the
-        lateness of the reads, which lay between prompt and report, is all that it may be off."""
+        """Checks every power of these identities and of total. It may only be off by the lateness
+        of the reads, which lay between prompt and report."""
         late = {}
         for index, (before, after, report) in enumerate(self.asked[first:until], first):
             members = [identity for identity in report
@@ -238,7 +238,8 @@ class Watch:
                 late[identity] = after - before
 
     def check_energies(self):
-        """No energy ever falls, and total has that of its members, gone or not."""
+        """Checks that no energy falls, and that total contains the energy of its members, even of
+        those that have gone."""
         last = {}
         for index, report in enumerate(self.reports()):
             for identity in report:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Holds the power of each report against its energy and the time that can have passed.
+"""Compares the power of each report with its energy and the possible duration of its span.
 
-A sample is taken between the instant before its prompt and the instant its report is here. Of two
-such samples the true span lies between the inner and the outer distance, and so does the power
-between energy / outer and energy / inner. This needs no tolerance but the rounding of the last
-digits, however busy the machine is: it widens by as much as the machine was late.
+A sample is taken between the instant before its prompt and the instant its report is here. For two
+such samples the true span lies between the inner and the outer distance, so power lies between
+energy / outer and energy / inner. The only tolerance is the rounding of the last digits: if the
+machine is late, the bounds widen by as much.
 """
 import collections
 import time
@@ -16,7 +16,7 @@ Asked = collections.namedtuple("Asked", "before report after")
 
 
 class Meter:
-    """Asks for reports and checks power_watts of every line in them."""
+    """Requests reports and checks power_watts of every line in them."""
 
     def __init__(self, execd, began):
         """began: time.monotonic() before the program was started."""
@@ -30,10 +30,10 @@ class Meter:
         return self.take(before, self.execd.ask())
 
     def take(self, before, report):
-        """Holds a report that is here now; its sample was taken since that instant."""
+        """Takes a report that was received now; its sample was taken after `before`."""
         after = time.monotonic()
         self.asked.append(Asked(before, report, after))
-        # The first sample was before the first report was here.
+        # The first sample was taken before the first report arrived.
         first = Mark(self.began, self.asked[0].after, 0.0)
         for identity, fields in report.items():
             mark = self.marks.setdefault(identity, first)
@@ -45,13 +45,12 @@ class Meter:
         return report
 
     def forget(self, identity, joules):
-        """The power's span begins with the last report: an interval was left out."""
+        """Starts the span of power at the last report, because an interval was left out."""
         self.marks[identity] = Mark(self.asked[-1].before, self.asked[-1].after, joules)
 
     def check_energy(self, identity, watts, first=0, last=-1, lag=0.0, tolerance=0.0, kept=None):
-        """The energy between two of the reports fits the watts. lag: how far a counter may be
-        behind its instant; kept: the report that says how much it was at the first, where that
-        one left it out."""
+        """Checks the energy between two of the reports against the watts. lag: how far a counter
+        may be behind; kept: the report that has the energy at the first, if the first has none."""
         began, ended = self.asked[first], self.asked[last]
         start = self.asked[first if kept is None else kept].report
         joules = ended.report[identity]["energy_joules"] - start[identity]["energy_joules"]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Statistics of the power inside an interval: what they may say, and of how many instants."""
+"""Checks statistics of the power inside an interval: their values and how many instants they
+cover."""
 import os
 import threading
 import time
@@ -11,11 +12,11 @@ from tree import CLASS
 NAMES = ("min", "max", "stddev", "p50", "p95", "p99")
 MS = 10**6
 
-# The uncertainty of a sample, as a share of its mean: one unit and one update of the counter
+# The uncertainty of a sample as a share of its mean: one unit and one update of the counter
 # (docs/design.md, rule 12).
 SHARPNESS = 0.05
 PERCENTILE = 0.01
-IN_TIME = 0.01  # of a span; what reads take on a machine that is not busy
+IN_TIME = 0.01  # share of a span; duration of reads on an idle machine
 
 
 def field(name):
@@ -26,8 +27,8 @@ FIELDS = {"samples", *map(field, NAMES)}
 
 
 def check_constant(case, report, true_watts=None, off=SHARPNESS):
-    """No statistic is sharper than the counter: of a load that never changes, all of them say
-    what the mean says, or the truth where it is known."""
+    """Checks that no statistic is sharper than the counter: under a constant load, all statistics
+    equal the mean, or the truth if it is known."""
     for identity, fields in report.items():
         if identity.startswith("rapl_health"):
             continue
@@ -37,7 +38,7 @@ def check_constant(case, report, true_watts=None, off=SHARPNESS):
 
 
 def check_constant_series(case, fields, watts, off=SHARPNESS):
-    """The same of one series."""
+    """Checks one series in this way."""
     ordered = [fields[field(name)] for name in ("min", "p50", "p95", "p99", "max")]
     case.assertEqual(ordered, sorted(ordered), fields)
     case.assertGreaterEqual(ordered[0], (1 - off) * watts, fields)
@@ -46,14 +47,14 @@ def check_constant_series(case, fields, watts, off=SHARPNESS):
 
 
 def with_samples(report):
-    """Its series that have statistics."""
+    """Its series with statistics."""
     return {identity: fields for identity, fields in report.items() if fields.get("samples")}
 
 
 def ask_sampled(ask, seconds, least=1, check=lambda report: None):
     """Asks every `seconds` until each series has at least `least` samples; returns that report, or
-    the last one after PATIENCE_SECONDS. `check` gets the statistics of each report, and all of the
-    last one."""
+    the last one after PATIENCE_SECONDS. `check` is called with the statistics of each report, and
+    all of the last one."""
     end = time.monotonic() + PATIENCE_SECONDS
     while True:
         time.sleep(seconds)
@@ -67,8 +68,8 @@ def ask_sampled(ask, seconds, least=1, check=lambda report: None):
 
 
 class Lateness:
-    """How late a process reads a counter of the simulated machine at the instants of a grid, while
-    the block is in use: how well this machine lets anything sample."""
+    """Measures, while the block runs, how late a process reads a counter of the simulated machine
+    at the instants of a grid: this is how well any program can sample on this machine."""
 
     def __init__(self, root, interval_ns=10 * MS):
         self.path = os.path.join(root, CLASS, "intel-rapl:0", "energy_uj")
@@ -94,26 +95,26 @@ class Lateness:
         self.thread.join()
 
     def reason(self, period):
-        """What excuses that a pulse was not seen: one read in twenty was late by a fiftieth of the
-        pulse. Otherwise empty."""
+        """Why a pulse may have been missed: one read in twenty was late by a fiftieth of the pulse.
+        Otherwise empty."""
         late = sorted(self.late_ns)[len(self.late_ns) * 19 // 20]
         return "" if late < period * MS else "one read in 20 was late by %.1f ms" % (late / MS)
 
     def reason_of_one(self, late_ns):
-        """What excuses that single powers are wrong: a read was so late. Otherwise empty."""
+        """Why single powers may be wrong: a read was at least this late. Otherwise empty."""
         late = max(self.late_ns)
         return "" if late < late_ns else "a read was late by %.1f ms" % (late / MS)
 
 
 def pulse(period):
-    """Options of rapl-sim: package-0 draws 200 W for a twentieth of so many seconds, and 50 W for
-    the rest."""
+    """Options of rapl-sim: package-0 draws 200 W for a twentieth of the period in seconds, and 50 W
+    for the rest."""
     return "--load", "pulse", "--load-period", "%ds" % period, "--power", "package-0=57.5"
 
 
 def try_pulses(measure):
-    """Measures a pulse of 50 ms, which holds a whole sample, of 30 ms. Longer ones follow only
-    where the machine was too busy to sample every 10 ms."""
+    """Measures a pulse of 50 ms, which contains a whole sample of 30 ms. Repeats with longer pulses
+    only if the machine was too busy to sample every 10 ms."""
     for period in (1, 2, 4):
         try:
             return measure(period)
@@ -123,8 +124,8 @@ def try_pulses(measure):
 
 
 class Watch:
-    """Asks for reports and accounts for every instant of the grid, from a first report on: a sample
-    was taken at it, or it was missed. Time is CLOCK_MONOTONIC, as the grid's."""
+    """Requests reports and checks for every instant of the grid since the first report that a
+    sample was taken or missed. Time is CLOCK_MONOTONIC, as for the grid."""
 
     def __init__(self, program, interval_ns, source="powercap"):
         self.program, self.interval_ns = program, interval_ns
@@ -142,13 +143,14 @@ class Watch:
         return self.take(self.program.ask)
 
     def check_constant(self, case, report):
-        """Of the last report, whose mean is as far off as its reads and those before were late."""
+        """Checks the last report; its mean may be off as far as its reads and those before were
+        late."""
         (before, after), (next_before, next_after) = self.stamps[-2:]
         late = (after - before + next_after - next_before) / (next_before - after)
         check_constant(case, report, off=SHARPNESS + (late if late > IN_TIME else 0))
 
     def ask_constant(self, case, seconds, least=1):
-        """Asks until each series has so many samples, and holds each report on the way."""
+        """Requests reports until each series has this many samples, and checks each of them."""
         return ask_sampled(self.ask, seconds, least,
                            lambda report: self.check_constant(case, report))
 
@@ -156,13 +158,13 @@ class Watch:
         return to_ns // self.interval_ns - from_ns // self.interval_ns
 
     def grown(self, name):
-        """By how much a count of health did."""
+        """The increase of a health count."""
         first, last = (self.reports[i][self.health][name] for i in (0, -1))
         return last - first
 
     def check_every_instant(self, case, away_ns=0):
-        """away_ns: for how long nobody can have sampled. A report's own sample may be that of an
-        instant which it follows at once."""
+        """away_ns: time in which no sample can have been taken. A report that directly follows an
+        instant may count as its sample."""
         reports = len(self.reports) - 1
         least = self.instants(self.stamps[0][1], self.stamps[-1][0]) - reports
         most = self.instants(self.stamps[0][0], self.stamps[-1][1])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is tried from inside of rapl-execd's lock (tests/sandbox), and how it has to end."""
+"""Attempts from inside of rapl-execd's sandbox (tests/sandbox), and their expected results."""
 import errno
 import os
 import re
@@ -16,12 +16,12 @@ LOCKED = os.path.join(TRIES, "try_locked")
 
 FOUR = sum(1 << number for number in (2, 17, 21, 38))  # read_search, rawio, admin, perfmon
 
-# By attempt: refused by Landlock alone, by seccomp alone (None: not refused), and by both, where
+# By attempt: result with Landlock alone, with seccomp alone (None: allowed), and with both, where
 # seccomp comes first.
 EACH = {
     **dict.fromkeys(("read_passwd", "read_shadow", "read_file", "read_device", "read_register",
                      "list_folder"), ("EACCES", None, "EACCES")),
-    # Behind a pointer, where no filter sees them: Landlock is what holds.
+    # Their flags are behind a pointer, which a filter cannot check: Landlock refuses them.
     **dict.fromkeys(("write_file_by_openat2", "create_file_by_openat2"),
                     ("EACCES", None, "EACCES")),
     **dict.fromkeys(("write_file", "create_file", "remove_file", "rename_file", "link_file",
@@ -32,19 +32,19 @@ EACH = {
                      "open_local_socket", "open_kernel_socket", "change_user", "set_dumpable",
                      "unshare_user", "use_ports"), (None, "EPERM", "EPERM")),
 }
-# These depend on the kernel's Landlock: version 3 and later know them.
+# Known only to Landlock version 3 and later.
 NEWER = {"truncate_file": "EPERM", "signal_parent": "EPERM"}
 RULES = ("set_rules", "set_rules_by_prctl")  # possible until a source reads
 WHOLE = {**{name: ends[2] for name, ends in EACH.items()}, **NEWER, "take_capability": "EPERM"}
 
-# What a container, a kernel or an ordinary user may not have in the first place. In the guest each
-# has to be there.
+# May be impossible without the sandbox in a container, on some kernels or as an ordinary user. In
+# the guest each has to be possible.
 MAY_LACK = {"read_shadow", "read_register", "mount_folder", "change_root", "use_ports",
             "count_event", "take_capability"}
 
 
 def is_built_in():
-    """Whether this build has the lock at all."""
+    """Whether this build has the sandbox."""
     try:
         with open(os.path.join(execd.BUILD, "CMakeCache.txt"), encoding="utf-8") as cache:
             text = cache.read()
@@ -66,9 +66,9 @@ def read_status(pid):
 
 @unittest.skipUnless(is_built_in(), NOT_BUILT_IN)
 class Tries(unittest.TestCase):
-    """Runs what tries, and holds what it tells against a table."""
+    """Runs attempts and compares their results with a table."""
 
-    ALL_THERE = False  # whether everything must be possible without the lock
+    ALL_THERE = False  # whether every attempt must succeed without the sandbox
 
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="rapl-try-")
@@ -93,7 +93,7 @@ class Tries(unittest.TestCase):
         return results
 
     def check(self, results, stage, expected):
-        """Each is refused with its errno, and was possible before."""
+        """Checks that each is refused with its errno, and succeeded before."""
         wrong = []
         for name, end in expected.items():
             before, now = results["before"].get(name), results[stage].get(name)
@@ -105,7 +105,7 @@ class Tries(unittest.TestCase):
         self.assertEqual([], wrong)
 
     def check_untouched(self, *stages):
-        """Nothing was left in the files of these stages."""
+        """Checks that nothing was written to the files of these stages."""
         for stage in stages:
             folder = os.path.join(self.folder, stage)
             self.assertEqual(["file", "removed", "renamed"], sorted(os.listdir(folder)))
@@ -113,14 +113,14 @@ class Tries(unittest.TestCase):
                 self.assertEqual("kept", file.read())
 
     def run_locked(self, lock, root, source="auto", *more):
-        """try_locked: its exit status, and the lines that it told."""
+        """Runs try_locked; its exit status, and the lines it printed."""
         ended = subprocess.run([LOCKED, lock, root, source, *more], capture_output=True, text=True,
                                env={**os.environ, "TRY_FOLDER": self.folder}, check=False,
                                timeout=execd.PATIENCE_SECONDS)
         return ended.returncode, ended.stderr.splitlines()
 
     def intrude(self, *options, **more):
-        """rapl-execd with the intruder in it, once it has given a report."""
+        """Runs rapl-execd with the intruder in it, until it has given a report."""
         program = execd.Execd(*options, environment={"LD_PRELOAD": execd.preload(INTRUDER),
                                                      "TRY_FOLDER": self.folder}, **more)
         self.addCleanup(program.kill)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Starts rapl-sim, a machine whose true energy is known."""
+"""Starts rapl-sim, a simulated machine with known true energy."""
 import collections
 import os
 import select
@@ -17,7 +17,7 @@ Truth = collections.namedtuple("Truth", "began_ns now_ns watts joules")
 
 
 def parse_truth(text):
-    """watts and joules (since it began) by series name."""
+    """Watts, and joules since the start, by series name."""
     stamps, watts, joules = {}, {}, {}
     for words in map(str.split, text.splitlines()):
         if words[0].endswith("_ns"):
@@ -28,7 +28,7 @@ def parse_truth(text):
 
 
 class Machine:
-    """rapl-sim on FUSE, at .root; leaves with the block it is used in."""
+    """rapl-sim on FUSE, at .root; ends with its with block."""
 
     def __init__(self, *options):
         self.root = tempfile.mkdtemp(prefix="rapl-sim-")
@@ -68,7 +68,7 @@ class Machine:
 
 
 def why_not():
-    """Why there can be no simulated machine here, or None."""
+    """Returns why no simulated machine is possible here, or None."""
     if not os.path.exists(PROGRAM):
         return "rapl-sim is not built"
     if not os.access("/dev/fuse", os.R_OK | os.W_OK):
@@ -85,7 +85,7 @@ needed = unittest.skipIf(REASON is not None, REASON or "")
 
 
 class Simulated(unittest.TestCase):
-    """Machines and programs that end with the test."""
+    """Ends machines and programs with the test."""
 
     def simulate(self, name="server", *options):
         machine = Machine("--machine", name, *options)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""In a guest of tests/vm: rapl-execd with one source beside another, over the same counters."""
+"""Runs rapl-execd in a guest of tests/vm, with several sources in parallel over the same
+counters."""
 import contextlib
 import time
 import unittest
@@ -9,18 +10,18 @@ import kernel
 import samples
 import tap
 
-# A guest that stands still within a read, for its host is busy, gets the time of that read wrong. What
-# is further off than that allows fails at once; what is not is measured again. In a longer span a late
-# read matters less; in a shorter one perf more likely has no interruption, for which it leaves the whole
-# of it out.
+# If a busy host stops the guest within a read, the time of that read is wrong. A deviation beyond
+# what that explains fails at once; otherwise the measurement is repeated. In a longer span a late
+# read matters less; in a shorter one perf is less likely to be interrupted, which makes it drop the
+# span.
 SPANS_SECONDS = 6, 12, 3, 18, 3, 24, 3, 3, 3, 3
 TRIES = 8
 SAMPLED_SECONDS = 4
-# The kernel's clock of perf lags by so much and more where ticks of the guest came late.
+# perf's clock in the kernel lags by this much or more if ticks of the guest came late.
 STALL_SECONDS = 0.005
-# The counters move about once a millisecond, and the reports tell three decimals.
+# The counters move about once a millisecond, and the reports have three decimals.
 TOLERANCE = 0.003
-# Haswell-class servers count DRAM in 15.3 uJ, which the perf driver takes for 2^-16 J.
+# Haswell-class servers count DRAM in 15.3 uJ, but the perf driver assumes 2^-16 J.
 PERF_DRAM = 2**-16 / 15.3e-6
 
 PACKAGE = "domain=package,package_id=%d"
@@ -32,16 +33,16 @@ def without_total(report):
 
 
 class Sources(unittest.TestCase):
-    """Each source's series and watts; a module names what it expects in SERIES."""
+    """Compares series and watts of all sources; a module lists its expectation in SERIES."""
 
-    SERIES = {}  # by source: the identities that it shows, but total
+    SERIES = {}  # by source: identities of its series, except total
     PERF_DRAM = 1.0
     DRIVERS = kernel.DRIVERS
     MIRRORS = {}  # by source: zones that show another's counter
 
     @contextlib.contextmanager
     def start(self, *options, sources=None):
-        """A program for each source, as a kernel.Watch by its name."""
+        """Starts a program for each source; a kernel.Watch by source name."""
         with contextlib.ExitStack() as stack:
             yield {source: kernel.Watch(stack.enter_context(
                 execd.Execd("--source=" + source, "--health=yes", *options)))
@@ -59,9 +60,9 @@ class Sources(unittest.TestCase):
         return watts
 
     def check_span(self, watches, until=0.0):
-        """In one span of each source every power is the true one, and in each span every energy; later
-        reports that hold each series. until: the instant before which the span must not end; the span
-        then begins with the last report of each watch."""
+        """Checks that in one span of each source every power is right, and in each span every
+        energy, with later reports that contain each series. until: the instant that the span must
+        include; the span then begins with the last report of each watch."""
         first = {source: max(0, len(watch.asked) - 1) for source, watch in watches.items()}
         left = watches
         for number, seconds in enumerate(SPANS_SECONDS):
@@ -81,8 +82,8 @@ class Sources(unittest.TestCase):
                 for source, watch in watches.items()}
 
     def check_last(self, source, watch, first):
-        """Fails for what is further off, since the first of these reports, than its reads were late; what
-        is not exact in the last report."""
+        """Fails if a value since the first of these reports deviates by more than the lateness of
+        its reads; returns what is not exact in the last report."""
         before, report = watch.reports()[-2:]
         known = {}
         for one in watch.reports()[first:]:
@@ -100,8 +101,8 @@ class Sources(unittest.TestCase):
         return unsure
 
     def ask_until(self, source, watch, *wanted, without=None):
-        """The first report that holds these. Each one before holds a package, but of perf, which may
-        leave out an interval in which the guest stood still."""
+        """Returns the first report with these series. Each earlier one contains a package, except
+        with perf, which may drop an interval in which the guest stood still."""
         end = time.monotonic() + execd.PATIENCE_SECONDS
         while True:
             report = watch.ask()
@@ -118,8 +119,8 @@ class Sources(unittest.TestCase):
         return report["rapl_health,source=" + source]
 
     def check_gaps(self, source, report, stalls):
-        """None, and no failed read. perf counts them where its clock lags behind or stands, as it does
-        when the guest stands still."""
+        """Checks that there is no gap and no failed read. perf counts them if its clock lags or
+        stops, as it does when the guest stands still."""
         health = self.health(source, report)
         with tap.excused(source == "perf" and stalls.reason()):
             self.assertEqual((0, 0), (health["gaps"], health["read_errors"]), source)
@@ -141,8 +142,8 @@ class Sources(unittest.TestCase):
 
     @tap.tries(TRIES)
     def test_no_source_loses_a_joule_at_a_wrap(self):
-        """Every counter passes its range within the span that is measured."""
-        self.doCleanups()  # of the try before
+        """Every counter wraps within the measured span."""
+        self.doCleanups()  # of the previous try
 
         def begin(stack):
             watches = stack.enter_context(self.start())
@@ -155,23 +156,23 @@ class Sources(unittest.TestCase):
             last = self.check_span(watches, until=wrapped)
         for source, report in last.items():
             health = self.health(source, report)
-            # perf's own count goes on: the kernel carries it.
+            # perf never wraps: the kernel extends the count.
             wraps = 0 if source == "perf" else health["zones"] - self.MIRRORS.get(source, 0)
             self.assertEqual((wraps, 0), (health["wraps"], health["resets"]), source)
         for source, report in last.items():
             self.check_gaps(source, report, stalls)
 
     def test_a_constant_load_has_no_peak(self):
-        """Samples each millisecond, of counters that move once a millisecond, with jitter. A read
-        that the guest held up makes a sample longer, not sharper."""
+        """Samples every millisecond, from counters that move once a millisecond with jitter. If the
+        guest delays a read, the sample becomes longer, not sharper."""
         for source, series in self.SERIES.items():
             with self.subTest(source=source), \
                     self.start("--sample-interval=1ms", sources=(source,)) as watches:
                 program = watches[source].program
                 watch = samples.Watch(program, samples.MS, source)
                 watch.ask()
-                # Where it stood still, perf's interval may be left out; and what has just been found
-                # to be a counter of its own joins total in the next one.
+                # If the guest stood still, perf may drop the interval; and a counter found to be
+                # separate joins total only in the next one.
                 for _ in range(TRIES):
                     time.sleep(SAMPLED_SECONDS)
                     report = watch.ask()
@@ -192,7 +193,8 @@ class TwoPackages(Sources):
         self.go_and_return("--sample-interval=1ms")
 
     def go_and_return(self, *options):
-        """Without powercap, whose reads could hang while the last CPU goes: tests/vm/README.md."""
+        """Leaves out powercap, whose reads could hang while the last CPU goes:
+        tests/vm/README.md."""
         self.addCleanup(kernel.set_online, True, 2, 3)
         with self.start(*options, sources=("perf", "msr")) as watches:
             before = {source: self.ask_until(source, watch, PACKAGE % 0, PACKAGE % 1)

@@ -4,7 +4,8 @@
     if __name__ == "__main__":
         tap.main()
 
-Words on the command line choose the tests whose names hold one of them. Exit status 0: none failed.
+Words on the command line select the tests whose names contain one of them. Exit status 0: none
+failed.
 """
 import contextlib
 import functools
@@ -13,7 +14,7 @@ import signal
 import sys
 import unittest
 
-# A test that hangs is a test that fails. What a test waits for has a patience of its own.
+# A test that hangs counts as failed. Waits inside a test have limits of their own.
 LONGEST_SECONDS = 600
 
 
@@ -56,7 +57,7 @@ class Result(unittest.TestResult):
     def _fail(self, test, text):
         if isinstance(test, unittest.TestCase):
             self.wrong.append(text)
-        else:  # setUpClass and the like: there is no startTest
+        else:  # setUpClass and the like, which have no startTest
             self.wrong, self.skip_reason = [text], None
             self._tell(test)
 
@@ -77,19 +78,19 @@ class Result(unittest.TestResult):
     def say(self, line):
         try:
             print(line, flush=True)
-        except BrokenPipeError:  # the clean-up of the test is still to run
+        except BrokenPipeError:  # the cleanup of the test still has to run
             self.failed += 1
             self.stop()
             sys.stdout = open(os.devnull, "w", encoding="utf-8")
 
 
 class Late(AssertionError):
-    """Something took longer than it may."""
+    """Something took longer than allowed."""
 
 
 @contextlib.contextmanager
 def excused(reason):
-    """A failure inside is Late where there is a reason, which was measured."""
+    """Makes a failure inside Late if there is a measured reason."""
     try:
         yield
     except AssertionError as error:
@@ -99,8 +100,8 @@ def excused(reason):
 
 
 def tries(count):
-    """Runs the test up to so many times, as long as it is late: a busy machine makes it late now
-    and then, a fault makes it late each time. Any other failure counts at once."""
+    """Repeats the test up to `count` times while it is late: a busy machine makes it late now and
+    then, a bug makes it late each time. Any other failure counts at once."""
     def decorate(test):
         @functools.wraps(test)
         def try_again(self, *arguments):
@@ -141,7 +142,7 @@ def main(module="__main__"):
     result = Result()
 
     def stop(number, frame):
-        # The test under way fails, so that its clean-up runs, and is the last one.
+        # The current test fails, so that its cleanup runs, and no other test starts.
         result.stop()
         raise InterruptedError("ended by signal %d" % number)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Powercap trees of ordinary files in a temporary folder, whose counters the test moves."""
+"""Powercap trees of ordinary files in a temporary folder, with counters that the test moves."""
 import contextlib
 import multiprocessing
 import os
@@ -11,19 +11,19 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 LAYOUTS = os.path.join(HERE, "..", "trees")
 CLASS = os.path.join("sys", "class", "powercap")
 ALIAS = os.path.join("sys", "devices", "system", "cpu", "modalias")
-RANGE_UJ = 262143328850  # of client processors: 61 uJ a tick
+RANGE_UJ = 262143328850  # client processors: 61 uJ a tick
 
-# See settle(): a move of one unit alone may come from a counter that stood for want of load.
+# See settle(): moves of a single unit may also come from a counter that has no load.
 SETTLE_UNITS = 4
-SETTLED_SECONDS = 0.03  # more than a counter stands that moves as usual (core/energy/period.h)
+SETTLED_SECONDS = 0.03  # longer than a usual counter stands still (core/energy/period.h)
 SETTLE_LONGEST_SECONDS = 60
 
 
 def move_until_settled(move, number_sleep, most=None):
     """Moves counters, each about once a millisecond, until a program that reads them knows that
-    they move as usual: it then sleeps until it is asked. How often they were moved, at most so often.
-    number_sleep: the number of the sleep that it is in, None: it does not sleep."""
-    count, longest = 0, 0  # between two moves: for so long, it may sleep until the next one
+    they move as usual: it then sleeps until it is prompted. Returns the number of moves, at most
+    `most`. number_sleep: returns the number of the current sleep, None: it is awake."""
+    count, longest = 0, 0  # longest time between two moves: the program may sleep that long until the next one
     sleep, slept_from = None, 0
     passed = began = time.monotonic()
     while sleep is None or passed - slept_from < SETTLED_SECONDS + 2 * longest:
@@ -43,14 +43,14 @@ def move_until_settled(move, number_sleep, most=None):
 
 
 def number_sleep(pid):
-    """The number of the sleep that a process is in; None: it does not sleep."""
+    """The number of a process's current sleep; None: it is awake."""
     with open("/proc/%d/status" % pid, encoding="ascii") as file:
         status = dict(line.rstrip("\n").split(":\t", 1) for line in file)
     return int(status["voluntary_ctxt_switches"]) if status["State"][0] == "S" else None
 
 
 def write(root, path, content):
-    """A file below the root, with the folders on its way."""
+    """Writes a file below the root, and makes its folders."""
     path = os.path.join(root, path)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "wb") as file:
@@ -59,8 +59,8 @@ def write(root, path, content):
 
 
 class Tree:
-    """A root folder, removed when its block is left. below: where it is made; a disk takes its
-    time for thousands of zones."""
+    """A root folder, removed at the end of its block. below: where it is made; on a disk, thousands
+    of zones take long."""
 
     def __init__(self, below=None):
         self.root = tempfile.mkdtemp(prefix="rapl-tree-", dir=below)
@@ -74,7 +74,7 @@ class Tree:
 
     @classmethod
     def copy(cls, layout):
-        """A copy of a layout of tests/trees. There .gitkeep stands for an empty folder."""
+        """Copies a layout of tests/trees. There .gitkeep stands for an empty folder."""
         tree = cls()
         shutil.copytree(os.path.join(LAYOUTS, layout), tree.root, symlinks=True,
                         dirs_exist_ok=True, ignore=shutil.ignore_patterns(".gitkeep"))
@@ -82,8 +82,8 @@ class Tree:
 
     @classmethod
     def make(cls, names, range_uj=RANGE_UJ, below=None):
-        """Zones by kernel id, parents first: {"intel-rapl:0": "package-0", …}. Each starts at an
-        energy of its own. One limit of 100 W makes the ceiling 400 W. The vendor is Intel."""
+        """Makes zones by kernel id, parents first: {"intel-rapl:0": "package-0", …}. Each starts at
+        a different energy. One limit of 100 W makes the ceiling 400 W. The vendor is Intel."""
         tree = cls(below)
         tree.set_alias(0)
         for count, (zone, name) in enumerate(names.items(), 1):
@@ -115,7 +115,7 @@ class Tree:
         return sorted(zone for zone in os.listdir(os.path.join(self.root, CLASS)) if ":" in zone)
 
     def write(self, zone, attribute, text):
-        """In place: a descriptor that is open sees the new text."""
+        """Writes in place, so that an open descriptor sees the new text."""
         if isinstance(text, str):
             text = text.encode()
         file = os.open(self.path(zone, attribute), os.O_WRONLY | os.O_CREAT, 0o644)
@@ -137,8 +137,8 @@ class Tree:
             self.set_energy(zone, self.energy_uj(zone) + energy_uj)
 
     def settle(self, program, zones=None):
-        """Moves these counters, or all, until the program knows that they move as usual. By how
-        much each was moved, all of it after the program's first reading."""
+        """Moves these counters, or all, until the program knows that they move as usual. Returns by
+        how much each was moved, all of it after the program's first reading."""
         zones = list(zones or self.zones())
         moved = dict.fromkeys(zones, 0)
         counters = [(os.open(self.path(zone, "energy_uj"), os.O_WRONLY), zone, self.energy_uj(zone),
@@ -158,7 +158,7 @@ class Tree:
         return moved
 
     def unit_uj(self, zone):
-        """That of a counter of 32 bits, rounded up; a millijoule where no range says it."""
+        """The unit of a 32-bit counter, rounded up; a millijoule if the range is unknown."""
         try:
             with open(self.path(zone, "max_energy_range_uj"), encoding="ascii") as file:
                 return -(-int(file.read().rstrip("\0")) // (2**32 - 1)) or 1000
@@ -166,14 +166,14 @@ class Tree:
             return 1000
 
     def remove(self, zone):
-        """Takes the zone, and those in it, from the class and from below its parent."""
+        """Removes the zone and its subzones from the class and from below its parent."""
         for other in self.zones():
             if (other + ":").startswith(zone + ":"):
                 os.unlink(os.path.join(self.root, CLASS, other))
         shutil.rmtree(os.path.join(self.root, self.device(zone)))
 
     def set_vendor(self, vendor, model=None):
-        """proc/cpuinfo of two CPUs, and no alias; None: neither."""
+        """Writes proc/cpuinfo for two CPUs and removes the alias; None: removes both."""
         folder = os.path.join(self.root, "proc")
         shutil.rmtree(folder, ignore_errors=True)
         self.set_alias(None)
@@ -188,8 +188,8 @@ class Tree:
                 file.write("\n" if model is None else "model\t\t: %d\n\n" % model)
 
     def set_alias(self, vendor, family=6, model=0x9E):
-        """The alias of the processor's modules, by the kernel's number of the vendor (0: Intel, 2:
-        AMD, 9: Hygon); None: there is none."""
+        """Writes the module alias of the processor, with the kernel's number of the vendor (0:
+        Intel, 2: AMD, 9: Hygon); None: removes it."""
         path = os.path.join(self.root, ALIAS)
         if vendor is not None:
             write(self.root, ALIAS, "cpu:type:x86,ven%04Xfam%04Xmod%04X:feature:,0000,0001\n" %
@@ -201,10 +201,9 @@ class Tree:
 
 
 class Pump:
-    """Moves the counters of zones (a list, or the id of one) while the block is in use, each at the
-    same power, round and round: a process of its own, which takes its turn before others.
-    written_uj is what a reader has seen at least by now of each, begun_uj the most that it can have
-    seen."""
+    """Moves the counters of zones (a list, or one id) in a loop while the block runs, each at the
+    same power, in a process with higher priority. Of each, a reader has seen at least written_uj by
+    now, and at most begun_uj."""
 
     STEP_SECONDS = 0.002
     LATE_SECONDS = 0.08
@@ -227,8 +226,8 @@ class Pump:
         return self.begun.value
 
     def lateness(self, seconds=LATE_SECONDS):
-        """What excuses a failure: a step took so long that reads find more power than the pump has,
-        such as 133 ms of 300 W in 50 ms, which are judged as 800 W. Otherwise empty."""
+        """Why a failure is excused: a step took so long that reads find more power than the pump
+        has, such as 133 ms of 300 W in 50 ms, which are judged as 800 W. Otherwise empty."""
         longest = self.longest_step.value
         return "" if longest < seconds else "a step of the pump took %.3f s" % longest
 
@@ -241,8 +240,8 @@ class Pump:
             self.begun.value = used_uj
             for file, first in self.counters:
                 text = b"%d\n" % ((first + used_uj) % self.modulus_uj)
-                # After a wrap padded to the length before, as some kernels do: who reads meanwhile
-                # gets a whole number.
+                # After a wrap the text is padded to the previous length, as some kernels do, so
+                # that a concurrent reader gets a complete number.
                 os.pwrite(file, text.ljust(os.fstat(file).st_size, b"\0"), 0)
             self.written.value = used_uj
             last, written = written, time.monotonic()

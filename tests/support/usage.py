@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a process has used so far, as the kernel counts it."""
+"""Resources that a process has used so far, as the kernel counts them."""
 import ctypes
 import time
 
@@ -7,8 +7,8 @@ libc = ctypes.CDLL(None)
 
 
 def cpu_ns(pid):
-    """Of all its threads, those that have ended included; to the nanosecond, which the ticks of
-    /proc/PID/stat are not."""
+    """CPU time of all its threads, including ended ones; in nanoseconds, unlike the ticks of
+    /proc/PID/stat."""
     clock = ctypes.c_int()
     error = libc.clock_getcpuclockid(pid, ctypes.byref(clock))
     if error != 0:

@@ -16,8 +16,9 @@ const char *const capabilities_missing = NULL;
 
 #define OWN_FILE "/proc/self/exe"
 
-/* energy_uj is 0400 root since Linux 5.10, and so is /dev/cpu/N/msr, which asks for CAP_SYS_RAWIO
- * besides; perf asks for CAP_PERFMON, or where perf_event_paranoid is 3 or more, CAP_SYS_ADMIN. */
+/* energy_uj is readable by root only (0400) since Linux 5.10. So is /dev/cpu/N/msr, which also
+ * requires CAP_SYS_RAWIO. perf requires CAP_PERFMON, or CAP_SYS_ADMIN if perf_event_paranoid is 3
+ * or more. */
 static const cap_value_t wanted[] = {CAP_DAC_READ_SEARCH, CAP_SYS_RAWIO, CAP_PERFMON,
                                      CAP_SYS_ADMIN};
 #define WANTED_COUNT (sizeof(wanted) / sizeof(wanted[0]))
@@ -45,7 +46,8 @@ static bool is_on_nosuid_mount(void) {
     return statvfs(OWN_FILE, &status) == 0 && (status.f_flag & ST_NOSUID) != 0;
 }
 
-/* The file has it and the process does not: execve(2) and capabilities(7) know three reasons. */
+/* Explains why the process lacks a capability that its file has: execve(2) and capabilities(7) give
+ * three reasons. */
 static void explain_withheld(struct capabilities *privileges, cap_value_t capability,
                              const char *names) {
     char *text = privileges->withheld;
@@ -71,9 +73,10 @@ static void explain_withheld(struct capabilities *privileges, cap_value_t capabi
     privileges->rapl.withheld = text;
 }
 
-/* A set of these capabilities alone: permitted, and if so, effective. NULL without memory. */
+/* Makes a set of only these capabilities: permitted and, if requested, effective. NULL if memory
+ * ran out. */
 static cap_t make_set(const cap_value_t *list, size_t count, bool effective) {
-    cap_t set = cap_init(); /* all sets empty */
+    cap_t set = cap_init(); /* empty */
     if (set != NULL && count > 0 &&
         (cap_set_flag(set, CAP_PERMITTED, (int)count, list, CAP_SET) != 0 ||
          (effective && cap_set_flag(set, CAP_EFFECTIVE, (int)count, list, CAP_SET) != 0))) {
@@ -83,7 +86,8 @@ static cap_t make_set(const cap_value_t *list, size_t count, bool effective) {
     return set;
 }
 
-/* From now on the process has these alone. An empty inheritable set empties the ambient one. */
+/* Reduces the process to these capabilities for good. An empty inheritable set also empties the
+ * ambient one. */
 static void keep_alone(struct capabilities *privileges, const cap_value_t *list, size_t count,
                        bool own_root) {
     privileges->lowered = make_set(list, count, !own_root);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The capabilities of rapl-execd, raised only where a counter is opened, and the rest given up. */
+/* Gives up the capabilities that rapl-execd does not need, and raises the others only while a
+ * counter is opened. */
 #ifndef RAPL_CAPABILITIES_H
 #define RAPL_CAPABILITIES_H
 
@@ -9,21 +10,21 @@
 
 struct capabilities {
     struct rapl_privilege rapl; /* for rapl_open() */
-    char rights[512];           /* as whom we run and what we may, for --check */
-    void *raised;               /* sets of capabilities (libcap's cap_t) */
+    char rights[512];           /* user, group and capabilities, for --check */
+    void *raised;               /* capability sets (libcap's cap_t) */
     void *lowered;
     char withheld[512];
-    const char *kept; /* why it holds more capabilities than it uses; NULL: it does not */
+    const char *kept; /* why unneeded capabilities could not be given up; or NULL */
 };
 
-/* Why this build can give up none; NULL: it can. */
+/* Why this build cannot give up capabilities; NULL: it can. */
 extern const char *const capabilities_missing;
 
 /*
- * Looks what the process was given, and gives up for good what counters do not ask for, inheritable
- * and ambient sets included. own_root: what is left is effective only while a counter is opened.
- * Otherwise nothing is ever raised, and what was effective stays so: that of root in a container.
- * Without libcap, or without memory: nothing.
+ * Gives up for good the capabilities that counters do not need, inheritable and ambient sets
+ * included. own_root: the remaining ones are effective only while a counter is opened. Otherwise
+ * none is ever raised, and those that were effective stay so (root in a container). Changes nothing
+ * without libcap, or if memory ran out.
  */
 void capabilities_open(struct capabilities *privileges, bool own_root);
 

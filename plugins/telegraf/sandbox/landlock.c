@@ -15,13 +15,13 @@
 
 #include "sandbox/landlock_abi.h"
 
-/* struct landlock_ruleset_attr of version 6: what each version can forbid, of files, of TCP ports,
- * and of signals and sockets of other processes. All of it is; only reading is given back. Older
- * kernels take what is longer as long as that is 0. */
+/* struct landlock_ruleset_attr of version 6: the accesses that each version can forbid to files,
+ * TCP ports, and signals and sockets of other processes. All are forbidden, and only reading is
+ * allowed again. Older kernels accept the longer struct if the rest is 0. */
 enum { FILES, PORTS, SCOPES, RULES };
 static const uint64_t all_rules[][RULES] = {
     [1] = {[FILES] = 0x1FFF},
-    [2] = {[FILES] = 0x3FFF}, /* rename and link to another folder */
+    [2] = {[FILES] = 0x3FFF}, /* rename and link across folders */
     [3] = {[FILES] = 0x7FFF}, /* truncate */
     [4] = {[FILES] = 0x7FFF, [PORTS] = 0x3},
     [5] = {[FILES] = 0xFFFF, [PORTS] = 0x3}, /* ioctl of devices */
@@ -36,7 +36,7 @@ static const uint64_t all_rules[][RULES] = {
 
 struct place {
     const char *path;
-    unsigned int sources; /* that look at it */
+    unsigned int sources; /* that use it */
     unsigned int stages;
 };
 
@@ -44,8 +44,8 @@ struct place {
 #define AT_EACH (AT(FILE_RULES_ANY_TIME) | AT(FILE_RULES_READS) | AT(FILE_RULES_CHECK))
 
 /*
- * devtmpfs removes dev/cpu with the last file in it, so that a module that is loaded again makes
- * another folder. While a register's file is open the module cannot go, and the folder stays.
+ * devtmpfs removes dev/cpu together with the last file in it, so loading the module again makes a
+ * new folder. While a register file is open, the module cannot be unloaded and the folder stays.
  */
 static const struct place places[] = {
     {"sys/class/powercap", FROM(RAPL_SOURCE_POWERCAP), AT_EACH},
@@ -55,7 +55,7 @@ static const struct place places[] = {
     {"dev", FROM(RAPL_SOURCE_MSR), AT(FILE_RULES_ANY_TIME)},
     {"dev/cpu", FROM(RAPL_SOURCE_MSR), AT(FILE_RULES_READS)},
     {"dev/cpu", FROM_EACH, AT(FILE_RULES_CHECK)},
-    {"sys/devices", FROM_EACH, AT_EACH}, /* where the links of class and bus lead, and the CPUs */
+    {"sys/devices", FROM_EACH, AT_EACH}, /* targets of links in class and bus, and the CPUs */
     {"proc/cpuinfo", FROM_EACH, AT_EACH},
 };
 
@@ -63,8 +63,8 @@ static const struct place places[] = {
 
 #define OPEN_TRIES 8
 
-/* Links lead nowhere outside of the root, and renames elsewhere may ask for another try, as
- * everywhere (core/system/sysfs.c). */
+/* Links cannot leave the root. A rename elsewhere may make the kernel return EAGAIN, as in
+ * core/system/sysfs.c. */
 static int open_below(int root, const char *path) {
     struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
     int fd;
@@ -75,10 +75,10 @@ static int open_below(int root, const char *path) {
     return fd >= 0 ? fd : -errno;
 }
 
-/* The path, or what is nearest above it and is there: what is not there yet may come. Never the
- * whole of a system: -ENOENT. */
+/* Opens the path or, because it may appear later, the nearest existing folder above it. -ENOENT
+ * rather than all of a system. */
 static int open_nearest(int root, const char *path, bool may_be_root) {
-    char text[64]; /* more than any of the places */
+    char text[64]; /* longer than any of the places */
     snprintf(text, sizeof(text), "%s", path);
     for (;;) {
         const int fd = open_below(root, text);
@@ -105,13 +105,13 @@ static int allow_reading(int ruleset, int fd) {
                                                                                           : -errno;
 }
 
-/* What is no fault of the path, so that the rule would be missing. */
+/* Returns whether the error is not the fault of the path, so that a rule would be missing. */
 static bool is_ours(int error) {
     return error == -EPERM || error == -ENOSYS || error == -EAGAIN || error == -EMFILE ||
            error == -ENFILE || error == -ENOMEM;
 }
 
-/* A root that is not there may come, too. */
+/* Opens the nearest existing folder above a root that may appear later. */
 static int open_above(const char *root) {
     char *text = strdup(root);
     int fd = text != NULL ? -ENOENT : -ENOMEM;
@@ -127,7 +127,7 @@ static int open_above(const char *root) {
     return fd;
 }
 
-/* Nothing is read there yet, and what is nearest above is never the whole of a system. */
+/* Used while the root does not exist. Never allows "/". */
 static int allow_above(int ruleset, const char *root) {
     const int fd = open_above(root);
     if (fd < 0)
@@ -153,16 +153,18 @@ static int allow_places(int ruleset, int root_file, bool own_root, enum rapl_sou
         if (fd < 0)
             continue;
         error = allow_reading(ruleset, fd);
-        /* A rule is one of an inode, and 9p makes another one at each look, unless this one is held
-         * open: then it is, for good. The machine's own file systems keep theirs. */
+        /* A rule belongs to an inode. 9p makes a new inode at each lookup unless the old one is
+         * open, so below another root the descriptor stays open. Local file systems keep their
+         * inodes. */
         if (own_root || error != 0)
             close(fd);
     }
     return error;
 }
 
-/* What remedies ask of the process and its kernel (core/system/host.c), once, at the start: the
- * machine's own, whatever root is, and nothing above it where it is not there. */
+/* Allows the files of the process and its kernel that remedies are based on (core/system/host.c).
+ * They are read once, at the start, and always from the machine itself, whatever the root is. A
+ * missing file gets no rule, and neither does its folder. */
 static int allow_host(int ruleset) {
     char builtin[128] = "";
     const char *const paths[] = {"/proc/self/uid_map", "/proc/self/attr/current",

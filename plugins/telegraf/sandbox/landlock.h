@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* Landlock (landlock(7)): which files the process may still open, whoever it runs as. */
+/* Landlock (landlock(7)): limits the files that the process may open, whatever its user. */
 #ifndef RAPL_LANDLOCK_H
 #define RAPL_LANDLOCK_H
 
 #include "rapl.h"
 
-/* How much is known of what is to be read. */
+/* How much is known about the files that will be read. */
 enum landlock_stage {
-    FILE_RULES_ANY_TIME, /* a driver may be loaded later, and its folders come and go */
-    FILE_RULES_READS,    /* the source reads: what holds its folders stays while it does */
-    FILE_RULES_CHECK,    /* --check, which looks for the energy filter in the registers, too */
+    FILE_RULES_ANY_TIME, /* a driver may be loaded later; folders come and go */
+    FILE_RULES_READS,    /* the source reads, which keeps its folders in place */
+    FILE_RULES_CHECK,    /* for --check, which also reads registers for the energy filter */
 };
 
 /*
- * From now on files can only be read, and only those below the root that the source looks at; of
- * RAPL_SOURCE_AUTO, those of all sources. root_file: as in struct rapl_options. Descriptors that
- * are open stay as they are. Again, with less, it narrows further. Asks for no_new_privs.
- * Landlock's version, or a negative errno: -ENOSYS or -EOPNOTSUPP where the kernel has none.
+ * Allows only reading, and only the files below the root that the source uses; for
+ * RAPL_SOURCE_AUTO, those of all sources. root_file: as in struct rapl_options. Open descriptors
+ * are not affected. A second call can only narrow the rules. Requires no_new_privs. Returns
+ * Landlock's version, or a negative errno: -ENOSYS or -EOPNOTSUPP if the kernel lacks Landlock.
  */
 int landlock_set(const char *root, int root_file, enum rapl_source source,
                  enum landlock_stage stage);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Landlock's interface as Linux 5.13 has it (include/uapi/linux/landlock.h): headers of Debian 11
- * and of older systems lack it, and a kernel that is newer than they are has it all the same. */
+/* Landlock's interface as of Linux 5.13 (include/uapi/linux/landlock.h). Headers of Debian 11 and
+ * of older systems lack it, although the running kernel may support it. */
 #ifndef RAPL_LANDLOCK_ABI_H
 #define RAPL_LANDLOCK_ABI_H
 
@@ -21,6 +21,6 @@
 struct landlock_path {
     uint64_t allowed;
     int32_t folder;
-} __attribute__((packed)); /* as struct landlock_path_beneath_attr is */
+} __attribute__((packed)); /* like struct landlock_path_beneath_attr */
 
 #endif

@@ -26,7 +26,7 @@ static void add_off(struct sandbox *lock, const char *what, const char *why) {
     append(lock->off, sizeof(lock->off), "\n", line);
 }
 
-/* The same, of what this build has and the system would not have: that is told in the log, too. */
+/* Also records for the log what the build supports but the system refuses. */
 static void add_failed(struct sandbox *lock, const char *what, const char *why) {
     add_off(lock, what, why);
     append(lock->failed, sizeof(lock->failed), "; ", what);
@@ -34,7 +34,7 @@ static void add_failed(struct sandbox *lock, const char *what, const char *why) 
 }
 
 #ifdef RAPL_WITH_SANDBOX
-/* The kernel does not refuse these calls so; a filter that was there before us does. */
+/* The kernel itself does not refuse these calls this way; an earlier filter does. */
 #define OUTSIDE                                                                                 \
     "refused from outside; SystemCallFilter= of the unit, or the container's seccomp profile, " \
     "has to allow "
@@ -71,7 +71,7 @@ static void lock_calls(struct sandbox *lock, enum rapl_source source) {
         add_failed(lock, "system calls", error == -EPERM ? OUTSIDE "seccomp" : strerror(-error));
 }
 
-/* Both ask for no_new_privs. */
+/* Landlock and seccomp both require no_new_privs. */
 static void lock_more(struct sandbox *lock, enum rapl_source source, bool check) {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
         add_failed(lock, "no new privileges, files and system calls", strerror(errno));
@@ -104,7 +104,7 @@ void sandbox(struct sandbox *lock, const struct capabilities *privileges,
         add_on(lock, "nothing");
 }
 
-/* The root may have come after the start. */
+/* The root may have appeared after the start. */
 static void narrow_files(const struct sandbox *lock, enum rapl_source source) {
     const int root_file = lock->root_file > 0 ? lock->root_file : rapl_open_root(lock->root);
     if (root_file > 0)
@@ -119,7 +119,7 @@ void sandbox_narrow(struct sandbox *lock, const struct rapl *rapl) {
         rapl_source_from_name(rapl_source_name(rapl), &source) != 0)
         return;
     lock->narrowed = true;
-    /* What cannot be narrowed stays as it is: it is locked already. */
+    /* If narrowing fails, the earlier, wider rules stay in force. */
     if (lock->rules)
         narrow_files(lock, source);
     if (lock->calls)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What rapl-execd gives up for good before it reads the first text of the kernel's. */
+/* What rapl-execd gives up for good before it reads any text of the kernel. */
 #ifndef RAPL_SANDBOX_H
 #define RAPL_SANDBOX_H
 
@@ -9,25 +9,26 @@
 #include "sandbox/capabilities.h"
 
 struct sandbox {
-    char on[160];     /* what holds, by commas, for --check; or "nothing" */
-    char off[768];    /* what does not, and why: by newlines; or "" */
-    char failed[512]; /* what was tried and did not come about, to be told; or "" */
+    char on[160];     /* active parts, separated by commas, for --check; or "nothing" */
+    char off[768];    /* inactive parts with reasons, one per line; or "" */
+    char failed[512]; /* parts that failed, to be logged; or "" */
     const char *root;
     int root_file;
-    bool rules; /* of files */
+    bool rules; /* Landlock is active */
     bool calls;
     bool narrowed;
 };
 
-/* Sets no_new_privs, Landlock and seccomp, as far as kernel and build have them; the capabilities
- * are given up already. Of the calling thread, so before there are others. check: for --check. */
+/* Sets no_new_privs, Landlock and seccomp, as far as kernel and build support them. Capabilities
+ * have to be given up before. Applies to the calling thread, so call it before any other thread
+ * starts. check: for --check. */
 void sandbox(struct sandbox *lock, const struct capabilities *privileges,
              const struct rapl_options *options, bool check);
 
-/* Once a source reads: gives up what the others would have needed. Costs nothing afterwards. */
+/* Once a source reads, gives up what only the other sources need. Later calls do nothing. */
 void sandbox_narrow(struct sandbox *lock, const struct rapl *rapl);
 
-/* Logs each system call that was refused, once. */
+/* Logs each refused system call once. */
 void sandbox_log(void);
 
 #endif

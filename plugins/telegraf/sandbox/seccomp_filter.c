@@ -22,12 +22,12 @@
 
 const char *const seccomp_filter_missing = NULL;
 
-/* An int is the lower half of a register, and what the upper half holds is not told. */
+/* Masks the lower half of a register: an int leaves the upper half undefined. */
 #define INT_BITS UINT64_C(0xFFFFFFFF)
-/* Not O_ACCMODE: musl's holds O_PATH, too. */
+/* Used instead of O_ACCMODE, because musl's O_ACCMODE includes O_PATH. */
 #define WRITING (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC)
 
-/* A system call, allowed where the bits of this argument under the mask are the value. */
+/* Allows a system call if this argument, masked, equals the value. */
 struct rule {
     int call;
     bool compares;
@@ -37,12 +37,12 @@ struct rule {
 };
 
 /*
- * What libc and we may call once all is set up, in every mode. Some are for other versions of libc
- * than the one at hand, or for other ways of it: which is said.
+ * System calls that libc and this program make after setup, in any mode. Comments name calls that
+ * only some versions of libc need.
  */
 static const struct rule rules[] = {
-    /* files, to be read alone. openat2 has its flags behind a pointer, which no filter can follow:
-     * there Landlock is what holds. open, stat, lstat and readlink: musl */
+    /* Files, only for reading. A filter cannot check the flags of openat2, which are behind a
+     * pointer: there Landlock protects. musl uses open, stat, lstat and readlink. */
     {SCMP_SYS(openat2), false, 0, 0, 0},
     {SCMP_SYS(openat), true, 2, WRITING, 0},
     {SCMP_SYS(open), true, 1, WRITING, 0},
@@ -60,14 +60,14 @@ static const struct rule rules[] = {
     {SCMP_SYS(statx), false, 0, 0, 0},
     {SCMP_SYS(fcntl), true, 1, INT_BITS, F_GETFL}, /* fdopendir */
     {SCMP_SYS(fcntl), true, 1, INT_BITS, F_SETFD},
-    /* reports and messages; writev: musl's stdio, and what glibc says before it aborts */
+    /* Output. writev: musl's stdio, and glibc's message before it aborts. */
     {SCMP_SYS(write), false, 0, 0, 0},
     {SCMP_SYS(writev), false, 0, 0, 0},
     {SCMP_SYS(ioctl), true, 1, INT_BITS, TCGETS},     /* isatty */
-    {SCMP_SYS(ioctl), true, 1, INT_BITS, TCGETS2},    /* since glibc 2.42 */
+    {SCMP_SYS(ioctl), true, 1, INT_BITS, TCGETS2},    /* isatty since glibc 2.42 */
     {SCMP_SYS(ioctl), true, 1, INT_BITS, TIOCGWINSZ}, /* musl */
-    {SCMP_SYS(ioctl), true, 1, INT_BITS, FIONREAD},   /* what a pipe holds */
-    /* waiting. restart_syscall is the kernel's own, after SIGSTOP and SIGCONT */
+    {SCMP_SYS(ioctl), true, 1, INT_BITS, FIONREAD},   /* unread bytes in a pipe */
+    /* Waiting. The kernel itself uses restart_syscall after SIGSTOP and SIGCONT. */
     {SCMP_SYS(poll), false, 0, 0, 0},
     {SCMP_SYS(ppoll), false, 0, 0, 0},
     {SCMP_SYS(nanosleep), false, 0, 0, 0},
@@ -78,11 +78,11 @@ static const struct rule rules[] = {
     {SCMP_SYS(rt_sigreturn), false, 0, 0, 0},
     {SCMP_SYS(restart_syscall), false, 0, 0, 0},
     {SCMP_SYS(futex), false, 0, 0, 0},
-    /* clocks, where the vDSO cannot tell (clocksource hpet or acpi_pm) */
+    /* Clocks that the vDSO cannot read (clocksource hpet or acpi_pm). */
     {SCMP_SYS(clock_gettime), false, 0, 0, 0},
     {SCMP_SYS(gettimeofday), false, 0, 0, 0},
     {SCMP_SYS(time), false, 0, 0, 0},
-    /* memory, never to be run; getrandom, sysinfo: malloc and qsort of glibc */
+    /* Memory that is not executable. glibc's malloc and qsort use getrandom and sysinfo. */
     {SCMP_SYS(brk), false, 0, 0, 0},
     {SCMP_SYS(mmap), true, 2, PROT_EXEC, 0},
     {SCMP_SYS(mprotect), true, 2, PROT_EXEC, 0},
@@ -91,11 +91,12 @@ static const struct rule rules[] = {
     {SCMP_SYS(madvise), false, 0, 0, 0},
     {SCMP_SYS(getrandom), false, 0, 0, 0},
     {SCMP_SYS(sysinfo), false, 0, 0, 0},
-    /* itself: capabilities are raised around open; limits of this process (0) alone */
+    /* The process itself: capabilities are raised around open; prlimit64 only for this process
+     * (0). */
     {SCMP_SYS(capget), false, 0, 0, 0},
     {SCMP_SYS(capset), false, 0, 0, 0},
     {SCMP_SYS(prlimit64), true, 0, INT_BITS, 0},
-    {SCMP_SYS(uname), false, 0, 0, 0}, /* which modules are the kernel's */
+    {SCMP_SYS(uname), false, 0, 0, 0}, /* kernel release, for modules.builtin */
     {SCMP_SYS(getpid), false, 0, 0, 0},
     {SCMP_SYS(gettid), false, 0, 0, 0},
     {SCMP_SYS(geteuid), false, 0, 0, 0},
@@ -104,18 +105,19 @@ static const struct rule rules[] = {
     {SCMP_SYS(exit_group), false, 0, 0, 0},
 };
 
-/* Until it is known which source is read, and more rules are set. */
+/* Needed until the source is known and the last rules are set. */
 static const int rules_calls[] = {SCMP_SYS(landlock_create_ruleset), SCMP_SYS(landlock_add_rule),
                                   SCMP_SYS(landlock_restrict_self), SCMP_SYS(seccomp)};
-/* libseccomp sets them by prctl(2) where seccomp(2) is refused from outside. */
+/* libseccomp sets rules by prctl(2) if seccomp(2) is refused from outside. */
 static const struct rule rules_by_prctl = {SCMP_SYS(prctl), true, 0, INT_BITS, PR_SET_SECCOMP};
 static const int perf_calls[] = {SCMP_SYS(perf_event_open), SCMP_SYS(sched_getaffinity),
                                  SCMP_SYS(sched_setaffinity)};
 
 /*
- * Refused without a signal, for libc calls them while it blocks all signals, and the kernel would
- * end the process: to start processes and threads (fork of glibc 2.41, posix_spawn and
- * pthread_create of all), and to change the user for all threads (musl's __synccall).
+ * These calls are refused without a signal. libc makes them while it blocks all signals, and the
+ * kernel would then end the process: to start processes and threads (fork of glibc 2.41,
+ * posix_spawn and pthread_create of every libc), and to change the user of all threads (musl's
+ * __synccall).
  */
 static const int blocked_calls[] = {SCMP_SYS(clone),     SCMP_SYS(clone3),    SCMP_SYS(fork),
                                     SCMP_SYS(vfork),     SCMP_SYS(setuid),    SCMP_SYS(setgid),
@@ -125,20 +127,21 @@ static const int blocked_calls[] = {SCMP_SYS(clone),     SCMP_SYS(clone3),    SC
 
 /* --- what was refused ------------------------------------------------------------------------ */
 
-/* More than one libc would try in place of another. 0 is read(2), which is allowed: nothing. */
+/* Numbers of refused calls; 64 are more than a libc tries as alternatives. 0 marks a free place: it
+ * is read(2), which is allowed. */
 #define REFUSED_MAX 64
 static volatile sig_atomic_t refused[REFUSED_MAX];
 static size_t told_count;
 
 #ifndef SYS_SECCOMP
-#define SYS_SECCOMP 1 /* asm-generic/siginfo.h; glibc 2.36 does not show it */
+#define SYS_SECCOMP 1 /* asm-generic/siginfo.h; hidden by glibc 2.36 */
 #endif
 
-/* The filter has a signal sent in place of each call that it refuses. */
+/* Handles SIGSYS, which the filter sends for each call that it refuses. */
 static void refuse(int number, siginfo_t *information, void *context) {
     ucontext_t *interrupted = context;
     (void)number;
-    /* Not of kill(2), nor of a call that a tracer answers itself, and shows as number -1. */
+    /* Ignore a SIGSYS from kill(2), and calls that a tracer answers itself (number -1). */
     if (information->si_code != SYS_SECCOMP || information->si_syscall < 0)
         return;
     interrupted->uc_mcontext.gregs[REG_RAX] = -EPERM;
@@ -184,7 +187,7 @@ static int add_rules(scmp_filter_ctx filter, enum rapl_source source) {
     int error = 0;
     for (size_t i = 0; i < LENGTH(rules) && error == 0; i++)
         error = add_rule(filter, SCMP_ACT_ALLOW, &rules[i]);
-    /* So that abort(3) ends it as it should; tkill: musl. */
+    /* abort(3) may signal its own process (tkill: musl). */
     const uint64_t self = (uint64_t)getpid();
     const struct rule abort_rules[] = {{SCMP_SYS(tgkill), true, 0, INT_BITS, self},
                                        {SCMP_SYS(tkill), true, 0, INT_BITS, self}};
@@ -201,18 +204,18 @@ static int add_rules(scmp_filter_ctx filter, enum rapl_source source) {
     return error;
 }
 
-/* no_new_privs is set already. That calls of another architecture (int 0x80, x32) end the process
- * is libseccomp's own rule: no libc makes them by mistake. */
+/* no_new_privs is already set. libseccomp itself ends the process on calls of another architecture
+ * (int 0x80, x32), which no libc makes by mistake. */
 static scmp_filter_ctx new_filter(uint32_t action) {
     scmp_filter_ctx filter = seccomp_init(action);
     if (filter == NULL)
         return NULL;
     seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0);
-    seccomp_attr_set(filter, SCMP_FLTATR_API_SYSRAWRC, 1); /* the kernel's own errno */
+    seccomp_attr_set(filter, SCMP_FLTATR_API_SYSRAWRC, 1); /* return the kernel's errno */
     return filter;
 }
 
-/* A signal that is blocked or ignored would end the process instead. */
+/* If the signal were blocked or ignored, the kernel would end the process instead. */
 static int answer_refusals(void) {
     struct sigaction action = {.sa_sigaction = refuse, .sa_flags = SA_SIGINFO};
     sigset_t set;
@@ -223,7 +226,7 @@ static int answer_refusals(void) {
                : -errno;
 }
 
-/* libseccomp has -EFAULT for each errno that its manual does not name, such as EPERM. */
+/* libseccomp returns -EFAULT for each errno that its manual does not name, such as EPERM. */
 static int load(scmp_filter_ctx filter) {
     errno = 0;
     const int error = seccomp_load(filter);

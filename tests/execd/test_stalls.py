@@ -58,7 +58,7 @@ class Stalls(sim.Simulated):
         for delay in ("delay_enter", "delay_exit"):
             with self.subTest(delay=delay):
                 program = self.start_stalled(delay, "4+5")
-                program.wait_quiet()  # from then on health counts each power that a stall leaves out
+                program.wait_quiet()  # health counts missing power from here on
                 before = program.ask()
                 powers = 0
                 for report in self.ask(program, 8):

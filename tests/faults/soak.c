@@ -2,8 +2,9 @@
 /*
  * Years of reports, made as rapl-execd makes them, in a minute: real files and simulated clocks.
  * Counters wrap, are reset, fail, go and return; every number is compared with the energy used, and
- * memory and descriptors at the end with those after a third of the run. RAPL_SOAK_REPORTS: number
- * of reports. RAPL_SOAK_SEED: seed of the random events.
+ * memory and descriptors at the end with those after a third of the run.
+ *
+ * RAPL_SOAK_REPORTS: number of reports. RAPL_SOAK_SEED: seed of the random events.
  */
 #include <errno.h>
 #include <fcntl.h>

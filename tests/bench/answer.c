@@ -17,16 +17,16 @@
 #include "stdout_write.h"
 #include "usual.h"
 
-/* A report of 512 zones is longer than a pipe usually holds. */
+/* A report of 512 zones is longer than the default size of a pipe. */
 #define PIPE_SIZE (1 << 20)
 #define SAMPLE_NS UINT64_C(10000000)
 #define SAMPLE_UJ UINT64_C(500000)
-#define INTERVAL_SAMPLES 6 /* power asks for 50 ms */
+#define INTERVAL_SAMPLES 6 /* power needs 50 ms */
 
 const char *const answer_part_names[ANSWER_PARTS] = {"prompt", "report", "format", "write"};
 
-static int prompts; /* where they are written */
-static int reports; /* where they are read */
+static int prompts; /* write end */
+static int reports; /* read end */
 
 int answer_take_pipes(void) {
     int in[2];
@@ -66,7 +66,7 @@ static void add_counter(struct answerer *answerer, const char *path) {
     counter->energy_uj = strtoull(text, NULL, 10);
 }
 
-/* Those that lie where the root does: others are the kernel's own, and not to be written. */
+/* Finds the counters on the root's file system: others are the kernel's own and are not written. */
 static void find_counters(struct answerer *answerer, const char *root) {
     struct stat top;
     struct stat status;
@@ -143,7 +143,7 @@ void answer_drain(void) {
         err(1, "reading a report");
 }
 
-/* Not by answer_prompt(), so that what is counted of it is not what happens but once. */
+/* Not done by answer_prompt(), so that one-time costs are not counted. */
 static void warm_up(struct answerer *answerer) {
     for (int i = 0; i < 2; i++) {
         const struct rapl_report *report = NULL;
@@ -156,7 +156,7 @@ static void warm_up(struct answerer *answerer) {
 void answer_open(struct answerer *answerer, const char *root, bool samples) {
     struct rapl_options options = RAPL_OPTIONS_DEFAULT;
     options.root = root;
-    options.source = RAPL_SOURCE_POWERCAP; /* of which it need not tell */
+    options.source = RAPL_SOURCE_POWERCAP; /* so that it does not report the choice */
     options.sample_interval_ns = samples ? SAMPLE_NS : 0;
     *answerer = (struct answerer){.samples = samples};
     check(prompt_open(&answerer->prompt, 0, true), "prompt");

@@ -13,13 +13,13 @@
 
 struct call {
     int file;
-    off_t offset;  /* the register, of an MSR */
-    size_t length; /* what a read gives at most */
-    int cpu;       /* of a group of events */
+    off_t offset;  /* register of an MSR */
+    size_t length; /* largest size of a read */
+    int cpu;       /* CPU of a group of events */
 };
 
 struct bare {
-    bool reads; /* events are read, and files read at their offset */
+    bool reads; /* read(2) for events, pread(2) for files */
     struct call *calls;
     size_t count;
 };
@@ -50,7 +50,7 @@ static struct call *add_call(struct bare *bare) {
     return &bare->calls[bare->count++];
 }
 
-/* An event joins the group of its CPU, as "power/energy-pkg@0" names it. */
+/* An event joins the group of its CPU, which its name contains ("power/energy-pkg@0"). */
 static void add_event(struct bare *bare, const char *root, const struct rapl_zone *zone) {
     char path[512];
     const size_t pmu_length = strcspn(zone->id, "/");

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The system calls that a source cannot do without, and nothing else: what its cost is held
- * against. */
+/* Only the system calls that a source cannot do without, to compare its cost with. */
 #ifndef RAPL_BENCH_BARE_H
 #define RAPL_BENCH_BARE_H
 
@@ -10,17 +9,17 @@
 
 struct bare;
 
-/* Opens what the zones of the handle that read are read from, once more. Ends the program where
- * that fails. */
+/* Opens again the files and events of all readable zones of the handle. Ends the program on
+ * failure. */
 struct bare *bare_open(const struct rapl *rapl);
 
-/* A report also reads which CPUs are online, to find zones that come with them. */
+/* Adds the list of online CPUs, which a report also reads to find new zones. */
 void bare_add_online(struct bare *bare, const struct rapl *rapl);
 
-/* One read of everything: a pread(2) for each zone, or for each group of perf events a read(2). */
+/* Reads everything once: a pread(2) for each zone, or a read(2) for each group of perf events. */
 void bare_read(struct bare *bare);
 
-/* How many system calls that is. */
+/* Number of system calls of bare_read(). */
 size_t bare_call_count(const struct bare *bare);
 
 void bare_close(struct bare *bare);

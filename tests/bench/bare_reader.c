@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The least that a program can do in the place of rapl-execd: the same reads on a grid of its own,
- * or at each newline the reads and one write of so many bytes. Says "ready" first, and ends with
- * stdin or by a signal.
+ * The minimum that a program could do in place of rapl-execd: the same reads on a grid of its own,
+ * or at each newline the reads and one write of a given number of bytes. Prints "ready" first, and
+ * ends with stdin or by a signal.
  */
 #include <err.h>
 #include <errno.h>

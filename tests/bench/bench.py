@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Machines of plain files in memory, and what is run over them to be measured."""
+"""Machines made of plain files in memory, and the programs to measure on them."""
 import contextlib
 import ctypes
 import os
@@ -17,7 +17,7 @@ COUNTS = (1, 8, 48, 512)
 PARTS = ("package-%d", "core", "uncore", "dram")
 MEMORY = "/dev/shm"
 ONLINE = "sys/devices/system/cpu/online"
-SECONDS = 300  # of what hangs
+SECONDS = 300  # until a program counts as hung
 TRIES = 3
 
 
@@ -25,7 +25,7 @@ TRIES = 3
 
 
 def zones(count):
-    """The first so many of sockets that have four zones each."""
+    """The first count zones of sockets with four zones each."""
     names = {}
     for number in range(count):
         package, part = divmod(number, len(PARTS))
@@ -37,7 +37,7 @@ def zones(count):
 
 
 def make(count):
-    """A machine of Intel's, in memory, where a read costs least."""
+    """An Intel machine in memory, where reads are cheapest."""
     if os.path.isdir(MEMORY):
         tempfile.tempdir = MEMORY
     machine = tree.Tree.make(zones(count))
@@ -49,7 +49,7 @@ def make(count):
 
 @contextlib.contextmanager
 def make_all():
-    """One of each count."""
+    """One machine for each count."""
     with contextlib.ExitStack() as stack:
         yield [stack.enter_context(make(count)) for count in COUNTS]
 
@@ -61,8 +61,8 @@ CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 0x1000, 0x4000, 1 << 18
 
 
 def cover(machines):
-    """In a mount namespace of its own, the process reads an attribute of the kernel's wherever it
-    reads energy_uj, and the kernel's own list of CPUs. OSError: that is not permitted."""
+    """In its own mount namespace, the process reads an attribute of the kernel instead of each
+    energy_uj, and the kernel's own list of CPUs. OSError: not permitted."""
     libc = ctypes.CDLL(None, use_errno=True)
 
     def check(status):
@@ -86,8 +86,8 @@ def tell(*lines):
 
 
 def try_measure(measure):
-    """What is wrong with what was measured, a list, at the best of some tries: other work on the
-    machine makes a measure worse, and what is wrong with the program is so each time."""
+    """The list of problems in the best of some tries: other load makes some measurements worse,
+    while a problem of the program appears in each."""
     for _ in range(TRIES):
         wrong = measure()
         if not wrong:
@@ -96,7 +96,7 @@ def try_measure(measure):
 
 
 def used_seconds(cpu):
-    """Of a CPU's time, by all that ran on it, interrupts included."""
+    """CPU time used on this CPU by all that ran there, interrupts included."""
     with open("/proc/stat", encoding="ascii") as file:
         ticks = next(line for line in file if line.startswith("cpu%d " % cpu)).split()[1:9]
     user, nice, system, _idle, _wait, interrupt, soft, steal = map(int, ticks)
@@ -117,15 +117,16 @@ def program(name):
 
 
 def run_apart(pid=0, cpu=None):
-    """On one CPU alone, or the last one, for where the scheduler puts a program is chance; and, where
-    that is permitted, before all else that runs there: a busy machine does not make it wait."""
+    """Runs a process on one CPU alone (default: the last), because the scheduler's choice is
+    random, and with priority over everything else there if that is permitted, so that a busy
+    machine does not delay it."""
     os.sched_setaffinity(pid, {max(os.sched_getaffinity(pid)) if cpu is None else cpu})
     with contextlib.suppress(PermissionError):
         os.sched_setscheduler(pid, os.SCHED_FIFO, os.sched_param(1))
 
 
 def run_table(name, *words, prepare=lambda: None):
-    """Runs a program of this folder, tells what it prints, and gives the rows below its heads."""
+    """Runs a program of this directory, prints its output, and returns the rows below the headings."""
 
     def begin():
         run_apart()
@@ -140,7 +141,7 @@ def run_table(name, *words, prepare=lambda: None):
 
 @contextlib.contextmanager
 def run_bare(machine, *words):
-    """bare_reader, which has opened its files: a subprocess.Popen with pipes."""
+    """bare_reader with its files open: a subprocess.Popen with pipes."""
     process = subprocess.Popen([program("bare_reader"), machine.root, *map(str, words)],
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
     try:
@@ -155,8 +156,8 @@ def run_bare(machine, *words):
 
 
 def prompt(process, times):
-    """Prompts so often and gives the last answer, unread: a report is one write, and its pipe holds
-    it whole."""
+    """Prompts several times and returns the last answer, unread: a report is one write and fits
+    into the pipe."""
     for _ in range(times):
         os.write(process.stdin.fileno(), b"\n")
         text = os.read(process.stdout.fileno(), 1 << 20)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What one report of rapl-execd costs, from its prompt to its write, against a bare loop of the
- * same reads and one write of the same bytes into the same pipe. Nothing in either waits: what
- * passes is CPU time.
+ * The cost of one report of rapl-execd, from its prompt to its write, compared with a bare loop of
+ * the same reads and one write of the same size into the same pipe. Neither waits, so the time is
+ * CPU time.
  */
 #include <err.h>
 #include <inttypes.h>
@@ -16,11 +16,11 @@
 #include "clocks.h"
 #include "measure.h"
 
-/* They are measured by turns, so that what disturbs one disturbs the others. */
+/* The two are measured alternately, so that a disturbance affects both. */
 #define TURNS_LEAST 501
 #define TURNS_MOST 8001
 #define ROOT_NS UINT64_C(1500000000)
-/* One report a minute looks for zones. */
+/* Discovery runs with one report a minute. */
 #define LOOKS 21
 #define LOOK_NS UINT64_C(61000000000)
 

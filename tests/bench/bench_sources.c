@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a report costs with each source, against the system calls that it cannot do without. */
+/* The cost of a report from each source, compared with the system calls that it cannot do
+ * without. */
 #include <err.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -11,8 +12,8 @@
 #include "measure.h"
 #include "usual.h"
 
-/* The two are measured by short turns, so that what disturbs one disturbs the other, and few turns
- * of either. */
+/* The two are measured in short alternating turns, so that a disturbance affects both, and few
+ * turns of either. */
 #define TURNS 401
 #define TURN_NS UINT64_C(1000000)
 
@@ -23,7 +24,7 @@ static void take_report(struct rapl *rapl) {
         errx(1, "report: %s", strerror(-error));
 }
 
-/* Nanoseconds of one of count calls. */
+/* Nanoseconds per call, over count calls. */
 static double measure_reports(struct rapl *rapl, uint64_t count) {
     const uint64_t begin_ns = measure_now_ns();
     for (uint64_t i = 0; i < count; i++)

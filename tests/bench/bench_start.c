@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How long it takes until energy is known. Of rapl-execd: from its start as a process until it has
- * read every counter and waits for a prompt, which is when it says with --debug how many it reads;
- * beside it, what the same program takes to print its version. Of a plugin: rapl_open() and the
- * first rapl_report().
+ * Time until energy is known. For rapl-execd: from the start of its process until it has read every
+ * counter and waits for a prompt, which is when --debug prints the number of counters; also the
+ * time the same program needs to print its version. For a plugin: rapl_open() and the first
+ * rapl_report().
  */
 #include <err.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@
 
 extern char **environ;
 
-/* Milliseconds until the text is among what the program writes to stdout and stderr. */
+/* Milliseconds until the program has written the text to stdout or stderr. */
 static double time_start(char *const *words, const char *text) {
     posix_spawn_file_actions_t actions;
     int in[2];

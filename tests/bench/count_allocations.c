@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Loaded into rapl-execd by LD_PRELOAD, counts what it asks of malloc(3), libc's own calls
- * included, into the file that RAPL_BENCH_COUNTS names: it is mapped, so that whoever looks sees it
- * at any time, and the program, once it is locked in, need not write.
+ * Preloaded into rapl-execd (LD_PRELOAD), counts its calls of malloc(3), including those of libc,
+ * in the file that RAPL_BENCH_COUNTS names. The file is mapped, so that a reader sees it at any
+ * time, and the program need not write once it is in its sandbox.
  */
-/* Its inline functions have the names of what is defined here. */
+/* The header's inline functions have the same names as those defined here. */
 #undef _FORTIFY_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* glibc's own names; ours stand before them. */
+/* glibc's own names, which the functions here replace. */
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *memory, size_t size);
@@ -27,7 +27,7 @@ struct counts {
     atomic_uint_least64_t live_bytes;
 };
 
-/* Before the file is there. */
+/* Used before the file is mapped. */
 static struct counts early;
 static struct counts *counts = &early;
 
@@ -64,7 +64,7 @@ void *calloc(size_t number, size_t size) {
     return count(__libc_calloc(number, size));
 }
 
-/* Of all its callers here, none asks for more in vain. */
+/* A failed call is counted as well, but no caller here has one. */
 void *realloc(void *memory, size_t size) {
     uncount(memory);
     return count(__libc_realloc(memory, size));

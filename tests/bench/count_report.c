@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reports for callgrind to count the instructions of: 100, each from prompt to write, 60 ms apart
- * by clocks that are the same in every run; a bare read of the same files with each, and a sample.
- * Prints what the numbers depend on, beside the code.
+ * Makes reports under callgrind, which counts their instructions: 100, each from prompt to write,
+ * 60 ms apart on clocks that are the same in every run; with each of them a bare read of the same
+ * files, and a sample. Prints what the numbers depend on besides the code.
  */
 #include <err.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@
 #define COMPILER "gcc " __VERSION__
 #endif
 
-/* libc's functions have one variant or another by it. */
+/* libc chooses variants of its functions by this. */
 static const char *name_vectors(void) {
 #ifdef __x86_64__
     return __builtin_cpu_supports("avx2") ? "AVX2" : "no AVX2";
@@ -45,7 +45,7 @@ int main(int count, char **words) {
         answer_prompt(&answerer, NULL);
         answer_drain();
         bare_read(bare);
-        /* Counters that stand are no usual ones. */
+        /* Counters must move, or they count as slow ones. */
         answer_pass(&answerer);
         if (rapl_sample(answerer.rapl) != 0)
             errx(1, "sample");

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Instructions and system calls of one report, which are the same in every run, against those of
-instructions.txt. With RAPL_BENCH_RENEW=1 that file is written anew."""
+"""Instructions and system calls of one report, which are the same in every run, compared with
+instructions.txt. RAPL_BENCH_RENEW=1 writes that file again."""
 import concurrent.futures
 import os
 import re
@@ -14,34 +14,34 @@ import execd
 import tap
 
 FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "instructions.txt")
-# Made with the same tools they differ by what was changed; otherwise by what those make of it, too.
+# With the same tools the counts differ only by changes of the code; otherwise also by the tools.
 SAME, OTHER = 0.02, 0.25
 LINEAR = 1.1
-REPORTS = 100  # of count_report
-# It reads by a 32nd of the time for which its counters have stood.
+REPORTS = 100  # made by count_report
+# A counter that stands still is read after every 32nd of the time it has stood.
 STANDS_SECONDS = 2
 REPORTS_TRACED = 6
-# What callgrind counts: by its caller, so that what is done at the start is not among it.
+# Functions counted by callgrind, by caller, so that the work at the start is excluded.
 COUNTED = {"answer": ("main", "answer_prompt"), "prompt": ("answer_prompt", "prompt_wait"),
            "report": ("answer_prompt", "rapl_report"),
            "format": ("answer_prompt", "line_writer_format"),
            "write": ("answer_prompt", "output_write"), "sample": ("main", "rapl_sample"),
            "bare": ("main", "bare_read")}
 COLUMNS = ("zones", "calls", *COUNTED)
-HELD = ("calls", "answer", "sample")  # the parts tell where a change lies
+HELD = ("calls", "answer", "sample")  # the other parts show where a change is
 KINDS = ("plain", "samples")
 HEAD = """\
 # Instructions of a report in user space, from prompt to write, and of its parts; of a sample between
 # two reports; of the bare reads. calls: system calls of a report. samples: with statistics.
 # Renewed by: RAPL_BENCH_RENEW=1 ./tests/run bench"""
-# On a machine whose clock has to be asked of the kernel.
+# The call that is added on a machine whose clock needs the kernel.
 CLOCK = "clock_gettime"
 VALGRIND = shutil.which("valgrind")
 STRACE = shutil.which("strace")
 
 
 def sum_calls(text):
-    """Instructions within one function by another, of callgrind's output."""
+    """Instructions within one function called by another, from callgrind's output."""
     names, sums = {}, {}
     caller = callee = None
     lines = iter(text.splitlines())
@@ -60,7 +60,7 @@ def sum_calls(text):
 
 
 def count_instructions(machine, kind):
-    """Of one report by part, and what the numbers depend on."""
+    """Instructions of one report by part, and what the numbers depend on."""
     out = os.path.join(machine.root, "callgrind.out")
     ended = subprocess.run([VALGRIND, "--tool=callgrind", "--callgrind-out-file=" + out,
                             bench.program("count_report"), kind, machine.root], env={"LC_ALL": "C"},
@@ -76,9 +76,9 @@ def count_instructions(machine, kind):
 
 
 def count_calls(machine):
-    """System calls of rapl-execd from one write of a report to the next: the fewest, for while its
-    counters have not moved it reads between reports, too. A counter that is read again at once, for
-    the machine stalled in its read, counts once."""
+    """System calls of rapl-execd from one report's write to the next: the minimum, because it also
+    reads between reports while its counters have not moved. A counter that is read again at
+    once, because the machine stalled, counts once."""
     log = os.path.join(machine.root, "strace.out")
     with execd.Execd(root=machine.root, before=(STRACE, "-o", log)) as program:
         time.sleep(STANDS_SECONDS)
@@ -94,7 +94,7 @@ def count_calls(machine):
 
 
 def measure_one(kind, count):
-    """A row, and what it was made with."""
+    """A row, and the tools that made it."""
     with bench.make(count) as machine:
         calls = count_calls(machine)
         instructions, made = count_instructions(machine, kind)
@@ -102,8 +102,8 @@ def measure_one(kind, count):
 
 
 def measure():
-    """Rows by kind and count of zones, and what they were made with. Two at a time, the longest
-    first: what is counted does not depend on time."""
+    """Rows by kind and count of zones, and the tools that made them. Two run at a time, the longest
+    first: the counts do not depend on time."""
     places = [(kind, count) for kind in KINDS for count in bench.COUNTS]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         measured = {place: pool.submit(measure_one, *place) for place in reversed(places)}
@@ -112,7 +112,7 @@ def measure():
 
 
 def read_file():
-    """The same, of the file."""
+    """The same values, from the file."""
     with open(FILE, encoding="utf-8") as file:
         made, names, *rows = [line for line in file.read().splitlines() if line[0] != "#"]
     rows = {tuple(row.split()[:2]): row.split() for row in rows}

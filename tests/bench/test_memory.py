@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Memory of rapl-execd as it runs: what is resident, what it asks malloc for, and that neither grows
-from one report to the next."""
+"""Memory of the running rapl-execd: what is resident, how often it allocates, and that neither
+grows from one report to the next."""
 import contextlib
 import struct
 import time
@@ -16,13 +16,13 @@ LINEAR = 1.25
 REPORTS = 1000
 SAMPLES = "--sample-interval=10ms"
 SAMPLE_SECONDS = 1
-LOOKS = 3  # that follow when other CPUs are online
+LOOKS = 3  # discoveries that follow a change of the online CPUs
 HEAD = "zones  resident KiB  proportional  own  heap KiB  at start  reports  a look"
 
 
 def resident_kib(pid):
-    """What is resident, its part of that where shared pages are divided, what no other process has,
-    and what is of no file."""
+    """Resident memory, its proportional share of shared pages, memory that no other process has,
+    and anonymous memory."""
     with open("/proc/%d/smaps_rollup" % pid, encoding="ascii") as file:
         sizes = {line.split()[0]: int(line.split()[1]) for line in file if line.endswith(" kB\n")}
     own = sizes["Private_Clean:"] + sizes["Private_Dirty:"]
@@ -32,8 +32,8 @@ def resident_kib(pid):
 class Memory(unittest.TestCase):
     @contextlib.contextmanager
     def counted(self, machine, *options):
-        """rapl-execd, and what gives the number of allocations so far, and the bytes that it has
-        now."""
+        """rapl-execd, and a function that returns the number of allocations so far and the bytes in
+        use."""
         path = tree.write(machine.root, "counts", bytes(4096))
 
         def read():
@@ -46,10 +46,10 @@ class Memory(unittest.TestCase):
             yield program, read
 
     def check_reports(self, program, read, reports, pause=0.0):
-        """Allocations and bytes after the first report; the next ones ask for nothing."""
+        """Allocations and bytes after the first report; the next reports allocate nothing."""
         program.ask()
         at_start = read()
-        self.assertGreater(at_start[0], 100)  # it counts
+        self.assertGreater(at_start[0], 100)  # the counting works
         for _ in range(reports):
             bench.prompt(program, 1)
             time.sleep(pause)
@@ -63,7 +63,7 @@ class Memory(unittest.TestCase):
                 bench.prompt(program, 10)
                 resident = resident_kib(program.pid)
                 bench.prompt(program, REPORTS)
-                # Not of the pages of files: those come and go with what else the machine does.
+                # Pages of files are not counted: they come and go with other load on the machine.
                 with self.subTest("nothing grows", zones=count):
                     self.assertEqual(resident[3], resident_kib(program.pid)[3])
             with self.counted(machine, *options) as (program, read):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What a report costs beside what a user would run instead: every program over one tree of plain
-files, in one run and at one pace, each while the others stand still."""
+"""The cost of a report compared with what a user would run instead: every program on one tree of
+plain files, in one run and at one pace, each while the others are stopped."""
 import collections
 import http.client
 import json
@@ -19,14 +19,14 @@ import tap
 import tree
 import usage
 
-# Between two reports caches go cold, as they do in 10 s; below 50 ms there would be no power.
+# Caches go cold between two reports, as they do in 10 s; below 50 ms there would be no power.
 PACE_NS = 10**8
-# Each has a turn in a round, with as many reports as Telegraf writes at a time.
+# Each has one turn per round, with as many reports as Telegraf writes at a time.
 ROUNDS = 3
 WARM_UP_SECONDS = 0.2
 SECONDS = 1
 
-# intel_powerstat takes a package only from the folder of its number: psys comes last.
+# intel_powerstat only takes a package from the directory with its number: psys comes last.
 ZONES = {"intel-rapl:0": "package-0", "intel-rapl:0:0": "core", "intel-rapl:0:1": "dram",
          "intel-rapl:1": "package-1", "intel-rapl:1:0": "core", "intel-rapl:1:1": "dram",
          "intel-rapl:2": "psys", "intel-rapl:3": "psys-1"}
@@ -40,7 +40,7 @@ IDLE_INPUT = '[[inputs.execd]]\n  command = ["cat"]\n  signal = "none"\n' + INTE
 POWERSTAT_INPUT = (
     "[[inputs.intel_powerstat]]\n" + INTERVAL +
     '  package_metrics = ["current_power_consumption", "current_dram_power_consumption"]\n')
-# What intel_powerstat tells, and no more.
+# What intel_powerstat reports, and no more.
 SAME_FOUR = ("--include=package-*", "--include=*/dram", "--total=no", "--energy=no")
 
 
@@ -53,8 +53,8 @@ Mark = collections.namedtuple("Mark", "time_ns cpu_ns")
 
 
 class Contender:
-    """A program under way. seen: when it told of each counter. idle: the same one without the input
-    that is measured."""
+    """A running program. seen: times at which it reported each counter. idle: the same program
+    without the measured input."""
 
     def __init__(self, program, children=(), idle=None):
         self.program = program
@@ -64,10 +64,10 @@ class Contender:
         self.turns = []
 
     def ask(self):
-        """For a report, if it does not come by itself."""
+        """Asks for a report, if none comes by itself."""
 
     def read_seen(self):
-        """When it has ended, if all is written only then."""
+        """Reads seen after the program has ended, if it only writes then."""
 
     def send(self, number):
         for pid in self.pids:
@@ -85,12 +85,12 @@ class Contender:
 
     def count_reports(self, from_ns, to_ns):
         counts = [sum(from_ns < ns <= to_ns for ns in times) for times in self.seen.values()]
-        if not counts or max(counts) - min(counts) > 1:  # a turn can end within a report
+        if not counts or max(counts) - min(counts) > 1:  # a turn may end within a report
             raise AssertionError("not the same counters in each report: %s" % counts)
         return max(counts)
 
     def cpu_us(self):
-        """Of a report, in the middle one of its turns."""
+        """CPU time of a report, in microseconds: the median over the turns."""
         return statistics.median(
             (end.cpu_ns - began.cpu_ns) / self.count_reports(began.time_ns, end.time_ns) / 1000
             for began, end in self.turns)
@@ -100,7 +100,7 @@ class Contender:
 
 
 class Idle(Contender):
-    """Has nothing to report, and costs so much in the time of a report."""
+    """Reports nothing; its cost during a report's time is subtracted."""
 
     def count_reports(self, from_ns, to_ns):
         return (to_ns - from_ns) / PACE_NS
@@ -113,7 +113,7 @@ class Prompted(Contender):
 
 
 class Scraped(Contender):
-    """As by Prometheus, which keeps its connection (and also asks for compression)."""
+    """Scraped as by Prometheus, which keeps its connection (and also asks for compression)."""
 
     def __init__(self, program, port):
         super().__init__(program)
@@ -128,7 +128,7 @@ class Scraped(Contender):
 
 
 class Gathered(Contender):
-    """By a Telegraf."""
+    """Run by a Telegraf."""
 
     def read_seen(self):
         for point in self.program.points():
@@ -138,7 +138,7 @@ class Gathered(Contender):
 
 
 class Dispatched(Contender):
-    """By a collectd, whose csv goes to its log."""
+    """Run in a collectd, whose csv plugin writes to its log."""
 
     def read_seen(self):
         for line in self.program.lines("^PUTVAL [^/]+/rapl-.*/power-"):
@@ -153,7 +153,7 @@ class Peers(daemons.StageTest):
 
     @classmethod
     def prepare(cls):
-        cls.rows = {}  # by name: the contender, or why there is none
+        cls.rows = {}  # by name: the contender, or the reason why it is missing
         cls.tree = tree.Tree.make(ZONES)
         cls.addClassCleanup(cls.tree.__exit__)
         tree.write(cls.tree.root, "proc/cpuinfo", "".join(CPU % (cpu, cpu) for cpu in range(2)))
@@ -189,7 +189,7 @@ class Peers(daemons.StageTest):
 
     @classmethod
     def start_telegraf(cls):
-        """Each sees the tree at the real path, for intel_powerstat knows no other."""
+        """Each sees the tree at the real path, the only one that intel_powerstat knows."""
         inputs = {"Telegraf: intel_powerstat": POWERSTAT_INPUT,
                   "Telegraf: rapl-execd, same four": execd_input(*SAME_FOUR),
                   "Telegraf: rapl-execd": execd_input()}
@@ -230,7 +230,7 @@ class Peers(daemons.StageTest):
 
     @classmethod
     def measure(cls):
-        """In turns, so that what else the machine does meanwhile falls on all."""
+        """Takes turns, so that other load on the machine affects all."""
         try:
             for one in cls.contenders:
                 one.send(signal.SIGSTOP)
@@ -250,7 +250,8 @@ class Peers(daemons.StageTest):
 
     @classmethod
     def go_on(cls, one, seconds):
-        """Half an interval after Telegraf gathers, whose intervals begin with the clock's."""
+        """Prompts half an interval after Telegraf gathers, whose intervals are aligned with the
+        clock."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             time.sleep((PACE_NS - (time.time_ns() - PACE_NS // 2) % PACE_NS) / 1e9)
@@ -281,7 +282,7 @@ class Peers(daemons.StageTest):
         return row
 
     def check_peer(self, name, counters):
-        """It costs more than all of rapl-execd, and that without the collector which a plugin needs."""
+        """It costs more than all of rapl-execd, even without the collector that a plugin needs."""
         own, peer = self.check("rapl-execd", len(ZONES)), self.check(name, counters)
         self.assertGreater(peer.added_us(), own.cpu_us())
         self.assertGreater(peer.resident_mib, own.resident_mib)

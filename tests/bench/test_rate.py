@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What a second of samples inside the interval costs rapl-execd, against a bare process that reads
-the same files at the same rate: CPU time of both, side by side on one CPU. What else runs there
-leaves neither its caches, and costs the larger one more: seconds without it are waited for."""
+"""The cost of a second of samples inside the interval, compared with a bare process that reads the
+same files at the same rate: CPU time of both, side by side on one CPU. Other load there evicts
+the caches of both, which costs the larger one more: the test waits for seconds without it."""
 import collections
 import time
 import unittest
@@ -14,15 +14,15 @@ import usage
 
 MOST = 1.3  # times the bare process
 NOISE = 1.15
-NOISE_BUSY = 1.6  # where there is no quiet second
+NOISE_BUSY = 1.6  # if there is no quiet second
 ZONES = 8
 SETTLE_SECONDS = 0.3
-WINDOWS = 5  # of a second each: the quietest of those below
+WINDOWS = 5  # of a second each: the quietest are used
 WINDOWS_MOST = 9
-QUIET = 0.05  # of the CPU's time that others use
+QUIET = 0.05  # share of the CPU's time used by others
 HEALTH = "rapl_health,source=powercap"
 
-# CPU time of both, and of all that runs on the CPU, in seconds.
+# CPU time of both, and of everything that runs on the CPU, in seconds.
 Mark = collections.namedtuple("Mark", "sampler bare cpu")
 
 
@@ -44,7 +44,7 @@ def take_windows(mark):
 
 
 def measure(milliseconds):
-    """The sum of the quietest seconds, and how many samples rapl-execd took in a second."""
+    """The sum of the quietest seconds, and the samples per second of rapl-execd."""
     cpu = bench.find_idlest_cpu()
     with bench.make(ZONES) as machine, \
             execd.Execd("--sample-interval=%dms" % milliseconds, "--health=yes",
@@ -63,14 +63,14 @@ def measure(milliseconds):
 
 
 def check(hertz):
-    """Tells a row; what is wrong with it."""
+    """Prints a row; returns the problems found."""
     seconds, rate = measure(1000 // hertz)
     ratio = seconds.sampler / seconds.bare
     others = others_share(seconds) / WINDOWS
     bench.tell("%5d  %7.0f  %8.0f  %8.0f  %5.2f  %5.2f  %8.1f" % (
         hertz, rate, seconds.sampler / WINDOWS * 1e6, seconds.bare / WINDOWS * 1e6, ratio,
         seconds.sampler / WINDOWS * 100, others * 100))
-    if rate < 0.5 * hertz:  # a busy machine makes it late; but it samples
+    if rate < 0.5 * hertz:  # a busy machine makes it late, but it must sample
         return ["%.0f samples in a second" % rate]
     noise = NOISE if others < QUIET else NOISE_BUSY
     return ["%.2f times" % ratio] if ratio > MOST * noise else []

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What one report of rapl-execd costs, from its prompt to its write, against a bare loop of the same
-reads (the counters, and which CPUs are online) and one write: how many times as much, and that it
-grows no faster."""
+"""The cost of one report of rapl-execd, from its prompt to its write, compared with a bare loop of
+the same reads (the counters and the online CPUs) and one write: the ratio, and that it does not
+grow with the number of zones."""
 import statistics
 import unittest
 
@@ -11,8 +11,9 @@ import execd
 import tap
 import usage
 
-# Times the bare loop, from 8 zones on. Beside reads that cost next to nothing, as those of plain files
-# in memory do, the rest of a report is large; beside those of the kernel's own files it is not.
+# Multiples of the bare loop, from 8 zones on. The rest of a report is large compared with reads
+# that cost almost nothing, as those of plain files in memory; it is not compared with reads of the
+# kernel's own files.
 MOST = 1.5
 MOST_PLAIN = 2.0
 MOST_STATISTICS = 2.5  # a line is then three times as long; see add_own
@@ -22,7 +23,7 @@ NO_NAMESPACE = daemons.missing_namespace()
 
 
 def judge(ratios, most):
-    """By count of zones. Of a few, what each report does but once is the most of it."""
+    """Judges ratios by count of zones. With few zones, the fixed cost of a report dominates."""
     return ["%d zones: %.2f times" % (count, ratio) for count, ratio in ratios.items()
             if count >= 8 and ratio > most * NOISE]
 
@@ -35,9 +36,9 @@ def run_parts(machines, kind, prepare=lambda machines: None):
 
 
 def add_own(plain, kernel):
-    """What a report over plain files costs beside its reads, with the reads of the kernel's files
-    instead: how cheap plain files are differs by half from kernel to kernel, and only their counters
-    move, without which there are no statistics."""
+    """The cost of a report on plain files without its reads, plus the reads of the kernel's files:
+    the cost of plain files varies by half between kernels, but only their counters move, which
+    statistics need."""
     return {count: (report - bare + kernel[count][1], kernel[count][1])
             for count, (report, bare) in plain.items()}
 
@@ -82,7 +83,7 @@ class Report(unittest.TestCase):
             for count in bench.COUNTS:
                 ratios[count], *row = measure_process(count)
                 bench.tell("%5d  %6d  %9.2f  %8.2f  %5.2f" % (count, *row, ratios[count]))
-            return judge(ratios, MOST_PLAIN)  # and the filter sees each of its calls
+            return judge(ratios, MOST_PLAIN)  # the seccomp filter also checks each call
 
         bench.tell("CPU time of rapl-execd as it runs, locked in, and of a process that reads a "
                    "newline, the same", "plain files, and writes once")
@@ -90,8 +91,8 @@ class Report(unittest.TestCase):
 
 
 def measure_process(count):
-    """Median of the ratio, bytes of a report, and microseconds of both. All on one CPU, so that
-    neither has to be woken on another."""
+    """Median of the ratio, bytes of a report, and microseconds of both. All run on one CPU, so that
+    no wake-up crosses CPUs."""
     times = 200 if count <= 8 else 10000 // count
 
     def take_us(process):
@@ -102,7 +103,7 @@ def measure_process(count):
     with bench.make(count) as machine, execd.Execd(root=machine.root) as reporter:
         machine.settle(reporter)
         bench.prompt(reporter, 1)
-        length = len(bench.prompt(reporter, 1))  # too soon for power, as all that follow
+        length = len(bench.prompt(reporter, 1))  # too soon for power, as in all that follow
         with bench.run_bare(machine, "prompted", length) as bare:
             for pid in (0, reporter.pid, bare.pid):
                 bench.run_apart(pid)

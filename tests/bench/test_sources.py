@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What a report of each source costs against its bare system calls: bench_sources over trees of
-plain files, where these cost least, and over the software events of the kernel's own perf."""
+"""The cost of a report of each source compared with its bare system calls: bench_sources on trees
+of plain files, where calls are cheapest, and on the software events of the kernel's own perf."""
 import struct
 import unittest
 
@@ -9,8 +9,8 @@ import tap
 import tree
 from tree import write
 
-# Above what was measured by more than what a busy machine adds; a report that opens or lists
-# something each time costs many times as much.
+# Above the measured ratio by more than the noise of a busy machine; a report that opens or lists
+# files each time costs many times as much.
 MOST = 3.0
 
 ZONES = {"intel-rapl:0": "package-0", "intel-rapl:0:0": "core", "intel-rapl:0:1": "dram",
@@ -20,7 +20,7 @@ CPUS = 4
 
 
 def add_processor(machine):
-    """Two sockets of two Skylake-X cores."""
+    """Two sockets with two Skylake-X cores each."""
     write(machine.root, "proc/cpuinfo",
           "vendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 85\n")
     write(machine.root, "sys/devices/system/cpu/online", "0-%d\n" % (CPUS - 1))
@@ -31,7 +31,7 @@ def add_processor(machine):
 
 
 def add_registers(machine):
-    """Units of 61 uJ, and counters that stand."""
+    """Units of 61 uJ, and counters that do not move."""
     for cpu in range(CPUS):
         content = bytearray(b"\x01" * 0x700)
         content[0x606:0x60e] = struct.pack("<Q", 0xA0E03)
@@ -55,7 +55,7 @@ class Cost(unittest.TestCase):
             add_processor(machine)
             add_registers(machine)
             add_events(machine)
-            # On the last CPU: a read of perf's event on the first one costs several times as much
+            # On the last CPU: reading a perf event of the first one costs several times as much
             # from here as from there.
             rows = bench.run_table("bench_sources", *("%s=%s" % (source, machine.root)
                                                       for source in ("powercap", "perf", "msr")))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How long it takes from the start until energy is known."""
+"""Time from the start until energy is known."""
 import unittest
 
 import bench

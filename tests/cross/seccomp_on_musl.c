@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What Debian's libseccomp.a asks of glibc and musl lacks, so that the filter can be tried on musl.
- */
+/* glibc functions that Debian's libseccomp.a needs and musl lacks, so that the seccomp filter can
+ * be tested on musl. */
 #include <stdarg.h>
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""cmake --install over an earlier rapl-execd that has a capability: either the new file has it and the
-same group and mode, or it has none. RAPL_BUILD is the build that is installed."""
+"""cmake --install over an earlier rapl-execd with a capability: the new file either has the
+capability and the same group and mode, or no capability. RAPL_BUILD is the build to install."""
 import os
 import re
 import shutil
@@ -41,12 +41,12 @@ class Again(unittest.TestCase):
         command("setcap", capability, self.file)
 
     def change(self):
-        """As an earlier version's file, which a new one replaces."""
+        """Makes the file differ, as that of an earlier version, so that it is replaced."""
         with open(self.file, "ab") as file:
             file.write(b"earlier")
 
     def state(self):
-        """(Mode, group, capability)."""
+        """Returns (mode, group, capability)."""
         status = os.stat(self.file)
         return (status.st_mode & 0o7777, status.st_gid,
                 command("getcap", self.file).stdout.strip().rpartition(" ")[2])
@@ -120,7 +120,8 @@ class Again(unittest.TestCase):
         self.assertEqual((0o750, GROUP, ""), self.state())
 
     def test_nobody_else_can_run_it_at_any_time(self):
-        """Traced: a file with the capability is never open to everyone, not even for a moment."""
+        """Traced with strace: a file with the capability is never executable by everyone, not even
+        for a moment."""
         self.install()
         self.give(0o750)
         log = os.path.join(self.stage, "trace")

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""rapl-execd as others build it, on a tree: each zone has the right joules, and the lock holds nothing up
-that it needs. RAPL_BUILDS is the folder that holds the builds, and roots/ with the systems that they are
-for. What the layer did not build, and said why, is skipped."""
+"""rapl-execd in builds for other systems, on a tree: each zone has the right joules, and the
+sandbox blocks nothing that it needs. RAPL_BUILDS is the directory with the builds, and with the
+root file systems that they are for in roots/. Builds that the layer left out, with a reason, are
+skipped."""
 import os
 import shutil
 import signal
@@ -42,7 +43,7 @@ def loader(release, *parts):
 
 
 class Joules:
-    """What is asked of each build."""
+    """The tests of each build."""
 
     BUILD, LOCKED = "gcc", CALLS
 
@@ -58,7 +59,7 @@ class Joules:
         self.more = {"root": self.tree.root, "program": self.program, "before": self.before()}
 
     def test_each_zone_has_its_joules(self):
-        """To the microjoule."""
+        """Exact to the microjoule."""
         tree = self.tree
         with execd.Execd(**self.more) as program:
             first = program.ask()
@@ -91,7 +92,8 @@ class Joules:
 
 
 class Debian11(Joules, unittest.TestCase):
-    """glibc 2.31, libcap and libseccomp of then, built with the headers of Linux 5.10."""
+    """Built with glibc 2.31 and the libcap and libseccomp of that release, and headers of Linux
+    5.10."""
 
     BUILD = "debian11"
 
@@ -100,7 +102,7 @@ class Debian11(Joules, unittest.TestCase):
 
 
 class Debian13(Joules, unittest.TestCase):
-    """The build at hand with glibc 2.41."""
+    """The build of this machine, run with glibc 2.41."""
 
     def before(self):
         return loader("trixie", "/usr/lib/x86_64-linux-gnu")
@@ -119,7 +121,7 @@ class Debian13(Joules, unittest.TestCase):
 
 
 class Arm64(Joules, unittest.TestCase):
-    """Under QEMU, which has no Landlock for it."""
+    """Under QEMU's user emulation, which has no Landlock."""
 
     BUILD, LOCKED = "arm64", "\nlocked   no new privileges"
 
@@ -128,7 +130,7 @@ class Arm64(Joules, unittest.TestCase):
 
 
 class Musl(Joules, unittest.TestCase):
-    """With a filter of system calls, so that it lets through what musl calls."""
+    """With seccomp, to check that the filter allows the calls of musl."""
 
     BUILD = "musl-seccomp"
 
@@ -139,8 +141,8 @@ class Musl(Joules, unittest.TestCase):
 
 
 class Static(Joules, unittest.TestCase):
-    """The one that docs/install.md has for Alpine's image of Telegraf: nothing but the program and the kernel's
-    files is below its root."""
+    """The build that docs/install.md describes for Telegraf's Alpine image: its root contains only
+    the program and the kernel's files."""
 
     BUILD, LOCKED = "musl", "\nlocked   no new privileges, files"
 
@@ -153,7 +155,7 @@ class Static(Joules, unittest.TestCase):
 
 
 class StaticGlibc(Static):
-    """The same with Debian's gcc, which has libcap and libseccomp, too."""
+    """The same with Debian's gcc, including libcap and libseccomp."""
 
     BUILD, LOCKED = "static", "\nlocked   capabilities, no new privileges, files.*system calls"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""contrib/demo leaves nothing, however it ends, and its last lines are the commands of the pages."""
+"""contrib/demo leaves nothing behind, however it ends, and prints the documented commands last."""
 import os
 import re
 import shutil
@@ -19,7 +19,7 @@ COMMAND = re.compile(r"^ {4,}((?:sudo|cmake|rapl-execd|journalctl) .*)$", re.MUL
 
 
 def commands_with(folder):
-    """The words of processes of which one names the folder, or whose stdin is there."""
+    """Command lines of processes with the directory in an argument, or with their stdin in it."""
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -48,7 +48,7 @@ class Demo(unittest.TestCase):
         return demo
 
     def wait_line(self, demo, text):
-        """What it printed until then."""
+        """Waits for the text; returns the output up to it."""
         lines = []
         for line in demo.stdout:
             lines.append(line)
@@ -89,7 +89,7 @@ class Demo(unittest.TestCase):
         self.assertTrue(self.is_gone(), os.listdir(self.folder))
 
     def test_last_lines(self):
-        """What to install, the rights, what to restart and how to see that it works."""
+        """What to install, the rights, what to restart, and how to see that it works."""
         demo = self.start("--seconds", "5")
         output = demo.communicate(timeout=300)[0]
         self.assertEqual(0, demo.returncode, output)

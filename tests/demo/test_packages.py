@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""contrib/packages with an apt-get that installs nothing: what it asks of it, and what it leaves alone."""
+"""contrib/packages with a fake apt-get: what it asks apt-get for, and what it leaves alone."""
 import os
 import shutil
 import signal
@@ -14,14 +14,14 @@ import handbook  # noqa: E402
 import tap  # noqa: E402
 
 PACKAGES = os.path.join(handbook.SOURCE, "contrib", "packages")
-# What keeps services from being started, and copies of it.
+# The file that keeps services from being started, and copies of it.
 SHOW_POLICY = "tail -v -n +1 /usr/sbin/policy-rc.d*"
 
 DPKG_QUERY = """#!/bin/sh
 sed 's/$/ installed/' "$FAKE/installed"
 """
 
-# Knows the packages a, b and c, and one that depends on c: d. Its lock is another's for a second.
+# Knows the packages a, b and c, and d, which depends on c. Its lock is taken for a second.
 APT_GET = """#!/bin/bash
 echo "$*" >>"$FAKE/calls"
 plan() {
@@ -107,7 +107,7 @@ class Packages(unittest.TestCase):
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_no_service_of_others_is_denied(self):
-        """While apt-get installs, policy-rc.d is what it was."""
+        """policy-rc.d stays as it was while apt-get installs."""
         before = subprocess.run(["sh", "-c", SHOW_POLICY], text=True, check=False,
                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
         status, output = self.run_it("a")
@@ -141,7 +141,7 @@ class Packages(unittest.TestCase):
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_interrupted(self):
-        """apt-get alone gets the signal, for dpkg may be at work."""
+        """The script passes the signal to apt-get alone, because dpkg may be running."""
         for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
             process = self.start("a")
             execd.wait_until(lambda: os.path.exists(self.fake + "/begun"), "apt-get install")
@@ -155,7 +155,7 @@ class Packages(unittest.TestCase):
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_killed(self):
-        """What apt-get has begun goes on to its end; nothing of the script is left."""
+        """apt-get finishes what it has begun, and nothing of the script is left."""
         process = self.start("a")
         execd.wait_until(lambda: os.path.exists(self.fake + "/begun"), "apt-get install")
         process.kill()
@@ -176,7 +176,7 @@ class Packages(unittest.TestCase):
         self.assertIn("By hand, as root: apt-get install a\n", output)
 
     def test_unpacked_without_a_right(self):
-        """With what they depend on, once; nothing is installed."""
+        """With their dependencies, once each; nothing is installed."""
         self.make_archives()
         before = self.as_nobody()
         folder = self.fake + "/a folder"

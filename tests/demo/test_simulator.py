@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""rapl-sim with a leash does not outlive who holds it, and takes its mount or its files away."""
+"""rapl-sim with --leash ends with the process that holds it, and removes its mount or its files."""
 import os
 import shutil
 import signal

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What shows after a minute, all of it waited for at once. What is not there at the start is found, from
-inside the lock too: zones of a driver that is loaded late, and folders that come late. A package whose
-counter has not moved is left out."""
+"""What becomes visible after a minute; all cases wait at the same time. Zones missing at the start
+are found later, from inside the sandbox too: a driver that is loaded late, directories that
+appear late. A package whose counter has not moved is left out."""
 import os
 import sys
 import time
@@ -18,8 +18,8 @@ PACKAGE = "domain=package,package_id=0"
 DRAM = "domain=dram,package_id=0"
 MOVING = "domain=package,package_id=1"
 TOTAL = "domain=total"
-SECONDS = 61  # it looks again after 60
-REPORTS = 10  # and a counter has to stand in so many
+SECONDS = 61  # it looks for zones again after 60
+REPORTS = 10  # and a counter must stand still for this many
 
 
 @extent.waits_a_minute
@@ -47,7 +47,7 @@ class AfterAMinute(unittest.TestCase):
 
     @classmethod
     def start_standing(cls, zones):
-        """Of its two packages, one moves."""
+        """Only one of the two packages moves."""
         cls.tree = cls.enterClassContext(Tree.make(zones))
         cls.enterClassContext(Pump(cls.tree, "intel-rapl:1", 20))
         cls.standing, cls.few = [

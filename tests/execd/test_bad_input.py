@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Trees whose files are not what the kernel writes, and trees without zones."""
+"""Trees with file contents that the kernel never writes, and trees without zones."""
 import os
 import shutil
 import stat
@@ -20,9 +20,9 @@ BAD_SERIES = "domain=package,package_id=1"
 GOOD_SERIES = {"domain=package,package_id=0", "domain=dram,package_id=0"}
 TOTAL = "domain=total"
 STRACE = shutil.which("strace")
-IDLE_NS = 100 * 10**6  # of a CPU, in 0.4 s
+IDLE_NS = 100 * 10**6  # CPU time, in 0.4 s
 
-# No numbers, by what is wrong with them.
+# Texts that are not numbers, by what is wrong with them.
 NO_NUMBERS = {
     "empty": b"",
     "newline alone": b"\n",
@@ -68,9 +68,9 @@ def be_folder(path):
 def be_device(path):
     os.unlink(path)
     try:
-        os.mknod(path, 0o666 | stat.S_IFCHR, os.makedev(1, 5))  # zero
+        os.mknod(path, 0o666 | stat.S_IFCHR, os.makedev(1, 5))  # /dev/zero
     except PermissionError:
-        os.mkfifo(path)  # not root, or a container: any file that is not regular
+        os.mkfifo(path)  # not root, or in a container: any other file that is not regular
     os.chmod(path, 0o666)
 
 
@@ -97,14 +97,14 @@ class TreeCase(unittest.TestCase):
         return execd
 
     def check_idle(self, execd):
-        """It does nothing meanwhile."""
+        """The program uses no CPU time meanwhile."""
         before = usage.cpu_ns(execd.pid)
         time.sleep(0.4)
         self.assertLess(usage.cpu_ns(execd.pid) - before, IDLE_NS)
 
 
 class Files(TreeCase):
-    """One file of one zone is wrong: the other zones go on, and its name is told once."""
+    """One file of one zone is wrong: the other zones continue, and the file is named once."""
 
     def spoil_and_check(self, attribute, how, spoil, expected, told):
         """expected: series of the bad zone; told: whether stderr must name the file."""
@@ -121,7 +121,7 @@ class Files(TreeCase):
                     moved[BAD] = 3000003
                 tree.move(moved)
                 report = execd.ask()
-                # Without a package that is there, the total would be too low.
+                # Without a package that exists, the total would be too low.
                 is_there = spoil not in (be_missing, be_dangling)
                 unread = attribute == "energy_uj" and is_there and BAD_SERIES not in expected
                 total = set() if unread else {TOTAL}
@@ -152,7 +152,7 @@ class Files(TreeCase):
 
     def test_limit(self):
         for how, spoil in {**NO_NUMBERS, **NO_FILES}.items():
-            # The kernel leaves the file out where there is no such limit.
+            # The kernel omits the file if there is no such limit.
             absent = spoil in (be_missing, be_dangling)
             self.spoil_and_check("constraint_0_max_power_uw", how, spoil, {BAD_SERIES}, not absent)
 
@@ -162,7 +162,8 @@ class Files(TreeCase):
             self.spoil_and_check("name", how, spoil, set(), True)
 
     def test_name_that_says_another_thing(self):
-        # Not dropped and not fatal: a domain of its own, made safe; no package, so not in total.
+        # An unknown name is neither dropped nor fatal: it becomes a domain of its own, with unsafe
+        # characters replaced, and is not in the total.
         for name, domain in ((b"package\n", "package_"), (b"package--1\n", "package--1"),
                              (b"package-01\n", "package-01"), (b"package-1 \n", "package-1_"),
                              (b"package-0x1\n", "package-0x1"), (b"-5\n", "-5"),
@@ -235,7 +236,7 @@ class Files(TreeCase):
 
 
 class Wraps(TreeCase):
-    """Plain files hold what no machine can be made to show."""
+    """Files contain values that no real machine can be made to show."""
 
     def steps(self, range_uj, *energies):
         with Tree.make({"intel-rapl:0": "package-0"}, range_uj) as tree:
@@ -275,7 +276,8 @@ class Wraps(TreeCase):
 
 class NoZones(TreeCase):
     def check_quiet(self, root, pattern, lines=1):
-        """The reason once, however often it is asked; it neither ends nor works meanwhile."""
+        """The reason is given once, however often a report is asked for; the program neither ends
+        nor uses CPU time."""
         execd = self.start(root)
         execd.wait_message(pattern)
         for _ in range(5):
@@ -341,9 +343,9 @@ class NoZones(TreeCase):
 
     @unittest.skipUnless(STRACE, "strace is not installed")
     def test_renames_elsewhere_are_no_error(self):
-        # Resolving a path with .. below a root gives EAGAIN whenever anything in the system is
-        # renamed or mounted meanwhile (openat2(2)): it is to be tried again. Renaming in a loop
-        # shows it too, but not every time.
+        # Resolving a path with .. below a root returns EAGAIN whenever anything in the system is
+        # renamed or mounted meanwhile (openat2(2)) and must be repeated. Renaming in a loop shows
+        # this too, but not every time.
         with Tree.make(ZONES) as tree:
             # The leak sanitizer of an instrumented build does not work under strace.
             leaks = {"ASAN_OPTIONS": "detect_leaks=0"}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""rapl-execd --check: what a person sees who wonders why there are no watts."""
+"""rapl-execd --check: what it shows to a person who wonders why there are no watts."""
 import os
 import re
 import shutil
@@ -24,7 +24,7 @@ class Check(unittest.TestCase):
         self.addCleanup(self.tree.__exit__)
 
     def check(self, *options, standing=(), **more):
-        """While counters move, but for those that stand or are none."""
+        """Runs --check while all counters move except those in standing."""
         with Pump(self.tree, [zone for zone in ZONES if self.is_number(zone) and zone not in standing],
                   20):
             return run("--check", *options, **{"root": self.tree.root, **more})
@@ -36,7 +36,7 @@ class Check(unittest.TestCase):
             return False
 
     def row(self, text, zone):
-        """The cells of the zone's row: at least two spaces are between them."""
+        """The cells of the zone's row, which at least two spaces separate."""
         for line in text.splitlines():
             cells = [cell.strip() for cell in line.split("  ") if cell.strip()]
             if cells and cells[0] == zone:
@@ -64,7 +64,7 @@ class Check(unittest.TestCase):
         self.assertIn("intel-rapl:0", self.row(ended.text, "intel-rapl-mmio:0")[-1])
 
     def watts(self, text, zone="intel-rapl:0"):
-        """Its power, which a busy machine may make another than 20 W."""
+        """The zone's power, which may differ from 20 W on a busy machine."""
         cell = self.row(text, zone)[5]
         self.assertRegex(cell, r"^[0-9]+\.[0-9]{3} W$")
         self.assertGreater(float(cell[:-2]), 1)
@@ -92,13 +92,14 @@ class Check(unittest.TestCase):
                     os.rename(root, self.tree.root)
 
     def test_status(self):
-        """0: all is well, 1: nothing reads, 2: a wrong option, 3: not all that is wanted reads."""
+        """Exit status 0: all is well, 1: nothing can be read, 2: wrong option, 3: a selected zone
+        cannot be read."""
         self.assertEqual(self.check("--cores=maybe").status, 2)
         self.assertEqual(self.check().status, 0)
         self.tree.write("intel-rapl:a", "energy_uj", b"junk\n")
         self.assertEqual(self.check().status, 3)
         self.assertEqual(self.check("--exclude=package-1", "--total=no").status, 0)
-        # The sum that is wanted lacks it.
+        # The selected total lacks that zone.
         self.assertEqual(self.check("--include=total").status, 3)
         self.tree.write("intel-rapl:1", "name", b"")
         self.assertEqual(self.check("--exclude=package-1", "--total=no").status, 3)
@@ -168,7 +169,7 @@ class Check(unittest.TestCase):
         self.assertRegex(ended.text, "fix: ")
 
     def test_nothing_is_selected(self):
-        """No report would have a value, as --once says by the same status."""
+        """No report would have a value; --once ends with the same status."""
         self.assertEqual(self.check("--include=pakage-0").status, 1)
         self.assertEqual(self.check("--include=pakage-0", "--include=total").status, 0)
 
@@ -183,15 +184,15 @@ class Check(unittest.TestCase):
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_remedy_mends(self):
-        """The command that is told, run with nobody's group, gives the energy."""
+        """The suggested command, run with group nogroup, makes the energy readable."""
         for zone in ZONES:
             os.chmod(self.tree.path(zone, "energy_uj"), 0o400)
         ended = self.check(user="nobody")
         command = re.search(r"fix: .*sudo sh -c \"groupadd .* && (find .*)\"", ended.text).group(1)
-        command = command.replace("chgrp rapl", "chgrp nogroup")  # it may not be there
+        command = command.replace("chgrp rapl", "chgrp nogroup")  # group rapl may not exist
         self.assertEqual(os.system(command), 0, command)
         self.assertEqual(self.check(user="nobody").status, 0)
-        for zone in ZONES:  # never for everyone
+        for zone in ZONES:  # never readable by everyone
             self.assertEqual(os.stat(self.tree.path(zone, "energy_uj")).st_mode & 0o007, 0)
 
     def test_reads_junk(self):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""docs/permissions.md, Containers: what docker run and the entrypoint of Telegraf's image do to rapl-execd, step
-by step, on a host whose udev rule has given the counters to group rapl."""
+"""docs/permissions.md, Containers: what docker run and the entrypoint of Telegraf's image do to
+rapl-execd, step by step, on a host whose udev rule gives the counters to group rapl."""
 import os
 import re
 import shutil
@@ -23,8 +23,8 @@ CAPABILITIES = "".join(",+" + name for name in (
     "chown dac_override fsetid fowner mknod net_raw setgid setuid setfcap setpcap net_bind_service "
     "sys_chroot kill audit_write").split())
 
-# The steps of telegraf/1.39/entrypoint.sh in github.com/influxdata/influxdata-docker, commit 359351e: root
-# becomes user telegraf, whose groups are those of docker run but for root's.
+# The steps of telegraf/1.39/entrypoint.sh in github.com/influxdata/influxdata-docker, commit
+# 359351e: root becomes user telegraf, with the groups that docker run gives it except root's.
 ENTRYPOINT = """list=%s
 for name in $(id -Gn 2>/dev/null || true); do [ "$name" = root ] || list=$list,$name; done
 exec setpriv --reuid %s --regid %s --groups "$list" "$@"
@@ -46,7 +46,7 @@ class Container(unittest.TestCase):
     def setUp(self):
         self.host = Tree.make({"intel-rapl:0": "package-0"})
         self.addCleanup(self.host.__exit__)
-        for name in os.listdir(self.host.path("intel-rapl:0")):  # as the rule leaves them
+        for name in os.listdir(self.host.path("intel-rapl:0")):  # as the udev rule sets them
             path = self.host.path("intel-rapl:0", name)
             os.chmod(path, 0o440)
             os.chown(path, 0, GROUP)
@@ -59,13 +59,13 @@ class Container(unittest.TestCase):
 
     @staticmethod
     def read_command():
-        """The words of the recipe's docker run."""
+        """The words of docker run in the recipe."""
         text = handbook.read("docs/permissions.md")
         match = re.search(r"^ +(docker run (?:.*\\\n)*.*)$", text, re.MULTILINE)
         return re.sub(r"\\\n", " ", match[1])
 
     def enter(self, groups):
-        """docker run, with its mount, its groups and its capabilities, and then the entrypoint."""
+        """Acts as docker run with its mount, groups and capabilities, then as the entrypoint."""
         mount = 'mount --rbind --make-rslave "$0" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@"'
         return ["unshare", "--mount", "sh", "-c", mount, self.host.root, self.folder + "/host",
                 "setpriv", "--groups", ",".join(groups), "--bounding-set", "-all" + CAPABILITIES,
@@ -92,7 +92,7 @@ class Container(unittest.TestCase):
         self.assertRegex(ended.text, "group rapl")
 
     def test_its_user_has_no_right_of_root(self):
-        """The entrypoint gives up the capabilities: it is the group that reads."""
+        """The entrypoint drops the capabilities: the group alone gives the right to read."""
         ended = subprocess.run([*self.enter(["0", str(GROUP)]), "cat", "/proc/self/status"],
                                stdout=subprocess.PIPE, text=True, check=True)
         self.assertRegex(ended.stdout, r"(?m)^CapEff:\t0+$")

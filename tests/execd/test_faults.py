@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Counters that fail, go, come back, start again and wrap, on the simulated machine."""
+"""Counters that fail, go, come back, are reset and wrap, on the simulated machine."""
 import os
 import sys
 import time
@@ -21,8 +21,8 @@ HEALTH = "rapl_health,source=powercap"
 WATTS = {PACKAGE_0: 142.5, DRAM_0: 18.25, PACKAGE_1: 166.25, DRAM_1: 21.75}
 ALL = {*WATTS, TOTAL}
 
-# A counter of the machine moves each millisecond, 10 % early or late: a reading is at most this
-# much behind its instant.
+# A counter of the machine moves each millisecond, 10 % early or late: a reading is at most this far
+# behind.
 UPDATE_SECONDS = 0.0012
 STEP_SECONDS = 0.12
 
@@ -39,13 +39,13 @@ class Faults(unittest.TestCase):
 
     @staticmethod
     def ask(meter):
-        """A report after a step."""
+        """A report, taken after a pause."""
         time.sleep(STEP_SECONDS)
         return meter.ask()
 
     @staticmethod
     def check_true(meter, identity, watts=None):
-        """Its energy from the first report to the last is its true power times that time."""
+        """The energy between the first and the last report is the true power times that time."""
         meter.check_energy(identity, watts or WATTS[identity], lag=UPDATE_SECONDS)
 
     def test_energy_and_power_are_the_true_ones(self):
@@ -60,15 +60,16 @@ class Faults(unittest.TestCase):
     def test_fails_at_the_third_read_and_recovers(self):
         machine, execd, meter = self.start("--health=yes")
         self.ask(meter)
-        execd.wait_quiet()  # each read that fails counts
+        execd.wait_quiet()  # every failed read is counted
         machine.control("fail package-1 EIO")
         for _ in range(3):
-            # A gap is a gap: no 0 and no repetition, and no total without a member.
+            # A gap is reported neither as 0 nor as the last value, and the total needs every
+            # member.
             self.assertEqual(set(self.ask(meter)), ALL - {PACKAGE_1, TOTAL} | {HEALTH})
         machine.control("heal package-1")
         report = self.ask(meter)
         self.assertEqual(set(report), ALL | {HEALTH})
-        # Meter has held the power against the joules of the whole gap.
+        # Meter has checked the power against the joules of the whole gap.
         self.assertIsNotNone(report.power(PACKAGE_1))
         self.assertIsNotNone(report.power(TOTAL))
         for identity in WATTS:
@@ -103,7 +104,7 @@ class Faults(unittest.TestCase):
         machine.control("remove package-1/dram")
         silent = self.ask(meter)
         self.assertEqual(set(silent), ALL - {DRAM_1, TOTAL})
-        # Found gone: it keeps its joules in the total, and leaves its power.
+        # It is found gone: the total keeps its joules and excludes its power.
         instants = [meter.asked[-1].before, meter.asked[-1].after]
         for _ in range(2):
             instants.append(time.monotonic())
@@ -115,8 +116,8 @@ class Faults(unittest.TestCase):
         self.assertEqual(report.energy_uj(TOTAL),
                          sum(map(report.energy_uj, (PACKAGE_0, DRAM_0, PACKAGE_1)))
                          + kept.energy_uj(DRAM_1))
-        # The span is at least the last step; each end is off by at most one update and by what the
-        # reads took.
+        # The span is at least the last step; each end is off by at most one update and the duration
+        # of the reads.
         watts = sum(WATTS.values()) - WATTS[DRAM_1]
         late = sum(instants[1::2]) - sum(instants[::2])
         off = (2 * UPDATE_SECONDS + late) / (instants[4] - instants[3])
@@ -161,7 +162,7 @@ class Faults(unittest.TestCase):
         for _ in range(3):
             kept = self.ask(meter)
         machine.control("reset package-0 0")
-        # It must have used less since than before, or nothing tells that it was one.
+        # It must use less than it had shown before, or nothing indicates a reset.
         time.sleep(0.01)
         before = time.monotonic()
         left_out = execd.ask()
@@ -183,7 +184,7 @@ class Faults(unittest.TestCase):
         self.assertEqual(execd.stop(), 0)
 
     def test_wrap(self):
-        # All of them wrap half a second after the machine began.
+        # All of them wrap half a second after the machine starts.
         zones = "package-0", "package-0/dram", "package-1", "package-1/dram"
         powers = [word for zone in zones for word in ("--power", zone + "=160")]
         machine, execd, meter = self.start("--health=yes",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Counters that go round between two prompts: they are read in between."""
+"""Counters that wrap more than once between two prompts: they are read in between."""
 import os
 import sys
 import time
@@ -14,7 +14,7 @@ from tree import Pump, Tree
 
 PACKAGE = "domain=package,package_id=0"
 WATTS = 300
-RANGE_UJ = 1199999999  # a turn takes 4 s, and at 800 W 1.5 s
+RANGE_UJ = 1199999999  # a wrap takes 4 s, and 1.5 s at 800 W
 TURNS = 2.2
 
 
@@ -25,7 +25,7 @@ class Guard(unittest.TestCase):
         with Tree.make({"intel-rapl:0": "package-0"}, RANGE_UJ) as tree, \
                 Pump(tree, "intel-rapl:0", WATTS, RANGE_UJ) as pump, \
                 Execd("--health=yes", "--max-power=800", root=tree.root) as execd:
-            meter = Meter(execd, began)  # which holds the power against the energy
+            meter = Meter(execd, began)  # which checks the power against the energy
             before_uj = pump.written_uj
             first = meter.ask()
             after_uj = pump.begun_uj

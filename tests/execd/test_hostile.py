@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Files, links and names that someone has made to hang or mislead rapl-execd: sound zones beside them
-are reported as they are, and nothing else is said."""
+"""Files, links and names made to hang or mislead rapl-execd: it reports the other zones correctly,
+and nothing else."""
 import ctypes
 import os
 import re
@@ -38,7 +38,7 @@ def make_block_device(path):
 def make_socket(path):
     os.unlink(path)
     with socket.socket(socket.AF_UNIX) as server:
-        # The path of a socket is short, and that of a zone is not.
+        # The path of a socket must be short, and a zone's is not.
         folder = os.open(os.path.dirname(path), os.O_PATH)
         server.bind("/proc/self/fd/%d/%s" % (folder, os.path.basename(path)))
         os.close(folder)
@@ -55,13 +55,13 @@ def make_folder(path):
 
 
 def make_huge(path):
-    """1 GB, of which no block is there."""
+    """A sparse file of 1 GB without any blocks."""
     os.truncate(path, 0)
     os.truncate(path, 1 << 30)
 
 
 def make_ring(path):
-    """A link to a link that leads back."""
+    """Two links that point to each other."""
     replace_with_link(path, os.path.basename(path) + ".x")
     os.symlink(os.path.basename(path), path + ".x")
 
@@ -90,14 +90,14 @@ CONTENTS = {
 
 
 class Attributes(HostileCase):
-    """A zone whose file is none, or holds what is no value."""
+    """A zone with a file that is missing, is of another type, or contains no valid value."""
 
     def check(self, attribute, how, spoil, extra):
         with self.subTest(file=attribute, how=how):
             tree = self.sound_tree()
             tree.add(BAD, "package-2", 5)
             spoil(os.path.realpath(tree.path(BAD, attribute)))
-            # A package that is there and cannot be read leaves the total out.
+            # A package that exists but cannot be read leaves the total out.
             unread = attribute == "energy_uj"
             messages = self.check_sound(tree, messages=2, extra=extra, total=not unread)
             self.assertEqual(len(messages), 2 if unread else 1, messages)
@@ -166,13 +166,13 @@ class Links(HostileCase):
                 self.check_sound(tree, messages=1)
 
     def test_a_zone_that_is_another_one(self):
-        """By a link: it has that one's name, and is reported once."""
+        """Reached through a link: the zone has the other's name, and is reported once."""
         tree = self.sound_tree()
         os.symlink("intel-rapl:0", class_path(tree.root, BAD))
         self.assertEqual([], self.check_sound(tree))
 
     def outside(self):
-        """A zone that lies outside of the root, and the root's way to it."""
+        """Creates a zone outside of the root, and a way to it from the root."""
         outside = Tree()
         self.addCleanup(outside.__exit__)
         folder = os.path.join(outside.root, "zone")
@@ -182,7 +182,7 @@ class Links(HostileCase):
         return folder
 
     def ways_out(self, folder, root):
-        """Links as they are written, to a file or folder of that path."""
+        """Link targets, as written, that lead to a file or directory with that path."""
         ups = os.path.join(*[".."] * 40, folder.lstrip("/"))
         yield from (folder, ups, "/proc/self/root" + folder, os.path.join("/proc/1/root", folder),
                     os.path.relpath(folder, root))
@@ -226,7 +226,7 @@ class Links(HostileCase):
                     self.check_sound(tree, messages=1)
 
     def test_a_real_proc_below_the_root_is_no_way_out(self):
-        """As a container has that of its host below HOST_MOUNT_PREFIX."""
+        """As in a container that sees its host's proc below HOST_MOUNT_PREFIX."""
         libc = ctypes.CDLL(None, use_errno=True)
         tree = self.sound_tree()
         proc = os.path.join(tree.root, "other")
@@ -268,7 +268,8 @@ class Names(HostileCase):
                 self.check_sound(tree, messages=1)
 
     def test_forty_zones_of_one_name(self):
-        """All but the sound one show about the same, and stand: they are one counter more."""
+        """All but the sound one show about the same and do not move: they count as one more
+        counter."""
         tree = self.sound_tree()
         for number in range(2, 40):
             tree.add("intel-rapl:%x" % number, "package-0", 5 * number)

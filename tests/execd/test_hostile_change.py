@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Trees that change while they are read, and reads that do not return: what is printed is true of the
-zone that it names, or is not printed."""
+"""Trees that change while they are read, and reads that do not return: every printed value belongs
+to the zone that it names."""
 import ctypes
 import itertools
 import os
@@ -21,7 +21,7 @@ from meter import Meter
 from tree import RANGE_UJ, Tree
 
 SECONDS = float(os.environ.get("RAPL_CHANGE_SECONDS", 5))
-# Every counter moves by multiples of a prime of its own, so that its energy tells whose it is.
+# Each counter moves by multiples of its own prime, so that its energy identifies it.
 PRIMES = {"package-0": 1000003, "package-1": 1000033, "package-2": 1000037, "package-3": 1000039,
           "package-0/dram": 100003, "package-1/dram": 100019, "package-2/dram": 100043,
           "package-3/dram": 100049}
@@ -46,8 +46,8 @@ def series_of(identity):
 
 
 class Restless(threading.Thread):
-    """Exchanges the folders of packages, gives their links in the class other ids, puts links,
-    files and loops in their place and takes them away again, without rest."""
+    """Keeps exchanging directories of packages, giving their links in the class other ids, and
+    replacing them for a moment by links, files and loops."""
 
     def __init__(self, root, seed):
         super().__init__()
@@ -86,7 +86,7 @@ class Restless(threading.Thread):
         os.unlink(zone)
 
     def rename(self, place, numbers):
-        """Its zones go by other ids."""
+        """Gives its zones other ids."""
         self.unlink(place)
         self.ids[place] = next(numbers)
         if self.random.random() < 0.3:
@@ -94,7 +94,7 @@ class Restless(threading.Thread):
         self.link(place)
 
     def misplace(self, path):
-        """For a moment it is something else."""
+        """Replaces the path by something else for a moment."""
         what = self.random.randrange(4)
         if what == 0:
             os.symlink(os.path.basename(path), path)
@@ -109,7 +109,7 @@ class Restless(threading.Thread):
         os.unlink(path)
 
     def use(self, place):
-        """The counters of whatever stands there go on: in place, as a descriptor sees it."""
+        """Moves the counters in that directory, in place, so that open descriptors see it."""
         for folder in (self.folder(place), os.path.join(self.folder(place), "sub")):
             with open(os.path.join(folder, "series"), encoding="ascii") as file:
                 series = file.read()
@@ -138,7 +138,7 @@ class Restless(threading.Thread):
 class Change(HostileCase):
     @staticmethod
     def has_seen_enough(seen, report, seconds):
-        """On a busy machine it takes longer until all has been seen."""
+        """On a busy machine it takes longer to see everything."""
         all_seen = report and set(seen) == set(PRIMES) and report[HEALTH]["rediscoveries"] > 20
         return seconds > SECONDS and (all_seen or seconds > PATIENCE_SECONDS)
 
@@ -154,7 +154,7 @@ class Change(HostileCase):
         try:
             begun = time.monotonic()
             while not self.has_seen_enough(seen, report, time.monotonic() - begun):
-                # Each change of the online CPUs makes it look at the class.
+                # Each change of the online CPUs makes it list the class again.
                 with open(online, "w", encoding="ascii") as file:
                     file.write("0-%d\n" % random.randrange(1, 9))
                 report = execd.ask()
@@ -180,8 +180,8 @@ class Change(HostileCase):
 
 @sim.needed
 class Blocked(unittest.TestCase):
-    """A file system that does not answer, which no program can help that reads it: O_NONBLOCK says
-    nothing there. Here it is the simulated machine, which is stopped."""
+    """A file system that does not answer: no program that reads it can avoid blocking, and
+    O_NONBLOCK has no effect there. Here it is the simulated machine, stopped."""
 
     WATTS = {"domain=package,package_id=0": 142.5, "domain=package,package_id=1": 166.25}
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Too much of everything, and files about CPUs, registers and events that are not what the kernel
-writes: rapl-execd ends each look in seconds, takes little memory, and says no false number."""
+"""Too much of everything, and invalid files about CPUs, registers and events: rapl-execd finishes
+each discovery in seconds, uses little memory, and reports no wrong number."""
 import os
 import re
 import shutil
@@ -27,8 +27,8 @@ NO_IDS = ("2147483648", "-1", "99999999999999999999", "", "x", "0x0", "1" * 1000
 
 
 def add_flat_zones(root, count, name_of, full=ZONES_READ * 4):
-    """Folders in the class itself, made with few calls. Only the first are full: of more than 16384
-    no names are read, and a link will do."""
+    """Directories in the class itself, made with few calls. Only the first have files: no more than
+    16384 names are read, and a link is enough for the others."""
     folder = class_path(root)
     os.makedirs(folder, exist_ok=True)
     first = write(root, "first/energy_uj", "5\n")
@@ -48,7 +48,7 @@ def add_flat_zones(root, count, name_of, full=ZONES_READ * 4):
 
 class Many(InMemory):
     def check_limited(self, tree, asks=3):
-        """Reports of 4096 zones with one warning, and no total, which would lack packages."""
+        """Reports have 4096 zones, one warning, and no total, which would lack packages."""
         execd = self.start(tree.root)
         reports = [execd.ask() for _ in range(asks)]
         self.check_memory(execd)
@@ -88,8 +88,8 @@ class Many(InMemory):
         self.check_sound(tree, extra={"domain=psys,package_id=9"}, messages=1)
 
     def test_all_of_one_name(self):
-        """One of them counts and the others stand: those are another counter, which has no power,
-        and no total has any without it."""
+        """One of them counts and the others do not move: they form another counter without power,
+        and no total has power without it."""
         with Tree() as tree:
             add_flat_zones(tree.root, 5000, lambda number: ("intel-rapl:%x" % number, "package-0"))
             with Pump(tree, "intel-rapl:0", 20):
@@ -98,7 +98,7 @@ class Many(InMemory):
             self.assertLessEqual(len(ended.messages), 2, ended.messages)
 
     def test_presumed_mirrors_by_the_thousand(self):
-        """Without a vendor, dies of one package may be one counter: each is held against another."""
+        """Without a vendor, dies may share a counter: each is compared with another."""
         with Tree() as tree:
             add_flat_zones(tree.root, ZONES_READ, lambda number: (
                 "intel-rapl:%x" % number, "package-%d-die-%d" % (number // 2, number % 2)))
@@ -122,7 +122,7 @@ class Many(InMemory):
                 execd.prompt()
                 execd.wait_taken()
             self.assertEqual(execd.finish(), (0, ""))
-            # The class; fifteen of them, and one with the rest.
+            # One for the class, fifteen of single zones, and one for the rest.
             messages = self.check_messages(execd, 17)
             self.assertRegex("\n".join(messages), r"\(and 1984 more\) has gone")
 
@@ -137,7 +137,7 @@ class Cpus(InMemory):
                 self.check_sound(tree)
 
     def machine(self, vendor=AMD, cores=2):
-        """Two packages of that many cores, and registers that all hold another number."""
+        """Two packages with this many cores, and registers that all contain another number."""
         tree = Tree()
         self.addCleanup(tree.__exit__)
         write(tree.root, "proc/cpuinfo", vendor)
@@ -151,8 +151,8 @@ class Cpus(InMemory):
 
     @staticmethod
     def write_registers(tree, cpu):
-        """Sparse files: AMD's registers lie at 3 GB, and overlap here. What the first shows of the
-        second, 0x10, is the unit; were it 0, power would take half a second."""
+        """Sparse files: AMD's registers are at 3 GB, and overlap here. What the first shows of the
+        second, 0x10, is the unit; if it were 0, power would take half a second."""
         path = write(tree.root, "dev/cpu/%d/msr" % cpu, "")
         with open(path, "r+b") as file:
             for address, value in ((0x606, 0xA0E03), (0x611, 1 << 20), (0x639, 1 << 20),
@@ -182,7 +182,7 @@ class Cpus(InMemory):
                 self.check_silent(tree.root, "--source=msr")
 
     def test_every_cpu_that_a_kernel_can_have(self):
-        """8192, of which none is there."""
+        """8192 CPUs, none of which exists."""
         tree = self.machine()
         write(tree.root, CPUS + "/online", "0-8191\n")
         self.assertIn("domain=package,package_id=1", self.ask_twice(tree, "--source=msr"))
@@ -218,11 +218,11 @@ class Cpus(InMemory):
 
     @unittest.skipUnless(os.geteuid() == 0, "only root makes devices")
     def test_registers_that_are_zero(self):
-        """/dev/zero reads as registers that stand at 0: they count nothing."""
+        """/dev/zero reads as registers that stay at 0: they count nothing."""
         self.check_registers(lambda path: os.mknod(path, 0o20666, os.makedev(1, 5)))
 
     def check_registers(self, make):
-        """The second package shows nothing where its files are made otherwise."""
+        """The second package has no zones if make creates its files."""
         tree = self.machine()
         for cpu in range(2, 4):
             path = os.path.join(tree.root, "dev/cpu/%d/msr" % cpu)
@@ -240,7 +240,7 @@ class Cpus(InMemory):
 
 
 class Events(InMemory):
-    """The files of a PMU: whatever they say, it is told of, and zones by powercap go on."""
+    """The files of a PMU: invalid contents are reported, and powercap zones continue."""
 
     HOSTILE = {
         "type": ("4294967296", "-1", "x", "", "9" * 10000000),
@@ -260,7 +260,7 @@ class Events(InMemory):
         write(tree.root, CPUS + "/online", "0\n")
         for name in ("physical_package_id", "die_id", "core_id"):
             write(tree.root, CPUS + "/cpu0/topology/" + name, "0\n")
-        # A type that no kernel has: nothing of it opens.
+        # A type that no kernel has: no event of it opens.
         for name, text in (("type", "4294967295"), ("cpumask", "0"), ("format/event", "config:0-7"),
                            ("events/energy-pkg", "event=0x02"),
                            ("events/energy-pkg.scale", "2.3283064365386962890625e-10"),

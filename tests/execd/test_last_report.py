@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What was used since the last report is reported when rapl-execd ends."""
+"""Energy used since the last report is reported when rapl-execd ends."""
 import os
 import select
 import signal
@@ -28,7 +28,7 @@ class LastReport(unittest.TestCase):
         return program
 
     def use(self, uj):
-        """So much energy, in a time in which a package can use it."""
+        """Uses this much energy, in a time in which a package can use it."""
         self.tree.move({"intel-rapl:0": uj})
         time.sleep(0.1)
 
@@ -40,7 +40,7 @@ class LastReport(unittest.TestCase):
             program.signal(number)
 
     def finish(self, program, number):
-        """What it still reports."""
+        """Ends the program by a signal; returns its last lines."""
         self.end(program, number)
         reports = parse_reports(program.read_rest())
         self.assertEqual(program.wait(), 0)
@@ -85,7 +85,7 @@ class LastReport(unittest.TestCase):
         self.assertEqual(program.wait(), 0)
 
     def test_without_energy_and_power_there_is_none(self):
-        """It waits for no power."""
+        """It does not wait for power."""
         program = self.start("--energy=no")
         program.wait_asleep()
         self.assertEqual([], self.finish(program, None))
@@ -97,7 +97,7 @@ class LastReport(unittest.TestCase):
         self.assertEqual("", program.read_rest())
 
     def test_it_ends_once_the_report_is_taken(self):
-        """Telegraf closes its pipes once the program has ended, whatever they hold."""
+        """Telegraf closes its pipes once the program has ended, whatever they contain."""
         for name, number in ENDS.items():
             with self.subTest(end=name):
                 program = self.start()

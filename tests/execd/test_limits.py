@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""More counters than may be read: packages and dram come first, one warning tells of the rest, and
-what is read stays."""
+"""More counters than may be read: packages and dram come first, one warning describes the rest, and
+open counters stay open."""
 import os
 import re
 import resource
@@ -15,7 +15,7 @@ from hostile import HostileCase, InMemory, open_files
 from tree import Pump, Tree
 
 PACKAGES = 8
-# Each package has these; the class lists dram last.
+# Each package has these sub-zones; the class lists dram last.
 SUB_ZONES = ("core", "uncore", "other", "dram")
 PACKAGE = "domain=package,package_id=%d"
 DRAM = "domain=dram,package_id=%d"
@@ -23,7 +23,7 @@ CORE = "domain=core,package_id=%d"
 UNCORE = "domain=uncore,package_id=%d"
 PSYS = "domain=psys"
 TOTAL = "domain=total"
-# Beside counters: what the program and the core have for themselves (file_limit.c, rapl.c).
+# Files besides counters: those of the program and the core (file_limit.c, rapl.c).
 OWN_FILES = 24 + 5
 
 
@@ -38,7 +38,7 @@ def make_machine(packages=PACKAGES):
 
 
 def under(files):
-    """Runs it with room for that many counters."""
+    """Command prefix that leaves room for this many counters."""
     return ["prlimit", "--nofile=%d:%d" % (files + OWN_FILES, files + OWN_FILES)]
 
 
@@ -52,7 +52,7 @@ class Limits(HostileCase):
         self.addCleanup(self.tree.__exit__)
 
     def series(self, files, *options):
-        """Its series, and what it said, with room for that many counters."""
+        """The series and messages of a run with room for this many counters."""
         execd = self.start(self.tree.root, *options, before=under(files))
         first = execd.ask()
         self.tree.move({"intel-rapl:0": 1000001})
@@ -87,7 +87,7 @@ class Limits(HostileCase):
         self.assertEqual((len(series), messages), (PACKAGES * 5 + 2, []))
 
     def test_what_is_selected_comes_before_the_rest(self):
-        """And the total needs its members, unless nobody has selected it."""
+        """The total needs its members, unless it is not selected."""
         series, messages = self.series(8, "--include=*/uncore")
         self.assertEqual((series, messages), (all_of(UNCORE), []))
         series, messages = self.series(20, "--include=*/uncore", "--include=total")
@@ -118,13 +118,13 @@ class Limits(HostileCase):
     # --- hotplug ---------------------------------------------------------------------------------
 
     def start_full(self, files):
-        """With the files for zones of a folder that goes, as a package that is taken offline."""
+        """Starts with files that the test can remove, as when a package is taken offline."""
         execd = self.start(self.tree.root, "--health=yes", before=under(files))
         execd.ask()
         return execd
 
     def take_away(self, package):
-        """Files that are open give an error from now on, as the kernel's do."""
+        """Open files return an error from now on, as the kernel's do."""
         zone = "intel-rapl:%x" % package
         for each in [zone, *("%s:%x" % (zone, number) for number in range(len(SUB_ZONES)))]:
             self.tree.write(each, "energy_uj", "gone\n")
@@ -159,7 +159,7 @@ class Limits(HostileCase):
         self.assertEqual(self.look_again(execd), base | {TOTAL})
         for _ in range(2):
             self.take_away(1)
-            # What was left out does not take its place, to lose it again.
+            # A counter that was left out is not opened in its place, only to be closed again.
             self.assertEqual(self.look_again(execd) - {TOTAL}, base - gone)
             self.bring_back(1)
             self.assertEqual(self.look_again(execd), base | {TOTAL})
@@ -177,14 +177,15 @@ class Limits(HostileCase):
         self.assertEqual(second - first, {PACKAGE % (PACKAGES + 1), DRAM % (PACKAGES + 1)})
         self.assertEqual(self.look_again(execd), second)
         self.assertEqual(execd.stop(), 0)
-        # Nobody has gone: they were left out, and that is told already.
+        # No zone has gone: the zones were left out, and that has been reported.
         self.assertEqual(sum("gone" in line for line in execd.messages()), 0, execd.messages())
 
-    # --- descriptors that others have taken ------------------------------------------------------
+    # --- descriptors that are used elsewhere -----------------------------------------------------
 
     @unittest.skipUnless(os.geteuid() == 0, "only root sets the limit of another process")
     def test_no_descriptor_left_is_told_with_its_remedy_and_heals(self):
-        """Its limit falls while it runs: as in a daemon of which other parts take what is left."""
+        """The limit falls while it runs, as in a daemon in which other parts use the remaining
+        files."""
         self.make_online()
         new = PACKAGES + 1
         of_new = {identity % new for identity in (PACKAGE, DRAM, CORE, UNCORE,
@@ -206,7 +207,7 @@ class Limits(HostileCase):
 
     @unittest.skipUnless(os.path.exists("/bin/bash"), "bash is not installed")
     def test_no_descriptor_left_from_the_start(self):
-        """Its parent has left many open, which it cannot know of."""
+        """Its parent has left many files open, which it cannot know."""
         taken = "for i in {10..39}; do eval exec \"$i</dev/null\"; done; exec \"$@\""
         execd = self.start(self.tree.root, before=["prlimit", "--nofile=72:72", "/bin/bash", "-c",
                                                    taken, "bash"])

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""rapl-execd over registers of the simulated machine: the same series as by powercap, and watts
-that are true."""
+"""rapl-execd on registers of the simulated machine: the same series as from powercap, with correct
+watts."""
 import os
 import sys
 import time
@@ -15,8 +15,8 @@ from meter import Meter
 
 STEP_SECONDS = 0.12
 UPDATE_SECONDS = 0.0012
-# The machine counts in whole nanojoules, as powercap does; registers say 2^-14 J and 2^-16 J, which
-# are up to 52 ppm more.
+# The machine counts in whole nanojoules, as powercap does; registers have units of 2^-14 J and
+# 2^-16 J, which are up to 52 ppm more.
 UNIT_TOLERANCE = 60e-6
 
 MACHINES = ("laptop", "server", "epyc", "epyc-6.9", "sapphire-rapids", "16-packages")
@@ -24,7 +24,7 @@ AMD_CORES_OF_PACKAGE = 8
 
 
 def series_of(identity):
-    """The truth's name of a line's tags: "domain=dram,package_id=1" -> "package-1/dram"."""
+    """The name in the truth for a line's tags: "domain=dram,package_id=1" -> "package-1/dram"."""
     tags = dict(pair.split("=") for pair in identity.split(","))
     domain, package = tags["domain"], tags.get("package_id")
     if domain == "total":
@@ -45,8 +45,8 @@ class Registers(unittest.TestCase):
         return Meter(self.execd, began)
 
     def measure(self, meter, steps=3):
-        """Reports, and the joules of each identity between the first and the last with the seconds
-        that lie between them at least and at most."""
+        """Reports, and for each identity the joules between the first and the last, with the
+        minimum and maximum of the seconds between them."""
         reports = []
         for _ in range(steps):
             time.sleep(STEP_SECONDS)
@@ -84,7 +84,7 @@ class Registers(unittest.TestCase):
 
     @staticmethod
     def watts_of_all_cores(series, truth):
-        """Every core shows the counter of its die's, or its package's, core zone."""
+        """Every core shows the counter of the core zone of its die or package."""
         package = series.partition("/")[0]
         dies = [watts for name, watts in truth.items()
                 if name == series or name.startswith(package + "-die-") and name.endswith("/core")]
@@ -126,7 +126,7 @@ class Registers(unittest.TestCase):
         before_1 = time.monotonic()
         first = meter.ask()
         after_1 = time.monotonic()
-        # CPUs 0 and 8 are the lowest of their packages, 16 and 24 their siblings
+        # CPUs 0 and 8 are the lowest of their packages, 16 and 24 are their siblings
         for online in ("1-7,9-31", "0-15", "0,8,17-23,25-31", "0-31"):
             self.machine.control("online " + online)
             time.sleep(STEP_SECONDS)
@@ -161,7 +161,7 @@ class Registers(unittest.TestCase):
         time.sleep(STEP_SECONDS)
         report = meter.ask()
         self.assertEqual(set(report), all_series)
-        # what it used meanwhile is counted, over the whole of the gap: Meter has seen to it
+        # the energy used meanwhile is counted over the whole gap, which Meter has checked
         self.assertIsNotNone(report.power("domain=package,package_id=1"))
 
     def test_register_that_fails_and_recovers(self):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The options of rapl-execd, and what each changes in a report."""
+"""The options of rapl-execd, and what each of them changes in a report."""
 import os
 import re
 import subprocess
@@ -48,7 +48,7 @@ class OptionCase(unittest.TestCase):
 
 class Selection(OptionCase):
     def check(self, options, expected):
-        """Only those series; the total over the machine, whatever is selected."""
+        """Only those series are reported; the total covers the machine, whatever is selected."""
         with self.subTest(options=options):
             execd = self.start(*options)
             execd.ask()
@@ -95,7 +95,7 @@ class Selection(OptionCase):
 
 
 class Patterns(OptionCase):
-    """What matches no zone is most often a typing error."""
+    """A pattern that matches no zone is usually a typing error."""
 
     WORDS = 'W! the pattern "%s" matches no zone. Fix: .*--check'
 
@@ -115,13 +115,13 @@ class Patterns(OptionCase):
         self.check(["--include=pakage-0", "--include=package-1", "--include=psys-7"],
                    ["pakage-0", "psys-7"])
         self.check(["--exclude=drum"], ["drum"])
-        self.check(["--exclude=dram"], ["dram"])  # it takes */dram
+        self.check(["--exclude=dram"], ["dram"])  # it also matches */dram
         self.check(["--include=package-?", "--exclude=core", "--exclude=package-0"], ["core"])
 
     def test_a_pattern_with_a_match_is_no_complaint(self):
         self.check(["--include=package-0", "--include=*/core", "--include=total"], [])
         self.check(["--exclude=*/core", "--exclude=psys", "--exclude=total"], [])
-        # It matches, whatever else leaves the zone out.
+        # The pattern matches, even if something else excludes the zone.
         self.check(["--include=package-*", "--exclude=package-0"], [])
 
     def test_total_that_is_off_matches_nothing(self):
@@ -184,7 +184,7 @@ class Fields(OptionCase):
         for name, value in health.items():
             self.assertIs(type(value), int, name)
         self.assertEqual(health["zones"], len(ZONES))
-        # It has read often, to find out how often counters move, and reads once for a report.
+        # It has read often, to find the update periods, and reads once per report.
         self.assertGreater(before["sweeps"], 9)
         self.assertEqual(health["sweeps"], before["sweeps"] + 1)
         self.assertEqual(sum(health.values()), len(ZONES) + health["sweeps"])
@@ -207,7 +207,7 @@ class Fields(OptionCase):
         self.assertNotIn("rapl_health,source=powercap", self.start().ask())
 
     def test_max_power_replaces_all_ceilings_but_that_of_psys(self):
-        # 2 J in what counts as 50 ms are 40 W.
+        # 2 J in a step that counts as 50 ms are 40 W.
         execd = self.start("--max-power=20")
         execd.ask()
         for _ in range(50):
@@ -249,7 +249,7 @@ class Tags(OptionCase):
         ended = self.once("--tag=zone=z", "--tag=Rack=1", "--tag=die=d", "--tag=domain2=x",
                           "--tag=\u00e4=u", "--health=yes")
         self.assertEqual(ended.status, 0, ended.messages)
-        lines = [parse_line(line) for line in ended.text.splitlines()]  # which checks the order
+        lines = [parse_line(line) for line in ended.text.splitlines()]  # checks the order
         package = next(line for line in lines if line.tags.get("domain") == "package")
         self.assertEqual(list(package.tags),
                          ["Rack", "die", "domain", "domain2", "package_id", "zone", "\u00e4"])
@@ -302,7 +302,7 @@ class Wrong(OptionCase):
 
 class Informing(OptionCase):
     def test_help_names_every_option(self):
-        """What it lists is what there is: each is taken as it stands there, and no other is."""
+        """The help lists exactly the options that are accepted."""
         ended = run("--help")
         self.assertEqual((ended.status, ended.messages), (0, []))
         self.assertLessEqual(max(map(len, ended.text.splitlines())), 100)
@@ -415,14 +415,14 @@ class Once(OptionCase):
         began = time.monotonic()
         execd = self.start("--once")
         joules = 50 + self.tree.settle(execd)["intel-rapl:0"] / 10**6
-        # It may begin at the first move: the counter stood before.
+        # The span may begin at the first move: the counter stood still before.
         least = 1 - (time.monotonic() - began)
         self.tree.move({"intel-rapl:0": 50 * 10**6})
         report = execd.read_report()
         after = time.monotonic()
         self.assertEqual(execd.wait(), 0)
         self.assertGreaterEqual(after - began, 1)
-        # The span lies between what was left of the second asked for, and all the time there was.
+        # The span is at least the rest of the second, and at most all the time there was.
         if least > 0:
             self.assertLessEqual(report.power(PACKAGE_0), joules / least + 0.1)
         self.assertGreaterEqual(report.power(PACKAGE_0), joules / (after - began) - 0.001)
@@ -441,7 +441,7 @@ class Once(OptionCase):
         self.assertEqual((ended.status, ended.text), (1, ""))
         self.assertRegex(ended.messages[0], "^[EW]! .*energy_uj")
         self.assertRegex(ended.messages[-1], "^E! .*--check")
-        # counts of what went wrong are no energy
+        # health counters are not energy
         ended = run("--once", "--interval=60ms", "--health=yes", root=self.tree.root)
         self.assertEqual((ended.status, ended.text), (1, ""))
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""rapl-execd --source=perf, over events that the kernel really opens: a tree whose PMUs have the type
-of the software PMU, and whose event 0, cpu-clock, counts a nanosecond of a CPU as an energy."""
+"""rapl-execd --source=perf on events that the kernel really opens: the tree's PMUs have the type of
+the software PMU, whose event 0, cpu-clock, counts nanoseconds of a CPU as energy."""
 import ctypes
 import os
 import re
@@ -17,10 +17,10 @@ from tree import Tree
 
 DEVICES = os.path.join("sys", "bus", "event_source", "devices")
 CPUS = os.path.join("sys", "devices", "system", "cpu")
-SOFTWARE = 1  # PERF_TYPE_SOFTWARE, of the ABI
+SOFTWARE = 1  # PERF_TYPE_SOFTWARE, from the ABI
 PARANOID = "/proc/sys/kernel/perf_event_paranoid"
 STEP_SECONDS = 0.5
-CLOCKS = 0.003  # how far the kernel's clock of a CPU may be from the one that is asked here
+CLOCKS = 0.003  # largest deviation of the kernel's clock of a CPU from the clock read here
 
 
 class Machine(Tree):
@@ -41,7 +41,7 @@ class Machine(Tree):
             file.write("%s\n" % text)
 
     def add_pmu(self, name, cpumask, watts):
-        """watts: {event: power of one reader CPU}"""
+        """watts: {event: power of one reader CPU}."""
         pmu = os.path.join(DEVICES, name)
         self.put(os.path.join(pmu, "type"), SOFTWARE)
         self.put(os.path.join(pmu, "cpumask"), cpumask)
@@ -55,7 +55,7 @@ class Machine(Tree):
 
 
 def server():
-    """Both packages are read on CPU 0 or 1: there are no others to be sure of."""
+    """Both packages are read on CPU 0 or 1: other CPUs may not exist."""
     return Machine({0: (0, 0, 0), 1: (1, 0, 0)})
 
 
@@ -65,7 +65,7 @@ class PerfAttributes(ctypes.Structure):
 
 
 def missing_perf():
-    """Why events of a CPU cannot be opened, or None."""
+    """Why events of a CPU cannot be opened; None if they can."""
     if os.cpu_count() < 2:
         return "there is one CPU alone"
     libc = ctypes.CDLL(None, use_errno=True)
@@ -98,12 +98,12 @@ class Watts(unittest.TestCase):
         return meter.ask()
 
     def begin(self, meter):
-        """The first report, when there is power to tell of: it need not wait for that."""
+        """The first report with power, which need not be waited for here."""
         return self.step(meter, 0.1)
 
     def expect(self, meter, watts, first=0, kept=None):
         """The last report has these series, and their energy since the first is that of these
-        watts. Meter holds each power against the energy."""
+        watts. Meter checks each power against the energy."""
         report = meter.asked[-1].report
         self.assertEqual(set(report), set(watts))
         for name, power in watts.items():
@@ -127,7 +127,8 @@ class Watts(unittest.TestCase):
         self.assertEqual([m for m in meter.execd.messages() if m[0] in "EW"], [])
 
     def test_dies_of_one_counter(self):
-        """From Linux 7.0 on the cpumask lists every CPU of a package, whose dies then count alike."""
+        """From Linux 7.0 on the cpumask lists every CPU of a package, so that its dies count the
+        same."""
         machine = Machine({0: (0, 0, 0), 1: (0, 1, 0)})
         machine.add_pmu("power", "0-1", {"energy-pkg": 45})
         meter = self.start(machine)
@@ -166,9 +167,9 @@ class Watts(unittest.TestCase):
         machine.put(os.path.join(folder, "type.new"), SOFTWARE)
         os.rename(os.path.join(machine.root, folder, "type.new"),
                   os.path.join(machine.root, folder, "type"))
-        machine.put(os.path.join(CPUS, "online"), "0-1")  # so that it looks
+        machine.put(os.path.join(CPUS, "online"), "0-1")  # to start discovery
         report = self.step(meter)
-        self.assertEqual(set(report), {"rapl_health,source=perf"})  # what went by is not known
+        self.assertEqual(set(report), {"rapl_health,source=perf"})  # energy is unknown
         kept = meter.asked[1].report
         for name in kept.keys() - report.keys():
             meter.forget(name, kept[name]["energy_joules"])
@@ -264,7 +265,7 @@ class Refusals(unittest.TestCase):
         with Execd("--source=perf", root=self.machine.root) as execd:
             execd.wait_message("power: No such file")
             self.machine.add_pmu("power", "0-1", {"energy-pkg": 45})
-            self.machine.put(os.path.join(CPUS, "online"), "0-1")  # so that it looks
+            self.machine.put(os.path.join(CPUS, "online"), "0-1")  # to start discovery
             report = execd.ask()
             self.assertIn("domain=package,package_id=0", report)
 

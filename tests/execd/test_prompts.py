@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What asks rapl-execd for a report, and how many it gives."""
+"""What makes rapl-execd report, and how many reports it makes."""
 import os
 import select
 import shutil
@@ -38,7 +38,7 @@ class Prompts(unittest.TestCase):
 
     def test_signals(self):
         execd = self.start()
-        execd.ask()  # it runs
+        execd.ask()  # it is running
         for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
             with self.subTest(signal=number.name):
                 execd.signal(number)
@@ -48,8 +48,8 @@ class Prompts(unittest.TestCase):
 
     @unittest.skipUnless(STRACE, "strace is not installed")
     def test_signal_at_its_first_instruction_is_a_prompt(self):
-        """Telegraf signals a process that it has just started, whatever that has got to. Opening
-        /dev/null is the first that main does. Up to there the signal ends any program."""
+        """Telegraf signals a process that it has just started, however far that is. Opening
+        /dev/null is the first thing that main does; before that the signal ends any program."""
         for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
             with self.subTest(signal=number.name):
                 execd = self.start(before=[
@@ -71,7 +71,7 @@ class Prompts(unittest.TestCase):
         stamps = [report.timestamp for report in reports]
         for earlier, later in zip(stamps, stamps[1:]):
             self.assertGreater(later, earlier)
-        # It keeps its pace: late reports do not push the next ones.
+        # It keeps its pace: a late report does not delay the next ones.
         span = (stamps[-1] - stamps[0]) / 1e9
         self.assertGreater(span, 0.8 - arrived[0] - 0.001)
         if span > 0.75:
@@ -135,8 +135,8 @@ class Prompts(unittest.TestCase):
         powers = [i for i, report in enumerate(reports[1:-1], 1)
                   if PACKAGE in report and report.power(PACKAGE) is not None]
         self.assertGreater(len(powers), 2)
-        # 50 ms of one clock, in the stamps of another: a read comes after the stamp of the report
-        # before, and before the stamp of the report that follows.
+        # 50 ms of one clock in timestamps of another: a read comes after the timestamp of the
+        # report before, and before the timestamp of the next one.
         for earlier, later in zip(powers, powers[1:]):
             self.assertGreater(stamps[later + 1] - stamps[earlier - 1], 45 * 10**6)
         self.assertEqual(execd.messages(), [])
@@ -158,7 +158,7 @@ class Prompts(unittest.TestCase):
         self.assertGreaterEqual(time.monotonic() - began, 0.05)
         for identity, fields in report.items():
             self.assertEqual(list(fields), ["power_watts"], identity)
-        # The next one comes too early as well, and waits as long.
+        # The next prompt is too early as well, and its report waits as long.
         report = execd.ask()
         self.assertGreaterEqual(time.monotonic() - began, 0.1)
         self.assertIn(PACKAGE, report)

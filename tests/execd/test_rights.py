@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What rapl-execd may read of zones that are root's alone, and what it says where it may not."""
+"""What rapl-execd may read of zones that are root's alone, and what it prints otherwise."""
 import os
 import re
 import shutil
@@ -22,7 +22,7 @@ CPUINFO = "vendor_id\t: %s\ncpu family\t: %d\nmodel\t\t: %d\nflags\t\t: %s\n"
 
 
 def missing_rights():
-    """Why no file can be given a capability here, and no other root be entered; or None."""
+    """Why files cannot be given capabilities here or another root be entered; None if they can."""
     if os.geteuid() != 0:
         return "needs root"
     for program in ("setcap", "setpriv", "chroot", "unshare"):
@@ -37,12 +37,12 @@ class Rights(unittest.TestCase):
         self.addCleanup(self.tree.__exit__)
 
     def close_zone(self, mode=0o400):
-        """As kernels of Ubuntu make it: the whole zone is root's alone."""
+        """As kernels of Ubuntu make it: only root may read the whole zone."""
         for name in os.listdir(self.tree.path("intel-rapl:0")):
             os.chmod(self.tree.path("intel-rapl:0", name), mode)
 
     def copy_program(self):
-        """Into the tree, with the libraries that it needs there."""
+        """Copies the program into the tree, with the libraries that it needs there."""
         linked = subprocess.run(["ldd", PROGRAM], stdout=subprocess.PIPE, text=True, check=True)
         for library in re.findall(r"(/\S+\.so\S*)", linked.stdout):
             copied = self.tree.root + library
@@ -54,7 +54,7 @@ class Rights(unittest.TestCase):
         return program
 
     def check_wrap(self, execd):
-        """10 J before the end of the range: 6, 8 and 5 J, which a wrap is in."""
+        """Uses 6, 8 and 5 J from 10 J before the end of the range, with the wrap among them."""
         report = execd.ask()
         energy_uj = RANGE_UJ - 10 * 10**6
         for joules in (6, 8, 5):
@@ -66,7 +66,7 @@ class Rights(unittest.TestCase):
 
     @unittest.skipIf(missing_rights(), missing_rights())
     def test_capability_reads_the_whole_zone(self):
-        """Below "/" alone it is raised: the tree is that here."""
+        """The capability is only raised below "/", which is the tree here."""
         self.tree.set_energy("intel-rapl:0", RANGE_UJ - 10 * 10**6)
         self.close_zone()
         program = self.copy_program()
@@ -81,7 +81,7 @@ class Rights(unittest.TestCase):
         self.close_zone()
         remedy = self.remedy(user="nobody")
         command = re.search(r"sudo (sh -c \"groupadd .*\")$", remedy).group(1)
-        # Nobody's group in place of one that this machine may not have.
+        # Uses group nogroup instead of rapl, which this machine may not have.
         command = command.replace("groupadd -f -r rapl && ", "").replace("rapl {}", NOBODY + " {}")
         self.assertEqual(0, os.system(command), command)
         for name in ("name", "energy_uj", "max_energy_range_uj", "constraint_0_max_power_uw"):
@@ -91,14 +91,14 @@ class Rights(unittest.TestCase):
             self.check_wrap(execd)
 
     def remedy(self, source="powercap", **more):
-        """The only one of what --check says."""
+        """The only remedy that --check prints."""
         text = run("--check", "--source=" + source, root=self.tree.root, **more).text
         remedies = re.findall("(?m)^  fix: (.*)$", text)
         self.assertEqual(1, len(remedies), text)
         return remedies[0]
 
     def test_range_alone_is_not_readable(self):
-        """The energy of 19 J around the wrap is not known: 11 J are, and the log says why."""
+        """Of 19 J around the wrap, 8 J are unknown and 11 J are counted; the log says why."""
         os.chmod(self.tree.path("intel-rapl:0", "max_energy_range_uj"), 0)
         self.tree.set_energy("intel-rapl:0", 10**9)
         with Execd("--health=yes", root=self.tree.root, user="nobody") as execd:
@@ -145,7 +145,7 @@ class Rights(unittest.TestCase):
 
 
 class Machines(unittest.TestCase):
-    """No counters: what is said of the reason, by each source."""
+    """Machines without counters: the reason that each source gives."""
 
     def setUp(self):
         self.tree = Tree()
@@ -186,7 +186,7 @@ class Machines(unittest.TestCase):
 
 class Advice(unittest.TestCase):
     def test_no_group_but_rapl_is_given_anything(self):
-        """In messages, pages and rules: everyone in another group would see the raw counters."""
+        """In messages, pages and rules: members of any other group would see the raw counters."""
         files = [handbook.SOURCE + "/README.md"]
         for folder in ("configs", "contrib", "core", "docs", "plugins"):
             for place, _, names in os.walk(os.path.join(handbook.SOURCE, folder)):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""When samples inside an interval are taken: instants at which none could be are counted, and no value
-is made up for them; prompts in between are answered; nothing runs where nothing asks for it."""
+"""When samples inside an interval are taken: missed ones are counted and not interpolated; prompts
+in between are answered; nothing runs without need."""
 import os
 import signal
 import sys
@@ -24,7 +24,7 @@ def middle(values):
 
 
 def time_ns(action):
-    """How long it takes."""
+    """The duration of action."""
     began = time.monotonic_ns()
     action()
     return time.monotonic_ns() - began
@@ -32,7 +32,7 @@ def time_ns(action):
 
 @sim.needed
 class Away(sim.Simulated):
-    """What happens at the instants of the grid at which the program could not sample."""
+    """Times on the grid at which the program could not sample."""
 
     INTERVAL_NS = 10 * MS
 
@@ -42,7 +42,7 @@ class Away(sim.Simulated):
 
     @staticmethod
     def stay_away():
-        """How long that was, in nanoseconds."""
+        """Waits for 0.5 s; returns the actual time in nanoseconds."""
         began = time.monotonic_ns()
         time.sleep(0.5)
         return time.monotonic_ns() - began
@@ -71,7 +71,7 @@ class Away(sim.Simulated):
         self.check_no_peak(watch, away_ns)
 
     def prompt_often(self, machine, interval, beside=lambda: None):
-        """A hundred prompts a second, each soon after an instant of the grid."""
+        """A hundred prompts a second, each soon after a time on the grid."""
         watch = Watch(self.start(machine, "--sample-interval=%dms" % interval), interval * MS)
         watch.ask()
         due = time.monotonic() // 0.01 * 0.01 + 0.0002
@@ -87,7 +87,7 @@ class Away(sim.Simulated):
         return watch
 
     def test_prompts_are_answered_while_it_samples(self):
-        """At once, but for what this machine takes to answer one that does not sample."""
+        """At once, except for the time this machine needs to answer a prompt without sampling."""
         machine, others = self.simulate(), []
         other = self.start(machine)
         watch = self.prompt_often(machine, 1, lambda: others.append(time_ns(other.ask)))
@@ -96,7 +96,7 @@ class Away(sim.Simulated):
         watch.ask_constant(self, 0.2)
 
     def test_prompts_make_no_sample_longer(self):
-        """Than those of a program that is not prompted meanwhile."""
+        """No longer than those of a program that is not prompted meanwhile."""
         machine = self.simulate()
         other = Watch(self.start(machine, "--sample-interval=10ms"), 10 * MS)
         other.ask()
@@ -111,13 +111,13 @@ class Away(sim.Simulated):
 
 @sim.needed
 class Quiet(sim.Simulated):
-    """Nothing runs when nothing asks for it."""
+    """Nothing runs without need."""
 
     SECONDS = 1.2
-    QUIET_SECONDS = 3.2  # wakes each 3 s would show
+    QUIET_SECONDS = 3.2  # long enough to show a wake-up every 3 s
 
     def count_switches(self, programs, seconds):
-        """How often each leaves the CPU meanwhile: not once, where it sleeps all the time."""
+        """How often each program leaves the CPU meanwhile: never, if it sleeps all the time."""
         before = list(map(self.read_switches, programs))
         time.sleep(seconds)
         return [self.read_switches(program) - count for program, count in zip(programs, before)]
@@ -128,12 +128,12 @@ class Quiet(sim.Simulated):
             return sum(int(line.split()[1]) for line in file if "ctxt_switches:" in line)
 
     def check_sleep(self, *programs):
-        """Waits until they have done what they were asked; then not one may wake."""
+        """Waits until they have finished what they were asked for; after that none may wake."""
         execd.wait_until(lambda: not any(self.count_switches(programs, 0.3)), "the programs sleep")
         self.assertEqual(self.count_switches(programs, self.QUIET_SECONDS), [0] * len(programs))
 
     def test_it_samples(self):
-        """What is not to be seen below is seen here."""
+        """Shows that the method of the tests below detects samples."""
         program = self.start(self.simulate(), "--sample-interval=10ms")
         program.ask()
         self.assertGreater(self.count_switches([program], self.SECONDS)[0], self.SECONDS * 50)
@@ -168,7 +168,7 @@ class Quiet(sim.Simulated):
 
 
 class ManyZones(unittest.TestCase):
-    """More zones than most machines read in a millisecond: what asks meanwhile has its turn."""
+    """More zones than most machines read in a millisecond: prompts are still answered."""
 
     ZONES = 4096
 
@@ -186,7 +186,7 @@ class ManyZones(unittest.TestCase):
                 time.sleep(0.05)
             self.assertEqual(watch.ask()[HEALTH]["zones"], self.ZONES)
             watch.check_every_instant(self)
-            # As another one is, which does not sample.
+            # As fast as a program that does not sample.
             late = middle([after - before for before, after in watch.stamps])
             self.assertLess(late, 250 * MS + 4 * middle(others))
             self.assertEqual(program.terminate(), 0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""rapl-execd gives up what it does not need: forbidden things, tried from inside."""
+"""rapl-execd gives up what it does not need: forbidden actions, tried from inside."""
 import ctypes
 import os
 import re
@@ -21,7 +21,7 @@ PERF = ("count_event", "move_to_cpu")
 
 
 def landlock_version():
-    """What the kernel has, as --check tells; 0: none."""
+    """The kernel's Landlock version, as --check prints it; 0: none."""
     found = re.search(r"Landlock ABI (\d+)", execd.run("--check", root="/").text)
     return int(found[1]) if found else 0
 
@@ -31,7 +31,7 @@ NO_LANDLOCK = "this kernel has no Landlock (the guest of tests/vm has)"
 
 
 def wait_for_lock(pid):
-    """Of a program that may have nothing to say."""
+    """Waits for the sandbox of a program that may print nothing."""
     execd.wait_until(lambda: sandbox.read_status(pid)["Seccomp"] == "2", "it is locked in")
 
 
@@ -51,7 +51,7 @@ class Simulated(sandbox.Tries):
 
 
 class Halves(Simulated):
-    """Each half of the lock alone, in a program that links rapl-execd's own objects."""
+    """Landlock or seccomp alone, in a program that links rapl-execd's own objects."""
 
     def check_half(self, name, column, more):
         status, lines = self.run_locked(name, self.root)
@@ -82,7 +82,7 @@ class Halves(Simulated):
         self.check_untouched("locked")
 
     def test_calls_of_other_architectures_end_it(self):
-        """They would pass by a filter of this one's."""
+        """Such calls would pass a filter that only checks numbers of this architecture."""
         for kind in ("int80", "x32"):
             with self.subTest(kind):
                 status, lines = self.run_locked("free", self.root, "auto", kind)
@@ -93,7 +93,7 @@ class Halves(Simulated):
                     self.assertEqual(-signal.SIGSYS, status, lines)
 
     def test_refusals_are_answered_whatever_was_inherited(self):
-        """Of who blocks or ignores SIGSYS, the kernel would end the process instead."""
+        """If SIGSYS is blocked or ignored, the kernel would end the process instead."""
         def block():
             signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGSYS])
 
@@ -110,11 +110,11 @@ class Halves(Simulated):
                 self.assertEqual("EPERM", results["locked"]["open_socket"])
 
     def test_calls_that_libc_makes_with_signals_blocked_are_answered(self):
-        """fork(3) of glibc 2.41 makes its clone so, and pthread_create(3) of every libc."""
+        """clone in fork(3) of glibc 2.41, and in pthread_create(3) of every libc."""
         self.assertEqual(0, self.run_locked("calls", self.root, "auto", "blocked")[0])
 
     def test_sleep_goes_on_after_a_stop(self):
-        """The kernel goes on with it by a system call of its own."""
+        """The kernel continues the sleep with a system call of its own."""
         with subprocess.Popen([sandbox.LOCKED, "calls", self.root, "auto", "sleep"]) as process:
             wait_for_lock(process.pid)
             time.sleep(0.05)
@@ -129,7 +129,7 @@ class Halves(Simulated):
 
 @unittest.skipUnless(VERSION or not sandbox.is_built_in(), NO_LANDLOCK)
 class Inside(Simulated):
-    """The real program, with a library in it that tries."""
+    """The real program, with a preloaded library that tries forbidden actions."""
 
     def check_stages(self, program, perf_parses, perf_waits):
         results = self.parse(program.lines())
@@ -140,7 +140,7 @@ class Inside(Simulated):
         self.check_untouched("parses", "waits")
 
     def test_whichever_source_reads(self):
-        """perf is allowed as long as it may be the source."""
+        """perf is allowed while it may become the source."""
         self.check_stages(self.intrude(root=self.root), "done", "EPERM")
         self.assertIn("domain=package,package_id=0", self.report)
 
@@ -162,7 +162,7 @@ class Inside(Simulated):
         self.assertEqual(0, program.stop())
 
     def test_signal_from_elsewhere_is_no_refusal(self):
-        """Its value stands where the kernel would put the number of a call."""
+        """The signal's value is where the kernel puts the number of a call."""
         program = self.start()
         value = ctypes.c_void_p(41)  # socket
         self.assertEqual(0, ctypes.CDLL(None).sigqueue(program.pid, int(signal.SIGSYS), value))
@@ -172,7 +172,7 @@ class Inside(Simulated):
 
 
 class Nothing(Simulated):
-    """What the program does itself is not refused."""
+    """Nothing that the program itself does is refused."""
 
     def trace(self, *options):
         log = os.path.join(self.folder, "trace")
@@ -181,7 +181,7 @@ class Nothing(Simulated):
             return ended, file.read()
 
     def check_trace(self, text):
-        """It was locked in, and nothing was refused."""
+        """The sandbox was complete, and nothing was refused."""
         self.assertTrue("SECCOMP_SET_MODE_FILTER, 0, {len=" in text)
         self.assertEqual([], re.findall("SIGSYS {.*", text))
 
@@ -195,7 +195,7 @@ class Nothing(Simulated):
                 self.assertNotIn("refused", "".join(ended.lines) + ended.text)
 
     def test_many_zones(self):
-        """More than qsort(3) sorts without asking how much memory there is."""
+        """More zones than qsort(3) sorts without asking for the size of memory."""
         for number in range(1, 300):
             self.tree.add("intel-rapl:%x" % number, "package-%d" % number, 1)
         ended, text = self.trace("--once", "--interval=50ms")
@@ -204,7 +204,7 @@ class Nothing(Simulated):
 
 
 class Status(Simulated):
-    """What the kernel says of the process."""
+    """What the kernel reports about the process."""
 
     def check(self, pid, permitted, effective):
         status = sandbox.read_status(pid)
@@ -240,7 +240,7 @@ class Status(Simulated):
 
 
 class Without(Simulated):
-    """Where a part of the lock cannot be had, the rest is, and the program goes on."""
+    """If a part of the sandbox is not available, the rest is used, and the program continues."""
 
     def refuse(self, *calls, options=()):
         rules = [word for call in calls for word in ("-e", "inject=" + call)]
@@ -270,13 +270,14 @@ class Without(Simulated):
         self.check(["capset:error=EPERM"], "system calls", "capabilities: Operation not permitted")
 
     def test_no_new_privileges_is_refused(self):
-        """Without it, neither of the others can be had."""
+        """Without it, neither Landlock nor seccomp can be used."""
         number = self.number_of("prctl", "NO_NEW_PRIVS, 1")
         self.check(["prctl:error=EPERM:when=%s+" % number], "capabilities",
                    "no new privileges, files and system calls: Operation not permitted")
 
     def number_of(self, call, argument, *injected):
-        """Of the call with that argument, among those that the libraries make before it."""
+        """The position of the call with that argument, among those that the libraries make before
+        it."""
         log = os.path.join(self.folder, "calls")
         execd.run("--check", root=self.root,
                   before=("strace", "-o", log, *injected))
@@ -293,7 +294,7 @@ class Without(Simulated):
         self.check(["seccomp:error=EINVAL"], "files", "system calls: Invalid argument")
 
     def test_seccomp_is_refused_and_prctl_sets_the_same_filters(self):
-        """By SystemCallFilter=@system-service of systemd 252: nothing is missing then."""
+        """As SystemCallFilter=@system-service of systemd 252 does: nothing is missing then."""
         for error in ("EPERM", "ENOSYS"):
             with self.subTest(error):
                 rule = "inject=seccomp:error=" + error
@@ -324,7 +325,7 @@ class Without(Simulated):
 
     @unittest.skipUnless(VERSION, NO_LANDLOCK)
     def test_openat2_is_refused(self):
-        """As by filters of containers that do not know it: rules cannot be set then."""
+        """As filters of containers without openat2 do: no rules can be added then."""
         ended = self.refuse("openat2:error=EPERM", options=["--check"])
         self.assertEqual(0, ended.status, ended.text)
         self.assertRegex(ended.text, "not files: ")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How rapl-execd ends, and what it does where nobody reads."""
+"""How rapl-execd ends, and what it does if nobody reads its output."""
 import fcntl
 import os
 import re
@@ -69,7 +69,7 @@ class Ends(ShutdownCase):
         self.assertEqual(execd.wait(ALLOWED_SECONDS), 0)
 
     def test_once_and_check_end_by_the_signal(self):
-        """A shell, and who wants the report, see that there was none."""
+        """A shell and the reader of the report see that there was none."""
         for number in (signal.SIGTERM, signal.SIGINT):
             for option in ("--once", "--check"):
                 with self.subTest(signal=number.name, option=option):
@@ -78,7 +78,7 @@ class Ends(ShutdownCase):
     @soon
     def check_killed(self, number, option):
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
-        try:  # Whoever starts it may block them.
+        try:  # The parent process may have blocked them.
             execd = self.start(option)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -103,7 +103,7 @@ class Ends(ShutdownCase):
 
     @soon
     def test_end_of_stdin_while_a_report_waits_for_power(self):
-        """Of counters that have not moved, there may be none for long."""
+        """While counters have not moved, there may be no power for long."""
         execd = self.start("--energy=no")
         execd.prompt()
         execd.wait_taken()
@@ -157,7 +157,7 @@ class Ends(ShutdownCase):
                                  ["E! cannot write to stdout: No space left on device"])
 
     def test_file_that_may_not_grow(self):
-        """SIGXFSZ would end it without a word."""
+        """SIGXFSZ would end it without a message."""
         limited = ["sh", "-c", 'ulimit -f 1; exec "$@"', "sh"]  # 512 bytes
         for option in ("--check", "--interval=20ms", "--help"):
             with self.subTest(option=option), tempfile.TemporaryFile() as file:
@@ -167,20 +167,20 @@ class Ends(ShutdownCase):
 
 
 class Reader(ShutdownCase):
-    """A reader that is slow or stops; a pipe of one page, and reports longer than that."""
+    """A reader that is slow or stops: a pipe of one page, and reports longer than that."""
 
     packages = 80
-    TWO_REPORTS = 2 * [2 * packages + 1]  # what was asked for, and the last
+    TWO_REPORTS = 2 * [2 * packages + 1]  # the requested one, and the last one
 
     def start_stuck(self, *options):
-        """A report is under way, and the pipe is full."""
+        """A report is being written, and the pipe is full."""
         execd = self.start(*options)
         execd.fill_pipe()
         return execd
 
     @staticmethod
     def read_slowly(execd):
-        """Longer than a second in all, and never nearly a second for the page in the pipe."""
+        """Takes longer than a second in all, but much less than a second for each page."""
         return execd.read_rest(2048, 0.15)
 
     def test_nobody_reads_and_stdin_ends(self):
@@ -213,7 +213,7 @@ class Reader(ShutdownCase):
 
     @soon
     def test_nobody_reads_and_the_alarm_was_blocked(self):
-        """A signal mask is inherited: the timer that ends a stuck write must work all the same."""
+        """A signal mask is inherited: the timer that ends a blocked write must still work."""
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
         try:
             execd = self.start()
@@ -309,7 +309,7 @@ class Reader(ShutdownCase):
         execd.stop()
         with open(trace, encoding="utf-8", errors="replace") as file:
             writes = re.findall(r"^\d+ +(\w+)\(1, .* = (\d+)$", file.read(), re.M)
-        self.assertEqual([name for name, size in writes], ["write"] * 4)  # with the last report
+        self.assertEqual([name for name, size in writes], ["write"] * 4)  # the last report
         self.assertTrue(all(int(size) > 4096 for name, size in writes), writes)
 
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Counters that move once a second, as a QEMU guest's, and counters that never move: no joule is lost,
-and no power is shown that was not used."""
+"""Counters that move once a second, as a QEMU guest's, and counters that never move: no joule is
+lost, and no power is shown that was not used."""
 import collections
 import os
 import sys
@@ -24,10 +24,10 @@ HEALTH = "rapl_health,source=powercap"
 # 142.5 W. QEMU sleeps for a second, and then reads the counters of its host.
 PERIOD_SECONDS = 1.15
 STEP_UJ = 163875000
-SHARPNESS = 0.05  # of a power, by the reads around two updates
+SHARPNESS = 0.05  # of a power, because of the reads around two updates
 SEEN_MOVES, SEEN_POWERS = 7, 2
 
-# Of counters that stand.
+# Counters that do not move.
 ZONES = {"intel-rapl:0": "package-0", "intel-rapl:0:0": "dram", "intel-rapl:1": "package-1",
          "intel-rapl:2": "psys"}
 SERIES = {PACKAGE_0, DRAM, PACKAGE_1, PSYS, TOTAL}
@@ -39,7 +39,7 @@ Asked = collections.namedtuple("Asked", "before report after")
 
 
 def setUpModule():
-    """--once waits for a power that does not come, while the other tests run."""
+    """--once waits for power that never comes, while the other tests run."""
     global waiting, waits_from
     tree = unittest.enterModuleContext(Tree.make(ZONES))
     waits_from = time.monotonic()
@@ -47,8 +47,8 @@ def setUpModule():
 
 
 class Steps:
-    """Moves a zone's counter once in a period while the block is in use, and notes between which two
-    instants it did."""
+    """Moves a zone's counter once per period while the block runs, and records the times before and
+    after each move."""
 
     def __init__(self, tree, zone):
         self.tree, self.zone = tree, zone
@@ -76,15 +76,15 @@ class Steps:
         self.thread.join()
 
     def made(self, instant):
-        """How many had surely been made."""
+        """Number of moves that were certainly made."""
         return sum(after <= instant for _, after in list(self.moves))
 
     def begun(self, instant):
-        """How many a reader can have seen."""
+        """Number of moves that a reader may have seen."""
         return sum(before <= instant for before, _ in list(self.moves))
 
     def is_power(self, watts, first, last):
-        """Whether a power is that from one move to another."""
+        """Whether a power is the one between these two moves."""
         joules = (last - first) * STEP_UJ / 1e6
         (first_before, first_after), (last_before, last_after) = (
             self.moves[first - 1], self.moves[last - 1])
@@ -92,13 +92,13 @@ class Steps:
                 <= joules / (last_before - first_after) * (1 + SHARPNESS))
 
     def find_ends(self, watts, starts, most):
-        """The numbers of the moves at which a power may end that begins at one of these."""
+        """Numbers of the moves at which a power can end that starts at one of these."""
         return {last for first in starts for last in range(first + 1, most + 1)
                 if self.is_power(watts, first, last)}
 
 
 class OnceASecond(unittest.TestCase):
-    """By its options: how often each program is asked."""
+    """Different options: how often each program is asked."""
 
     PROGRAMS = {(): 0.1, ("--total=yes",): 2.5, ("--sample-interval=10ms",): 0.5}
 
@@ -111,7 +111,7 @@ class OnceASecond(unittest.TestCase):
             program.wait_asleep()
         with Steps(tree, "intel-rapl:0") as cls.steps:
             cls.steps.wait_moves(1)
-            cls.onces = [cls.start(tree, "--once")]  # just after a move
+            cls.onces = [cls.start(tree, "--once")]  # right after a move
             due = dict.fromkeys(cls.PROGRAMS, time.monotonic())
             end = time.monotonic() + PATIENCE_SECONDS
             while not cls.is_seen() and time.monotonic() < end:
@@ -131,7 +131,7 @@ class OnceASecond(unittest.TestCase):
 
     @classmethod
     def is_seen(cls):
-        """Each program has shown its powers, and the moves were enough for that."""
+        """Each program has shown enough powers, and enough moves were made."""
         return len(cls.steps.moves) >= SEEN_MOVES and all(
             sum("power_watts" in one.report[PACKAGE_0] for one in asked if PACKAGE_0 in one.report)
             >= SEEN_POWERS for asked in cls.asked.values())
@@ -146,7 +146,7 @@ class OnceASecond(unittest.TestCase):
         count, rest = divmod(one.report.energy_uj(PACKAGE_0), STEP_UJ)
         self.assertEqual(0, rest)
         made = self.steps.made(one.before)
-        # The first may be a new start: the second decides.
+        # The first move may be a reset: the second decides.
         self.assertLessEqual(made if made > 1 else 0, count)
         self.assertLessEqual(count, self.steps.begun(one.after))
         self.assertEqual(one.report.energy_uj(TOTAL), one.report.energy_uj(PACKAGE_0))
@@ -186,7 +186,7 @@ class OnceASecond(unittest.TestCase):
 
 
 class Standing(unittest.TestCase):
-    """Counters that stand from the start on, in a machine that shows them all the same."""
+    """Counters that never move, on a machine that shows them nevertheless."""
 
     def setUp(self):
         self.tree = self.enterContext(Tree.make(ZONES))
@@ -215,7 +215,7 @@ class Standing(unittest.TestCase):
 
     @tap.tries(3)
     def test_parts_may_rest(self):
-        """A package and the platform use energy as long as they are on, and their parts need not."""
+        """A package and the platform use energy as long as they are on; their parts may not."""
         with Pump(self.tree, "intel-rapl:0", 30) as pump:
             ended = run("--once", root=self.tree.root)
         report, = parse_reports(ended.text)
@@ -225,7 +225,7 @@ class Standing(unittest.TestCase):
             self.assertAlmostEqual(30, report.power(PACKAGE_0), delta=1)
 
     def test_one_moves_each_10_ms(self):
-        """Its power takes 20 updates, however early it is asked for."""
+        """Its power needs 20 updates, however early it is asked for."""
         pump = Pump(self.tree, "intel-rapl:0", 30)
         pump.STEP_SECONDS = 0.01
         with pump:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The machine stalls while a counter is read: strace holds the read for that long, before or after the
-counter gives its value. The stamp of such a reading is off by up to half of the stall."""
+"""The machine stalls while a counter is read: strace delays the read, before or after the counter
+gives its value. The timestamp of such a reading is off by up to half of the stall."""
 import os
 import shutil
 import sys
@@ -20,8 +20,8 @@ HEALTH = "rapl_health,source=powercap"
 
 INTERVAL_SECONDS = 1
 STALL_SECONDS = 0.3
-# Half of the stall is 15 % of the interval. A read that is not slow enough to be repeated may be off by
-# 1 % at each end; the rest is for a counter that moves once a millisecond.
+# Half of the stall is 15 % of the interval. A read that is too fast to be repeated may be off by 1
+# % at each end; the rest is for a counter that moves once a millisecond.
 ALLOWED = 0.025
 
 
@@ -37,7 +37,7 @@ class Stalls(sim.Simulated):
                 "inject=pread64:%s=%d:when=%s" % (delay, STALL_SECONDS * 1e6, when), "--"]
 
     def start_stalled(self, delay, when):
-        """rapl-execd whose reads of that zone, from the start on, stall."""
+        """rapl-execd with stalls in its reads of that zone, from the start on."""
         machine = self.simulate()
         return self.start(machine, "--include=package-1",
                           before=self.stall(machine, delay, when))
@@ -48,8 +48,8 @@ class Stalls(sim.Simulated):
             yield program.ask()
 
     def check_power(self, report, before):
-        """Within the allowed; where the machine itself stalled as well, power may be missing, and
-        health says so."""
+        """Power is within the tolerance; if the machine itself stalled as well, it may be missing,
+        and health counts that."""
         watts = report.power(PACKAGE)
         if watts is None:
             self.assertGreater(report[HEALTH]["stalls"], before[HEALTH]["stalls"])
@@ -58,11 +58,11 @@ class Stalls(sim.Simulated):
                         (watts, self.watts))
 
     def test_single_stalls_change_no_power(self):
-        """Every fifth read stalls: the intervals before and after it have power, and it is true."""
+        """Every fifth read stalls: the intervals before and after it have correct power."""
         for delay in ("delay_enter", "delay_exit"):
             with self.subTest(delay=delay):
                 program = self.start_stalled(delay, "4+5")
-                program.wait_quiet()  # from then on health counts each power that a stall leaves out
+                program.wait_quiet()  # health counts missing power from here on
                 before = program.ask()
                 powers = 0
                 for report in self.ask(program, 8):
@@ -72,7 +72,7 @@ class Stalls(sim.Simulated):
                 self.assertGreater(powers, 4)
 
     def test_power_is_left_out_while_every_read_stalls(self):
-        """0.15 s at each end of an interval of 1 s are too much, and of 6 s they are not."""
+        """0.15 s at each end are too much for an interval of 1 s, but not for 6 s."""
         program = self.start_stalled("delay_exit", "4+")
         before = program.ask()
         reports = [before, *self.ask(program, 7)]
@@ -81,7 +81,7 @@ class Stalls(sim.Simulated):
         for earlier, report in zip(reports, reports[1:]):
             self.assertGreater(report.energy_uj(PACKAGE), earlier.energy_uj(PACKAGE))
             watts = report.power(PACKAGE)
-            # Health counts a stall once it is known how often the counter moves; such reads hide it.
+            # Health counts a stall once the update period is known, which such reads prevent.
             if watts is not None:
                 self.assertLess(abs(watts / self.watts - 1), 0.06)
         self.assertEqual(reports[-1][HEALTH]["read_errors"], 0)

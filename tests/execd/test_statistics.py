@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Statistics of the power inside an interval: what a constant load and a pulse show."""
+"""Statistics of the power inside an interval, for a constant load and for a pulse."""
 import os
 import sys
 import time
@@ -19,7 +19,8 @@ HEALTH = "rapl_health,source=powercap"
 @sim.needed
 class ConstantLoad(sim.Simulated):
     def measure(self, machine, seconds, least):
-        """The two reports around the first interval in which each series has so many samples."""
+        """The two reports around the first interval in which each series has at least this many
+        samples."""
         watch = Watch(self.start(self.simulate(machine), "--sample-interval=1ms"), MS)
         watch.ask()
         watch.ask_constant(self, seconds, least)
@@ -31,7 +32,8 @@ class ConstantLoad(sim.Simulated):
         for identity in last.keys() - {HEALTH}:
             count = last[identity]["samples"]
             self.assertGreater(count, 20, identity)
-            # 20 updates of a counter that moves once a millisecond; one was open at the first
+            # 20 updates of a counter that moves once a millisecond; one sample was open at the
+            # first report
             self.assertLess((count - 1) * 20 * MS, last.timestamp - first.timestamp, identity)
 
     def test_whole_joules_have_no_peak(self):
@@ -39,7 +41,7 @@ class ConstantLoad(sim.Simulated):
         for identity in ("domain=psys", "domain=psys,package_id=1"):
             count = last[identity]["samples"]
             self.assertGreater(count, 5)
-            # not under 20 units, of a joule each
+            # at least 20 units of a joule each
             joules = last[identity]["energy_joules"] - first[identity]["energy_joules"]
             self.assertLessEqual((count - 1) * 20, joules)
 
@@ -52,7 +54,7 @@ class ConstantLoad(sim.Simulated):
             for command in commands:
                 time.sleep(0.3)
                 machine.control(command)
-            time.sleep(0.005)  # more often than not, the sample in which it happened is still open
+            time.sleep(0.005)  # usually the sample in which it happened is still open
             watch.ask()
             watch.ask_constant(self, 0.4)
         self.assertEqual(watch.grown("resets"), 6)
@@ -60,7 +62,7 @@ class ConstantLoad(sim.Simulated):
         watch.check_every_instant(self)
 
     def test_a_wrap_makes_no_peak(self):
-        """Both packages pass their range within 2 s."""
+        """Both packages exceed their range within 2 s."""
         watch = Watch(self.start(self.simulate("server", "--before-wrap", "200"),
                                  "--sample-interval=1ms"), MS)
         watch.ask()
@@ -112,12 +114,12 @@ class Pulse(sim.Simulated):
             self.assertAlmostEqual(fields[field("max")], 200, delta=SHARPNESS * 200)
             self.assertAlmostEqual(fields[field("p50")], 50, delta=PERCENTILE * 50)
             self.assertGreater(fields[field("p99")], 100)
-            # The root of 0.05 * 0.95, times 150 W, less what falls into samples across an edge.
+            # The root of 0.05 * 0.95, times 150 W, less the share of samples that span an edge.
             self.assertAlmostEqual(fields[field("stddev")], 32.7, delta=6)
 
     @staticmethod
     def wait_for_rest(machine, period):
-        """Until the middle between two pulses."""
+        """Waits until the middle between two pulses."""
         truth = machine.truth()
         time.sleep((1.5 * period - (truth.now_ns - truth.began_ns) / 1e9) % period)
 
@@ -125,7 +127,7 @@ class Pulse(sim.Simulated):
 @sim.needed
 class Fields(sim.Simulated):
     def fields(self, *options, machine=("laptop",), seconds=0.3, least=1):
-        """A report with so many samples at least of each series."""
+        """A report with at least this many samples of each series."""
         program = self.start(self.simulate(*machine), *options)
         program.ask()
         report = ask_sampled(program.ask, seconds, least=least)
@@ -156,7 +158,7 @@ class Fields(sim.Simulated):
         self.check_fields(report, FIELDS)
 
     def test_no_sample_was_closed(self):
-        """Of whole joules, power is told after half a second; 20 of them take 2 s."""
+        """With a unit of a joule, power is reported after half a second; 20 units take 2 s."""
         report = self.fields("--sample-interval=10ms", "--include=psys", seconds=0.6, least=0,
                              machine=("sapphire-rapids", "--power", "psys=10"))
         self.check_fields(report, {"samples"})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Messages of rapl-execd where nobody reads them, and messages right before its end."""
+"""Messages of rapl-execd that nobody reads, and messages right before it ends."""
 import fcntl
 import os
 import pty
@@ -25,7 +25,7 @@ LOST = r"W! messages dropped because stderr was full: (\d+)\n"
 
 
 def take(file):
-    """What the file holds now."""
+    """The current content of the file."""
     text = b""
     while select.select([file], [], [], 0)[0]:
         part = os.read(file, 1 << 16)
@@ -46,7 +46,7 @@ class StderrCase(unittest.TestCase):
         return program
 
     def full_pipe(self):
-        """Both ends of a pipe of one page, which is full."""
+        """Both ends of a full pipe of one page."""
         ours, theirs = os.pipe()
         self.addCleanup(os.close, ours)
         fcntl.fcntl(ours, fcntl.F_SETPIPE_SZ, PAGE)
@@ -54,7 +54,7 @@ class StderrCase(unittest.TestCase):
         return ours, theirs
 
     def full_socket(self):
-        """As systemd connects a unit to the journal."""
+        """A socket, as systemd uses to connect a unit to the journal."""
         return self.fill(end.detach() for end in socket.socketpair())
 
     def full_terminal(self):
@@ -72,7 +72,7 @@ class StderrCase(unittest.TestCase):
         return ours, theirs
 
     def full_shared_pipe(self):
-        """One that can be read and written through each end, as a FIFO may be opened."""
+        """A pipe with both ends open for reading and writing, as a FIFO may be opened."""
         ours, theirs = self.full_pipe()
         both = os.open("/proc/self/fd/%d" % theirs, os.O_RDWR)
         os.close(theirs)
@@ -80,7 +80,7 @@ class StderrCase(unittest.TestCase):
 
 
 class Full(StderrCase):
-    """Nobody reads the messages. --debug has one for each report."""
+    """Nobody reads the messages. --debug prints one for each report."""
 
     def check_each(self, check):
         for fill in (self.full_pipe, self.full_socket, self.full_terminal, self.full_shared_pipe):
@@ -118,14 +118,14 @@ class Full(StderrCase):
         text = take(ours)
         found = re.findall(LOST, text)
         self.assertEqual(1, len(found), text)
-        # One at the start, which says what was found, and the source; and one for each report.
+        # Two at the start, with what was found and the source, and one for each report.
         self.assertEqual(5 + 2, int(found[0]), text)
         self.assertTrue(re.match(LOST, text), text)
         self.assertEqual(2, len(re.findall(r"D! \d+ series", text)), text)
 
     def test_the_count_is_said_without_another_message(self):
         ours, theirs = self.full_pipe()
-        program = self.start(theirs)  # says its source, and nothing of a report
+        program = self.start(theirs)  # it prints its source, but nothing about a report
         os.close(theirs)
         program.ask()
         take(ours)
@@ -144,7 +144,7 @@ class Full(StderrCase):
         self.assertRegex(take(ours), "^" + LOST + "$")
 
     def test_flags_of_stderr_stay(self):
-        """A description that is shared with other processes stays as it is."""
+        """The flags of a file description shared with other processes stay unchanged."""
         ours, theirs = os.pipe()
         self.addCleanup(os.close, ours)
         self.addCleanup(os.close, theirs)
@@ -155,7 +155,7 @@ class Full(StderrCase):
 
 
 class LastMessage(StderrCase):
-    """Telegraf closes its pipes once the program has ended, whatever they hold."""
+    """Telegraf closes its pipes once the program has ended, whatever they contain."""
 
     def pipes(self):
         ours, theirs = os.pipe()
@@ -205,7 +205,7 @@ class LastMessage(StderrCase):
 
     @tap.tries(3)
     def test_once_does_not_wait(self):
-        """Telegraf's exec input reads until the pipe is at its end."""
+        """Telegraf's exec input reads until the end of the pipe."""
         _, theirs = self.pipes()
         with Tree() as tree:
             begin = time.monotonic()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What rapl-execd is given as stdin where no collector prompts it."""
+"""What rapl-execd has as stdin if no collector prompts it."""
 import os
 import pty
 import select
@@ -17,7 +17,7 @@ from tree import Tree
 
 PACKAGE = "domain=package,package_id=0"
 HINT = "I! stdin is at its end, so nothing can ask for a report"
-# Closed, by "sh -c '... <&-'"; or as nohup leaves it, whose reads fail.
+# Closed by "sh -c '... <&-'", or as nohup leaves it, so that reads fail.
 CLOSED = ["sh", "-c", 'exec "$@" <&-', "sh"]
 WRITE_ONLY = ["sh", "-c", 'exec "$@" 0>/dev/null', "sh"]
 
@@ -33,7 +33,7 @@ class StdinCase(unittest.TestCase):
         return program
 
     def closed_pipe(self):
-        """As cron gives it."""
+        """As cron provides it."""
         ours, theirs = os.pipe()
         os.close(theirs)
         self.addCleanup(os.close, ours)
@@ -47,7 +47,7 @@ class StdinCase(unittest.TestCase):
         return file
 
     def each_at_its_end(self):
-        """What is at its end from the start: a name, and how it is given."""
+        """Kinds of stdin that are at their end from the start: a name, and how to get it."""
         return {
             "/dev/null": {"stdin": subprocess.DEVNULL},  # service managers, containers, "&" in sh
             "closed": {"before": CLOSED},
@@ -84,7 +84,7 @@ class AtItsEnd(StdinCase):
                 self.assertIn(HINT, program.messages()[0])
 
     def test_nobody_reads_its_output(self):
-        """It does not outlive its reader for ever."""
+        """It ends some time after its reader."""
         program = self.start("--interval=50ms", stdin=subprocess.DEVNULL)
         self.assertIn(PACKAGE, program.read_report() or program.lines())
         program.stdout.close()
@@ -108,8 +108,9 @@ class Background(StdinCase):
     """A job that an interactive shell started with "&": its stdin is the shell's terminal."""
 
     def start_session(self, group):
-        """A session on a terminal of its own, and the program in it, in a group of its own or in
-        that of the session. Returns our ends of the terminal and of its stdout, and its pid."""
+        """Starts a session on a terminal of its own, with the program in it, in its own process
+        group or in the session's. Returns our ends of the terminal and of its stdout, and the
+        pid."""
         reader, writer = os.pipe()
         leader, terminal = pty.fork()
         if leader == 0:
@@ -130,7 +131,7 @@ class Background(StdinCase):
 
     @staticmethod
     def kill(pid):
-        """It is no child of ours, and may have ended."""
+        """Kills a process that is not our child and may have ended."""
         try:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Counters that are another's for a while, on the simulated machine: what they show is no energy."""
+"""Files that show another counter for a while, on the simulated machine: jumps are not energy."""
 import os
 import sys
 import time
@@ -30,7 +30,7 @@ class TwoCounters(unittest.TestCase):
         return execd
 
     def move(self, zone, kernel_id, joules):
-        """What the counter shows becomes so much more or less."""
+        """Makes the counter jump by this many joules."""
         path = "sys/class/powercap/%s/energy_uj" % kernel_id
         with open(os.path.join(self.machine.root, path), encoding="utf-8") as file:
             shown = int(file.read()) // 10**6
@@ -40,7 +40,7 @@ class TwoCounters(unittest.TestCase):
         execd = self.start("epyc")
         time.sleep(STEP_SECONDS)
         self.assertIn(LEAD_CORE_0, execd.ask())
-        # Plausible by itself, and more than 187 W of the package and its 50 J explain.
+        # Plausible alone, but more than the 187 W of the package and a tolerance of 50 J allow.
         self.move("package-0/core", "intel-rapl:0:0", 450)
         time.sleep(STEP_SECONDS)
         report = execd.ask()
@@ -57,7 +57,7 @@ class TwoCounters(unittest.TestCase):
         most = 0
         for turn in range(6):
             self.move("package-0", "intel-rapl:0", -200 if turn % 2 == 0 else 200)
-            # A fall is decided by the third reading.
+            # A decrease is decided by the third reading.
             for _ in range(3):
                 time.sleep(0.06)
                 report = execd.ask()

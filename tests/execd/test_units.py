@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Counters whose unit some kernels have wrong: dram of Sapphire Rapids, which counts 2^-14 J, in units
-of 15.3 uJ (Linux before 6.1), and others."""
+"""Counters with a wrong unit in some kernels: dram of Sapphire Rapids, which counts 2^-14 J, in
+units of 15.3 uJ (Linux before 6.1), and others."""
 import os
 import sys
 import unittest
@@ -32,13 +32,13 @@ class Units(unittest.TestCase):
         return tree
 
     def measure(self, tree, shown_nj, ticks, start):
-        """Energy in microjoules of so many ticks of the register, which the kernel multiplies by
-        its unit, and what the program says."""
+        """Energy in microjoules of this many ticks of the register, which the kernel multiplies by
+        its unit, and the program's messages."""
         tree.set_energy(DRAM, start * shown_nj // 1000)
         with Execd(root=tree.root) as execd:
             execd.ask()
             tree.set_energy(DRAM, (start + ticks) % 2**32 * shown_nj // 1000)
-            execd.ask()  # a fall is decided by the next
+            execd.ask()  # a decrease is decided by the next reading
             tree.set_energy(DRAM, (start + ticks + 1) % 2**32 * shown_nj // 1000)
             energy_uj = execd.ask().energy_uj(DRAM_0)
             self.assertEqual(execd.stop(), 0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Who made the processor, where proc is hidden, and what that decides: AMD's core zone is one core."""
+"""The processor's vendor if proc is hidden, and what it decides: AMD's core zone is one core."""
 import os
 import sys
 import unittest
@@ -21,7 +21,7 @@ AMD, HYGON = 2, 9  # X86_VENDOR_*, arch/x86/include/asm/processor.h
 
 class Vendor(unittest.TestCase):
     def make(self, **sub_zones):
-        """A package with a core zone and others; nobody says who made it."""
+        """A package with a core zone and others, and no information about the vendor."""
         tree = Tree.make({"intel-rapl:0": "package-0", "intel-rapl:0:0": "core",
                           **{"intel-rapl:0:%d" % number: name
                              for number, name in enumerate(sub_zones, 1)}}, RANGE_15_UJ)
@@ -35,7 +35,7 @@ class Vendor(unittest.TestCase):
         return execd
 
     def check_series(self, tree, core):
-        """The core zone feeds that series, and its energy is what it moves by."""
+        """The core zone feeds that series, with the energy by which it moves."""
         execd = self.start(tree)
         self.assertEqual(set(execd.ask()) & {CORE_0, LEAD_CORE_0}, {core} - {None})
         tree.move({"intel-rapl:0": 2 * 10**6, "intel-rapl:0:0": 10**6})

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every allocation of a handle's life fails, libc's own included, once and for ever, over each
- * source: it is -ENOMEM or borne, all memory and descriptors are given back, and once there is
- * memory again every series is told of, to the microjoule.
+ * Every allocation in a handle's life fails, libc's own included, once and permanently, with each
+ * source. The call returns -ENOMEM or copes, all memory and descriptors are released, and once
+ * there is memory again, every series is reported, exact to the microjoule.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@
 
 /* --- the allocator --------------------------------------------------------------------------- */
 
-/* glibc's own names; ours stand before them for libc's calls, too. */
+/* glibc's own names; the functions here replace them, also for calls from libc. */
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *memory, size_t size);
@@ -30,7 +30,7 @@ static struct {
     bool armed;
     bool lasts;
     bool failed;
-    unsigned long left; /* until one fails */
+    unsigned long left; /* number of allocations until one fails */
     long live;
 } allocator;
 
@@ -81,12 +81,12 @@ static void arm(unsigned long index, bool lasts) {
 #define JOULE_UJ UINT64_C(1000000)
 #define MOVED_J 10
 
-/* A machine with package-0 and package-1; the second goes and returns. */
+/* A machine with package-0 and package-1; the second one goes and returns. */
 struct machine {
     enum rapl_source source;
     void (*make)(const struct tree *tree);
     void (*hide)(const struct tree *tree, bool hidden);
-    /* package-0 uses MOVED_J; the joules that it has used since it was made. */
+    /* package-0 uses MOVED_J; used_j: the joules that it has used since it was made. */
     void (*move)(const struct tree *tree, uint64_t used_j);
 };
 
@@ -164,7 +164,7 @@ static const struct machine machines[] = {
 
 /* --- a life ---------------------------------------------------------------------------------- */
 
-/* A report on its way to text, and the messages. NULL: there was no memory for it. */
+/* Makes a report, formats its lines and reads the messages. NULL: out of memory. */
 static const struct rapl_report *report(struct rapl *rapl, struct line_writer *writer) {
     const struct rapl_report *made = NULL;
     struct rapl_problem problem;
@@ -178,13 +178,13 @@ static const struct rapl_report *report(struct rapl *rapl, struct line_writer *w
         assert_int_equal(error, -ENOMEM);
         return NULL;
     }
-    /* There is no series without the memory for its samples. */
+    /* Without memory for its samples a series is not created. */
     for (size_t i = 0; i < made->value_count; i++)
         assert_int_equal(made->values[i].has_statistics, made->values[i].has_power);
     return made;
 }
 
-/* Memory is there for what the test itself does. */
+/* Hides or shows package-1, with memory available for the test's own calls. */
 static void hide(const struct machine *machine, const struct tree *tree, bool hidden) {
     const bool armed = allocator.armed;
     allocator.armed = false;
@@ -199,7 +199,7 @@ static void move(const struct machine *machine, const struct tree *tree, uint64_
     allocator.armed = armed;
 }
 
-/* Of fake events only those move that are open. */
+/* Fake events only count while they are open. */
 static bool moves_unread(const struct machine *machine) {
     return machine->move != move_events;
 }
@@ -226,7 +226,8 @@ static void check_well(const struct machine *machine, const struct tree *tree, s
     assert_int_equal(value->power_uw, (MOVED_J * JOULE_UJ + 30) / 60);
 }
 
-/* Open, reports, a package that goes and returns, messages, close. Whether an allocation failed. */
+/* Opens, reports, lets a package go and return, reads messages, closes. Returns whether an
+ * allocation failed. */
 static bool live(const struct machine *machine, const struct tree *tree, unsigned long index,
                  bool lasts) {
     struct rapl_options options = RAPL_OPTIONS_DEFAULT;
@@ -258,7 +259,7 @@ static bool live(const struct machine *machine, const struct tree *tree, unsigne
     return failed;
 }
 
-/* More than any life has. */
+/* More allocations than any life has. */
 #define ALLOCATIONS_MAX 5000
 
 static void fail_each(const struct tree *tree, const struct machine *machine, bool lasts) {
@@ -277,7 +278,7 @@ static void fail_each(const struct tree *tree, const struct machine *machine, bo
                    lasts ? "for ever" : "once", i);
             return;
         }
-        /* The first life leaves what libc keeps. */
+        /* The first life leaves behind what libc keeps. */
         if (i > 0)
             assert_int_equal(after, before);
     }

@@ -1,23 +1,23 @@
 # SPDX-License-Identifier: MIT
-"""The system calls that a run of rapl-execd makes, as strace tells them, and where to fail them.
+"""The system calls of a run of rapl-execd, taken from strace, and where to make them fail.
 
-Nothing here names a call of the program's: what is failed is what a run without a fault was seen to
-do, so that a call that is new in the sampling path is failed as well.
+No call of the program is named here: the calls that fail are those seen in a run without a fault,
+so that new calls in the sampling path are covered as well.
 """
 import collections
 import re
 
-# --- what strace tells ---------------------------------------------------------------------------
+# --- output of strace ----------------------------------------------------------------------------
 
 LINE = re.compile(r"^\d+ +(\w+)\((.*)\) += (-?\w+)")
-MAIN_BEGINS = '"/dev/null"'  # keep_standard_files() is what main() does first
+MAIN_BEGINS = '"/dev/null"'  # keep_standard_files() is the first call of main()
 NEVER = {"execve", "exit_group", "exit", "rt_sigreturn", "restart_syscall"}
 
 Call = collections.namedtuple("Call", "name number detail is_report")
 
 
 def describe(name, arguments, root):
-    """What the call is about, alike for all zones and CPUs: its paths without their numbers."""
+    """The object of the call, the same for all zones and CPUs: its paths without their numbers."""
     if name == "close":
         return ""
     words = [path or quoted for quoted, path in
@@ -36,7 +36,7 @@ def describe(name, arguments, root):
 
 
 def parse_calls(text, root):
-    """The calls from main() on, each with its number among the calls of its name."""
+    """The calls from main() on, each with its number among the calls of that name."""
     numbers = collections.Counter()
     calls, in_main = [], False
     for name, arguments, _ in (match.groups() for match in map(LINE.match, text.splitlines())
@@ -50,7 +50,7 @@ def parse_calls(text, root):
     return calls
 
 
-# --- what to do to them --------------------------------------------------------------------------
+# --- errors to inject ----------------------------------------------------------------------------
 
 OPEN = "EACCES EINTR EIO EMFILE ENFILE ENODEV ENOENT ENOMEM EPERM EAGAIN ENOSYS".split()
 ERRORS = {
@@ -67,7 +67,7 @@ ERRORS = {
     "getdents64": "EIO ENOENT ENOMEM EBADF".split(),
     "fcntl": "EBADF EINTR".split(),
     "readlink": "EACCES ENOENT ENOMEM".split(),
-    "brk": ["NOTHING"],  # the kernel's answer is where the break is: no error
+    "brk": ["NOTHING"],  # the kernel returns the current break: not an error
     "mmap": "ENOMEM EAGAIN".split(),
     "munmap": ["ENOMEM"],
     "signalfd4": "EMFILE ENFILE ENOMEM".split(),
@@ -108,8 +108,8 @@ def name_fault(fault):
 
 
 def list_faults(calls, known=()):
-    """Each kind of call, but the known ones, fails with each of its errors, once and for ever,
-    where it is made first and where it is made first after the second report."""
+    """Each kind of call, except the known ones, fails with each of its errors, once and
+    permanently, at its first occurrence and at its first one after the second report."""
     first, later = {}, {}
     reports = 0
     for call in calls:

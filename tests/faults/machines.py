@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Machines of plain files, whose true energy is known to the microjoule at each step of a walk, and
-what may be said of them."""
+"""Machines of plain files whose true energy is known to the microjoule at each step of a walk, and
+the values that are correct for them."""
 import itertools
 import os
 import shutil
@@ -12,10 +12,10 @@ from tree import Tree
 CPUS = os.path.join("sys", "devices", "system", "cpu")
 EVENTS = os.path.join("sys", "bus", "event_source", "devices", "power")
 
-# Before each step, a zone uses its portion once in a millisecond or two, so that the program knows
-# its counter as usual: less than SETTLE_MOVES times in all. In the n-th step it uses that 2^n *
-# SETTLE_MOVES times: an energy is then a sum of steps, and tells which. Together below the ceiling of
-# 400 W, where a step is 53 ms.
+# Before each step, a zone uses its portion every millisecond or two, less than SETTLE_MOVES times
+# in all, so that the program learns that its counter moves as usual. In step n it uses its portion
+# 2^n * SETTLE_MOVES times: an energy is then a sum of steps, and identifies them. The total stays
+# below the ceiling of 400 W, where a step is 53 ms.
 SETTLE_MOVES, SETTLE_MOVES_ONCE = 256, 80
 STEPS = 6
 STEP_SECONDS = 0.053
@@ -23,7 +23,8 @@ TOTAL = "domain=total"
 
 
 def put(root, path, text):
-    """In place, as the kernel's files change: who has it open reads the new text."""
+    """Writes in place, as the kernel's files change: a process that has the file open reads the new
+    text."""
     path = os.path.join(root, path)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "w", encoding="ascii") as file:
@@ -40,21 +41,22 @@ def put_cpus(root, model):
 
 
 class Energies:
-    """The sums of steps that an identity may tell of."""
+    """The sums of steps that are correct for an identity."""
 
     def __init__(self, portions_uj):
-        self.portions_uj = portions_uj  # by identity, total apart
-        self.settled = 0  # how often each was used between the steps
+        self.portions_uj = portions_uj  # by identity, except total
+        self.settled = 0  # how often each was used between steps
 
     def split(self, identity, energy_uj):
-        """The steps that it holds, as bits; how often it was used between them; and what is neither.
+        """The steps that the energy contains, as bits; the portions used between steps; the
+        remainder.
         """
         used, rest = divmod(energy_uj, self.portions_uj[identity])
         return *divmod(used, SETTLE_MOVES), rest
 
     def check(self, identity, energy_uj, before_uj, steps, fresh):
-        """Of the steps that were made, none twice, and none that was told of taken back; fresh: the
-        last step is among them."""
+        """The energy contains steps that were made, none twice, and never decreases; fresh: the
+        last step is included."""
         if energy_uj < before_uj:
             raise AssertionError("%s: falls from %d to %d uJ" % (identity, before_uj, energy_uj))
         if identity == TOTAL:
@@ -72,7 +74,7 @@ class Energies:
                                     steps))
 
     def has_hole(self, identity, energy_uj):
-        """A step is missing between others."""
+        """Whether a step is missing between others."""
         bits = bin(self.split(identity, energy_uj)[0])[2:].rstrip("0")
         return "0" in bits
 
@@ -80,7 +82,7 @@ class Energies:
 class Powercap:
     """Two packages with DRAM; one DRAM goes and returns."""
 
-    OPTIONS = ()  # auto: powercap is the first
+    OPTIONS = ()  # auto: powercap is tried first
     CLOCKED = False
     ZONES = {"intel-rapl:0": "package-0", "intel-rapl:0:0": "dram",
              "intel-rapl:1": "package-1", "intel-rapl:1:0": "dram"}
@@ -104,7 +106,7 @@ class Powercap:
         shutil.rmtree(self.root, ignore_errors=True)
 
     def settle(self):
-        """The one that has gone uses its portion, too."""
+        """The zone that has gone uses its portion, too."""
         if self.energies.settled == SETTLE_MOVES - 1:
             return
         self.energies.settled += 1
@@ -130,8 +132,8 @@ class Powercap:
             put(self.root, os.path.join(CPUS, "online"), "0-1")
 
     def check(self, identity, fields, before_uj, steps, told):
-        """told: in the report before, too. Who has the file open of a zone that has gone reads on
-        here, where the kernel would say so."""
+        """told: the series was in the report before, too. A process that has the file of a removed
+        zone open can still read it here; on a real kernel it could not."""
         energy_uj = round(fields["energy_joules"] * 1e6)
         fresh = told and not self.CLOCKED and identity != self.IDENTITIES.get(self.GOES)
         self.energies.check(identity, energy_uj, before_uj, steps, fresh)
@@ -149,14 +151,14 @@ class Powercap:
 
 
 class Clocked(Powercap):
-    """The same machine, asked for by a clock of the program's own and by signals."""
+    """The same machine, with reports at the program's own interval and by signals."""
 
     OPTIONS = ("--interval=55ms", "--source=powercap")
     CLOCKED = True
 
 
 class Registers(Powercap):
-    """Two processors' registers, as bytes of plain files; one package goes and returns."""
+    """MSRs of two processors, as bytes of plain files; one package goes and returns."""
 
     OPTIONS = ("--source=msr", "--max-power=40000")
     GOES = None
@@ -215,7 +217,7 @@ class Registers(Powercap):
 
 
 class Events:
-    """Events that the kernel really opens: cpu-clock, as an energy. See test_perf.py."""
+    """Events that the kernel really opens: cpu-clock counts as energy. See test_perf.py."""
 
     OPTIONS = ("--source=perf",)
     CLOCKED = False
@@ -243,11 +245,11 @@ class Events:
 
     @staticmethod
     def settle():
-        """They always move."""
+        """Does nothing: these events always move."""
 
     def step(self, number):
         folder = os.path.join(self.root, EVENTS)
-        if number == 2:  # registered anew
+        if number == 2:  # registered again
             put(self.root, os.path.join(EVENTS, "type.new"), 1)
             os.rename(os.path.join(folder, "type.new"), os.path.join(folder, "type"))
         if number in (2, 3):
@@ -263,12 +265,12 @@ class Events:
 
     @staticmethod
     def lost(_identity, _fields):
-        return False  # of a PMU that is registered anew, nobody knows
+        return False  # unknown for a PMU that was registered again
 
     def check_power(self, identity, watts, joules, mark, before, after):
-        """The counter ticks as time does. A reader that has to wait between the clock and the counter
-        is off by so much: by no more than the wait for its report. The total may be that of some:
-        of those that have been read."""
+        """The counter advances with time. If a reader waits between the clock and the counter,
+        power is off by that time, at most the wait for its report. The total may cover only the
+        events that have been read."""
         least, most = 0.8, 1.25
         if before > mark.after:
             stretch = (after - mark.before) / (before - mark.after)

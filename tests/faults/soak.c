@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reports, as rapl-execd makes them, for years in a minute: over real files and by clocks of our
- * own. Counters wrap, start again, fail, go and return; every number is held against what was
- * moved, and memory and descriptors at the end against those after a third of the way.
+ * Years of reports, made as rapl-execd makes them, in a minute: real files and simulated clocks.
+ * Counters wrap, are reset, fail, go and return; every number is compared with the energy used, and
+ * memory and descriptors at the end with those after a third of the run.
  *
- * RAPL_SOAK_REPORTS: how many. RAPL_SOAK_SEED: of what happens.
+ * RAPL_SOAK_REPORTS: number of reports. RAPL_SOAK_SEED: seed of the random events.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,18 +24,18 @@
 #include "values.h"
 
 #define REPORTS_DEFAULT 1000000
-/* With fewer, memory has not settled after a third: every kind of event has not met every zone. */
+/* With fewer reports memory has not settled after a third: not every zone has had every event. */
 #define REPORTS_COMPARED 1000000
-/* Pages of the program that are touched late, for the first time. */
+/* Pages of the program that are first used late. */
 #define RESIDENT_MORE_KIB 64
-/* The allocator counts what it cannot split off as in use. */
+/* The allocator counts remainders that it cannot split off as in use. */
 #define HEAP_MORE 256
 #define UNIT_UJ 61
 #define MODULUS_UJ (RANGE_61_UJ + UNIT_UJ)
 #define POWER_SPAN_NS (50 * NS_PER_MS)
 #define MOST_UW UINT64_C(200000000)
 #define SAMPLE_INTERVAL_NS (20 * NS_PER_MS)
-/* Events that leave something to say lie so far apart, at least. */
+/* Events that affect reports are at least this many reports apart. */
 #define CALM_REPORTS 20
 #define SETTLE_MOVES 20
 #define LEAST_UJ (UINT64_C(4) * UNIT_UJ)
@@ -45,15 +45,14 @@ struct soaked {
     const char *kernel_name;
     const char *name;
     bool in_total;
-    int file;            /* to write the counter with; -1: the zone is gone */
-    uint64_t counter_uj; /* as the file shows it */
-    uint64_t moved_uj;   /* since the handle was opened: the truth */
-    uint64_t told_uj;    /* when power was last told, or its span began anew; and when */
+    int file;            /* for writing the counter; -1: the zone is gone */
+    uint64_t counter_uj; /* as shown by the file */
+    uint64_t moved_uj;   /* energy since the handle was opened: the truth */
+    uint64_t told_uj;    /* at the last reported power or a restart of its span; and its time */
     uint64_t told_ns;
-    unsigned int
-        samples; /* since it started again, in this interval; and when the last was taken */
+    unsigned int samples; /* since a restart in this interval; and the time of the last one */
     uint64_t sampled_ns;
-    unsigned int fails_for; /* reports yet to come */
+    unsigned int fails_for; /* reports left */
     unsigned int gone_for;
     bool reset;    /* since the last report */
     bool returned; /* likewise */
@@ -65,10 +64,10 @@ struct soak {
     struct rapl *rapl;
     struct line_writer writer;
     struct soaked zones[4];
-    uint64_t calm; /* reports since the last event */
+    uint64_t calm; /* number of reports since the last event */
     uint64_t events;
     uint64_t lines;
-    uint64_t samples; /* of the total */
+    uint64_t samples; /* samples of the total */
     uint64_t messages;
     uint64_t bytes;
 };
@@ -82,7 +81,7 @@ static uint64_t draw(struct soak *soak, uint64_t below) {
 
 /* --- the machine ----------------------------------------------------------------------------- */
 
-/* One write of one length: who reads sees the old number or the new one. */
+/* Writes once, with the same length each time, so that a reader sees the old or the new number. */
 static void show(const struct soaked *zone, int error) {
     char text[32];
     const int length = error == 0
@@ -107,7 +106,7 @@ static void add_zone(const struct soak *soak, struct soaked *zone) {
 }
 
 static void drop_zone(const struct soak *soak, struct soaked *zone) {
-    show(zone, ENODEV); /* to who has it open */
+    show(zone, ENODEV); /* returned to readers that have it open */
     close(zone->file);
     zone->file = -1;
     tree_drop_zone(soak->tree, zone->id);
@@ -119,15 +118,15 @@ static void add_energy(struct soaked *zone, uint64_t moved_uj) {
     show(zone, zone->fails_for > 0 ? EIO : 0);
 }
 
-/* What it has used, of so much at most, and some units at least: a counter that stands at times
- * may move seldom. */
+/* Returns what the zone uses, at most most_uj, and at least some units: a counter that stands still
+ * now and then may count as a slow one. */
 static uint64_t move(struct soak *soak, struct soaked *zone, uint64_t most_uj) {
     const uint64_t moved_uj = LEAST_UJ + draw(soak, most_uj - LEAST_UJ + 1);
     add_energy(zone, moved_uj);
     return moved_uj;
 }
 
-/* So that it is known that they move once a millisecond. */
+/* Lets the core learn that the counters move once a millisecond. */
 static void settle(struct soak *soak) {
     for (int i = 0; i < SETTLE_MOVES; i++) {
         for (size_t j = 0; j < COUNT_OF(soak->zones); j++)
@@ -137,12 +136,12 @@ static void settle(struct soak *soak) {
     }
 }
 
-/* Something that happens to one zone; never to two at once, so that all of them are calm at times.
- */
+/* Applies an event to one zone, never to two at once, so that all zones are undisturbed at
+ * times. */
 static void strike(struct soak *soak) {
     struct soaked *zone = &soak->zones[draw(soak, COUNT_OF(soak->zones))];
     const uint64_t kind = draw(soak, 3);
-    /* A wrap within a gap, and a new start of a counter that is about to wrap, are undecided. */
+    /* A wrap within a gap, and a reset shortly before a wrap, would be undecided. */
     if (zone->counter_uj < MODULUS_UJ / 4 || zone->counter_uj > MODULUS_UJ / 2)
         return;
     soak->calm = 0;
@@ -161,7 +160,7 @@ static void strike(struct soak *soak) {
     }
 }
 
-/* What lasted for some reports is over after those. */
+/* Ends events whose number of reports has passed. */
 static void heal(struct soak *soak) {
     for (size_t i = 0; i < COUNT_OF(soak->zones); i++) {
         struct soaked *zone = &soak->zones[i];
@@ -178,9 +177,9 @@ static void heal(struct soak *soak) {
     }
 }
 
-/* --- what is told ---------------------------------------------------------------------------- */
+/* --- reported values ------------------------------------------------------------------------- */
 
-/* However the samples lie, none has more power than its counters. */
+/* No sample may have more power than its counters. */
 static void check_statistics(const struct rapl_value *value, uint64_t most_uw) {
     const struct rapl_statistics *told = &value->statistics;
     assert_int_equal(value->has_statistics, value->has_power);
@@ -197,8 +196,8 @@ static void check_zone(struct soaked *zone, const struct rapl_value *value) {
         assert_null(value);
     else
         assert_non_null(value);
-    /* Three readings decide that it has started again: power begins at the report then. Else it
-     * begins at the first one, which a later interval will tell. */
+    /* If three readings decide that the counter was reset, power begins at that report. Otherwise
+     * it begins at the first reading after the reset, and a later interval reports it. */
     if (zone->reset) {
         zone->told_uj = zone->moved_uj;
         zone->told_ns = zone->samples == 1 ? zone->sampled_ns : now_ns;
@@ -240,7 +239,7 @@ static void check_total(struct soak *soak, const struct rapl_value *total) {
         assert_non_null(total);
 }
 
-/* Every line that was promised, each with the time. */
+/* Every promised line is present, with its timestamp. */
 static void check_text(struct soak *soak, const struct rapl_report *report) {
     const char *at = soak->writer.text;
     const char *const end = at + soak->writer.length;
@@ -281,15 +280,15 @@ static void pass(struct soak *soak, uint64_t span_ns) {
     fake_clocks_pass(span_ns);
     for (size_t i = 0; i < COUNT_OF(soak->zones); i++) {
         struct soaked *zone = &soak->zones[i];
-        /* core, the last, uses no more than its package, before it. */
+        /* core, the last zone, uses no more than its package, which comes before it. */
         const uint64_t limit_uj = zone->in_total ? most_uj : before_uj;
-        /* What is used after a new start, and before it is read, is not known. */
+        /* Energy used between a reset and the next reading is unknown. */
         before_uj = zone->reset || limit_uj == 0 ? 0 : move(soak, zone, limit_uj);
     }
 }
 
-/* Most intervals are a second, some ten, and some prompts come in bursts; some have samples in
- * them, far fewer than are due. */
+/* Most intervals take a second, some take ten, and some prompts come in bursts; some contain
+ * samples, far fewer than are due. */
 static void pass_interval(struct soak *soak) {
     static const uint64_t spans_ns[] = {NS_PER_S,      NS_PER_S,        NS_PER_S, NS_PER_S,
                                         10 * NS_PER_S, 100 * NS_PER_MS, NS_PER_S, 7 * NS_PER_MS};
@@ -306,7 +305,7 @@ static void pass_interval(struct soak *soak) {
     pass(soak, span_ns / parts);
 }
 
-/* --- what is held ---------------------------------------------------------------------------- */
+/* --- memory and descriptors in use ----------------------------------------------------------- */
 
 struct holding {
     size_t descriptors;
@@ -314,7 +313,7 @@ struct holding {
     long resident_kib;
 };
 
-/* statm counts pages in batches; this counts them one by one. */
+/* statm counts pages in batches; this file counts them one by one. */
 static long read_resident_kib(void) {
     char line[256];
     long resident_kib = -1;
@@ -328,7 +327,7 @@ static long read_resident_kib(void) {
     return resident_kib;
 }
 
-/* 0 where libc does not say: glibc before 2.33, and others. */
+/* 0 if libc does not provide it: glibc before 2.33, and others. */
 static size_t count_heap(void) {
 #if defined(__GLIBC__) && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 33)
     const struct mallinfo2 heap = mallinfo2();
@@ -410,7 +409,7 @@ static void test_memory_and_descriptors_stay(void **state) {
     struct soak soak;
     printf("# %" PRIu64 " reports, seed %" PRIu64 "\n", reports, seed);
     open_soak(&soak, *state, seed);
-    (void)look(); /* what it leaves in the allocator's caches is there from now on */
+    (void)look(); /* so that the allocator's caches already contain what it leaves there */
     for (uint64_t i = 0; i < reports || soak.calm < CALM_REPORTS; i++) {
         if (early.descriptors == 0 && i >= reports / 3 && soak.calm > CALM_REPORTS) {
             early = look();

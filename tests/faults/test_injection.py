@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Every system call that rapl-execd makes from main() on fails, with each of its errors, once and
-for ever (strace injects it), over the sources that can be read here."""
+"""Every system call of rapl-execd from main() on fails with each of its errors, once and
+permanently (injected by strace), with each source that can be read here."""
 import collections
 import concurrent.futures
 import os
@@ -18,17 +18,17 @@ import tap
 import walk
 from test_perf import missing_perf
 
-# Most of a run is waiting: so many use about one processor.
+# A run mostly waits: this many use about one processor.
 AT_ONCE = 16
-# What is wrong by the fault is wrong each time.
+# A problem that the fault causes appears in every try.
 TRIES = 3
-# Every third, where not all are asked for.
+# Every third fault, unless all are requested.
 EACH = 1 if extent.ALL else 3
-SOME = os.environ.get("RAPL_FAULTS")  # words of a fault's name, to run some alone
+SOME = os.environ.get("RAPL_FAULTS")  # words in a fault's name, to run some alone
 
 
 def make_usual(machine_class):
-    """What a run without a fault does: its calls, and what it holds."""
+    """The behaviour without a fault: the calls made, and the descriptors held."""
     for tries_left in reversed(range(TRIES)):
         try:
             return run_usual(machine_class)
@@ -54,7 +54,7 @@ def run_usual(machine_class):
 
 
 def try_again(machine_class, usual, fault):
-    """What is wrong alone, too, each time."""
+    """Problems that also appear in every try when the fault runs alone."""
     for _ in range(TRIES):
         wrong = try_fault(machine_class, usual, fault)
         if not wrong:
@@ -63,7 +63,7 @@ def try_again(machine_class, usual, fault):
 
 
 def try_fault(machine_class, usual, fault):
-    """The name of the fault with what is wrong, or None."""
+    """The name of the fault with its problems, or None."""
     one = walk.Walk(machine_class(), fault)
     try:
         outcome = one.run()
@@ -90,13 +90,13 @@ class Injection(unittest.TestCase):
         with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
             suspects = [fault for fault, wrong in zip(some, pool.map(
                 lambda fault: try_fault(machine_class, usual, fault), some)) if wrong]
-        # A program that had to wait in the middle of a read reports the power of another time.
+        # If the program had to wait in the middle of a read, it reports the power of another time.
         wrong = list(filter(None, (try_again(machine_class, usual, fault) for fault in suspects)))
         self.assertFalse(wrong, "\n" + "\n".join(wrong))
 
     @staticmethod
     def known():
-        """What all sources have in common; which CPUs are online is not alike to them."""
+        """Calls that all sources have in common; the list of online CPUs is not among them."""
         return {(name, detail) for name, detail in calls.kinds(make_usual(machines.Powercap)[0])
                 if "online" not in detail}
 
@@ -116,5 +116,5 @@ class Injection(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    tap.LONGEST_SECONDS = 1200  # of a thousand runs, on a busy machine
+    tap.LONGEST_SECONDS = 1200  # for a thousand runs on a busy machine
     tap.main()

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The collectd plugin in a daemon of the test's, whose calls fail: values that are not taken,
- * threads that cannot be made, no memory. A read answers 0 in every case, for collectd would
- * suspend it.
+ * The collectd plugin in a fake daemon with failing calls: values are refused, threads cannot be
+ * created, memory runs out. A read always returns 0, because collectd suspends a plugin that fails.
  */
 #include "collectd.h"
 
@@ -31,7 +30,7 @@ static struct {
     int (*shutdown)(void);
     int (*read)(user_data_t *);
     const char *root;
-    const char *lacks; /* a type that types.db has not */
+    const char *lacks; /* a type missing from types.db */
     cdtime_t interval;
     int dispatch_answer;
     int register_answer;
@@ -41,7 +40,7 @@ static struct {
     unsigned int errors; /* messages of LOG_ERR */
     double sample_seconds;
     double package_joules;
-    double package_samples; /* since the last that was told */
+    double package_samples; /* since the last reported value */
     double package_max_watts;
 } host;
 
@@ -168,7 +167,7 @@ static int stop(void **state) {
     return tree_teardown(state);
 }
 
-/* Before and after it, nothing of the plugin's is open. */
+/* The plugin leaves nothing open. */
 static void test_values_that_nobody_takes(void **state) {
     const struct tree *tree = *state;
     const size_t before = tree_count_descriptors();
@@ -186,7 +185,7 @@ static void test_values_that_nobody_takes(void **state) {
     assert_int_equal(tree_count_descriptors(), before);
 }
 
-/* collectd would complain of each value. */
+/* collectd would log an error for each value. */
 static void test_type_that_is_not_known(void **state) {
     const struct tree *tree = *state;
     host.lacks = "energy";
@@ -214,7 +213,7 @@ static void test_thread_that_cannot_be_made(void **state) {
     }
     assert_int_equal(host.created, READS);
     assert_int_equal(host.errors, 1);
-    /* as soon as it can be made, it is */
+    /* it is created as soon as that is possible */
     host.create_error = 0;
     for (unsigned int i = 0; i < READS; i++)
         assert_int_equal(host.read(NULL), 0);
@@ -225,10 +224,10 @@ static void test_thread_that_cannot_be_made(void **state) {
 static void test_read_without_memory(void **state) {
     const struct tree *tree = *state;
     bool failed = true;
-    host.create_error = EAGAIN; /* a thread would have some of the memory */
+    host.create_error = EAGAIN; /* a thread would use some of the memory */
     assert_int_equal(host.init(), 0);
     for (int i = 0; i < 500 && failed; i++) {
-        /* a zone goes, and the next time returns */
+        /* a zone goes, and returns the next time */
         tree_write(tree, "sys/devices/system/cpu/online", "0-%d\n", i % 2);
         tree_set(tree, "intel-rapl:0:0", "energy_uj", i % 2 == 0 ? "errno 19\n" : "7\n");
         fake_memory_fails_at(i / 2);
@@ -245,7 +244,7 @@ static void test_read_without_memory(void **state) {
     assert_int_equal(host.shutdown(), 0);
 }
 
-/* The counter moves each few milliseconds, as the thread's clock and this one's have it. */
+/* Runs with a counter that moves every few milliseconds, by the clocks of both threads. */
 static void run_for(const struct tree *tree, uint64_t *energy_uj, unsigned int milliseconds) {
     for (unsigned int i = 0; i < milliseconds / 4; i++) {
         *energy_uj += 400000; /* 100 W */
@@ -255,7 +254,7 @@ static void run_for(const struct tree *tree, uint64_t *energy_uj, unsigned int m
     assert_int_equal(host.read(NULL), 0);
 }
 
-/* Reads alone are samples, too; with the thread there are more, and all of one load. */
+/* Reads alone are samples, too; the thread adds more, and all have the same load. */
 static void test_samples_between_reads(void **state) {
     const struct tree *tree = *state;
     const size_t before = tree_count_descriptors();

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""rapl-execd itself, for long: prompts in bursts, and under valgrind."""
+"""Long runs of rapl-execd itself: prompts in bursts, and under valgrind."""
 import os
 import select
 import shutil
@@ -18,11 +18,11 @@ from execd import Execd, parse_reports
 from usage import resident_kib
 
 PROMPTS = 200000 if extent.LONG else 40000
-BURST = 250  # a pipe of 64 KiB holds their answers
+BURST = 250  # their answers fit into a pipe of 64 KiB
 HANGS_SECONDS = 30
 VALGRIND = shutil.which("valgrind")
 VALGRIND_PROMPTS = 400
-# A build that valgrind can run: it knows none of the calls of a lock-in.
+# A build that valgrind can run: it does not know the system calls of the sandbox.
 VALGRIND_PROGRAM = os.path.join(os.environ.get("RAPL_VALGRIND_BUILD", ""), "plugins", "telegraf",
                                 "rapl-execd")
 
@@ -50,7 +50,7 @@ class Soak(unittest.TestCase):
         return os.read(execd.stdout.fileno(), 1 << 20)
 
     def test_prompts_in_bursts(self):
-        """One prompt is one byte, and is asked before the answer to the last is read."""
+        """One prompt is one byte, sent before the answer to the last one is read."""
         execd = self.start()
         moved = 0
         execd.ask(HANGS_SECONDS)
@@ -78,7 +78,8 @@ class Soak(unittest.TestCase):
         self.assertEqual(execd.messages(), [])
 
     def test_signals_in_bursts(self):
-        """However many come before an answer, there is one, and nothing is left of them."""
+        """However many signals arrive before an answer, there is one report, and none follows
+        later."""
         execd = self.start()
         execd.ask(HANGS_SECONDS)
         before = resident_kib(execd.pid), count_descriptors(execd.pid)
@@ -95,8 +96,8 @@ class Soak(unittest.TestCase):
 
     @unittest.skipUnless(VALGRIND and os.path.exists(VALGRIND_PROGRAM), "no valgrind, or no build")
     def test_under_valgrind(self):
-        """Failing counters, zones that go and return, some hundred prompts: no byte is read that
-        was not written, and none is lost."""
+        """Failing counters, zones that go and return, several hundred prompts: no uninitialized
+        byte is read, and no memory leaks."""
         execd = self.start("--tag=rack=4", program=VALGRIND_PROGRAM, before=[
             VALGRIND, "--quiet", "--error-exitcode=9", "--leak-check=full",
             "--show-leak-kinds=all", "--errors-for-leak-kinds=all", "--track-fds=no",
@@ -123,5 +124,5 @@ class Soak(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    tap.LONGEST_SECONDS = 600  # of two hundred thousand prompts, on a busy machine
+    tap.LONGEST_SECONDS = 600  # for 200,000 prompts on a busy machine
     tap.main()

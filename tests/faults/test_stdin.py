@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A stdin that is shared: another process takes what poll(2) told us of, just before we read."""
+"""A shared stdin: another process takes the input that poll(2) announced, just before rapl-execd
+reads it."""
 import os
 import select
 import shutil
@@ -20,7 +21,7 @@ TRIES = 5
 
 
 def is_kept(pid):
-    """Whether strace, which stops it at reads alone, holds it at the begin of one of stdin."""
+    """Whether strace, which only stops it at reads, holds it at the start of a read of stdin."""
     with open("/proc/%d/stat" % pid, encoding="ascii") as file:
         state = file.read().rpartition(")")[2].split()[0]
     with open("/proc/%d/syscall" % pid, encoding="ascii") as file:
@@ -28,7 +29,7 @@ def is_kept(pid):
 
 
 def wait_until(is_so):
-    """Whether it has become so, within some times the delay."""
+    """Whether is_so becomes true within a multiple of the delay."""
     end = time.monotonic() + 10 * DELAY_SECONDS
     while not is_so():
         if time.monotonic() > end:

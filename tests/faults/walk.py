@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""One run of rapl-execd over a machine whose truth is known, with a fault or without, and what is
-held of each run: it answers or says why not, tells nothing that is not true, keeps no descriptor,
-does not spin, is well again after a fault that is over, and ends."""
+"""One run of rapl-execd on a machine whose true values are known, with or without a fault. Each run
+must answer or say why not, report only correct values, leak no descriptor, not spin, recover
+when a fault ends, and end."""
 import collections
 import os
 import re
@@ -19,19 +19,19 @@ from execd import PROGRAM, parse_reports
 from meter import Mark
 
 STRACE = "/usr/bin/strace"
-# A program that is in one sleep for so long does not answer its prompt, or does not end: its own
-# pauses are of 0.1 s, and on a busy machine it waits for a processor, which is no sleep.
+# A program that stays in one sleep for this long does not answer its prompt, or does not end: its
+# own pauses take 0.1 s, and waiting for a processor on a busy machine is not a sleep.
 SILENT_SECONDS = 0.3
-# One that has slept for so long in all, trying again and again, does not either.
+# The same holds if it has slept for this long in all, by repeated tries.
 ASLEEP_SECONDS = 2.0
 LOOK_SECONDS = 0.1
-# A program that neither sleeps nor answers hangs after so long, or after CPU_SECONDS.
+# A program that neither sleeps nor answers hangs after this time, or after CPU_SECONDS.
 HANGS_SECONDS = 20.0
-# Of the call that fails, and of all calls in time of the processor.
+# Limits for the failing call, and for all calls, in CPU time.
 CALLS_FACTOR, CALLS_MORE = 10, 600
 CPU_SECONDS = 0.6
-# With a clock of its own and signals, a report may come too soon for power. Of the last reports,
-# over so long at least, one has power.
+# With an interval of its own and signals, a report may come too soon for power. Of the last
+# reports, covering at least this time, one has power.
 LAST_REPORTS, LAST_NS = 3, 120_000_000
 HEALTH = "rapl_health"
 TOTAL = "domain=total"
@@ -42,8 +42,8 @@ Outcome = collections.namedtuple(
 
 
 def number_sleep(pid):
-    """The number of the sleep that the program is in; None: it does not sleep, has ended, or strace
-    has not started it yet."""
+    """The number of the program's current sleep; None: it does not sleep, has ended, or strace has
+    not started it yet."""
     try:
         with open("/proc/%d/status" % pid, encoding="ascii") as file:
             status = dict(line.rstrip("\n").split(":\t", 1) for line in file)
@@ -62,7 +62,7 @@ def spins(pid):
 
 
 class Watch:
-    """Detects that a program will no longer do what the test waits for."""
+    """Detects that a program will never do what the test waits for."""
 
     def __init__(self, pid, asleep_seconds):
         self.pid = pid
@@ -82,7 +82,7 @@ class Watch:
 
 
 class Walk:
-    """A run; fault None: the one that the calls are taken from."""
+    """One run; fault None: the run from which the calls are taken."""
 
     def __init__(self, machine, fault=None, environment=None):
         self.machine = machine
@@ -110,7 +110,7 @@ class Walk:
         if self.fault:
             trace = ["--seccomp-bpf", "-e", "trace=" + self.fault.name, "-e",
                      calls.inject_option(self.fault), "-e", "signal=none"]
-        # -D: the program, and not strace, is the child whose time and end are told to us.
+        # -D makes the program, and not strace, our child, whose end and CPU time we receive.
         return [STRACE, "-D", "-f", "-o", self.log, *trace, "--", PROGRAM,
                 "--root=" + self.machine.root, "--health=yes", *self.machine.OPTIONS]
 
@@ -138,16 +138,16 @@ class Walk:
                        self.descriptors, self.count_traced(), self.cpu_seconds, killed, early)
 
     def settle(self, process):
-        """Zones that were found at the last report, too."""
+        """Uses energy until the zones are known to the program."""
         began = time.monotonic()
         tree.move_until_settled(self.machine.settle, lambda: number_sleep(process.pid),
                                 machines.SETTLE_MOVES_ONCE)
         time.sleep(max(0, began + machines.STEP_SECONDS - time.monotonic()))
 
-    # --- asking ---
+    # --- prompts ---
 
     def ask(self, process):
-        """False: it has ended."""
+        """Returns False if the program has ended."""
         before = time.monotonic()
         try:
             if not self.machine.CLOCKED:
@@ -170,11 +170,11 @@ class Walk:
                 return True
 
     def take(self, part, before, after):
-        """Whether a report is whole: its last line is health's."""
+        """Whether a report is complete: its last line is health's."""
         self.text += part
         if not self.text.endswith(b"\n") or HEALTH not in self.text.decode().splitlines()[-1]:
             return False
-        if self.machine.CLOCKED:  # it may have been made at any time since the last
+        if self.machine.CLOCKED:  # it may have been made at any time since the last one
             before = self.told[-1].after if self.told else self.began
         for report in parse_reports(self.text.decode()):
             self.told.append(Told(before, after, report, self.steps))
@@ -195,10 +195,10 @@ class Walk:
         self.cpu_seconds = used.ru_utime + used.ru_stime
 
     def wait_end(self, process, asleep_seconds=ASLEEP_SECONDS):
-        """False: it goes on."""
+        """Returns False if the program is still running."""
         watch = Watch(process.pid, asleep_seconds)
         while not self.has_ended(process):
-            # What it still tells is to be read, or it waits for us.
+            # Its output must be read, or it waits for us.
             if select.select([process.stdout], [], [], 0.005)[0]:
                 part = os.read(process.stdout.fileno(), 1 << 20)
                 if part:
@@ -213,8 +213,7 @@ class Walk:
         return self.told[-1].before if self.told else self.began
 
     def end(self, process):
-        """By the end of stdin; by SIGTERM where stdin, for ever, cannot be read; None: it has not
-        been killed."""
+        """Ends it through stdin, or by SIGTERM if stdin can never be read; None: it was not killed."""
         process.stdin.close()
         lasts = self.fault is not None and self.fault.lasts
         if self.wait_end(process, SILENT_SECONDS if lasts else ASLEEP_SECONDS):
@@ -228,11 +227,11 @@ class Walk:
         return "goes on after the end of stdin" + (" and SIGTERM" if lasts else "")
 
     def send(self, process, number):
-        """Not by Popen, which would take its end, and the time that it used, from us."""
+        """Not through Popen, which would collect its exit status and CPU time."""
         if not self.has_ended(process):
             os.kill(process.pid, number)
 
-    # --- what it left behind ---
+    # --- after a run ---
 
     def count_descriptors(self, process):
         try:
@@ -253,9 +252,9 @@ class Walk:
             return calls.parse_calls(file.read(), self.machine.root)
 
 
-# --- what is held of it --------------------------------------------------------------------------
+# --- checks of a run -----------------------------------------------------------------------------
 
-# A folder of a file system that cannot be told is held open from the start (Landlock's rules).
+# Landlock's rules hold a directory open from the start if its file system cannot be determined.
 HOLDS = {"fstatfs"}
 
 Usual = collections.namedtuple("Usual", "descriptors counts")
@@ -267,7 +266,7 @@ def rapl_lines(report):
 
 
 def check_power(machine, identity, fields, energy, marks, told):
-    """Power is that of a span from an earlier instant: the last that power was told at or, where an
+    """Power covers a span from an earlier time: that of the last reported power or, after an
     interval was left out, a later one."""
     wrong = None
     for mark in reversed(marks):
@@ -281,7 +280,7 @@ def check_power(machine, identity, fields, energy, marks, told):
 
 
 def check_told(machine, began, told):
-    """Every number is a true one."""
+    """Every reported number is correct."""
     energies, marks, last = {}, {}, ()
     for one in told:
         lines = rapl_lines(one.report)
@@ -296,7 +295,8 @@ def check_told(machine, began, told):
                 marks[identity] = []
             marks[identity].append(Mark(one.before, one.after, energy))
             energies[identity] = energy
-        # A silent series may restart its power's span; the total holds what its members reported.
+        # A silent series may restart the span of its power; the total contains what its members
+        # reported.
         for identity in set(marks) - set(lines):
             told_of = energies[identity] if identity != TOTAL else sum(
                 joules for member, joules in energies.items()
@@ -306,7 +306,7 @@ def check_told(machine, began, told):
 
 
 def problems_of(machine, fault, outcome, usual, began):
-    """What is wrong with a run, in words. A close that fails here has not been made."""
+    """Texts that describe what is wrong with a run. A close that fails here was not made."""
     wrong = []
     lasts = fault.lasts
     if outcome.killed:
@@ -335,7 +335,7 @@ def problems_of(machine, fault, outcome, usual, began):
         check_told(machine, began, outcome.told)
     except (AssertionError, ValueError) as error:
         wrong.append("tells what is not true: %s" % error)
-    # A root that cannot be opened at the start is tried again after a minute.
+    # If the root cannot be opened at the start, the next try comes after a minute.
     if not lasts and not outcome.early and any(rapl_lines(one.report) for one in outcome.told):
         wrong += missing_after(machine, outcome)
     return wrong
@@ -345,7 +345,8 @@ QUIET_ENDS = {("write", "EPIPE"), ("read", "EOF"), ("read", "EBADF")}
 
 
 def ends_rightly(fault, outcome):
-    """Of itself: with a status and a word; where nobody reads any more or stdin has ended, quietly.
+    """It ends by itself, with an exit status and a message; if nobody reads its output or stdin has
+    ended, without a message.
     """
     if (fault.name, fault.error) in QUIET_ENDS and outcome.status == 0:
         return True
@@ -354,7 +355,7 @@ def ends_rightly(fault, outcome):
 
 
 def missing_after(machine, outcome):
-    """Once is over: the last report holds every series, and the last ones have power of it."""
+    """After a single fault the last report contains every series, and the last reports their power."""
     ended_ns = outcome.told[-1].report.timestamp
     last = [rapl_lines(one.report) for place, one in enumerate(outcome.told, 1)
             if place > len(outcome.told) - LAST_REPORTS

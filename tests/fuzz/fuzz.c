@@ -56,7 +56,7 @@ char *take_rest(struct input *input, size_t *length) {
     return text;
 }
 
-/* Compiled once for each: a target has a few, and they stay until the program ends. */
+/* Compiles each pattern once: a target uses only a few, kept until the program ends. */
 bool matches(const char *text, const char *pattern) {
     static struct {
         const char *pattern;
@@ -80,7 +80,8 @@ bool is_plain_name(const char *text) {
     return text[0] != '\0' && text[strspn(text, plain)] == '\0';
 }
 
-/* Bytes that follow the first of a character (RFC 3629), and the least character of that length. */
+/* Number of bytes after the first of a character (RFC 3629), and the smallest character of that
+ * length. */
 static int count_followers(unsigned char first, uint32_t *character, uint32_t *least) {
     static const struct {
         unsigned char mask;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the targets share: values out of the fuzzer's bytes, files out of them, and what must hold.
- */
+/* Shared by all targets: values and files made from the fuzzer's input, and checks. */
 #ifndef RAPL_TEST_FUZZ_H
 #define RAPL_TEST_FUZZ_H
 
@@ -10,10 +9,10 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* What every target has: libFuzzer's entry. */
+/* The entry point of each target, which libFuzzer calls. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-/* Ends the program, so that the fuzzer keeps the input, unless the condition holds. */
+/* Ends the program unless the condition holds, so that the fuzzer saves the input. */
 #define HOLDS(condition)                               \
     do {                                               \
         if (!(condition))                              \
@@ -28,38 +27,38 @@ struct input {
     size_t left;
 };
 
-/* What is no longer there is 0, or "". */
+/* At the end of the input these return 0 or "". */
 uint8_t take_byte(struct input *input);
 uint64_t take_number(struct input *input); /* eight bytes */
 
-/* A copy of what stands before the next NUL or the end, in a block that is just as long, so that a
- * read past it is seen. The caller frees it, as the next. */
+/* A copy of the input up to the next NUL or the end, in a block of exactly that size, so that a
+ * read beyond it is detected. The caller frees it, also that of take_rest(). */
 char *take_text(struct input *input);
-/* All that is left, with a NUL behind it. */
+/* All the input left, followed by a NUL. */
 char *take_rest(struct input *input, size_t *length);
 
 /* --- texts ----------------------------------------------------------------------------------- */
 
-/* Whether an extended regular expression matches all of text. */
+/* Whether an extended regular expression matches the whole text. */
 bool matches(const char *text, const char *pattern);
 
-/* Whether it is made of [A-Za-z0-9_.-] alone, and of at least one. */
+/* Whether the text is made of [A-Za-z0-9_.-] only, and is not empty. */
 bool is_plain_name(const char *text);
 
-/* Whether a log can show it as one line: no control bytes, no broken UTF-8. */
+/* Whether a log can show the text as one line: no control bytes, no broken UTF-8. */
 bool is_printable(const char *text);
 
 /* --- files ----------------------------------------------------------------------------------- */
 
-/* A folder in place of /, in memory where that can be had, taken away when the program ends. */
+/* Opens a directory to use in place of /, in memory if possible; removed when the program ends. */
 int root_open(void);
 const char *root_path(void);
 
-/* Folders on the way are made. What cannot be a path is passed over: false. */
+/* Creates missing directories. Skips what cannot be a path and returns false. */
 bool root_write(const char *path, const void *bytes, size_t size);
 bool root_write_text(const char *path, const char *text);
 
-/* Removes all that is below that path of it. */
+/* Removes everything below that path of the root. */
 void root_clear(const char *path);
 
 #endif

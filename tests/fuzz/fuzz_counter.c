@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Readings of a counter, one after the other, of any traits. */
+/* A sequence of readings of a counter with any traits. */
 #include "energy/counter.h"
 #include "fuzz.h"
 
 struct walk {
     struct counter counter;
     struct counter_traits traits;
-    struct reading last; /* that was no error */
+    struct reading last; /* without an error */
     bool has_last;
     bool failed;       /* since then */
     uint64_t slept_ns; /* since then */
-    unsigned int lows; /* since then: readings that showed less */
+    unsigned int lows; /* readings below the last one, since then */
     struct reading first_low;
     struct reading last_low;
 };
@@ -27,14 +27,14 @@ static struct counter_traits take_traits(struct input *input) {
                                    .ceiling_uw = take_number(input) >> take_byte(input) % 64};
 }
 
-/* The same question by floating point. */
+/* Answers the same question in floating point. */
 static bool is_above(const struct counter_traits *traits, uint64_t ticks, uint64_t span_ns,
                      uint64_t ceiling_uw) {
     long double energy_uj = (long double)ticks * (long double)traits->scale.numerator_uj /
                             (long double)traits->scale.denominator;
     if (energy_uj > (long double)UINT64_MAX)
-        energy_uj = (long double)UINT64_MAX; /* as counter_to_uj() has it */
-    /* A microjoule of rounding. */
+        energy_uj = (long double)UINT64_MAX; /* the limit of counter_to_uj() */
+    /* Allows a microjoule for rounding. */
     return (energy_uj - 1) * 1e9L > (long double)ceiling_uw * (long double)span_ns * (1 + 1e-15L);
 }
 
@@ -43,7 +43,7 @@ static uint64_t find_least_turn(const struct counter_traits *traits) {
                       (long double)traits->scale.numerator_uj);
 }
 
-/* From the last reading to the first low one. */
+/* Checks the step from the last reading to the first low one. */
 static void check_wrap(const struct walk *walk, uint64_t ticks) {
     uint64_t span_ns = walk->first_low.time_ns - walk->last.time_ns;
     if (span_ns < COUNTER_JUDGED_SPAN_NS)
@@ -92,7 +92,8 @@ static void check_step(const struct walk *walk, const struct counter_step *step,
           step->outcome == COUNTER_RESTARTED || step->ticks == 0);
     if (after == before && !walk->failed && traits->goes_on && walk->lows == 0)
         HOLDS(step->outcome == COUNTER_COUNTED && step->ticks == 0);
-    /* Where the smallest range that exists cannot hide, an unknown one does not either. */
+    /* If a wrap of the smallest existing range cannot hide, one of an unknown range cannot
+     * either. */
     if (traits->modulus == 0 && !traits->goes_on &&
         is_above(traits, find_least_turn(traits), span_ns, traits->ceiling_uw))
         HOLDS(step->outcome != COUNTER_UNDECIDED || walk->lows > 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The alias of the processor's modules, beside a regular expression that finds its parts. */
+/* The module alias of the processor, compared with a regular expression that finds its parts. */
 #include <regex.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +20,7 @@ static enum cpu_vendor name_vendor(unsigned int number) {
     }
 }
 
-/* What follows it may be a digit by itself: the f of "fam". */
+/* The character after the number may be a hexadecimal digit itself: the f of "fam". */
 static unsigned int number_of(const char *text, const regmatch_t *part) {
     char *digits = strndup(text + part->rm_so, (size_t)(part->rm_eo - part->rm_so));
     HOLDS(digits != NULL);

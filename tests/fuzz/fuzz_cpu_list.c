@@ -25,7 +25,7 @@ static int take(void *context, unsigned int number) {
     return 0;
 }
 
-/* By another way: all of the text's ranges, one after the other. */
+/* Parses in another way: one range of the text after the other. */
 static bool parse_slowly(const char *text, struct found *found) {
     static const char ranges[] = "([0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*,?)?";
     char *line = strndup(text, strcspn(text, "\n"));
@@ -45,7 +45,7 @@ static bool parse_slowly(const char *text, struct found *found) {
     return valid;
 }
 
-/* As the kernel prints it (%*pbl). */
+/* Prints the list as the kernel does (%*pbl). */
 static char *print(const struct found *found) {
     char *text = NULL;
     size_t size = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* proc/cpuinfo, and what the model table makes of it and of a unit register. */
+/* proc/cpuinfo, and what the model table derives from it and from a unit register. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +9,7 @@
 
 #define READ_AT_MOST 8191
 
-/* The value of the first line with that key, by taking line after line apart. */
+/* The value of the first line with that key, found by splitting each line. */
 static char *find_slowly(const char *text, const char *key) {
     char *value = NULL;
     char *copy = strdup(text);
@@ -84,7 +84,7 @@ static void check_counters(const struct cpu_counters *counters, uint64_t unit_re
         const struct tick_scale scale =
             cpu_model_scale(counters, (enum cpu_domain)(1U << i), unit_register);
         HOLDS(scale.numerator_uj > 0 && scale.denominator > 0);
-        /* From 2^-31 J to 2^31 uJ: 32 bits of ticks are a number of microjoules. */
+        /* Units are from 2^-31 J to 2^31 uJ: 32 bits of ticks fit into microjoules. */
         HOLDS(counter_to_uj(scale, UINT32_MAX) <= (uint64_t)UINT32_MAX << 31);
     }
     HOLDS(cpu_model_power_uw(counters, unit_register, 0x7FFF) <= UINT64_C(0x7FFF) * 32768000);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reports of any content as line protocol, read back by the rules that InfluxDB documents. */
+/* Reports with any content as line protocol, parsed by the rules that InfluxDB documents. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,8 +29,8 @@ struct line {
     uint64_t time_ns;
 };
 
-/* What stands before the first of the ends that is not escaped. Backslashes before other characters
- * are characters. */
+/* Reads up to the first unescaped end character. A backslash before any other character is
+ * literal. */
 static const char *read_escaped(const char *at, const char *ends, char text[512]) {
     size_t length = 0;
     for (; *at != '\0' && strchr(ends, *at) == NULL; at++) {
@@ -79,7 +79,7 @@ static const char *find(const struct pair *pairs, size_t count, const char *key)
     return NULL;
 }
 
-/* --- against what was given ------------------------------------------------------------------- */
+/* --- comparison with the input ---------------------------------------------------------------- */
 
 static void check_id(const struct line *line, const char *key, int id) {
     char text[16];
@@ -104,7 +104,7 @@ static void check_watts(const char *text, uint64_t power_uw) {
     HOLDS(read_uw <= power_uw + 500 && power_uw <= read_uw + 500);
 }
 
-/* How many fields they are. */
+/* Returns the number of fields. */
 static size_t check_statistics(const struct line *line, unsigned int chosen,
                                const struct rapl_value *value) {
     const struct rapl_statistics *given = &value->statistics;
@@ -197,9 +197,9 @@ static void check_text(const struct line_writer *writer, const struct rapl_repor
     free(text);
 }
 
-/* --- what is given ---------------------------------------------------------------------------- */
+/* --- input ------------------------------------------------------------------------------------ */
 
-/* Only those that the command line lets through. */
+/* Only tags that the command line accepts. */
 static size_t take_tags(struct input *input, struct tag tags[TAGS]) {
     size_t count = 0;
     for (size_t i = take_byte(input) % (TAGS + 1); i > 0; i--) {
@@ -225,7 +225,7 @@ static int take_id(struct input *input) {
     return kind % 4 == 1 ? kind : (int)(take_number(input) & INT32_MAX);
 }
 
-/* A series keeps its identity: the writer may know it since the last report. */
+/* A series keeps its identity: the writer may remember it from the last report. */
 static void take_series(struct input *input, struct rapl_value *value, size_t series,
                         struct zone_identity *identity) {
     char *name = take_text(input);

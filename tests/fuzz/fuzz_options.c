@@ -75,7 +75,7 @@ static void add_duration(struct words *words, const char *name, uint64_t ns) {
     add_word(words, "%s=%" PRIu64 ".%09" PRIu64 "s", name, ns / 1000000000, ns % 1000000000);
 }
 
-/* The same options, in the words that name them all. */
+/* Prints the same options in full. */
 static void print(const struct execd_options *options, struct words *words) {
     static const char *const sources[] = {"auto", "powercap", "perf", "msr"};
     static const char *const no_yes[] = {"no", "yes"};
@@ -141,8 +141,8 @@ static void check_same(const struct execd_options *a, const struct execd_options
               strcmp(a->tags[i].value, b->tags[i].value) == 0);
 }
 
-/* A duration by itself: a number and a unit, at least a millisecond and at most a day. Digits below
- * a nanosecond may be lost. */
+/* A duration alone: a number and a unit, from a millisecond to a day. Digits below a nanosecond may
+ * be lost. */
 static void check_duration(const char *text) {
     static const struct {
         const char *pattern;
@@ -190,7 +190,7 @@ static int find_boolean(const char *text) {
     return -1;
 }
 
-/* Statistics by themselves: a boolean, or names, each as often as anybody likes. */
+/* Statistics alone: a boolean, or names, which may be repeated. */
 static void check_statistics(const char *text) {
     static const char list[] = "(min|max|stddev|p50|p95|p99)(,(min|max|stddev|p50|p95|p99))*";
     struct words words = {.count = 0};

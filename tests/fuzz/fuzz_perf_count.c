@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Counts as perf gives them, which can fall. */
+/* Counts from perf, which may decrease. */
 #include "fuzz.h"
 #include "source/perf/perf_count.h"
 #include "system/error.h"
@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
             HOLDS(!count.has_baseline && count.ticks == before.ticks);
             continue;
         }
-        /* Multiples of one tick of the register, as often as not. */
+        /* About half of the steps are multiples of a tick of the register. */
         uint64_t step = take_number(&input) >> kind % 64;
         step = kind % 2 != 0 ? step & ~UINT64_C(0x3FFFF) : step;
         const uint64_t raw = kind < 128 ? before.raw + step : before.raw - step;
@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
         if (moved <= INT64_MAX) {
             HOLDS(count.ticks - before.ticks == moved);
         } else if (count.ticks - before.ticks != 0 - back && count.ticks != 0) {
-            /* A fall that is carried: by one turn, and that is no more than may be. */
+            /* A corrected decrease adds exactly one range, and the result is plausible. */
             HOLDS(count.ticks - before.ticks == (count.unit << 32) - back);
             uint64_t span_ns = time_ns - before.time_ns;
             span_ns = span_ns < COUNTER_JUDGED_SPAN_NS ? COUNTER_JUDGED_SPAN_NS : span_ns;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The folder of a PMU: names of events, and files that hold what they should not. */
+/* The directory of a PMU: names of events, and files with invalid contents. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a PMU says of its events: format, event, scale. */
+/* Texts in which a PMU describes its events: format, event, scale. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -43,7 +43,7 @@ static void check_event(const char *text, struct pmu_field field) {
               config << (63 - field.last) >> (63 - field.last) == config);
 }
 
-/* By strtold, whose 64 bits are twice as many as are asked for. */
+/* Compares with strtold, whose 64 bits of precision are twice as many as needed. */
 static void check_scale(const char *text) {
     static const char pattern[] = "[0-9]+(\\.[0-9]+)?([eE][+-]?[0-9]{1,2})?";
     struct tick_scale scale = {.numerator_uj = 0};
@@ -56,7 +56,7 @@ static void check_scale(const char *text) {
         const long double found = (long double)scale.numerator_uj / (long double)scale.denominator;
         HOLDS(fabsl(found / microjoules - 1) <= 0x1.0001p-32L);
     } else if (strlen(text) < 30) {
-        /* What a register can count is taken. */
+        /* Scales that a register can have must be accepted. */
         HOLDS(!(microjoules > 1e-9L && microjoules < 1e9L));
     }
 }

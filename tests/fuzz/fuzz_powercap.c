@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The whole core over a powercap tree of any content, that changes between reports. */
+/* The whole core on a powercap tree with any content, which changes between reports. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 
 #define CLASS "sys/class/powercap"
 #define SERIES 64
-/* psys: above every other ceiling. */
+/* The plausible power of psys, the largest of all. */
 #define CEILING_UW UINT64_C(50000000000)
 
 struct seen {
@@ -44,8 +44,8 @@ static void write_attribute(struct input *input) {
     free(text);
 }
 
-/* "package-0/dram": plain on both sides of at most one slash, but for the colons of a kernel's id.
- */
+/* "package-0/dram": plain on both sides of at most one slash, except for the colons of a
+ * kernel id. */
 static void check_name(const char *name) {
     char *copy = strdup(name);
     HOLDS(copy != NULL);
@@ -78,7 +78,7 @@ static void check_report(const struct rapl_report *report, struct seen *seen) {
             continue;
         const uint64_t before_uj = seen->energy_uj[value->series];
         HOLDS(value->energy_uj >= before_uj);
-        /* total is a sum; a gap may be longer than since the last report. */
+        /* total is a sum, and a gap may be longer than the time since the last report. */
         if (strcmp(value->domain, "total") != 0 && before_uj != 0)
             HOLDS((rapl_uint128)(value->energy_uj - before_uj) * 1000000000 <=
                   (rapl_uint128)CEILING_UW * (span_ns * 8));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Ids of zones: which entries of the class are listed, and in what order. */
+/* Ids of zones: which entries of the class are listed, and in which order. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@ static bool is_among(const char *name, char **names, size_t count) {
     return false;
 }
 
-/* Below 0: a stands before b, by the numbers, for one and the same control type. */
+/* Below 0: a is before b by their numbers. Both have the same control type. */
 static int compare_numbers(const char *a, const char *b) {
     while (*a != '\0' && *b != '\0') {
         unsigned int number_a = 0;

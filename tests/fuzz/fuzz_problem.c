@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is told of any fault anywhere, and the line of the log that it becomes. */
+/* The text of a problem with any error and subject, and its line in the log. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include "log.h"
 #include "problem/problem.h"
 
-/* What log_line() writes to stderr. */
+/* Returns what log_line() writes to stderr. */
 static char *log_to_memory(const char *text) {
     static char line[8192];
     fflush(stderr);
@@ -29,7 +29,7 @@ static char *log_to_memory(const char *text) {
     return line;
 }
 
-/* One line, whatever the text; where that is one already, just that. */
+/* The log has one line for any text; a text that is already one line stays unchanged. */
 static void check_log(const char *text) {
     char *line = log_to_memory(text);
     const size_t length = strlen(line);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Prompts: what comes by stdin, in pieces. */
+/* Prompts that arrive on stdin in pieces. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     close(pipes[1]);
     const bool asked = prompt.asked;
     prompt_wait(&prompt, 0);
-    /* What was asked for is still to be answered. */
+    /* The prompts received are still to be answered. */
     HOLDS(prompt.stop && !prompt.ended && !prompt.listens && prompt.asked == asked);
     prompt_close(&prompt);
     close(STDIN_FILENO);

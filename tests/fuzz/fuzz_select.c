@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Selection patterns, against names of series. */
+/* Filter patterns, matched with names of series. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +30,7 @@ static bool is_simple(const char *pattern) {
     return strpbrk(pattern, "[\\") == NULL && stars <= 4;
 }
 
-/* 0, 1, or -1: one of them says what is not simple. */
+/* 1 or 0: a pattern matches or none does; -1: one of them is not that simple. */
 static int match_any(char *const *patterns, size_t count, const char *name) {
     int result = 0;
     for (size_t i = 0; i < count; i++) {

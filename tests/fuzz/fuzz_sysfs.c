@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Numbers and lines as files of the kernel hold them. */
+/* Numbers and lines as in files of the kernel. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "system/error.h"
 #include "system/sysfs.h"
 
-/* What strtoull makes of it: digits, at most one newline, then NULs. */
+/* Compares with strtoull: digits, at most one newline, then NULs. */
 static int parse_slowly(const char *text, size_t length, uint64_t *number) {
     size_t end = length;
     while (end > 0 && text[end - 1] == '\0')
@@ -32,7 +32,7 @@ static int parse_slowly(const char *text, size_t length, uint64_t *number) {
 static void check_number(const char *text, size_t length, int error, uint64_t number) {
     uint64_t expected = 0;
     const int expected_error = parse_slowly(text, length, &expected);
-    /* Where it is both, the parser tells what it meets first. */
+    /* If both errors apply, the parser returns the first one it meets. */
     const bool both = expected_error == SYSFS_OUT_OF_RANGE && error == SYSFS_NOT_A_NUMBER;
     HOLDS(error == expected_error || both);
     HOLDS(error != 0 || number == expected);
@@ -62,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     size_t length;
     uint64_t number = 0;
     char *text = take_rest(&input, &length);
-    /* Without the NUL behind it, which the parser must do without. */
+    /* Without a NUL after the number, which the parser must not need. */
     const int error = sysfs_parse_number((const char *)bytes, size, &number);
     check_number(text, length, error, number);
     check_file(text, length);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The folders of CPUs, and the packages, dies and cores that readers of registers are laid out by.
- */
+/* The directories of CPUs, and the packages, dies and cores that the layout of msr readers is
+ * derived from. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 #define CPU_FOLDER "sys/devices/system/cpu"
 #define CPUS 4
 
-/* Each CPU of a list costs three opens: of long ones, fuzz_cpu_list knows more in less time. */
+/* Each CPU of a list takes three opens; fuzz_cpu_list covers long lists in less time. */
 static int count_some(void *context, unsigned int number) {
     (void)number;
     return ++*(size_t *)context > 16 * CPUS ? -E2BIG : 0;
@@ -54,7 +54,7 @@ static void check_topology(const struct topology *topology) {
     HOLDS(topology->has_dies == has_dies);
 }
 
-/* Every CPU has its reader, and every reader a CPU, once each. */
+/* Every CPU has a reader, and every reader a CPU, each exactly once. */
 static void check_layout(struct msr_readers *layout) {
     msr_readers_judge(layout);
     msr_readers_drop_stale(layout);
@@ -84,7 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     struct input input = {bytes, size};
     struct msr_readers layout = {.root = root_open()};
     layout.vendor = vendors[take_byte(&input) % COUNT_OF(vendors)];
-    /* Twice: CPUs come and go. */
+    /* Twice, because CPUs come and go. */
     for (int i = 0; i < 2; i++) {
         struct topology topology;
         write_cpus(&input);

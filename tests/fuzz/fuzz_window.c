@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Readings of a counter in a window, against one that keeps every sample (tests/model). */
+/* Readings of a counter in a window, compared with a model that keeps every sample
+ * (tests/model). */
 #include "energy/window.h"
 #include "fuzz.h"
 #include "naive_window.h"
@@ -25,8 +26,8 @@ static void take_traits(struct input *input, struct pair *pair) {
     pair->scale.update_ns = kind % 16 == 0 ? UINT64_MAX : update_ns;
 }
 
-/* Not more than 68 kW, to which percentiles are told; not later than 18 minutes, held up for a
- * second. Once in a while the clock goes back. */
+/* Power is at most 68 kW, the highest value of percentiles, and time at most 18 minutes, with reads
+ * of up to a second. Now and then the clock goes back. */
 static void take_reading(struct input *input, struct pair *pair) {
     const uint8_t kind = take_byte(input);
     const bool goes_back = kind == 255;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Names of zones, of those that hold them, and of counters found otherwise. */
+/* Names of zones, of their parents, and of counters from other sources. */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 static const char package_pattern[] = "package-" NUMBER "(-die-" NUMBER ")?";
 static const char psys_pattern[] = "psys(-" NUMBER ")?";
 
-/* Whether every number in it fits. */
+/* Whether every number in the text is small enough. */
 static bool has_small_numbers(const char *text) {
     for (; *text != '\0'; text++) {
         if (*text < '0' || *text > '9')
@@ -43,14 +43,14 @@ static void check_texts(const struct zone_identity *identity) {
     HOLDS(zone_equal(identity, identity));
 }
 
-/* Nothing of the kernel's has the name of a series that is ours. */
+/* No zone of the kernel may get the name of one of our own series. */
 static void check_not_ours(const struct zone_identity *identity) {
     static const char *const ours[] = {"package", "psys", "total", "lead_core"};
     for (size_t i = 0; i < COUNT_OF(ours); i++)
         HOLDS(strcmp(identity->domain, ours[i]) != 0);
 }
 
-/* A name at the top: what it is, by another parser. */
+/* Identifies a top-level name with another parser. */
 static void check_top(const char *name, const struct zone_identity *identity) {
     char text[ZONE_NAME_SIZE];
     const bool fits = has_small_numbers(name);
@@ -84,7 +84,7 @@ static void check_sub_zone(const char *name, const struct zone_identity *parent)
         HOLDS(strcmp(parent_text, text) == 0);
 }
 
-/* A counter that has no name is identified as one that has. */
+/* A counter without a name is identified like a zone with one. */
 static void check_counter(struct input *input, const char *sub_zone) {
     static const enum zone_kind kinds[] = {ZONE_PACKAGE, ZONE_PSYS, ZONE_CORE, ZONE_OTHER};
     struct zone_identity found;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* In libFuzzer's place, for compilers that lack it: gives a target the files that are named, and
- * those of the folders that are named. */
+/* Replaces libFuzzer if the compiler lacks it: runs a target on the given files, and on all files
+ * of the given directories. */
 #include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@ static void replay_file(const char *path) {
     struct stat status;
     FILE *file = fopen(path, "rb");
     HOLDS(file != NULL && fstat(fileno(file), &status) == 0);
-    /* As long as its content, so that a read past it is seen. */
+    /* Exactly as long as the content, so that a read beyond it is detected. */
     uint8_t *bytes = malloc(status.st_size > 0 ? (size_t)status.st_size : 1);
     HOLDS(bytes != NULL);
     const size_t size = fread(bytes, 1, (size_t)status.st_size, file);

@@ -73,7 +73,7 @@ bool root_write(const char *path, const void *bytes, size_t size) {
         file = openat(root, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     }
     if (file < 0)
-        return false; /* a folder, or a file on the way */
+        return false; /* a directory exists there, or a file is in the way */
     const bool written = size == 0 || write(file, bytes, size) == (ssize_t)size;
     close(file);
     return written;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A plugin of collectd's that is loaded last, so that its shutdown comes after all others': tells
- * which threads and open files the process still has. */
+/* A collectd plugin that is loaded last, so that its shutdown comes after all others: prints the
+ * threads and open files that the process still has. */
 #include "collectd.h"
 
 #include "plugin.h"

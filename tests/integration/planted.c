@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Linked into the plugin in place of some of its calls. RAPL_PLANTED names what they do otherwise:
- * race: what holds the lock holds none; leak: the handle is not closed; thread: the sampler is not
- * stopped; slow: a sample takes a second, and stderr tells when it begins. Without it, all is as it
- * is.
+ * Linked into the plugin in place of some of its calls. RAPL_PLANTED selects a fault: race: hold
+ * takes no lock; leak: the handle is not closed; thread: the sampler is not stopped; slow: a sample
+ * takes a second, and stderr shows when it begins. Without it nothing changes.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +11,7 @@
 
 #include "rapl.h"
 
-/* Names that the linker gives the wrapped calls (ld, --wrap). */
+/* The linker gives the real functions these names (ld --wrap). */
 // NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c)
 void __real_rapl_close(struct rapl *rapl);
 void __wrap_rapl_close(struct rapl *rapl);
@@ -31,7 +30,7 @@ static bool is_planted(const char *fault) {
 }
 
 void __wrap_rapl_close(struct rapl *rapl) {
-    /* Its thread would go on with it. */
+    /* Its thread would still use the handle. */
     if (!is_planted("leak") && !is_planted("thread"))
         __real_rapl_close(rapl);
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What rapl.so in the real collectd says and does where zones fail, go, come and wrap."""
+"""Messages and behaviour of rapl.so in the real collectd when zones fail, go, come and wrap."""
 import os
 import re
 import sys
@@ -54,7 +54,7 @@ class Faults(daemons.StageTest):
 
     @classmethod
     def wait(cls, reports):
-        """That many more reports of each collectd, whatever they hold."""
+        """Waits for that many more reports of each collectd, whatever they contain."""
         counts = {name: one.count("rapl/count-zones") for name, one in cls.collectds.items()}
         for name, collectd in cls.collectds.items():
             collectd.wait_rows("rapl/count-zones", counts[name] + reports)
@@ -78,10 +78,10 @@ class Faults(daemons.StageTest):
         for name in ("rapl-package-0/energy-dram", "rapl-package-0/power-dram"):
             before, after = self.gap("failing", name)
             self.assertGreater(after - before, 2.5e9)
-        # Its power after the gap is the mean over it, and its energy is whole.
+        # Its power after the gap is the mean over the gap, and no energy is lost.
         self.check_power(self.failing, series["package-0", "dram"], "package-0/dram", least=6)
         self.check_energy(self.failing, series["package-0", "dram"], "package-0/dram", least=7)
-        # total pauses meanwhile, for it would lack dram.
+        # total pauses meanwhile, because it would lack dram.
         self.assertEqual(self.gap("failing", "rapl/energy-total"), (before, after))
         self.check_energy(self.failing, series["", "total"], "total", least=7)
         self.check_power(self.failing, series["", "total"], "total", least=6)
@@ -107,7 +107,7 @@ class Faults(daemons.StageTest):
             name = daemons.identities("server")[identity]
             self.assertEqual([ns for ns, _ in series[identity].energy], self.times("leaving"))
             self.check_power(self.leaving, series[identity], name)
-        # It continues: its energy holds what it used meanwhile.
+        # It continues: its energy includes what it used meanwhile.
         for identity in (("package-1", "package"), ("package-1", "dram")):
             name = daemons.identities("server")[identity]
             self.check_energy(self.leaving, series[identity], name, least=7)
@@ -125,7 +125,7 @@ class Faults(daemons.StageTest):
             self.assertAlmostEqual(power[ns], package[ns] + dram[ns], delta=1e-3)
         energy = [joules for _, joules in rows["rapl/energy-total"]]
         self.assertEqual(energy, sorted(energy))
-        # And with it once it is back.
+        # The total includes it again once it is back.
         members = [dict(rows["rapl-package-%d/power-%s" % (package, domain)])
                    for package in (0, 1) for domain in ("package", "dram")]
         ns = self.times("leaving")[-1]

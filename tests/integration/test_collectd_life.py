@@ -31,8 +31,8 @@ class Life(daemons.StageTest):
             self.assertEqual(collectd.stop(), 0, collectd.name)
 
     def test_all_is_found_while_others_rename_files(self):
-        # To find a link's target below a root, ".." in it has to be followed, and then the kernel
-        # gives EAGAIN where anything was renamed or mounted at that moment, anywhere.
+        # To resolve a link below a root, the kernel follows its "..", and returns EAGAIN if
+        # anything was renamed or mounted anywhere at that moment.
         machine = self.stage.simulate("server")
         with daemons.renames(self.stage.path("renames")):
             running = [self.stage.collectd("start-%d" % i, block(root_of(machine)))
@@ -48,7 +48,7 @@ class Life(daemons.StageTest):
 
 
 class Guard(daemons.StageTest):
-    """A counter that goes round more than once between two reads of collectd."""
+    """A counter that wraps more than once between two reads of collectd."""
 
     @classmethod
     def missing(cls):
@@ -56,7 +56,7 @@ class Guard(daemons.StageTest):
 
     @tap.tries(3)
     def test_no_turn_is_missed(self):
-        watts, range_uj = 300, 1199999999  # a turn takes 4 s, and at 800 W 1.5 s
+        watts, range_uj = 300, 1199999999  # a wrap takes 4 s, and 1.5 s at 800 W
         with tree.Tree.make({"intel-rapl:0": "package-0"}, range_uj) as machine:
             with tree.Pump(machine, "intel-rapl:0", watts, range_uj) as pump:
                 collectd = self.stage.collectd(
@@ -75,8 +75,8 @@ class Guard(daemons.StageTest):
 
 
 class ManyZones(daemons.StageTest):
-    """More zones than most machines read in a millisecond, read each millisecond: collectd has its
-    turn with the handle, and its end."""
+    """More zones than most machines read in a millisecond, read every millisecond: collectd still
+    gets access to the handle, and can end."""
 
     ZONES = 4096
     INTERVAL_SECONDS = 0.4
@@ -100,7 +100,7 @@ class ManyZones(daemons.StageTest):
         times = [ns for ns, _ in rows["rapl/energy-total"]]
         late = [after - before - self.INTERVAL_SECONDS * 1e9
                 for before, after in zip(times, times[1:])]
-        # A read waits for one sample, and is another: so long they take on this machine.
+        # A read waits for one sample and takes another: the time of both on this machine.
         taken = [value for _, value in rows["rapl/derive-sweeps"]]
         sample_ns = (times[-1] - times[0]) / (taken[-1] - taken[0])
         self.assertLess(sorted(late)[len(late) // 2], 0.1e9 + 2 * sample_ns)
@@ -111,10 +111,10 @@ class ManyZones(daemons.StageTest):
 
 
 class Limits(daemons.StageTest):
-    """More counters than half of the daemon's open files, and a root that someone has spoilt."""
+    """More counters than half of the daemon's open files, and a root with invalid files."""
 
     FILES = 64
-    OWN_FILES = 5  # of the core, beside counters (rapl.c)
+    OWN_FILES = 5  # of the core, besides counters (rapl.c)
 
     missing = staticmethod(missing_collectd)
 
@@ -167,11 +167,11 @@ class Limits(daemons.StageTest):
                 collectd.wait_rows("rapl-package-0/power-package", 4)
             self.assertEqual({"spoilt": 0}, self.stage.stop([collectd]))
         rows = collectd.rows()
-        # No total: three packages that are there are lacking.
+        # No total: it lacks three packages that exist.
         self.assertEqual({name for name in rows if "/energy-" in name}, {
             "rapl-package-0/energy-package", "rapl-__31mred/energy-__31mred"})
         for _, watts in rows["rapl-package-0/power-package"]:
-            self.assertAlmostEqual(watts, 50, delta=15)  # the pump rests where the machine is busy
+            self.assertAlmostEqual(watts, 50, delta=15)  # the pump pauses on a busy machine
         said = complaints(collectd)
         self.assertLessEqual(len(said), 3, said)
         for line in said:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The options of rapl.so in the real collectd, and the symbols that it shows."""
+"""The options of rapl.so in the real collectd, and the symbols that it exports."""
 import os
 import subprocess
 import sys
@@ -51,7 +51,7 @@ class Options(daemons.StageTest):
             "slow": start("slow", block(root), load="<LoadPlugin rapl>\nInterval 2\n</LoadPlugin>"),
         }
         if not daemons.missing_namespace():
-            shipped = os.path.join(cls.stage.folder, "configs")  # a path in Include may hold no space
+            shipped = os.path.join(cls.stage.folder, "configs")  # Include allows no spaces
             os.symlink(os.path.join(daemons.SOURCE, "configs", "collectd"), shipped)
             cls.collectds["shipped"] = start(
                 "shipped", load='<Include "%s">\nFilter "*.conf"\n</Include>' % shipped,
@@ -103,7 +103,7 @@ class Options(daemons.StageTest):
             self.assertIn('the pattern "%s" matches no zone. Fix: ' % pattern, line)
 
     def test_types_that_are_missing_are_named_once(self):
-        """And no value of such a type is sent: collectd would complain of each."""
+        """No value of such a type is sent, because collectd would log an error for each."""
         self.assertEqual(sorted(self.rows["no-types"]), names_of("server", ["power"]))
         said = complaints(self.collectds["no-types"])
         self.assertEqual(len(said), 3, said)
@@ -150,7 +150,7 @@ class Options(daemons.StageTest):
         said = [line for line in complaints(self.collectds["wrong"]) if "[error]" in line]
         for line in self.wrong_lines:
             key = line.split()[0]
-            # by the plugin, or by collectd's own reader of options: once
+            # once, by the plugin or by collectd's own option parser
             lines = [each for each in said if '"%s"' % key in each or "`%s'" % key in each]
             wanted = sum(each.split()[0] == key for each in self.wrong_lines)
             self.assertEqual(len(lines), wanted, "%s: %s" % (key, said))
@@ -169,7 +169,7 @@ class Symbols(unittest.TestCase):
     @unittest.skipUnless(os.path.exists(daemons.COLLECTD_PLUGIN), "rapl.so is not built")
     @unittest.skipIf(daemons.find_program("nm") is None, "nm is not installed (package binutils)")
     def test_only_module_register_is_visible(self):
-        # Else a function of ours could be taken for one of collectd's with that name.
+        # Otherwise one of our functions could replace one of collectd's with that name.
         symbols = subprocess.run(
             [daemons.find_program("nm"), "-D", "--defined-only", daemons.COLLECTD_PLUGIN],
             stdout=subprocess.PIPE, check=True).stdout.decode()

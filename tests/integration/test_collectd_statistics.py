@@ -32,7 +32,8 @@ class Statistics(daemons.StageTest):
 
     @classmethod
     def measure(cls, period):
-        """Leaves what the tests hold. Late: this machine was too busy to see such a pulse."""
+        """Runs the measurement that the tests check. Late: this machine was too busy to show such a
+        pulse."""
         cls.period = period
         cls.machine = cls.stage.simulate("server", *samples.pulse(period))
         root, every = root_of(cls.machine), "SampleInterval 0.01"
@@ -91,22 +92,22 @@ class Statistics(daemons.StageTest):
         taken = dict(self.collectds["all"].rows()["rapl/derive-sweeps"])
         enough = []
         for (before, _), (now, count) in zip(counts, counts[1:]):
-            # Of 20 updates, a millisecond each.
+            # 20 updates of a millisecond each.
             self.assertLess(count * 20 * samples.MS, now - before)
-            # A report can miss instants; of those it took, at most four make a sample, unless
-            # the machine stalls in one: reads that take long make a long sample.
+            # A report can miss samples; of the reads taken, at most four make a sample, unless the
+            # machine stalls in one, because slow reads make long samples.
             enough.append(count > min(5, (taken[now] - taken[before]) / 4 - 2))
         self.assertIn(True, enough, counts)
 
     def test_the_thread_reads_in_between(self):
-        # From the second report on: before, it also reads to find out how often counters move.
+        # From the second report on: before, it also reads to find update periods.
         taken = self.health("all", "sweeps")[1:]
         missed = self.health("all", "missed_samples")[1:]
         reports = len(taken) - 1
         times = [ns for ns, _ in self.rows["all"]["rapl/energy-total"]][1:]
         instants = (times[-1] - times[0]) / 1e7
         passed = taken[-1] - taken[0] - reports + missed[-1] - missed[0]
-        # A report's sample may be that of an instant.
+        # A report's own read may fall on the grid.
         self.assertAlmostEqual(passed, instants, delta=reports + 2)
         self.assertGreater(taken[-1] - taken[0], 3 * reports)
 

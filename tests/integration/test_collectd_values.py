@@ -28,7 +28,7 @@ class Values(daemons.StageTest):
         cls.machines = {
             "server": cls.stage.simulate("server", "--load", "wave"),
             "sapphire-rapids": cls.stage.simulate("sapphire-rapids"),
-            # Its packages wrap after some 3 and 8 seconds.
+            # Its packages wrap after about 3 and 8 seconds.
             "epyc": cls.stage.simulate("epyc", "--load", "wave", "--load-period", "7s",
                                        "--power", "package-1=80", "--before-wrap", "600"),
             "laptop": cls.stage.simulate("laptop"),
@@ -57,7 +57,7 @@ class Values(daemons.StageTest):
         for name, machine in self.machines.items():
             with self.subTest(machine=name):
                 for (_, domain), series in daemons.series_of_collectd(self.rows[name]).items():
-                    # Zones of any power use less in their first second than in the ten that follow.
+                    # In their first second, zones use less than in the following ten, at any power.
                     used = series.energy[-1][1] - series.energy[0][1]
                     self.assertLess(series.energy[0][1], used / 4 + 1, domain)
 
@@ -70,7 +70,7 @@ class Values(daemons.StageTest):
                 for series, values in rows.items():
                     if "/energy-" in series:
                         self.assertEqual([ns for ns, _ in values], times, series)
-                    else:  # the first has none yet, or all do
+                    else:  # either only the first has none yet, or all have one
                         self.assertIn([ns for ns, _ in values], (times, times[1:]), series)
 
     def test_total_is_the_sum_of_packages_and_dram(self):

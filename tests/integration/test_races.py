@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""rapl.so in the real collectd while ThreadSanitizer, memcheck and helgrind look on: reads beside
-other plugins', its thread, shutdown at the worst moments; and what it leaves behind. For each tool,
-a fault that is planted into the plugin (planted.c) shows that it would be seen."""
+"""rapl.so in the real collectd under ThreadSanitizer, memcheck and helgrind: reads in parallel with
+other plugins, its thread, shutdown at the worst moments, and what it leaves behind. For each
+tool, a fault planted into the plugin (planted.c) shows that the tool detects it."""
 import contextlib
 import glob
 import os
@@ -18,19 +18,19 @@ import execd  # noqa: E402
 import tap  # noqa: E402
 import tree  # noqa: E402
 
-# The plugins once more, with -fsanitize=thread.
+# The plugins again, built with -fsanitize=thread.
 BUILD_THREAD = os.environ.get("RAPL_BUILD_THREAD", os.path.join(execd.BUILD, "..", "build-thread"))
 
 OTHERS = "".join("<LoadPlugin %s>\nInterval 0.1\n</LoadPlugin>\n" % name
                  for name in ("cpu", "memory", "load"))
 # System calls in which a plugin waits for a file: pread64, readlink, getdents64, openat,
-# newfstatat, openat2. Not read: valgrind's threads wait for each other so.
+# newfstatat, openat2. read is not included: threads wait for each other in it under valgrind.
 FILE_CALLS = {"17", "89", "217", "257", "262", "437"}
 
-# What libc calls it with its symbols, and without.
+# The name of the function with libc's symbols, and without.
 SIGNAL_RETURNS = [("libc.so.6", "__restore_rt"), ("libc.so.6", "?")]
 
-SAMPLER_RANGE_UJ = 1199999999  # at 300 W half a turn takes 2 s
+SAMPLER_RANGE_UJ = 1199999999  # at 300 W half of the range takes 2 s
 SAMPLER_OPTIONS = ("MaxPower 300", "ReportHealth true")
 
 
@@ -43,7 +43,7 @@ def block(root, *lines):
 
 
 def is_waiting_for_a_file(pid):
-    """Whether a thread of it has been in one and the same call for a while."""
+    """Whether one of its threads has been in the same system call for a while."""
     def calls():
         found = {}
         for path in glob.glob("/proc/%d/task/*/syscall" % pid):
@@ -57,7 +57,7 @@ def is_waiting_for_a_file(pid):
 
 
 class Tool:
-    """What looks on, and what it has to say."""
+    """A tool that watches collectd, and its findings."""
 
     build = execd.BUILD
 
@@ -71,7 +71,7 @@ class Tool:
         return daemons.missing_programs(collectd="collectd-core") or daemons.missing_simulator()
 
     def start(self, stage, name, rapl, **more):
-        """How it is told where to write to: the folder of the program comes with the program."""
+        """Starts collectd under the tool, which writes to the program's directory."""
         plugins = {"rapl.so": os.path.join(self.build, "plugins", "collectd", "rapl.so"),
                    "afterwards.so": self.plugin("afterwards"), **more.pop("plugins", {})}
         environment = {**self.environment(), **more.pop("environment", {})}
@@ -106,7 +106,7 @@ class ThreadSanitizer(Tool):
                 "TSAN_OPTIONS": "log_path=tsan exitcode=0 history_size=7"}
 
     def words(self):
-        # Its memory map has no room for much randomness.
+        # Its memory map leaves little room for address randomization.
         words = [daemons.find_program("setarch") or "setarch", "-R"]
         tried = subprocess.run([*words, "true"], stderr=subprocess.DEVNULL, check=False)
         return words if tried.returncode == 0 else []
@@ -120,8 +120,8 @@ class ThreadSanitizer(Tool):
 
 
 def frames_of(stack):
-    """Object and function of each, the innermost first. What a signal has interrupted does not do
-    what collectd's handler does; the kernel returns from that to a function of libc."""
+    """Object and function of each frame, innermost first, down to a signal handler of collectd,
+    which the kernel makes return to a function of libc. The interrupted frames are left out."""
     frames = [(os.path.basename(frame.findtext("obj", "")), frame.findtext("fn", "?"))
               for frame in stack.iter("frame")]
     for i in range(1, len(frames)):
@@ -131,7 +131,7 @@ def frames_of(stack):
 
 
 class Valgrind(Tool):
-    """of: words of the command, besides those that every tool of it takes."""
+    """of: words of the command, besides those common to all valgrind tools."""
 
     def __init__(self, *of):
         self.of = of
@@ -150,8 +150,8 @@ class Valgrind(Tool):
             frames = [frame for stack in error.iter("stack") for frame in frames_of(stack)]
             ours = any(file == "rapl.so" for file, _ in frames)
             kind, names = error.findtext("kind"), {name for _, name in frames}
-            # What collectd keeps of a plugin that registers itself is collectd's; and a waiter that
-            # took another's signal signals itself, without the lock (glibc, pthread_cond_wait.c).
+            # What collectd keeps of a registered plugin belongs to collectd; and a waiter that took
+            # another's signal signals itself, without the lock (glibc, pthread_cond_wait.c).
             others = "module_register" in names or (
                 kind == "Misc" and "__pthread_cond_wait_common" in names)
             if ours and not others:
@@ -161,7 +161,7 @@ class Valgrind(Tool):
 
 
 class Scenarios:
-    """Mixed into a test case: one run of collectd for each thing that can come its way."""
+    """Mixed into a test case: one run of collectd for each scenario."""
 
     tool = None
 
@@ -203,7 +203,7 @@ class Scenarios:
         cls.samples = {name: cls.collectds[name].rows()["rapl/derive-sweeps"]
                        for name in ("sampler", "statistics")}
         cls.stage.stop([cls.collectds[name] for name in ("sampler", "statistics", "beside-others")])
-        # Another configuration, after a restart: there is none without one.
+        # Another configuration after a restart: collectd cannot change it otherwise.
         run("other-options", machine.root, 'Zone "package-1"', "IgnoreSelected true",
             'Source "pigeon"', 'MaxPower "much"',
             load=load(0.2) + "\n" + block(machine.root, 'Zone "*/dram"', "ReportTotal false"))
@@ -212,7 +212,7 @@ class Scenarios:
 
     @staticmethod
     def stop_while_it_waits(collectd, machine):
-        """SIGTERM while a file does not answer; whether it had to wait for that."""
+        """SIGTERM while a file does not answer; returns whether collectd had to wait for it."""
         collectd.wait_until(lambda: is_waiting_for_a_file(collectd.pid), "it to wait")
         collectd.ask_to_stop()
         time.sleep(0.5)
@@ -229,7 +229,7 @@ class Scenarios:
 
     @classmethod
     def stop_in_a_sample(cls, collectd):
-        # Of init, of the first report, and of the thread.
+        # The samples of init, of the first report, and of the thread.
         begun = collectd.wait_until(lambda: len(collectd.lines("a sample begins")) >= 3, "a sample")
         collectd.ask_to_stop()
         collectd.stop()
@@ -247,7 +247,7 @@ class Scenarios:
         cls.others = {os.path.basename(path).partition("-")[0]
                       for path in glob.glob(os.path.join(collectd.csv, "*"))}
 
-    # --- what is to be seen ----------------------------------------------------------------------
+    # --- results ---------------------------------------------------------------------------------
 
     def test_the_tool_has_nothing_to_say_of_the_plugin(self):
         for name, collectd in self.collectds.items():
@@ -266,7 +266,7 @@ class Scenarios:
         self.assertTrue(self.sample_waited)
 
     def test_the_thread_was_there(self):
-        # Each report of the plain run lies between two samples of its own.
+        # Each report of the plain run is between two samples of its own.
         for name, values in self.samples.items():
             (_, first), *_, (_, last) = values
             self.assertGreater(last - first, len(values) - 1, name)
@@ -278,7 +278,7 @@ class Scenarios:
 
 
 def left_behind(collectd, root):
-    """Threads and files of the plugin after its shutdown. A thread has the name of the one that
+    """Threads and files of the plugin after its shutdown. A thread has the name of the thread that
     started it, and collectd's readers have ended by then."""
     lines = [line.partition("afterwards: ")[2] for line in collectd.lines("afterwards: ")]
     if lines[-1:] != ["that is all"]:
@@ -300,7 +300,7 @@ class Locks(Scenarios, daemons.StageTest):
 
 
 class Planted(daemons.StageTest):
-    """Each of the looks above sees what is there to be seen."""
+    """Each of the checks above detects its fault."""
 
     @classmethod
     def missing(cls):

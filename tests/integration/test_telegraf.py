@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""rapl-execd below the real Telegraf: what arrives in a file, in InfluxDB and in Graphite, and how
+"""rapl-execd under the real Telegraf: what arrives in a file, in InfluxDB and in Graphite, and how
 the two start, restart and end."""
 import json
 import os
@@ -18,7 +18,7 @@ import tap  # noqa: E402
 REPORTS = 11
 STARTS = 5
 
-# Tags that must arrive as they are: what line protocol escapes, and what it does not.
+# Tags that must arrive unchanged: with characters that line protocol escapes, and others.
 TAGS = {
     "rack": "b 3,left=top",
     "owner": 'Zoë "Z" O\'Neil',
@@ -27,7 +27,7 @@ TAGS = {
     "an odd,key": "x",
 }
 
-# Backslashes where they could be taken for an escape: refused by rapl-execd, or arriving unchanged.
+# Backslashes that could be taken for an escape: refused by rapl-execd, or arriving unchanged.
 BACKSLASHES = [r"a\b", r"a\,b", r"a\ b", r"a\=b", r"a\\b", r'a\"b', r'a\"b c', r"a\nb c", "a\\"]
 
 telegraf = None
@@ -45,12 +45,12 @@ def setUpModule():
 
 
 def text_of(words):
-    """As TOML."""
+    """Formats the words as TOML."""
     return json.dumps(words, ensure_ascii=False)
 
 
 def execd_input(machine, *options, how="STDIN", **settings):
-    """An [[inputs.execd]] of rapl-execd on that machine."""
+    """An [[inputs.execd]] that runs rapl-execd on that machine."""
     lines = ["[[inputs.execd]]", "  data_format = \"influx\"", "  signal = " + text_of(how),
              "  command = " + text_of([execd.PROGRAM, "--root=" + machine.root, *options])]
     lines += ["  %s = %s" % (key, text_of(value)) for key, value in settings.items()]
@@ -68,8 +68,8 @@ def graphite_output(carbon):
 
 
 def errors_of(one):
-    """Lines of Telegraf's log that tell of errors, and of warnings about the input. When a plugin
-    ends, Telegraf may close its pipes while it still reads them: that is no error of ours."""
+    """Lines of Telegraf's log with errors, and with warnings about the input. When a plugin ends,
+    Telegraf may close its pipes while it still reads them: this error is not ours."""
     return [line for line in one.lines(r" E! | W! \[inputs") if "file already closed" not in line]
 
 
@@ -85,7 +85,7 @@ class TelegrafTest(daemons.StageTest):
 
 class Values(TelegrafTest):
     """One Telegraf prompts by newline and sends to all three outputs; the other has an input for
-    each other signal, and sends to a file and to InfluxDB."""
+    each signal, and sends to a file and to InfluxDB."""
 
     hows = {"none": "sapphire-rapids", "SIGHUP": "epyc", "SIGUSR1": "laptop", "SIGUSR2": "epyc"}
 
@@ -124,8 +124,8 @@ class Values(TelegrafTest):
 
     @classmethod
     def start_signalled(cls, inputs):
-        """A signal that comes right after exec ends any program, and Telegraf sends the first at the
-        next whole second: where that was at once, Telegraf is started again."""
+        """A signal right after exec ends any program, and Telegraf sends the first one at the next
+        full second: if that was at once, Telegraf is started again."""
         for number in range(STARTS):
             name = "signalled-%d" % number
             one = cls.start(name, inputs, outputs=influxdb_output(cls.influxdb, name))
@@ -136,14 +136,14 @@ class Values(TelegrafTest):
 
     @classmethod
     def lives(cls, one):
-        """Whether each program reports; none does so once one was ended by a signal."""
+        """Whether all programs report; none does once a signal has ended one."""
         def is_known():
             return one.lines("exited: signal: ") or all(one.points(how=how) for how in cls.hows)
         one.wait_until(is_known, "reports, or the end of a program")
         return not one.lines("exited: signal: ")
 
     def stored(self, database):
-        """What InfluxDB has, in the form of the lines that were written to it."""
+        """The content of InfluxDB, in the form of the lines that were written to it."""
         points = []
         for tags, values in self.influxdb.query(database, "select * from rapl group by *"):
             tags = {key: value for key, value in tags.items() if value != ""}
@@ -180,7 +180,7 @@ class Values(TelegrafTest):
             times = {}
             for point in points:
                 times.setdefault(point.timestamp, []).append(point)
-            # Each report is whole, whatever Telegraf did with it.
+            # Each report is complete, whatever Telegraf did with it.
             self.assertEqual(len({len(report) for report in times.values()}), 1)
             first, last = min(times), max(times)
             self.assertAlmostEqual((last - first) / 1e9, len(times) - 1, delta=1.5)
@@ -265,7 +265,8 @@ class Statistics(TelegrafTest):
 
     @classmethod
     def measure(cls, period):
-        """Leaves what the tests hold. Late: this machine was too busy to see such a pulse."""
+        """Runs the measurement that the tests check. Late: this machine was too busy to show such a
+        pulse."""
         machine = cls.stage.simulate("server", *samples.pulse(period))
         cls.period, cls.database = period, "sampled-%d" % period
         cls.sampled = cls.start("sampled", execd_input(machine, "--sample-interval=10ms"),
@@ -279,7 +280,7 @@ class Statistics(TelegrafTest):
 
     @classmethod
     def package(cls):
-        """But for the first report, which came after 50 ms."""
+        """Without the first report, which came after 50 ms."""
         return cls.sampled.points(domain="package", package_id="0")[1:]
 
     @classmethod
@@ -290,7 +291,7 @@ class Statistics(TelegrafTest):
     def test_they_arrive_in_a_file_with_their_types(self):
         points = self.sampled.points()
         self.assertGreaterEqual(len(points), 5 * (REPORTS + 1))
-        # The first report came after 50 ms, which need not hold a whole sample.
+        # The first report came after 50 ms, which may not contain a whole sample.
         first = min(point.timestamp for point in points)
         for point in points:
             self.assertLessEqual(point.fields.keys(), self.FIELDS, point)
@@ -328,7 +329,7 @@ class Statistics(TelegrafTest):
 
 
 class Life(TelegrafTest):
-    """Plugins that are killed, that have something to say, that run once; and how it all ends."""
+    """Plugins that are killed, that print messages, that run once; and the end of each."""
 
     @classmethod
     def prepare(cls):
@@ -390,7 +391,8 @@ class Life(TelegrafTest):
                 self.assertEqual(sorted(after), sorted(daemons.identities("laptop")))
                 for identity, name in daemons.identities("laptop").items():
                     old, new = before[identity].energy, after[identity].energy
-                    # Energy starts again from 0, and never with what the old one had counted.
+                    # Energy starts again from 0, and does not include what the old process had
+                    # counted.
                     self.assertLess(new[0][1], old[-1][1], name)
                     base = self.machine.between(new[0][0], new[-1][0])[name][1]
                     self.assertLess(new[0][1], base * 1.5 + 1, name)
@@ -412,7 +414,7 @@ class Life(TelegrafTest):
         missing = log.lines(r" E! \[inputs\.execd::nothing\] .*powercap: No such file")
         self.assertEqual(len(missing), 1, "told once, not at each interval")
         self.assertIn("Fix: ", missing[0])
-        # Telegraf marks so what comes without a level that it knows.
+        # Telegraf adds this prefix to lines without a level that it knows.
         self.assertEqual(log.lines('stderr: "'), [])
 
     def test_a_warning_arrives_with_its_level(self):
@@ -424,13 +426,13 @@ class Life(TelegrafTest):
         found = self.once.series()
         self.assertEqual(sorted(found), sorted(daemons.identities("laptop")))
         for identity, name in daemons.identities("laptop").items():
-            self.assertEqual(found[identity].energy, [], name)  # it would be a second's, each time
+            self.assertEqual(found[identity].energy, [], name)  # it would cover 1 s each time
             spans = [(ns - 1000000000, ns, watts) for ns, watts in found[identity].power]
             self.check_spans(self.machine, spans, name, least=3)
         self.assertEqual(errors_of(self.once), [])
 
     def test_it_stops_soon(self):
-        # Telegraf gives a plugin five seconds before it sends it SIGTERM.
+        # Telegraf gives a plugin five seconds before it sends SIGTERM.
         for name, seconds in self.seconds.items():
             self.assertLess(seconds, 4, name)
         self.assertEqual(set(self.statuses.values()), {0}, self.statuses)
@@ -443,7 +445,7 @@ class Life(TelegrafTest):
 
 
 class Shipped(TelegrafTest):
-    """The file of configs/ as it is, with the simulated machine where a real one has its files."""
+    """The unchanged file of configs/, with the simulated machine in place of the real one."""
 
     @classmethod
     def missing(cls):
@@ -458,7 +460,7 @@ class Shipped(TelegrafTest):
             with open(path, "wb") as copy:
                 copy.write(built.read())
             os.chmod(path, 0o755)
-        # The last, for it hides the programs that bind.
+        # The last one, because it hides the programs that bind-mount.
         cls.before = daemons.in_namespace((cls.machine.root + "/proc/cpuinfo", "/proc/cpuinfo"),
                                           (cls.machine.root + "/sys", "/sys"),
                                           (programs, "/usr/bin"))
@@ -482,8 +484,8 @@ class Shipped(TelegrafTest):
             self.assertGreaterEqual(len(found[identity].power), 1, "no watts:\n" + text)
             for ns, watts in found[identity].power:
                 true = self.machine.between(ns - 50000000, ns)[name][1]
-                # Over as little as 50 ms an update of the counter more or less is 2 %, and a read
-                # that is held up for 4 ms is 4 %.
+                # Over 50 ms, one update of the counter more or less is 2 %, and a read that is
+                # delayed by 4 ms is 4 %.
                 with tap.excused(lateness.reason_of_one(4 * samples.MS)):
                     self.assertAlmostEqual(watts / true, 1, delta=0.1, msg=name)
 

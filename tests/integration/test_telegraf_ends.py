@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What the real Telegraf still gets from a rapl-execd that ends: the last report, and the reason.
-It closes its pipes once the program has ended, whatever they hold."""
+"""What the real Telegraf still receives from a rapl-execd that ends: the last report, and the
+reason. Telegraf closes its pipes once the program has ended, whatever they contain."""
 import os
 import signal
 import sys
@@ -18,7 +18,7 @@ HOWS = {"STDIN": [], "none": ["--interval=30s"]}
 
 
 class Reload(TelegrafTest):
-    """Prompts come far apart, so that the energy between two of them is worth having."""
+    """Prompts are far apart, so that the energy between two of them matters."""
 
     @classmethod
     def prepare(cls):
@@ -39,13 +39,14 @@ class Reload(TelegrafTest):
         cls.status = cls.one.stop()
 
     def check_last_reports(self, how):
-        """One by each program that was ended, after it was asked to, and with all its energy."""
+        """One last report by each program that was ended, made after the request to end, with all
+        its energy."""
         points = self.one.points(how=how, domain="package", package_id="0")
         for begin_ns, end_ns in zip(self.ends_ns, [*self.ends_ns[1:], time.time_ns()]):
             last = [point for point in points if begin_ns <= point.timestamp <= end_ns]
             self.assertTrue(last, "no report after %d among %s" % (begin_ns, points))
             energy = min(last, key=lambda point: point.timestamp).fields["energy_joules"]
-            # For 0.3 s at least it drew what the machine draws.
+            # For at least 0.3 s it drew the machine's power.
             watts = self.machine.between(begin_ns - 3 * 10**8, begin_ns)["package-0"][1]
             self.assertGreater(energy, 0.28 * watts)
 
@@ -61,8 +62,7 @@ class Reload(TelegrafTest):
 
 
 class Reasons(TelegrafTest):
-    """A program that cannot start is started again and again: each time, its reason is in the
-    log."""
+    """A program that cannot start is restarted repeatedly; the log has its reason each time."""
 
     def check_reasons(self, one, count):
         one.wait_until(lambda: len(one.lines("Process .* exited")) >= count, "the exits")

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""The links of the Markdown pages below a folder, and what they lead to."""
+"""The links of the Markdown pages below a directory, and their targets."""
 import os
 import re
 
-# Folders of builds, caches and git hold pages of others.
+# Directories of builds, caches and git contain pages that are not ours.
 FOREIGN = re.compile(r"^(build.*|\..*|__pycache__)$")
 LINK = re.compile(r"!?\[[^\]]*\]\(\s*<?([^)\s>]+)>?[^)]*\)")
 DEFINITION = re.compile(r"^ {0,3}\[[^\]]+\]:\s+<?([^\s>]+)>?")
 HEADING = re.compile(r"^ {0,3}(#{1,6})\s+(.*?)\s*#*$")
 FENCE = re.compile(r"^ {0,3}(```|~~~)")
 CODE = re.compile(r"(`+)(.+?)\1")
-# Paths of the repository in inline code: those of its sources change with every new file.
+# Paths of the repository in inline code. Those in core and plugins change too often.
 PATH = re.compile(r"^(?:\./)?((?:configs|contrib|docs|tests)/[\w./-]*)$")
 
 
@@ -68,7 +68,7 @@ def read_links(path):
 
 
 def read_paths(path):
-    """(number, path) of each file or folder of the repository that is named in inline code."""
+    """(number, path) of each file or directory of the repository that is named in inline code."""
     for number, line in read_prose(path):
         for match in CODE.finditer(line):
             named = PATH.match(match[2].strip().split(":")[0])
@@ -79,7 +79,7 @@ def read_paths(path):
 def fault_of(top, page, target):
     """Why a link of the page leads nowhere, or None."""
     if re.match(r"^[a-z][a-z0-9+.-]*:", target):
-        return None  # another host's: not ours to keep
+        return None  # on another host: not checked
     name, _, anchor = target.partition("#")
     if name.startswith("/"):
         return "is absolute"
@@ -95,7 +95,7 @@ def fault_of(top, page, target):
 
 
 def find_broken(top):
-    """One line for each link and each named file of the pages that leads nowhere."""
+    """One line for each link and each named file of the pages that does not exist."""
     broken = []
     for page in list_pages(top):
         path = os.path.join(top, page)
@@ -109,7 +109,7 @@ def find_broken(top):
     return broken
 
 
-# --- what sources say of pages -------------------------------------------------------------------
+# --- citations of pages in sources ---------------------------------------------------------------
 
 SOURCE = re.compile(r"\.(c|h|py|bash|cmake|conf|rules)$|^(run|demo|packages|boot|image|CMakeLists\.txt)$")
 CITED_PAGE = re.compile(r"\b((?:docs|contrib|tests)/[\w/-]+\.md)\b")
@@ -127,7 +127,7 @@ def list_sources(top):
 
 
 def find_wrong_citations(top):
-    """One line for each page and each rule that a source cites and that there is not."""
+    """One line for each page or rule that a source cites and that does not exist."""
     anchors = read_anchors(os.path.join(top, "docs", "design.md"))
     rules = {match[1] for match in (re.match(r"rule-(\d+)-", anchor) for anchor in anchors) if match}
     wrong = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The folders of the core depend on each other one way; a plugin includes the public header alone."""
+"""The core's directories depend on each other one way; plugins only include the public header."""
 import os
 import re
 import subprocess
@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.join(TOP, "tests", "support"))
 
 import tap
 
-# Each folder, and which it may include. "" is core itself.
+# Each directory, by level; a file may include its own level and those before. "" is core itself.
 LEVELS = (("include", "energy", "zone"), ("problem", "system"), ("source",), ("series",), ("",))
 INCLUDE = re.compile(r'^#include "([^"]+)"', re.MULTILINE)
 
@@ -22,7 +22,7 @@ def level_of(path):
 
 
 def find_wrong(path, text):
-    """Includes of a file of the core, by its path there, that a lower folder may not have."""
+    """Includes of a core file (by its path there) that its directory may not have."""
     wrong = []
     for name in INCLUDE.findall(text):
         included = "include/" + name if name == "rapl.h" else name

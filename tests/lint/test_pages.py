@@ -55,7 +55,7 @@ class Repository(unittest.TestCase):
 
 
 class Checker(unittest.TestCase):
-    """What it finds in pages that are made for it."""
+    """What the checker finds in pages made for this test."""
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory()

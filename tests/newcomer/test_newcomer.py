@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The two commands of a newcomer, contrib/demo and tests/run, on fresh Debian systems: each comes to its
-end, or says why not; nothing of others is touched, and nothing is left behind. docs/newcomer.md has a line
-for each test, which tests/run.d/test_run.py checks."""
+"""The two commands of a newcomer, contrib/demo and tests/run, on fresh Debian systems: each
+succeeds or says why not, changes nothing else on the system, and leaves nothing behind.
+docs/newcomer.md has a line for each test, which tests/run.d/test_run.py checks."""
 import os
 import re
 import signal
@@ -19,14 +19,14 @@ LONGEST_SECONDS = 3600
 DEMO = ("./contrib/demo", "--seconds", "5")
 BUILD_TOOLS = "cmake gcc libc6-dev make pkg-config rrdtool"
 
-# What is printed when a stage begins, and whether that is before anything is installed.
+# The text printed when a stage begins, and whether that is before anything is installed.
 STAGES = {"packages": "Missing Debian packages", "lists": "Fetching the lists", "install": "Installing them",
           "download": " 25 %", "dpkg": " 75 %", "unpack": "Unpacking them",
           "configure": "Configuring the build ...", "build": "Building ...", "measure": "Measuring for"}
 
 
 class Newcomer:
-    """For one suite; what the first run as root has made is below all others."""
+    """The systems of one suite; the first run as root is the lower layer of all others."""
 
     suite = None
 
@@ -50,8 +50,9 @@ class Newcomer:
 
     @staticmethod
     def look(system):
-        """What a run must leave as it is: temporary files, mounts, processes, what boots and is denied.
-        Debian's cmake depends on procps, whose init script sets the kernel's parameters."""
+        """State that a run must not change: temporary files, mounts, processes, services at boot,
+        denied services. Debian's cmake depends on procps, whose init script sets kernel
+        parameters."""
         files = system.run(
             "bash", "-c", "ls -A /tmp /run /var/tmp /root /home/newcomer /usr/sbin/policy-rc.d 2>&1;"
             "find /etc/systemd/system /etc/rc?.d -type l ! -lname ../init.d/procps -printf '%p %l\\n' | sort;"
@@ -69,7 +70,7 @@ class Newcomer:
         self.assertIn("The picture of what collectd stored: %s/build/demo.png" % fresh.CHECKOUT, output)
 
     def check_demo(self, system, **more):
-        """It comes to its end and leaves nothing."""
+        """It succeeds and leaves nothing behind."""
         before = self.look(system)
         ended = system.call(*DEMO, **more)
         self.check_ended(ended.returncode, ended.stdout)
@@ -91,7 +92,7 @@ class Newcomer:
         self.assertEqual("", owners)
 
     def test_without_sudo(self):
-        """It says what to do by hand; then that is all it needed."""
+        """It prints what to do by hand, and that is sufficient."""
         system = self.system(self.base)
         system.run("rm", "/usr/bin/sudo")
         before = self.look(system)
@@ -122,7 +123,7 @@ class Newcomer:
         system.run("apt-get", "update")
         system.run("apt-get", "install", "-y", "--no-install-recommends", "collectd")
         with open(system.path("/etc/collectd/collectd.conf"), "w", encoding="ascii") as file:
-            # What Debian's file loads has more dependencies.
+            # The plugins in Debian's file have more dependencies.
             file.write("FQDNLookup false\nInterval 1\nLoadPlugin cpu\nLoadPlugin csv\n")
         system.run("collectd")
         pid = system.run("cat", "/run/collectd.pid")
@@ -134,7 +135,7 @@ class Newcomer:
         self.assertRegex("\n".join(system.processes()), "(?m)^collectd")
 
     def test_beside_a_running_apt(self):
-        """Another's service, installed meanwhile, is as its package wants it."""
+        """A service that another apt installs meanwhile is in the state its package wants."""
         system = self.system(self.base)
         system.run("apt-get", "update")
         other = system.start("apt-get", "install", "-y", "--no-install-recommends",
@@ -154,7 +155,7 @@ class Newcomer:
         self.assertRegex(ended.stdout, r"\n[1-9][0-9]+ passed, 0 failed")
 
     def interrupt(self, stage, kind):
-        """At that stage; then nothing is left, and another run comes to its end."""
+        """Interrupts it at that stage; nothing is left, and another run succeeds."""
         early = list(STAGES).index(stage) < list(STAGES).index("configure")
         system = self.system(*([self.base] if early else []))
         if not early:
@@ -169,7 +170,7 @@ class Newcomer:
         else:
             self.fail("there is no stage %s" % stage)
         time.sleep(0.3)
-        if kind == signal.SIGINT:  # the keys of a terminal: all of its foreground group
+        if kind == signal.SIGINT:  # as a terminal does: the whole foreground group
             os.killpg(demo.pid, kind)
         else:
             system.run("bash", "-c", "kill -9 $(grep -lz contrib/demo /proc/[0-9]*/cmdline | "

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""contrib/systemd and contrib/udev as systemd's own checks see them, on this machine, without a guest."""
+"""Checks contrib/systemd and contrib/udev with systemd's own tools, on this machine, without a
+guest."""
 import os
 import re
 import shlex
@@ -24,7 +25,7 @@ seconds = 60
 
 
 def prepare():
-    """Telegraf's unit comes with Telegraf."""
+    """Provides Telegraf's unit, which comes with Telegraf."""
     daemons.build_telegraf()
     return {}
 
@@ -50,7 +51,7 @@ class Files(unittest.TestCase):
         return ended.stdout
 
     def add(self, unit, drop_in):
-        """The unit, if it is not there yet, with this drop-in of ours."""
+        """Adds the unit, if it is missing, with this drop-in."""
         shutil.copy(self.units[unit], os.path.join(self.folder, unit))
         below = os.path.join(self.folder, unit + ".d")
         os.makedirs(below, exist_ok=True)
@@ -61,7 +62,8 @@ class Files(unittest.TestCase):
                 return
 
     def test_units_have_no_fault(self):
-        """The status is 0 whatever is said, and other units of this machine are told of, too."""
+        """The exit status is 0 whatever is printed, and messages about other units of this machine
+        are printed, too."""
         for unit in self.units:
             for drop_in in DROP_INS:
                 self.add(unit, drop_in)
@@ -79,7 +81,7 @@ class Files(unittest.TestCase):
                     text = self.analyze("security", "--offline=true", unit)
                     found.append(re.search(r"exposure level for \S+: (\d+\.\d)", text)[1])
                 self.assertLess(float(found[2]), float(found[0]) - 5)
-                if version == "252":  # each version weighs anew
+                if version == "252":  # each version computes exposure differently
                     self.assertEqual(told, found)
 
     def test_group_is_made(self):
@@ -99,7 +101,7 @@ class Files(unittest.TestCase):
 
 
 class Rule(unittest.TestCase):
-    """The program that the udev rule runs, over files in place of a zone's."""
+    """The program that the udev rule runs, on files in place of a zone's."""
 
     def run_rule(self, folder, group):
         rule = handbook.read(os.path.join(CONTRIB, "udev", "60-rapl.rules"))
@@ -118,14 +120,14 @@ class Rule(unittest.TestCase):
             "max_energy_range_uj": (root_alone, (0o440, group)),
             "constraint_0_power_limit_uw": ((0o600, 0), (0o640, group)),
             "constraint_9_max_power_uw": (root_alone, (0o440, group)),
-            "name": (everyone, everyone),  # as most kernels make it
+            "name": (everyone, everyone),  # as most kernels create it
             "constraint_1_max_power_uw": (everyone, everyone),
             "constraint_1_power_limit_uw": ((0o644, 0), (0o644, 0)),
-            "constraint_0_time_window_us": ((0o600, 0), (0o600, 0)),  # nobody reads these
+            "constraint_0_time_window_us": ((0o600, 0), (0o600, 0)),  # not needed by any reader
             "enabled": ((0o600, 0), (0o600, 0)),
             "uevent": ((0o600, 0), (0o600, 0)),
         }
-        inner = os.path.join(folder, "intel-rapl:0:0")  # has an event of its own
+        inner = os.path.join(folder, "intel-rapl:0:0")  # has a uevent of its own
         os.mkdir(inner)
         for name, (before, _) in {**cases, "intel-rapl:0:0/energy_uj": (root_alone, None)}.items():
             path = os.path.join(folder, name)

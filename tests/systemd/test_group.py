@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""contrib/udev in a guest with the real udevd and drivers: group rapl reads, and goes on to."""
+"""contrib/udev in a guest with the real udevd and drivers: group rapl can read, and still can after
+changes."""
 import os
 import re
 import shutil
@@ -65,11 +66,11 @@ class Group(unittest.TestCase):
         self.program = shutil.copy(execd.PROGRAM, self.folder)
 
     def as_user(self, gid):
-        """The words before a command that nobody runs, whose one other group is this one."""
+        """A command prefix: user nobody, with this group as the only other one."""
         return ["setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--groups", str(gid)]
 
     def check_open(self):
-        """Group rapl may read energy_uj; all else is as the kernel made it."""
+        """Group rapl may read energy_uj; everything else is as the kernel created it."""
         now = attributes()
         energy = {path for path in now if os.path.basename(path) == "energy_uj"}
         self.assertEqual(ZONES, len(energy))
@@ -95,7 +96,7 @@ class Group(unittest.TestCase):
         self.check_open()
 
     def test_whole_zones_that_are_roots_alone(self):
-        """Some distributions' kernels make more than energy_uj 0400."""
+        """Some distributions' kernels set more files than energy_uj to mode 0400."""
         read = re.compile(r"/(name|energy_uj|max_energy_range_uj|constraint_\d_(max_power|power_limit)_uw)$")
         files = [path for path in attributes() if read.search(path) and "/intel-rapl:" in path]
         self.assertGreater(len(files), 3 * ZONES)
@@ -129,7 +130,7 @@ class Group(unittest.TestCase):
         self.check_open()
 
     def test_boot_with_the_zones_there_before_udev(self):
-        """A driver of the kernel's or the initial RAM disk's: no uevent but that of coldplug."""
+        """A driver built in or in the initial RAM disk: its only uevent is that of coldplug."""
         machine.stop()
         kernel.unload(DRIVER)
         kernel.load(DRIVER)
@@ -139,11 +140,12 @@ class Group(unittest.TestCase):
         self.check_open()
 
     def test_rapl_execd_goes_on(self):
-        """It may look before udev has done: it is told once, and reports when udev has."""
+        """It may look before udev has finished: it reports the refusal once, and continues after
+        udev."""
         with execd.Execd("--source=powercap", program=self.program,
                          before=self.as_user(self.gid)) as program:
             self.assertEqual(ZONES + 1, len(program.ask()))
-            program.wait_quiet()  # and so meets all zones gone at once
+            program.wait_quiet()  # so that it finds all zones gone at once
             kernel.unload(DRIVER)
             program.prompt()
             program.wait_message("package-1 has gone")

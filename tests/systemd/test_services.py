@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""contrib/systemd on Debian's collectd.service and Telegraf's own unit, over the kernel's drivers."""
+"""contrib/systemd with Debian's collectd.service and Telegraf's own unit, on real drivers."""
 import os
 import re
 import shutil
@@ -17,7 +17,7 @@ import kernel  # noqa: E402
 
 MACHINE = guest.Machine(seconds=1200)
 PAGE = "contrib/systemd/README.md"
-TELEGRAF_VARIABLE = "RAPL_TELEGRAF"  # the program, or why there is none
+TELEGRAF_VARIABLE = "RAPL_TELEGRAF"  # the program, or the reason why there is none
 
 USERS = """u telegraf - "" /etc/telegraf
 u collectd - "" /var/lib/collectd
@@ -48,7 +48,7 @@ TELEGRAF_CONFIG = """
   files = ["/var/lib/telegraf/out.lp"]
 """
 
-LATER = 3  # powers that are held after the first that is true
+LATER = 3  # powers that are checked after the first correct one
 STALL_SECONDS = 0.1
 
 AS_USER = "[Service]\nUser=collectd\n"
@@ -84,7 +84,7 @@ def setUpModule():
 
 
 def install_collectd():
-    """Of its package, where that is only unpacked."""
+    """Copies the files of collectd to their places if its package is only unpacked."""
     for path in ("/usr/sbin/collectd", "/lib/systemd/system/collectd.service",
                  "/usr/share/collectd/types.db", daemons.collectd_plugin_folder()):
         if daemons.collectd_file(path) != path:
@@ -111,14 +111,14 @@ class Service(unittest.TestCase):
         self.addCleanup(self.forget)
 
     def forget(self):
-        """The unit as its package brings it, never started, and nothing that it left."""
+        """Resets the unit to its package's, as if never started, and removes what it left."""
         machine.call("systemctl", "stop", self.name)
         machine.call("systemctl", "reset-failed", self.name)
         shutil.rmtree(machine.path("/etc/systemd/system/%s.d" % self.name), ignore_errors=True)
         shutil.rmtree(machine.path(self.data), ignore_errors=True)
 
     def add(self, name, text=None):
-        """A drop-in: one of ours, or a text."""
+        """Adds a drop-in: one of ours, or a text."""
         if text is None:
             text = handbook.read("contrib/systemd/" + name)
         machine.write("/etc/systemd/system/%s.d/%s" % (self.name, os.path.basename(name)), text)
@@ -129,7 +129,7 @@ class Service(unittest.TestCase):
         machine.run("systemctl", "start", self.name)
 
     def install(self):
-        """What the page tells to do; what it ends with starts the service."""
+        """Runs the commands of the page, the last of which start the service."""
         machine.run("install", "-d", "-o", self.owner, self.data)
         for command in handbook.commands(PAGE, self.heading):
             machine.run("/bin/sh", "-c", command, folder=handbook.SOURCE)
@@ -145,7 +145,7 @@ class Service(unittest.TestCase):
             raise
 
     def status_of(self, program):
-        """/proc/PID/status of the service's process of that name, as {key: value}."""
+        """/proc/PID/status of the service's process with that name, as {key: value}."""
         group = "/sys/fs/cgroup/system.slice/%s/cgroup.procs" % self.name
         for pid in machine.run("cat", group).split():
             text = machine.run("cat", "/proc/%s/status" % pid)
@@ -155,8 +155,8 @@ class Service(unittest.TestCase):
         raise AssertionError("%s has no process %s" % (self.name, program))
 
     def check_values(self):
-        """At one time each zone's power is the true one, and so is each later one: the guest may stall
-        within a read, and only that may explain another one."""
+        """At some time all zones have the correct power, and so have all later values: only a stall
+        of the guest within a read explains another one."""
         true = self.true_watts()
 
         def are_right():
@@ -181,7 +181,7 @@ class Service(unittest.TestCase):
 
     @staticmethod
     def true_watts():
-        """By identity; total is what its members are together."""
+        """Watts by identity; total is the sum of its members."""
         watts = {(parent, domain): kernel.truth_watts(
             {"domain": domain, "package_id": parent.partition("-")[2] or 0})
                  for parent, domain in daemons.identities("guest") if domain != "total"}
@@ -334,7 +334,7 @@ StandardOutput=file:/run/{name}.out
 
 
 def prepare():
-    """It cannot be built in the guest."""
+    """Builds Telegraf, which is not possible in the guest."""
     built = daemons.build_telegraf()
     return {TELEGRAF_VARIABLE: built.path or built.missing}
 

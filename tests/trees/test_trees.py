@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The layouts of real machines in this folder: which series each gives, and their energy.
+"""The layouts of real machines in this directory: the series of each, and their energy.
 
-Git keeps no empty folders: a .gitkeep stands for one, and the copy that a test makes leaves it out.
+Git stores no empty directories: each has a .gitkeep, which the copy made by a test omits.
 """
 import os
 import sys
@@ -17,7 +17,7 @@ from tree import LAYOUTS, RANGE_UJ, Tree
 
 INTEL, AMD, HYGON = "GenuineIntel", "AuthenticAMD", "HygonGenuine"
 
-# Above the 50 ms that power needs; a step of 32 zones then stays far below any ceiling.
+# Above the 50 ms that power needs; a step of 32 zones is still far below any ceiling.
 STEP_SECONDS = 0.11
 ROUNDS_MOST = 20
 
@@ -27,7 +27,7 @@ UNCORE_0 = "domain=uncore,package_id=0"
 DRAM_0 = "domain=dram,package_id=0"
 TOTAL = "domain=total"
 
-# Who may be the CPU's vendor (None: no proc/cpuinfo), and the series that each zone feeds.
+# Possible vendors of the CPU (None: no proc/cpuinfo), and the series that each zone feeds.
 CLIENT = {"intel-rapl:0": PACKAGE_0, "intel-rapl:0:0": CORE_0, "intel-rapl:0:1": UNCORE_0}
 EXPECTED = {
     "amd-epyc-zen4-2s-fixed": ([INTEL], {
@@ -55,7 +55,7 @@ EXPECTED = {
 
 
 def messages_of(execd):
-    """All that it said, but that nobody names the vendor (tests/execd/test_vendor.py)."""
+    """All its messages, except the one about the unknown vendor (tests/execd/test_vendor.py)."""
     return [line for line in execd.messages() if "vendor is unknown" not in line]
 
 
@@ -64,7 +64,7 @@ def in_total(identity):
 
 
 def steps(zones):
-    """Another energy for every zone, in microjoules: a mix-up of any two shows."""
+    """A different energy for every zone, in microjoules, so that any mix-up shows."""
     return {zone: 200000 + 210007 * count for count, zone in enumerate(zones, 1)}
 
 
@@ -82,14 +82,14 @@ class TreeCase(unittest.TestCase):
         return execd, Meter(execd, began)
 
     def overlay_energies(self, tree, zones):
-        """Energies where the layout has none."""
+        """Creates energy files where the layout has none."""
         for count, zone in enumerate(zones, 1):
             if not os.path.exists(tree.path(zone, "energy_uj")):
                 tree.set_energy(zone, 5 * 10**9 + count * 10**8)
 
     def check_series(self, tree, expected):
-        """Every zone's series, and the total, must show exactly what was moved, three times and more,
-        and power twice: a report whose reads were late has none."""
+        """Every zone's series, and the total, must show exactly the energy moved at least three
+        times, and power twice: a report with late reads has none."""
         execd, meter = self.start(tree)
         moved = {identity: 0 for identity in expected.values() if identity}
         powers = dict.fromkeys([*moved, TOTAL], 0)
@@ -213,7 +213,7 @@ class Threadripper(TreeCase):
         tree = self.copy_dies(AMD)
         for die in (0, 1):
             tree.add("intel-rapl:%d:0" % die, "core", 10**9 * (die + 1))
-        # The second die repeats the package: it moves along, and is not asked.
+        # The second die repeats the package: it moves with it, and has no series.
         self.check_series(tree, {"intel-rapl:0": PACKAGE_0, "intel-rapl:1": None,
                                  "intel-rapl:0:0": "die_id=0,domain=lead_core,package_id=0",
                                  "intel-rapl:1:0": "die_id=1,domain=lead_core,package_id=0"})
@@ -250,12 +250,12 @@ class Threadripper(TreeCase):
         shared += 5 * 10**6
         self.assertEqual(meter.ask().energy_uj(PACKAGE_0), shared)
 
-        # More than 400 W use while one is read after the other, be that a tenth of a second.
+        # More than 400 W use between the two reads, even if these are 0.1 s apart.
         time.sleep(2 * STEP_SECONDS)
         tree.move({self.DIES[0]: 4 * 10**6, self.DIES[1]: 60 * 10**6})
         parted = meter.ask()
         self.assertNotIn(PACKAGE_0, parted)
-        # Both are counted from where they were the same.
+        # Both are counted from where they were still the same.
         self.assertEqual({name: parted.energy_uj(name) for name in parted},
                          {self.DIE_0: 4 * 10**6, self.DIE_1: 60 * 10**6, TOTAL: shared + 64 * 10**6})
 
@@ -329,7 +329,7 @@ class Psys(TreeCase):
 
     def test_whole_joules_need_half_a_second(self):
         # Sapphire Rapids: the range is 2^32 - 1 joules.
-        for is_usual in (True, False):  # or one that moves each tenth of a second
+        for is_usual in (True, False):  # or a counter that moves every 0.1 s
             with self.subTest(is_usual=is_usual):
                 tree = self.make({"intel-rapl:0": "package-0", "intel-rapl:1": "psys"})
                 tree.write("intel-rapl:1", "max_energy_range_uj", "%d\n" % ((2**32 - 1) * 10**6))
@@ -337,7 +337,7 @@ class Psys(TreeCase):
 
     def check_half_a_second(self, tree, is_usual):
         execd, meter = self.start(tree)
-        ask = execd.ask  # power runs from move to move, and the meter's from prompt to prompt
+        ask = execd.ask  # power spans moves of the counter, and the meter's spans prompts
         if is_usual:
             tree.settle(execd)
             ask = meter.ask
@@ -367,7 +367,8 @@ class Names(TreeCase):
         self.check_series(tree, expected)
 
     def test_one_name_twice(self):
-        """By one value it is one counter; by another it is another one, with the kernel's id."""
+        """With equal values it is one counter; with different ones two, the second with the
+        kernel's id."""
         names = {"intel-rapl:0": "package-0", "intel-rapl:a": "package-0",
                  "intel-rapl:1": "package-1"}
         second = PACKAGE_0 + ",zone_id=intel-rapl:a"

@@ -92,7 +92,7 @@ void set(struct bench *bench, const struct zone *zone, uint64_t ticks, uint64_t 
     bench->readings[zone - bench->zones] = (struct reading){.ticks = ticks, .time_ns = time_ns};
 }
 
-/* Of the zone that fed it before, or the first that reads. */
+/* The zone that fed the series before, or the first one that can be read. */
 static void take(struct bench *bench, struct series *taking) {
     for (size_t i = 0; i < taking->zone_count; i++) {
         const struct reading *reading = &bench->readings[taking->zones[i]];

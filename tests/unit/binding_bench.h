@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A source whose zones are made up, and what is bound to it. */
+/* A fake source whose zones a test defines, and the series bound to them. */
 #ifndef RAPL_TEST_BINDING_BENCH_H
 #define RAPL_TEST_BINDING_BENCH_H
 
@@ -26,28 +26,28 @@ int bench_teardown(void **state);
 
 #define BOUND(test) cmocka_unit_test_setup_teardown(test, bench_setup, bench_teardown)
 
-/* The next zone, in the order of ids; parent: the index of its parent's, or -1. */
+/* Adds the next zone in the order of kernel ids. parent: index of its parent zone, or -1. */
 struct zone *add(struct bench *bench, const char *name, int parent);
 struct zone *add_mmio(struct bench *bench, const char *name, int parent);
 
 void bind(struct bench *bench);
 
-/* The series of that name, or NULL. */
+/* The series with that name, or NULL. */
 struct series *series(const struct bench *bench, const char *name);
 
-/* One zone feeds it, and that is this one. */
+/* Fails unless exactly one zone feeds the series, and it is this one. */
 void expect_fed(const struct bench *bench, const char *name, const struct zone *zone);
 
-/* Series that zones feed. */
+/* Number of series that a zone feeds. */
 size_t live_count(const struct bench *bench);
 
-/* What the zone shows next. */
+/* Sets the next reading of the zone. */
 void set(struct bench *bench, const struct zone *zone, uint64_t ticks, uint64_t time_ns);
 
-/* Takes what all zones show, as a sample does. */
+/* Passes the readings of all zones to their series, as a sample does. */
 void take_all(struct bench *bench);
 
-/* Problems that were not reported yet; each of them says that. */
+/* Number of problems not reported yet; the reason of each must contain that text. */
 unsigned int told(struct bench *bench, const char *part_of_reason);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cmocka.h wants these four before it. */
+/* cmocka.h requires these four headers before it. */
 #ifndef RAPL_TEST_CMOCKA_ALL_H
 #define RAPL_TEST_CMOCKA_ALL_H
 

@@ -17,7 +17,7 @@
 
 #include "cmocka_all.h"
 
-/* Names that the linker gives the wrapped calls (ld, --wrap). */
+/* The linker gives the real functions these names (ld --wrap). */
 int __real_clock_gettime(clockid_t id, struct timespec *now);
 int __wrap_clock_gettime(clockid_t id, struct timespec *now);
 int __real_nanosleep(const struct timespec *wanted, struct timespec *left);
@@ -51,7 +51,7 @@ struct fake_register {
     unsigned int cpu;
     uint32_t address;
     int error;
-    bool late; /* the next read gives 0 */
+    bool late; /* the next read returns 0 */
     uint64_t value;
 };
 
@@ -64,7 +64,7 @@ struct fake_event {
     uint64_t count;
     uint64_t began_ns;
     uint64_t paused_ns;
-    uint64_t stopped_ns; /* 0: it runs */
+    uint64_t stopped_ns; /* 0: it is running */
     bool detached;
     int error;
 };
@@ -79,7 +79,7 @@ static struct {
     size_t stalled;
     void (*pass)(uint64_t ns);
     uint64_t raw_ns;
-    uint64_t awake_ns; /* the same, slewed */
+    uint64_t awake_ns; /* the same, with slewing applied */
     uint64_t slept_ns;
     int64_t slew_ppm;
     int erring_clock;
@@ -93,15 +93,15 @@ static struct {
     void (*change)(void);
     int readdir_error;
     unsigned int readdir_left;
-    struct fake_register *registers; /* as set: the last one of an address counts */
+    struct fake_register *registers; /* in the order set; the last entry of an address counts */
     size_t register_count;
     bool msr_offline[FAKE_CPUS];
     size_t msr_reads;
     bool has_perf;
     bool perf_ticks;
     uint64_t other_ticks;
-    unsigned int forbidden_cpu; /* and one more: 0 is none */
-    unsigned int pinned_cpu;    /* likewise */
+    unsigned int forbidden_cpu; /* CPU number + 1; 0: none */
+    unsigned int pinned_cpu;    /* CPU number + 1; 0: none */
     uint64_t perf_first;
     int perf_error;
     uint32_t perf_failures;
@@ -159,7 +159,7 @@ size_t fake_stalls_left(void) {
     return fakes.stall_count - fakes.stalled;
 }
 
-/* The stall of the read that begins, whose first part passes here. */
+/* Returns the stall for the read that begins; the time before the value passes here. */
 static struct fake_stall begin_read(bool of_counter) {
     if (fakes.read_ns > 0)
         fake_clocks_pass(fakes.read_ns);
@@ -249,7 +249,7 @@ int __wrap_clock_gettime(clockid_t id, struct timespec *now) {
     return 0;
 }
 
-/* Nothing is waited for, and no time passes. */
+/* Returns at once, and no time passes. */
 int __wrap_nanosleep(const struct timespec *wanted, struct timespec *left) {
     return fakes.clocks_stopped ? 0 : __real_nanosleep(wanted, left);
 }
@@ -297,7 +297,7 @@ size_t fake_msr_reads(void) {
     return fakes.msr_reads;
 }
 
-/* The CPU whose registers an open file stands for; -1: it is another file. */
+/* The CPU that an open msr file belongs to; -1: not an msr file. */
 static int msr_cpu(int file) {
     char own[32];
     char path[512];
@@ -523,7 +523,7 @@ static int refuse(uint64_t config, long cpu, int leader) {
     return leader >= 0 && fakes.failing_sibling == config ? EINVAL : 0;
 }
 
-/* Refuses what the kernel's own refuses (arch/x86/events/rapl.c, rapl_pmu_event_init). */
+/* Refuses what the kernel refuses (arch/x86/events/rapl.c, rapl_pmu_event_init). */
 static long open_event(const struct perf_event_attr *attributes, long pid, long cpu, int leader,
                        long flags) {
     assert_int_equal(pid, -1);
@@ -553,7 +553,7 @@ static long open_event(const struct perf_event_attr *attributes, long pid, long 
 
 static ssize_t read_event(const struct fake_event *leader, uint64_t *values, size_t size) {
     size_t count = 3;
-    size_t left = 0; /* of those that are no members any more */
+    size_t left = 0; /* of events that are no longer members */
     fakes.reads++;
     if (leader->error == FAKE_END_OF_FILE)
         return 0;
@@ -573,7 +573,7 @@ static ssize_t read_event(const struct fake_event *leader, uint64_t *values, siz
     }
     const uint64_t end_ns = leader->stopped_ns != 0 ? leader->stopped_ns : now_ns();
     values[0] = count - 3;
-    /* It goes on from one read to the next, also where the clocks are stopped. */
+    /* The time differs between two reads even while the clocks are stopped. */
     values[1] = end_ns - leader->began_ns + (leader->stopped_ns == 0 ? fakes.reads : 0);
     values[2] = values[1] - leader->paused_ns;
     if (fakes.perf_ticks)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A machine whose counters are registers: its topology, its devices and what they show. */
+/* A machine whose counters are MSRs: its topology, its device files and register values. */
 #ifndef RAPL_TEST_MSR_MACHINE_H
 #define RAPL_TEST_MSR_MACHINE_H
 
@@ -22,8 +22,8 @@
 #define UNIT_61 0xA0E03
 #define UNIT_15 0xA1003
 
-/* CPU numbers run through cores first, then dies and packages, and threads last, as Linux has
- * them. Core ids begin anew in each die. */
+/* CPU numbers count up through the cores of a die, then dies and packages, then threads, as on
+ * Linux. Core ids start at 0 in each die. */
 struct msr_machine {
     const struct tree *tree;
     unsigned int packages, dies, cores, threads;
@@ -34,14 +34,14 @@ unsigned int machine_cpus(const struct msr_machine *machine);
 unsigned int machine_cpu(const struct msr_machine *machine, unsigned int package, unsigned int die,
                          unsigned int core, unsigned int thread);
 
-/* Makes the files, all CPUs online. */
+/* Creates the files, with all CPUs online. */
 void machine_make(const struct msr_machine *machine);
 
-/* The list of online CPUs, and the CPU's topology and registers, come or go. */
+/* Adds or removes the CPU's topology and registers, and writes the list of online CPUs. */
 void machine_set_online(const struct msr_machine *machine, unsigned int cpu, bool online,
                         const char *list);
 
-/* A register of every CPU; of a package's; of a die's; of a core's. */
+/* Sets a register on every CPU, or on the CPUs of a package, a die or a core. */
 void machine_set_all(const struct msr_machine *machine, uint32_t address, uint64_t value);
 void machine_set_package(const struct msr_machine *machine, unsigned int package, uint32_t address,
                          uint64_t value);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Zones that may show one counter, and what their readings say of it. */
+/* Zones that may show the same counter, and what their readings reveal about it. */
 #include "series/alike.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 
 #define JOULE UINT64_C(1000000)
 
-/* Two readings in one sample lie a microsecond apart. */
+/* Reads of two zones in one sweep are a microsecond apart. */
 static void show(struct bench *bench, const struct zone *zone, uint64_t ticks, uint64_t second) {
     set(bench, zone, ticks, second * NS_PER_S + (uint64_t)(zone - bench->zones) * 1000);
 }
@@ -30,7 +30,7 @@ static uint64_t total(const struct bench *bench) {
     return sum_uj;
 }
 
-/* The dies after they have shown the same for three seconds. */
+/* The series of the dies after they have shown the same values for three seconds. */
 static struct series *share_for_a_while(struct bench *bench, size_t count) {
     static const char *const names[] = {"package-0-die-0", "package-0-die-1", "package-0-die-2",
                                         "package-0-die-3"};
@@ -77,7 +77,7 @@ static void test_dies_that_show_the_same_are_one_package(void **state) {
     take_all(bench);
     assert_int_equal(total(bench), 30 * JOULE);
     assert_int_equal(told(bench, ""), 0);
-    /* an update between the two reads, again and again */
+    /* the counter is updated between the two reads, several times in a row */
     for (uint64_t i = 3; i <= 5; i++) {
         show(bench, first, 130 * JOULE + i * JOULE, i);
         show(bench, second, 130 * JOULE + i * JOULE + 61, i);
@@ -96,7 +96,7 @@ static void test_dies_that_differ_at_first_are_two(void **state) {
     bind(bench);
     show(bench, first, 100 * JOULE, 1);
     show(bench, second, 101 * JOULE, 1);
-    /* what is part of two packages is two counters, whatever it shows */
+    /* zones in different packages are two counters, whatever they show */
     show(bench, first_dram, 0, 1);
     show(bench, second_dram, 0, 1);
     take_all(bench);
@@ -125,7 +125,7 @@ static void test_parts_of_one_package_are_compared(void **state) {
     assert_int_equal(live_count(bench), 2);
 }
 
-/* 250 W over 1 ms between the reads and an update of 2 ms. */
+/* At most 250 W, 1 ms between the reads and an update period of 2 ms. */
 static void expect_finding(struct bench *bench, uint64_t one, uint64_t other, uint64_t apart_ns,
                            enum alike_finding finding) {
     set(bench, &bench->zones[0], one, NS_PER_S);
@@ -144,10 +144,10 @@ static void test_one_counter_moves_between_two_reads(void **state) {
     expect_finding(bench, 1000 + most, 1000, NS_PER_MS, ALIKE_SAME);
     expect_finding(bench, 1000, 1000 + most + 1, NS_PER_MS, ALIKE_OTHER);
     expect_finding(bench, 1000 + most + 1, 1000, NS_PER_MS, ALIKE_OTHER);
-    /* on both sides of a wrap, of a range of 1000 J */
+    /* on both sides of a wrap, with a range of 1000 J */
     expect_finding(bench, 999999999, most - 1, NS_PER_MS, ALIKE_SAME);
     expect_finding(bench, 999999999, most, NS_PER_MS, ALIKE_OTHER);
-    /* the second was read before the first */
+    /* the second zone was read before the first */
     set(bench, &bench->zones[0], 1000, 2 * NS_PER_S);
     set(bench, &bench->zones[1], 1000 - 750, 2 * NS_PER_S - NS_PER_MS);
     assert_int_equal(alike_judge_new(&bench->source, 0, 1), ALIKE_SAME);
@@ -174,7 +174,7 @@ static void test_other_traits_are_another_counter(void **state) {
     assert_int_equal(alike_judge_own(&bench->source, 0, 1), ALIKE_UNDECIDED);
 }
 
-/* An update of a slow counter may come between the two reads. */
+/* A slow counter may be updated between the two reads. */
 static void test_slow_counter_moves_by_a_whole_update(void **state) {
     struct bench *bench = *state;
     struct series *shared = share_for_a_while(bench, 2);
@@ -217,7 +217,7 @@ static void test_packages_of_a_virtual_machine_may_show_one_counter(void **state
         add(bench, names[i], -1);
     bind(bench);
     for (uint64_t second = 1; second <= 3; second++) {
-        /* of the last one alone, another value */
+        /* only the last one shows another value */
         for (size_t i = 0; i < COUNT_OF(names); i++)
             show(bench, &bench->zones[i], (i < 3 ? 5 : 9) * JOULE + second * 30 * JOULE, second);
         take_all(bench);
@@ -230,7 +230,7 @@ static void test_packages_of_a_virtual_machine_may_show_one_counter(void **state
 
 /* --- later readings -------------------------------------------------------------------------- */
 
-/* Both begin at 100 J, and use 30 J and 45 J in each second. */
+/* Both begin at 100 J and use 30 J and 45 J per second. */
 static void test_what_starts_alike_is_counted_from_there(void **state) {
     struct bench *bench = *state;
     bench->binding.is_virtual = true;
@@ -283,7 +283,7 @@ static void test_dies_that_part_go_on_by_their_own_names(void **state) {
     assert_int_equal(told(bench, "package-0 showed the same counter and now differ"), 1);
 }
 
-/* One of four that goes its own way leaves the others together. */
+/* If one of four differs, the other three stay one series. */
 static void test_dies_that_still_agree_stay_one(void **state) {
     struct bench *bench = *state;
     const struct series *shared = share_for_a_while(bench, 4);
@@ -299,7 +299,7 @@ static void test_dies_that_still_agree_stay_one(void **state) {
     assert_int_equal(total(bench), 50 * JOULE);
 }
 
-/* Where it is the first that goes its own way, the others are one series all the same. */
+/* If the first one differs, the other three still stay one series. */
 static void test_others_than_the_first_stay_one(void **state) {
     struct bench *bench = *state;
     share_for_a_while(bench, 4);
@@ -334,7 +334,7 @@ static void test_parts_part_with_their_packages(void **state) {
     assert_int_equal(total(bench), 3 * 75 * JOULE);
 }
 
-/* Two packages of a virtual machine whose first readings lay far apart, as after a failed read. */
+/* Two packages of a virtual machine whose first readings were far apart, as after a failed read. */
 static void count_alike(struct bench *bench, uint64_t seconds, uint64_t step, uint64_t off) {
     bench->binding.is_virtual = true;
     struct zone *first = add(bench, "package-0", -1);
@@ -360,7 +360,7 @@ static void test_ten_equal_readings_join(void **state) {
     assert_int_equal(told(bench, "package-1 counts the same as another series"), 1);
     assert_int_equal(energy(bench, "package-0"), 220 * JOULE);
     assert_int_equal(energy(bench, "package-1"), 200 * JOULE);
-    /* and they stay together, for all the distance between them */
+    /* and they stay one series, despite the distance between them */
     for (uint64_t i = 13; i < 16; i++) {
         show(bench, &bench->zones[0], 480 * JOULE + i * 20 * JOULE, i);
         show(bench, &bench->zones[1], i * 20 * JOULE - 20 * JOULE, i);
@@ -414,7 +414,7 @@ static void test_die_that_comes_later_joins_the_known_name(void **state) {
     assert_int_equal(told(bench, ""), 0);
 }
 
-/* After the driver was loaded again, zones are others and the series is the same. */
+/* After the driver was reloaded, the zones are new and the series is the same. */
 static void test_zones_that_return_go_on_with_their_series(void **state) {
     struct bench *bench = *state;
     const struct series *shared = share_for_a_while(bench, 2);
@@ -464,7 +464,7 @@ static void test_platforms_of_two_dies(void **state) {
     assert_int_equal(energy(bench, "psys-0"), 4 * 94500000);
 }
 
-/* Nothing says that what comes by the name of a counter that is lost is that counter. */
+/* A zone with the name of a lost counter is not necessarily that counter. */
 static void test_name_of_a_lost_counter_is_kept_for_it(void **state) {
     struct bench *bench = *state;
     struct zone *first = add(bench, "psys-1", -1);
@@ -501,7 +501,7 @@ static void test_two_zones_of_one_name_that_show_the_same_are_one(void **state) 
 
 /* --- perf ------------------------------------------------------------------------------------ */
 
-/* Each counts from when it was opened. */
+/* Each count starts when the event is opened. */
 static void add_counts(struct bench *bench) {
     add(bench, "package-0-die-0", -1);
     add(bench, "package-0-die-1", -1);
@@ -526,7 +526,7 @@ static void test_first_energy_of_one_count_joins(void **state) {
     show(bench, &bench->zones[0], 7 + 50000, 2);
     show(bench, &bench->zones[1], 3 + 50000, 2);
     take_all(bench);
-    /* too little to know */
+    /* too little energy to decide */
     assert_true(series(bench, "package-0-die-1")->withheld);
     assert_int_equal(total(bench), 50000);
     show(bench, &bench->zones[0], 7 + 20 * JOULE, 3);
@@ -537,7 +537,7 @@ static void test_first_energy_of_one_count_joins(void **state) {
     assert_int_equal(told(bench, ""), 0);
 }
 
-/* What was used in a sleep says nothing. */
+/* Energy used during a sleep proves nothing. */
 static void test_energy_counts_from_after_a_sleep(void **state) {
     struct bench *bench = *state;
     add_counts(bench);
@@ -563,7 +563,7 @@ static void test_first_energy_of_two_counts_is_counted(void **state) {
     expect_fed(bench, "package-0-die-1", &bench->zones[1]);
     assert_int_equal(total(bench), 41 * JOULE);
     assert_int_equal(told(bench, ""), 0);
-    /* and of one that is opened again nothing is to be learned at first */
+    /* and an event that was reopened proves nothing at first */
     bench->zones[1].epoch = 7;
     show(bench, &bench->zones[0], 7 + 30 * JOULE, 3);
     show(bench, &bench->zones[1], 0, 3);
@@ -572,7 +572,7 @@ static void test_first_energy_of_two_counts_is_counted(void **state) {
     assert_int_equal(live_count(bench), 2);
 }
 
-/* Each reading may miss an update of 2 ms: what lies apart by less says nothing for 0.4 s. */
+/* Each reading may miss an update of 2 ms: smaller differences prove nothing for 0.4 s. */
 static void test_counts_that_are_nearly_the_same(void **state) {
     struct bench *bench = *state;
     add_counts(bench);
@@ -584,13 +584,13 @@ static void test_counts_that_are_nearly_the_same(void **state) {
         assert_int_equal(live_count(bench), i < 5 ? 2 : 1);
         assert_int_equal(series(bench, i < 5 ? "package-0-die-0" : "package-0")->undecided, i < 5);
     }
-    /* it stays so far ahead */
+    /* it stays that far ahead */
     set(bench, &bench->zones[0], 7 + 100 * JOULE, 4 * NS_PER_S);
     set(bench, &bench->zones[1], 3 + 100 * JOULE, 4 * NS_PER_S);
     take_all(bench);
     assert_int_equal(live_count(bench), 1);
     assert_int_equal(total(bench), 100 * JOULE);
-    /* or further: where that is repeated, the first reading met an update between the two */
+    /* a larger difference that repeats: an update fell between the two first reads */
     for (uint64_t i = 5; i <= 7; i++) {
         set(bench, &bench->zones[0], 7 + i * 100 * JOULE, i * NS_PER_S);
         set(bench, &bench->zones[1], 3 + i * 100 * JOULE + 70, i * NS_PER_S);
@@ -618,7 +618,7 @@ static void test_counts_that_part(void **state) {
     assert_int_equal(energy(bench, "package-0-die-1"), 60 * JOULE);
 }
 
-/* The same value of two reads that lay far apart is no proof. */
+/* Equal values prove nothing if the two reads were far apart in time. */
 static void test_counts_that_are_read_far_apart(void **state) {
     struct bench *bench = *state;
     add_counts(bench);
@@ -630,7 +630,7 @@ static void test_counts_that_are_read_far_apart(void **state) {
     }
 }
 
-/* Of ten units, each of which is a joule, two counters may well count the same. */
+/* With a unit of a joule, two counters may well show the same ten units. */
 static void test_counts_of_whole_joules_need_a_thousand(void **state) {
     struct bench *bench = *state;
     add_counts(bench);
@@ -640,7 +640,7 @@ static void test_counts_of_whole_joules_need_a_thousand(void **state) {
     take_all(bench);
     assert_int_equal(live_count(bench), 2);
     assert_true(series(bench, "package-0-die-1")->withheld);
-    /* only one has moved, or the other one was opened again: nothing is known yet */
+    /* only one has moved, or the other was reopened: nothing is known yet */
     bench->zones[0].epoch = 9;
     show(bench, &bench->zones[0], 7, 3);
     show(bench, &bench->zones[1], 3 + 10 * JOULE, 3);

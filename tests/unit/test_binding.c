@@ -41,7 +41,7 @@ static void test_series_stays_when_zones_move(void **state) {
     struct series *kept = series(bench, "package-1");
     set(bench, second, 100, NS_PER_S);
     take_all(bench);
-    /* psys took an index before it */
+    /* psys has taken an index below it */
     struct zone swapped = bench->zones[0];
     bench->zones[0] = bench->zones[1];
     bench->zones[1] = swapped;
@@ -114,7 +114,7 @@ static void test_members_of_the_total_are_read_whatever_is_selected(void **state
     assert_true(psys->wanted && psys->reported);
     assert_false(series(bench, "package-0")->selected);
     assert_true(series(bench, "psys")->selected);
-    /* without a total, only what is selected */
+    /* without a total, only selected series are read */
     bench->binding.sums[0]->selected = false;
     bind(bench);
     assert_false(package->wanted);
@@ -160,10 +160,10 @@ static void test_mmio_takes_over_from_a_zone_without_counter(void **state) {
     bind(bench);
     struct series *taken = series(bench, "package-0");
     expect_fed(bench, "package-0", mmio);
-    /* another counter: the interval is lost, the energy goes on */
+    /* another counter feeds it: the interval is lost, the energy continues */
     assert_true(taken->lost);
     assert_false(taken->counter.has_baseline);
-    /* the zone is wanted all the same: its error is to be told */
+    /* the zone is still read, so that its error is reported */
     assert_true(package->wanted);
     assert_false(package->reported);
     package->error = 0;
@@ -224,13 +224,13 @@ static void test_cores_are_added_up_by_package(void **state) {
     assert_ptr_equal(series(bench, "package-0-core-1/core")->sum, bench->binding.sums[1]);
     assert_ptr_equal(series(bench, "package-1-core-0/core")->sum, bench->binding.sums[2]);
     assert_ptr_equal(series(bench, "package-1")->sum, bench->binding.sums[0]);
-    /* nobody asked for the single ones, and they are read for their sum */
+    /* single cores are not selected, but are read for their sum */
     assert_false(first->reported);
     assert_true(first->wanted);
     bench->binding.sums[1]->selected = false;
     bind(bench);
     assert_false(first->wanted);
-    /* a number of its own for each */
+    /* each has a number of its own */
     assert_int_not_equal(bench->binding.sums[1]->number, series(bench, "package-0")->number);
 }
 
@@ -245,7 +245,7 @@ static void test_single_cores_are_reported_when_asked_for(void **state) {
     assert_true(series(bench, "package-0-core-5/core")->selected);
 }
 
-/* Memory for samples of a series that nobody sees would be memory for nothing. */
+/* A series that is not reported gets no memory for samples. */
 static void test_what_is_selected_has_a_window(void **state) {
     struct bench *bench = *state;
     static const char *const include[] = {"package-0", "package-1/core"};

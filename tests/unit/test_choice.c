@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which source serves, over a tree that holds zones, registers, both or nothing. */
+/* Which source is used when the tree holds zones, registers, both or neither. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,7 +37,7 @@ static int teardown(void **state) {
     return tree_teardown(state) == 0 && closed ? 0 : -1;
 }
 
-/* One Skylake-X package of two CPUs, which counts package and dram. */
+/* One Skylake-X package with two CPUs that counts package and dram. */
 static void add_registers(void) {
     const struct msr_machine machine = {
         .tree = run.tree, .packages = 1, .dies = 1, .cores = 2, .threads = 1};
@@ -70,7 +70,7 @@ static void report_after(uint64_t seconds) {
     assume_usual_counters(run.rapl);
 }
 
-/* The next thing that is told of the source; what else is told is passed over. */
+/* Expects the next message about the source; other messages are skipped. */
 static void expect_told(const char *text) {
     struct rapl_problem problem;
     while (rapl_next_problem(run.rapl, &problem)) {
@@ -148,7 +148,7 @@ static void test_what_comes_late_is_taken(void **state) {
     assert_true(run.report->values[0].has_power);
 }
 
-/* Its zones, which do not read, had their series before: those go on with the other's counters. */
+/* The series of unreadable powercap zones continue with the counters of the other source. */
 static void test_zones_that_may_not_be_read_give_way(void **state) {
     (void)state;
     set_model();
@@ -164,7 +164,7 @@ static void test_zones_that_may_not_be_read_give_way(void **state) {
     assert_int_equal(run.report->values[0].energy_uj, 0);
 }
 
-/* Whole zones that are root's alone: the counter itself is what keeps powercap from being read. */
+/* If root alone may read a whole zone, the reason names the counter file and not the limits. */
 static void test_reason_names_the_counter_before_its_limits(void **state) {
     (void)state;
     set_model();
@@ -179,7 +179,7 @@ static void test_reason_names_the_counter_before_its_limits(void **state) {
     expect_told("no source reads energy; powercap: ");
 }
 
-/* Whose registers a processor has depends on its vendor. */
+/* The processor's vendor decides which registers it has. */
 static void test_vendor_that_becomes_known_lets_another_source_read(void **state) {
     (void)state;
     add_registers();

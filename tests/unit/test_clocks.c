@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Clocks that fail, stand still, go back or jump: what is told is true all the same, or is not
- * told. */
+/* Clocks that fail, stop, go back or jump: every reported value stays correct or is left out. */
 #include <string.h>
 #include <time.h>
 
@@ -15,7 +14,7 @@
 #define STEP_UJ UINT64_C(10000000)
 #define STEP_UW UINT64_C(10000000)
 #define EVERY_CLOCK (-1)
-/* More than are read in what is tried here. */
+/* More than the number of readings in these tests. */
 #define READINGS_MAX 400
 
 struct bench {
@@ -53,7 +52,7 @@ static void take_report(struct bench *bench) {
     assert_int_equal(rapl_report(bench->rapl, &bench->report), 0);
 }
 
-/* The load is constant: so is each sample, whatever it spans. */
+/* The load is constant, so every sample has the same power. */
 static void check_power(const struct rapl_value *value, bool complete, uint64_t power_uw) {
     if (complete) {
         assert_true(value->has_power);
@@ -67,7 +66,7 @@ static void check_power(const struct rapl_value *value, bool complete, uint64_t 
     }
 }
 
-/* Energy is the true one, but for intervals that were left out; power, where it is told, too. */
+/* Energy is correct except for intervals that were left out; so is power where it is reported. */
 static void check(struct bench *bench, bool complete) {
     uint64_t told_uj = 0;
     for (size_t i = 0; i < COUNT_OF(names); i++) {
@@ -92,7 +91,7 @@ static void check(struct bench *bench, bool complete) {
     check_power(total, complete, COUNT_OF(names) * STEP_UW);
 }
 
-/* One reading or more, from every one on in turn. */
+/* Lets one or more readings of a clock fail, starting at each reading in turn. */
 static void err_at_each(const struct tree *tree, int clock, unsigned int count, int64_t seconds) {
     for (unsigned int i = 0; i < READINGS_MAX; i++) {
         struct bench bench;
@@ -141,13 +140,13 @@ static void test_readings_that_go_back(void **state) {
     err_at_each(*state, CLOCK_MONOTONIC_RAW, 1, -3600);
     err_at_each(*state, CLOCK_MONOTONIC_RAW, 5, -3600);
     err_at_each(*state, EVERY_CLOCK, 12, -3600);
-    /* by less than a wrap takes: the step is counted all the same */
+    /* by less than the time to a wrap: the step is counted all the same */
     err_at_each(*state, CLOCK_MONOTONIC, 1, -30);
     err_at_each(*state, CLOCK_MONOTONIC_RAW, 1, -30);
     err_at_each(*state, EVERY_CLOCK, 12, -30);
 }
 
-/* Of all clocks, from the begin of a report to its end: that of the last one. */
+/* All clocks stop from the start of a report to its end. */
 static void test_clocks_that_stand_still(void **state) {
     struct bench bench;
     add_machine(*state);
@@ -164,9 +163,9 @@ static void test_clocks_that_stand_still(void **state) {
     rapl_close(bench.rapl);
 }
 
-/* A time daemon slews every clock but CLOCK_MONOTONIC_RAW: chrony by up to 83,333 ppm. The power of
- * the interval and of its samples is the true one, power is there when it is said to be ready, and
- * none of this is a sleep. */
+/* A time daemon slews every clock but CLOCK_MONOTONIC_RAW (chrony: by up to 83,333 ppm). Power of
+ * intervals and samples stays correct, power is there when it is announced, and none of this counts
+ * as a sleep. */
 static void test_slewed_clocks(void **state) {
     static const int64_t slews_ppm[] = {80000, -80000, 20, -20, 83333, -83333};
     struct bench bench;
@@ -204,7 +203,7 @@ static void expect_time(struct bench *bench, const char *text) {
     line_writer_close(&writer);
 }
 
-/* Wall time is for the timestamps alone. */
+/* Wall time is used for timestamps only. */
 static void test_wall_time_jumps(void **state) {
     struct bench bench;
     add_machine(*state);
@@ -214,7 +213,7 @@ static void test_wall_time_jumps(void **state) {
     expect_time(&bench, " 1763886194000000000\n");
     fake_clocks_err(CLOCK_REALTIME, 0, READINGS_MAX, -86400);
     expect_time(&bench, " 1763713395000000000\n");
-    /* Before 1970: no number that wraps round. */
+    /* Before 1970: the number must not wrap. */
     fake_clocks_err(CLOCK_REALTIME, 0, READINGS_MAX, -1763800000);
     expect_time(&bench, " 0\n");
     rapl_close(bench.rapl);

@@ -9,7 +9,7 @@
 #define CEILING_UW UINT64_C(250000000)
 #define SECOND NS_PER_S
 
-/* Largest values that known parts show, the unit behind each, and where each is at 0 again. */
+/* Largest values that known parts show, the unit of each, and the modulus of each. */
 static const struct {
     uint64_t range;
     uint64_t unit;
@@ -61,7 +61,7 @@ static void expect(struct counter_step step, enum counter_outcome outcome, uint6
 
 #define SOON (SECOND / 50)
 
-/* A reading, and as many of the same value soon after it as it takes to decide what it means. */
+/* Passes a reading, repeated shortly after as often as it takes to decide what it means. */
 static struct counter_step decide(struct counter *counter, const struct counter_traits *traits,
                                   uint64_t ticks, uint64_t time_ns) {
     struct counter_step step = advance(counter, traits, ticks, time_ns);
@@ -77,7 +77,7 @@ static struct counter_step decide(struct counter *counter, const struct counter_
     return step;
 }
 
-/* One step from one reading to the next, on its own. */
+/* One step between two readings, starting from a new counter. */
 static struct counter_step step_between(const struct counter_traits *traits, uint64_t from,
                                         uint64_t to, uint64_t span_ns) {
     struct counter counter = counter_at(from, SECOND);
@@ -131,9 +131,9 @@ static void test_scales_of_every_source(void **state) {
     assert_int_equal(counter_to_uj(msr, 16384), 1000000);
     assert_int_equal(counter_to_uj(msr, 1), 61);
     assert_int_equal(counter_to_uj(perf, UINT64_C(5) << 32), 5000000);
-    /* beyond what 64 bits hold of ticks times numerator */
+    /* more ticks times numerator than 64 bits hold */
     assert_int_equal(counter_to_uj(perf, UINT64_MAX), UINT64_C(4294967295999999));
-    /* and of energy: not the little that is left of it modulo 2^64 */
+    /* more energy than 64 bits hold: not the remainder modulo 2^64 */
     const struct tick_scale joule = {.numerator_uj = 1000000, .denominator = 1};
     assert_int_equal(counter_to_uj(joule, UINT64_MAX / 1000000), UINT64_MAX / 1000000 * 1000000);
     assert_int_equal(counter_to_uj(joule, UINT64_C(1) << 58), UINT64_MAX);
@@ -262,7 +262,7 @@ static void test_decrease_that_no_wrap_explains_is_a_reset(void **state) {
     (void)state;
     const struct counter_traits traits = traits_of(known[0].modulus);
     expect(step_between(&traits, UINT64_C(90000000000), 12, SECOND), COUNTER_RESET, 0);
-    /* from a value that the range does not hold */
+    /* from a value beyond the range */
     expect(step_between(&traits, known[0].modulus + 5, 5, SECOND), COUNTER_RESET, 0);
     expect(step_between(&traits, known[0].modulus + 500, 5, SECOND), COUNTER_RESET, 0);
 }
@@ -273,11 +273,11 @@ static void test_unknown_range_makes_every_decrease_a_reset(void **state) {
     expect(step_between(&traits, 1000, 999, SECOND), COUNTER_RESET, 0);
     expect(step_between(&traits, UINT64_MAX, 0, SECOND), COUNTER_RESET, 0);
     expect(step_between(&traits, 1000, 1042, SECOND), COUNTER_COUNTED, 42);
-    /* also one that is a wrap at the smallest range */
+    /* also a decrease that would be a wrap of the smallest range */
     expect(step_between(&traits, COUNTER_LEAST_TURN_UJ - 1, 1, SECOND), COUNTER_RESET, 0);
 }
 
-/* The smallest range and 42 uJ more take that long at 250 W. */
+/* Time in ns to use the smallest range and 42 uJ at 250 W. */
 #define LEAST_TURN_NS (4 * (COUNTER_LEAST_TURN_UJ + 42))
 
 static void test_unknown_range_may_be_the_smallest(void **state) {
@@ -286,7 +286,7 @@ static void test_unknown_range_may_be_the_smallest(void **state) {
     assert_int_equal(COUNTER_LEAST_TURN_UJ, counter_modulus(known[1].range));
     expect(step_between(&traits, 1000, 1042, LEAST_TURN_NS - 1), COUNTER_COUNTED, 42);
     expect(step_between(&traits, 1000, 1042, LEAST_TURN_NS), COUNTER_UNDECIDED, 0);
-    /* what a sleep hides is less than what was used, as with a known range */
+    /* a sleep hides less than what was used, as with a known range */
     struct counter counter = counter_at(1000, SECOND);
     expect(advance_slept(&counter, &traits, 1042, 2 * SECOND, LEAST_TURN_NS), COUNTER_COUNTED, 42);
     /* in ticks of 2^-14 J */
@@ -295,7 +295,7 @@ static void test_unknown_range_may_be_the_smallest(void **state) {
     const uint64_t least_ns = 4 * COUNTER_LEAST_TURN_UJ;
     expect(step_between(&registers, 10, 10, least_ns - 4000), COUNTER_COUNTED, 0);
     expect(step_between(&registers, 10, 10, least_ns + 4000), COUNTER_UNDECIDED, 0);
-    /* in ticks of which it takes more than 64 bits hold: what these hold */
+    /* more ticks than 64 bits hold: limited to 64 bits */
     registers.scale = (struct tick_scale){.numerator_uj = 1, .denominator = UINT64_C(1) << 32};
     expect(step_between(&registers, 10, 10, UINT64_C(17179869184)), COUNTER_UNDECIDED, 0);
 }
@@ -307,11 +307,11 @@ static void test_sum_that_goes_on_passes_its_end(void **state) {
     expect(step_between(&traits, UINT64_MAX - 9, 32, SECOND), COUNTER_COUNTED, 42);
     expect(step_between(&traits, 32, UINT64_MAX - 9, SECOND), COUNTER_RESET_FORWARD, 0);
     expect(step_between(&traits, 1000, 999, SECOND), COUNTER_RESET, 0);
-    /* nothing is at 0 again, however long it takes */
+    /* the counter never wraps, however long it takes */
     expect(step_between(&traits, 1000, 1042, 3600 * SECOND), COUNTER_COUNTED, 42);
 }
 
-/* A counter of 1 W at most that wraps every 1000 s and a bit. */
+/* A counter of at most 1 W that wraps after slightly more than 1000 s. */
 static struct counter_traits slow_traits(void) {
     return (struct counter_traits){
         .modulus = 1000000000, .scale = microjoules, .ceiling_uw = 1000000};
@@ -320,7 +320,7 @@ static struct counter_traits slow_traits(void) {
 static void test_long_step_in_which_a_wrap_may_hide_is_undecided(void **state) {
     (void)state;
     const struct counter_traits traits = slow_traits();
-    /* one turn and 5 uJ more take 1000.000005 s at the ceiling */
+    /* one range and 5 uJ take 1000.000005 s at the ceiling */
     const uint64_t least_ns = UINT64_C(1000000005000);
     expect(step_between(&traits, 10, 15, least_ns - 1), COUNTER_COUNTED, 5);
     expect(step_between(&traits, 10, 15, least_ns), COUNTER_UNDECIDED, 0);
@@ -330,23 +330,23 @@ static void test_long_step_in_which_a_wrap_may_hide_is_undecided(void **state) {
 static void test_long_step_back_that_may_be_two_wraps_is_undecided(void **state) {
     (void)state;
     const struct counter_traits traits = slow_traits();
-    /* a wrap of 5 uJ, or of one turn more */
+    /* a wrap of 5 uJ, or of one range more */
     const uint64_t least_ns = UINT64_C(1000000005000);
     expect(step_between(&traits, 999999998, 3, least_ns - 1), COUNTER_WRAPPED, 5);
     expect(step_between(&traits, 999999998, 3, least_ns), COUNTER_UNDECIDED, 0);
 }
 
-/* The ceiling of psys lets whole joules pass; that much for long is nobody's power. */
+/* The ceiling of psys allows steps of whole joules; no machine draws that power for long. */
 static void test_no_wrap_hides_above_4_kw(void **state) {
     (void)state;
     const struct counter_traits psys = {
         .modulus = known[0].modulus, .scale = microjoules, .ceiling_uw = UINT64_C(50000000000)};
-    const uint64_t least_ns = (known[0].modulus + 5) / 4; /* one turn and 5 uJ at 4 kW */
+    const uint64_t least_ns = (known[0].modulus + 5) / 4; /* one range and 5 uJ at 4 kW */
     assert_int_equal((known[0].modulus + 5) % 4, 0);
     expect(step_between(&psys, 10, 15, least_ns - 1), COUNTER_COUNTED, 5);
     expect(step_between(&psys, 10, 15, least_ns), COUNTER_UNDECIDED, 0);
     expect(step_after_gap(&psys, 10, 15, least_ns - 1), COUNTER_COUNTED, 5);
-    /* a step is still judged by the ceiling itself */
+    /* a step forward is still compared with the ceiling itself */
     expect(step_between(&psys, 10, UINT64_C(50000000010), SECOND), COUNTER_COUNTED,
            UINT64_C(50000000000));
     expect(step_between(&psys, 10, UINT64_C(50000000011), SECOND), COUNTER_RESET_FORWARD, 0);
@@ -375,7 +375,7 @@ static void test_failed_read_keeps_the_baseline(void **state) {
     assert_int_equal(counter.time_ns, SECOND);
 }
 
-/* The failed reading was the one that knew of the sleep. */
+/* The failed reading was the one that noticed the sleep. */
 static void test_sleep_within_a_gap_is_remembered(void **state) {
     (void)state;
     const struct counter_traits traits = traits_of(known[0].modulus);
@@ -410,7 +410,7 @@ static void test_gap_with_a_possible_wrap_is_undecided(void **state) {
     (void)state;
     const struct counter_traits traits = slow_traits();
     expect(step_after_gap(&traits, 10, 15, UINT64_C(1000000005000)), COUNTER_UNDECIDED, 0);
-    /* a decrease that the ceiling allows is a wrap, and it has hidden in the gap */
+    /* a decrease that the ceiling allows is a wrap, hidden by the gap */
     expect(step_after_gap(&traits, 999999998, 3, SECOND), COUNTER_UNDECIDED, 0);
 }
 
@@ -449,11 +449,9 @@ static void test_gap_ends_with_the_next_reading(void **state) {
     expect(advance(&counter, &traits, 20, 3 * SECOND), COUNTER_COUNTED, 5);
 }
 
-/* --- low readings ------------------------------------------------------------------------------
- */
+/* --- low readings ---------------------------------------------------------------------------- */
 
-/* It gave 0, or an older value, and then goes on from where it was: nothing invented, nothing lost.
- */
+/* A read returned 0 or an older value, then the count continues: no energy is added or lost. */
 static void test_a_low_reading_was_a_failed_read(void **state) {
     (void)state;
     const struct counter_traits traits = traits_of(known[0].modulus);
@@ -472,7 +470,7 @@ static void test_a_low_reading_was_a_failed_read(void **state) {
     }
 }
 
-/* Near its end, a reading of 0 would pass for a wrap. */
+/* Near the end of the range, a reading of 0 would pass for a wrap. */
 static void test_a_low_reading_that_would_pass_for_a_wrap(void **state) {
     (void)state;
     const struct counter_traits traits = traits_of(known[0].modulus);
@@ -490,7 +488,7 @@ static void test_a_wrap_is_decided_by_the_second_reading(void **state) {
     expect(advance(&counter, &traits, 62000000, 2 * SECOND + SOON), COUNTER_WRAPPED, 102000000);
 }
 
-/* What it used since it started again is counted, and the time of the restart is reported. */
+/* The energy since a restart is counted, and the time of the restart is reported. */
 static void test_a_new_start_is_decided_by_the_third_reading(void **state) {
     (void)state;
     const struct counter_traits traits = traits_of(known[0].modulus);
@@ -502,7 +500,7 @@ static void test_a_new_start_is_decided_by_the_third_reading(void **state) {
     expect(advance(&counter, &traits, 230000000, 4 * SECOND), COUNTER_COUNTED, 100000000);
 }
 
-/* A counter of little energy: both explanations are plausible, and nothing is counted. */
+/* A counter with little energy: wrap and reset are both plausible, so nothing is counted. */
 static void test_what_may_be_both_is_undecided(void **state) {
     (void)state;
     const struct counter_traits traits = traits_of(known[0].modulus);
@@ -512,7 +510,7 @@ static void test_what_may_be_both_is_undecided(void **state) {
     expect(advance(&counter, &traits, 70000000, 4 * SECOND), COUNTER_COUNTED, 10000000);
 }
 
-/* Down and down again, or further up than the ceiling allows. */
+/* Two decreases in a row, or a larger increase than the ceiling allows. */
 static void test_what_no_explanation_fits_is_a_new_start(void **state) {
     (void)state;
     const struct counter_traits traits = traits_of(known[0].modulus);
@@ -537,7 +535,7 @@ static void test_a_gap_or_a_sleep_after_a_low_reading_counts_nothing(void **stat
            COUNTER_UNDECIDED, 0);
 }
 
-/* A wrap may hide in the time for which it went unread after a low reading, too. */
+/* A wrap may also hide in the time without a valid reading after a low one. */
 static void test_a_wrap_that_hides_after_a_low_reading(void **state) {
     (void)state;
     const struct counter_traits traits = slow_traits();
@@ -565,7 +563,7 @@ static void test_increase_over_sleep_is_counted(void **state) {
     const struct counter_traits traits = slow_traits();
     struct counter counter = counter_at(10, SECOND);
     expect(advance_slept(&counter, &traits, 15, 2 * SECOND, SECOND), COUNTER_COUNTED, 5);
-    /* even where one more turn would have been possible: it shows no more than was used */
+    /* even where another wrap was possible: it shows no more than was used */
     expect(advance_slept(&counter, &traits, 18, 3 * SECOND, 7200 * SECOND), COUNTER_COUNTED, 3);
 }
 
@@ -608,14 +606,14 @@ static void test_half_of_a_turn_at_the_ceiling_is_safe(void **state) {
     struct counter_traits traits = traits_of(0);
     traits.goes_on = true;
     assert_true(counter_safe_span_ns(&traits, 0) == UINT64_MAX);
-    /* a range that is not known may be the smallest: 65.5 kJ at 250 W */
+    /* an unknown range may be the smallest: 65.5 kJ at 250 W */
     traits.goes_on = false;
     assert_int_equal(counter_safe_span_ns(&traits, 0) / UINT64_C(1000000000), 131);
     /* 15 uJ at 500 W: 131 s to a wrap */
     traits.modulus = counter_modulus(UINT64_C(65532610987));
     traits.ceiling_uw = UINT64_C(500000000);
     assert_int_equal(counter_safe_span_ns(&traits, 0) / UINT64_C(1000000000), 65);
-    /* psys: a wrap is judged at 4 kW */
+    /* psys: a wrap is compared with 4 kW */
     traits.ceiling_uw = UINT64_C(50000000000);
     assert_int_equal(counter_safe_span_ns(&traits, 0) / UINT64_C(1000000000), 8);
     traits.modulus = UINT64_MAX;
@@ -630,7 +628,7 @@ static void test_energy_that_may_go_unread_limits_the_span(void **state) {
     struct counter_traits traits = traits_of(0);
     traits.ceiling_uw = UINT64_C(1000000000);
     assert_int_equal(counter_safe_span_ns(&traits, UINT64_C(30000000000)) / 1000000000, 30);
-    traits.ceiling_uw = UINT64_C(50000000000); /* judged at 4 kW */
+    traits.ceiling_uw = UINT64_C(50000000000); /* compared with 4 kW */
     assert_int_equal(counter_safe_span_ns(&traits, UINT64_C(30000000000)) / 1000000, 7500);
     traits.modulus = UINT64_C(1000000000);
     assert_int_equal(counter_safe_span_ns(&traits, UINT64_C(30000000000)) / 1000000, 125);
@@ -638,7 +636,7 @@ static void test_energy_that_may_go_unread_limits_the_span(void **state) {
     assert_int_equal(counter_safe_span_ns(&traits, UINT64_C(30000000000)) / 1000000, 7500);
 }
 
-/* Steps between the ceiling and the most that it can be, in a row. */
+/* Consecutive steps between the ceiling and the highest value it can be raised to. */
 static void test_steps_above_the_ceiling_are_counted_in_a_row(void **state) {
     (void)state;
     struct counter_traits traits = traits_of(0);
@@ -653,14 +651,14 @@ static void test_steps_above_the_ceiling_are_counted_in_a_row(void **state) {
                          COUNTER_RESET_FORWARD);
         assert_int_equal(counter.above, i);
     }
-    reading.error = -5; /* no step */
+    reading.error = -5; /* a failed read, so no step */
     counter_advance(&counter, &traits, &reading, 0);
     assert_int_equal(counter.above, 3);
     reading.error = 0;
     reading.ticks += 4000001 * 2;
     reading.time_ns += UINT64_C(2000000000);
     counter_advance(&counter, &traits, &reading, 0);
-    assert_int_equal(counter.above, 0); /* more than that is not believed */
+    assert_int_equal(counter.above, 0); /* a larger step is not accepted */
     reading.ticks += 2000000;
     reading.time_ns += UINT64_C(1000000000);
     counter_advance(&counter, &traits, &reading, 0);
@@ -669,7 +667,7 @@ static void test_steps_above_the_ceiling_are_counted_in_a_row(void **state) {
     reading.time_ns += UINT64_C(1000000000);
     assert_int_equal(counter_advance(&counter, &traits, &reading, 0).outcome, COUNTER_COUNTED);
     assert_int_equal(counter.above, 0);
-    traits.most_uw = 0; /* one that a user has set stays */
+    traits.most_uw = 0; /* a ceiling set by the user is not raised */
     reading.ticks += 2000000;
     reading.time_ns += UINT64_C(1000000000);
     counter_advance(&counter, &traits, &reading, 0);

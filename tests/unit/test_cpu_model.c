@@ -5,7 +5,7 @@
 
 #include "cmocka_all.h"
 
-/* What processors show: ESU 14 (61 uJ), 16 (15.3 uJ), and Silvermont's 5 (32 uJ). */
+/* Unit registers of processors: ESU 14 (61 uJ), 16 (15.3 uJ), and Silvermont's 5 (32 uJ). */
 #define UNIT_61 UINT64_C(0xA0E03)
 #define UNIT_15 UINT64_C(0xA1003)
 #define UNIT_ATOM UINT64_C(0x505)
@@ -19,7 +19,7 @@ static const struct cpu_counters *find(enum cpu_vendor vendor, unsigned int fami
     return cpu_model_find(&cpu);
 }
 
-/* Nanojoules of 10^9 ticks: exact for every unit there is. */
+/* Nanojoules of 10^9 ticks: exact for every existing unit. */
 static void expect_scale(const struct cpu_counters *counters, enum cpu_domain domain,
                          uint64_t unit_register, uint64_t billion_ticks_uj) {
     assert_non_null(counters);
@@ -52,7 +52,7 @@ static void test_units_of_the_models(void **state) {
         {6, 0x3F, 11, UNIT_61, TICKS_61, TICKS_15_3, 0},
         {6, 0x4F, 11, UNIT_61, TICKS_61, TICKS_15_3, 0},
         {6, 0x55, 11, UNIT_61, TICKS_61, TICKS_15_3, 0},
-        {6, 0x56, 11, UNIT_61, TICKS_61, TICKS_61, 0}, /* as powercap has it */
+        {6, 0x56, 11, UNIT_61, TICKS_61, TICKS_61, 0}, /* the same unit as in powercap */
         {6, 0x57, 9, UNIT_61, TICKS_61, TICKS_15_3, 0},
         {6, 0x85, 9, UNIT_61, TICKS_61, TICKS_15_3, 0},
         {6, 0x6A, 27, UNIT_61, TICKS_61, TICKS_15_3, TICKS_61},
@@ -68,14 +68,14 @@ static void test_units_of_the_models(void **state) {
         {6, 0x4A, 3, UNIT_ATOM, TICKS_32, 0, 0},
         {6, 0x4C, 3, UNIT_ATOM, TICKS_32, 0, 0},
         {6, 0x5A, 3, UNIT_ATOM, TICKS_32, 0, 0},
-        {6, 0x4D, 3, UNIT_61, TICKS_61, 0, 0}, /* Avoton's is no power of two microjoules */
+        {6, 0x4D, 3, UNIT_61, TICKS_61, 0, 0}, /* Avoton's unit is not 2^n uJ */
         {6, 0x5C, 15, UNIT_61, TICKS_61, TICKS_61, 0},
         {6, 0x5F, 15, UNIT_61, TICKS_61, TICKS_61, 0},
         {6, 0x7A, 15, UNIT_61, TICKS_61, TICKS_61, 0},
         {6, 0x86, 1, UNIT_61, TICKS_61, 0, 0},
         {6, 0x96, 15, UNIT_61, TICKS_61, TICKS_61, 0},
         {6, 0x9C, 15, UNIT_61, TICKS_61, TICKS_61, 0},
-        {19, 0x01, 0, UNIT_61, 0, 0, 0}, /* Diamond Rapids: TPMI alone */
+        {19, 0x01, 0, UNIT_61, 0, 0, 0}, /* Diamond Rapids: only has TPMI */
     };
     /* clang-format on */
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -132,7 +132,7 @@ static void test_amd_is_known_by_family(void **state) {
 static void test_what_is_not_known(void **state) {
     (void)state;
     assert_null(find(INTEL, 6, 0xFE));
-    assert_null(find(INTEL, 6, 0)); /* cpuinfo does not tell */
+    assert_null(find(INTEL, 6, 0)); /* cpuinfo does not contain the model */
     assert_null(find(INTEL, 15, 0x2A));
     assert_null(find(INTEL, 0x19, 0x01));
     assert_null(find(AMD, 0x15, 0x2A));
@@ -167,10 +167,10 @@ static void test_processors_without_counters(void **state) {
         {{INTEL, 6, 0x2A, false}, false}, /* SANDYBRIDGE */
         {{INTEL, 6, 0x2D, false}, false}, /* SANDYBRIDGE_X */
         {{INTEL, 6, 0x37, false}, false}, /* ATOM_SILVERMONT */
-        {{INTEL, 6, 0xFE, false}, false}, /* one to come */
+        {{INTEL, 6, 0xFE, false}, false}, /* a future model */
         {{INTEL, 18, 1, false}, false},   /* NOVALAKE */
         {{INTEL, 23, 1, false}, false},
-        {{INTEL, 6, 0, false}, false}, /* cpuinfo does not say */
+        {{INTEL, 6, 0, false}, false}, /* cpuinfo does not contain it */
         {{INTEL, 0, 0, false}, false},
         {{AMD, 0x0F, 0x41, false}, true}, /* K8 */
         {{AMD, 0x15, 0x02, false}, true}, /* Piledriver */
@@ -182,14 +182,14 @@ static void test_processors_without_counters(void **state) {
         {{CPU_VENDOR_OTHER, 6, 0x1A, false}, false},
         {{CPU_VENDOR_UNKNOWN, 0, 0, false}, false},
         {{CPU_VENDOR_NOT_X86, 0, 0, false}, true},
-        /* a virtual machine may show a model that its host is not */
+        /* a virtual machine may show a model that differs from its host's */
         {{INTEL, 15, 6, true}, false},
         {{AMD, 0x0F, 0x6B, true}, false},
         {{CPU_VENDOR_NOT_X86, 0, 0, true}, false},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         assert_int_equal(cpu_model_lacks_rapl(&cases[i].model), cases[i].lacks);
-        /* never of one that the table has */
+        /* never for a model in the table */
         if (cases[i].lacks)
             assert_null(cpu_model_find(&cases[i].model));
     }
@@ -228,13 +228,13 @@ static void test_every_value_of_the_unit_field(void **state) {
     const struct cpu_counters *core = find(INTEL, 6, 0x9A);
     const struct cpu_counters *atom = find(INTEL, 6, 0x37);
     for (unsigned int field = 0; field < 32; field++) {
-        /* what surrounds the field does not matter */
+        /* the bits around the field do not matter */
         const uint64_t unit_register = UINT64_C(0xFFFFFFFFFFFFE0FF) | (uint64_t)field << 8;
         const struct tick_scale by_core = cpu_model_scale(core, CPU_PACKAGE, unit_register);
         const struct tick_scale by_atom = cpu_model_scale(atom, CPU_PACKAGE, unit_register);
         assert_int_equal(counter_to_uj(by_core, UINT64_C(1) << field), 1000000);
         assert_int_equal(counter_to_uj(by_atom, 1), UINT64_C(1) << field);
-        /* a whole turn of the counter is no overflow */
+        /* a full range of the counter does not overflow */
         assert_int_equal(counter_to_uj(by_core, UINT64_C(1) << 32),
                          (UINT64_C(1) << 32) * 1000000 >> field);
     }
@@ -248,7 +248,7 @@ static void test_power_of_a_limit(void **state) {
     assert_int_equal(cpu_model_power_uw(server, UNIT_61, 1640), 205000000);
     assert_int_equal(cpu_model_power_uw(server, UNIT_61, 1), 125000);
     assert_int_equal(cpu_model_power_uw(server, UNIT_61, 0x7FFF), 4095875000);
-    /* 1 W, where the field is 0 */
+    /* 1 W if the field is 0 */
     assert_int_equal(cpu_model_power_uw(server, 0xA0E00, 205), 205000000);
     /* 2^5 mW */
     assert_int_equal(cpu_model_power_uw(atom, UNIT_ATOM, 100), 3200000);

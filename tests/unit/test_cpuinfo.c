@@ -67,7 +67,7 @@ static void test_other_architectures_are_known_by_their_keys(void **state) {
         tree_write(tree, "proc/cpuinfo", "%s", texts[i]);
         assert_int_equal(read_model(tree).vendor, CPU_VENDOR_NOT_X86);
     }
-    /* x86 has none of these keys, and a vendor before all others */
+    /* x86 has none of these keys, and the vendor comes before all others */
     tree_write(tree, "proc/cpuinfo",
                "processor\t: 0\ncpu family\t: 6\ncpu MHz\t\t: 800\ncpu cores\t: 4\ncpuid level\t: "
                "22\n");
@@ -106,7 +106,7 @@ static void test_virtual_machine_has_a_flag(void **state) {
         assert_int_equal(read_model(tree).is_virtual, cases[i].is_virtual);
         assert_int_equal(read_model(tree).vendor, CPU_VENDOR_INTEL);
     }
-    /* Not another processor's, nor another line's. */
+    /* Values of another processor or another line are not used. */
     tree_write(tree, "proc/cpuinfo",
                "flags\t: fpu\nbugs\t: x hypervisor\nflags\t: fpu hypervisor\n");
     assert_false(read_model(tree).is_virtual);
@@ -126,7 +126,7 @@ static void test_model_of_the_processor(void **state) {
     assert_int_equal(model.vendor, CPU_VENDOR_AMD);
     assert_int_equal(model.family, 0);
     assert_int_equal(model.model, 0);
-    /* A number too long for either is no other number. */
+    /* A number with too many digits is rejected, not truncated. */
     tree_write(tree, "proc/cpuinfo", "cpu family\t: 0000006\nmodel\t\t: 999999\n");
     model = read_model(tree);
     assert_int_equal(model.family, 0);
@@ -195,7 +195,7 @@ static void test_what_is_no_alias_names_nobody(void **state) {
     }
 }
 
-/* A container may show sys, and no proc. */
+/* A container may show /sys but not /proc. */
 static void test_alias_serves_where_proc_names_nobody(void **state) {
     const struct tree *tree = *state;
     int error = 0;
@@ -213,7 +213,7 @@ static void test_alias_serves_where_proc_names_nobody(void **state) {
     assert_int_equal(error, 0);
     assert_int_equal(model.vendor, CPU_VENDOR_AMD);
     assert_int_equal(model.model, 0x61);
-    /* What proc says comes first. */
+    /* /proc/cpuinfo takes precedence. */
     tree_set_vendor(tree, "GenuineIntel");
     assert_int_equal(cpuinfo_read(tree->root, &error).vendor, CPU_VENDOR_INTEL);
     assert_int_equal(error, 0);

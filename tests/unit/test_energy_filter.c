@@ -76,7 +76,7 @@ static void test_what_stands_in_the_way(void **state) {
     fake_msr_offline(0, true);
     assert_int_equal(read_filter(tree, &filtering), -ENXIO);
     fake_msr_offline(0, false);
-    /* it is said to be there: that it is not is no answer */
+    /* the file is reported as present: failing to find it is an error */
     assert_int_equal(read_filter(tree, &filtering), -EIO);
     tree_write(tree, ONLINE, "\n");
     assert_int_equal(read_filter(tree, &filtering), -ENODEV);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What remedies know of the process and its kernel. */
+/* What remedies know about the process and its kernel. */
 #include "system/host.h"
 
 #include <linux/capability.h>
@@ -72,13 +72,13 @@ static void test_security_modules_that_are_in_force(void **state) {
         tree_write(tree, "proc/self/attr/current", "%s", cases[i].current);
         assert_int_equal(look(tree).confinement, cases[i].confinement);
     }
-    /* it would refuse what the namespace does not allow in the first place */
+    /* SELinux would refuse what the user namespace already forbids */
     tree_write(tree, "sys/fs/selinux/enforce", "1");
     tree_write(tree, "proc/self/uid_map", "0 100000 65536\n");
     assert_int_equal(look(tree).confinement, HOST_USER_NAMESPACE);
 }
 
-/* Ubuntu: linux-modules without linux-modules-extra. */
+/* Ubuntu: linux-modules is installed without linux-modules-extra. */
 static void test_kernel_whose_modules_lack_the_driver(void **state) {
     static const char *const files[] = {"intel_rapl_msr.ko", "intel_rapl_msr.ko.xz",
                                         "intel_rapl_msr.ko.zst", "intel_rapl_msr.ko.gz",
@@ -86,7 +86,7 @@ static void test_kernel_whose_modules_lack_the_driver(void **state) {
     const struct tree *tree = *state;
     char text[12000];
     tree_write(tree, MODULES "/modules.builtin", "kernel/drivers/powercap/idle_inject.ko\n");
-    assert_false(look(tree).lacks_driver); /* no module at all: a container's /lib */
+    assert_false(look(tree).lacks_driver); /* no module at all, as in a container's /lib */
     tree_make_folder(tree, MODULES "/kernel/drivers");
     assert_true(look(tree).lacks_driver);
     tree_write(tree, MODULES "/kernel/drivers/powercap/intel_rapl_common.ko.zst", "x");
@@ -99,7 +99,7 @@ static void test_kernel_whose_modules_lack_the_driver(void **state) {
         tree_remove(tree, path);
     }
     assert_true(look(tree).lacks_driver);
-    /* built in: wherever the list is cut into reads */
+    /* built in: found wherever the list is split between two reads */
     for (size_t before = 4060; before < 4110; before += 7) {
         memset(text, 'x', before);
         snprintf(text + before, sizeof(text) - before,

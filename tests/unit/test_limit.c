@@ -12,7 +12,7 @@
 #define SECOND UINT64_C(1000000000)
 #define NOW (1000 * SECOND)
 
-/* A counter of one descriptor. */
+/* A counter that needs one descriptor. */
 #define ONE(of_rank) \
     { .rank = (of_rank), .files = 1, .zones = 1 }
 #define HELD(of_rank) \
@@ -20,7 +20,7 @@
 #define WAITS(of_rank) \
     { .rank = (of_rank), .files = 1, .zones = 1, .waits = true }
 
-/* What is taken, by the places in the list: "xx-x". */
+/* Expected state of each list entry: "xx-x", x for open. */
 static void expect_at(struct limit *limit, struct fd_budget_item *items, size_t count,
                       uint64_t now_ns, const char *expected) {
     char taken[64] = "";
@@ -128,7 +128,7 @@ static void test_a_group_is_taken_as_a_whole_or_not(void **state) {
     EXPECT(&less, again, "x-xx");
 }
 
-/* A package goes offline and comes back: nobody else has got its place, and lost it again. */
+/* A package goes offline and comes back: no other counter was given its place meanwhile. */
 static void test_what_returns_has_its_place(void **state) {
     (void)state;
     struct limit limit = {.files = 3};
@@ -195,7 +195,7 @@ static void test_zones_are_limited_too(void **state) {
     assert_int_equal(fd_budget_most(&limit), 7);
 }
 
-/* --- what belongs to an identity ------------------------------------------------------------- */
+/* --- map from an identity to a value --------------------------------------------------------- */
 
 static void test_map_finds_what_was_added(void **state) {
     static struct zone_identity identities[3000];

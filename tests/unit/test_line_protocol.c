@@ -29,7 +29,7 @@ static struct rapl_value with_domain(size_t series, const char *domain, int pack
     return value;
 }
 
-/* The tags are in the order given: sorting is the writer's. */
+/* The tags keep the given order: the caller sorts them. */
 static void expect_lines(const struct rapl_value *values, size_t count, const struct tag *tags,
                          size_t tag_count, const char *expected) {
     struct line_writer writer;
@@ -128,7 +128,7 @@ static void test_floats_have_a_point_and_no_exponent(void **state) {
         {1000001, 1001000, "energy_joules=1.000001,power_watts=1.001"},
         {UINT64_C(4294967296000000), 10020000,
          "energy_joules=4294967296.000000,power_watts=10.020"},
-        /* the most that there can be: 1 GW is the highest ceiling */
+        /* the maximum: 1 GW is the highest possible ceiling */
         {UINT64_MAX, UINT64_C(1000000000000000),
          "energy_joules=18446744073709.551615,power_watts=1000000000.000"},
         {0, UINT64_MAX, "energy_joules=0.000000,power_watts=18446744073709.552"},
@@ -157,7 +157,7 @@ static void test_tags_are_in_byte_order(void **state) {
     expect_lines(values, 1, tags, COUNT_OF(tags),
                  "rapl,Z=v,a=v,die_id=3,domain=package,domain2=v,dz=v,p=v,package_id=0,zone=v,"
                  "\xc3\xa4=v energy_joules=233.415715,power_watts=23.341 " TIME_TEXT "\n");
-    /* the caller's stay as they were */
+    /* the caller's tags stay unchanged */
     assert_string_equal(tags[0].key, "zone");
 }
 
@@ -210,7 +210,7 @@ static void test_statistics_follow_power(void **state) {
                 LINE_BEGIN "energy_joules=233.415715,power_watts=23.341 " TIME_TEXT "\n");
 }
 
-/* Where no sample was closed, that is all that is known of them. */
+/* If no sample was completed, the sample count is the only statistic. */
 static void test_no_sample_is_told_as_none(void **state) {
     (void)state;
     const struct line_fields all = {.statistics = RAPL_STATISTICS_ALL};
@@ -324,7 +324,7 @@ static void test_series_come_and_go(void **state) {
         assert_int_equal(line_writer_format(&writer, &report), 0);
     }
     assert_memory_equal(writer.text + writer.length - strlen(line), line, strlen(line));
-    /* the last one alone */
+    /* only the last value */
     report.values = &values[39];
     report.value_count = 1;
     assert_int_equal(line_writer_format(&writer, &report), 0);
@@ -417,7 +417,7 @@ static void test_keys_of_the_plugin_are_refused(void **state) {
     };
     for (size_t i = 0; i < COUNT_OF(taken); i++)
         assert_non_null(line_check_tag(taken[i], "x"));
-    /* and whatever statistics there are */
+    /* whatever statistics are present */
     const struct rapl_value value = with_statistics();
     struct rapl_power powers[RAPL_STATISTICS];
     rapl_statistics_list(&value, RAPL_STATISTICS_ALL, powers);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Every allocation fails once: it is told as -ENOMEM or borne, and nothing is lost by it. */
+/* Every allocation fails once: the call returns -ENOMEM or copes, and no data is lost. */
 #include <errno.h>
 #include <string.h>
 
@@ -11,7 +11,7 @@
 #include "tree.h"
 #include "values.h"
 
-/* More allocations than any of the calls below makes. */
+/* More allocations than any call below makes. */
 #define ALLOCATIONS_MAX 2000
 
 static void add_machine(const struct tree *tree) {
@@ -57,7 +57,7 @@ static void test_open_without_memory(void **state) {
     fail_msg("it never ends");
 }
 
-/* An interval with rediscovery, zones that come and go, and mirrors that part. */
+/* An interval with rediscovery, zones that come and go, and mirrors that diverge. */
 static void test_report_without_memory(void **state) {
     const struct tree *tree = *state;
     const struct rapl_options options = options_of(tree);
@@ -82,7 +82,7 @@ static void test_report_without_memory(void **state) {
         fake_memory_fails_at(-1);
         if (error != 0) {
             assert_int_equal(error, -ENOMEM);
-            /* the interval goes on, and the zones are still who they were */
+            /* the interval continues, and the zones keep their identity */
             assert_int_equal(rapl_sample(rapl), 0);
             fake_clocks_pass(NS_PER_S);
             assert_int_equal(rapl_report(rapl, &report), 0);
@@ -102,8 +102,8 @@ static void test_report_without_memory(void **state) {
     assert_false(failed);
 }
 
-/* A zone that lacks something is opened anew by each look, and so are its sub-zones: one that was
- * cut short in between has read nothing, and never 0. */
+/* Every discovery reopens an incomplete zone and its sub-zones. A sub-zone whose opening was cut
+ * short has no reading, never 0. */
 static void test_look_at_what_lacks_without_memory(void **state) {
     const struct tree *tree = *state;
     const struct rapl_options options = options_of(tree);
@@ -124,7 +124,7 @@ static void test_look_at_what_lacks_without_memory(void **state) {
         fake_memory_fails_at(-1);
         if (error != 0)
             assert_int_equal(rapl_sample(rapl), 0);
-        /* without a range, nobody knows what a gap hides: the second is whole again */
+        /* without a range, a gap hides an unknown amount: the second interval is complete again */
         for (int j = 0; j < 2; j++) {
             fake_clocks_pass(NS_PER_S);
             assert_int_equal(rapl_report(rapl, &report), 0);

@@ -12,7 +12,7 @@
 
 #define WATT UINT64_C(1000000)
 
-/* A source over a temporary tree. */
+/* A source on a temporary tree. */
 static struct {
     struct tree *tree;
     struct source *source;
@@ -78,7 +78,7 @@ static const struct reading *reading(const char *name) {
     return &bench.source->readings[index_of(name)];
 }
 
-/* Names with ids, in their order. */
+/* Zone names and kernel ids, in order. */
 static void expect_zones(const char *const (*zones)[2], size_t count) {
     assert_int_equal(bench.source->zone_count, count);
     for (size_t i = 0; i < count; i++) {
@@ -193,7 +193,7 @@ static void test_dies_of_intel_count_by_themselves(void **state) {
     }
     open_source(&skylake, 0);
     assert_int_equal(discover(), 1);
-    /* as the powercap driver names them */
+    /* with the names that the powercap driver gives them */
     EXPECT_ZONES({"package-0-die-0", "cpu0/0x611"}, {"psys", "cpu0/0x64d"},
                  {"package-0-die-1", "cpu2/0x611"}, {"psys-0", "cpu2/0x64d"},
                  {"package-1-die-0", "cpu4/0x611"}, {"psys-1", "cpu4/0x64d"},
@@ -221,7 +221,7 @@ static void test_amd_counts_by_package_and_core(void **state) {
     assert_int_equal(counter_to_uj(zone("package-0")->traits.scale, 65536), 1000000);
 }
 
-/* Each CCD is a die from Linux 6.9 on: the package is still one, and its cores are not. */
+/* From Linux 6.9 on each CCD is a die: the package stays one zone, and core ids repeat per die. */
 static void test_core_ids_of_amd_begin_anew_in_each_die(void **state) {
     (void)state;
     const struct msr_machine machine = make_amd(1, 2, 2, 2);
@@ -291,11 +291,11 @@ static void test_512_cores(void **state) {
         i += core % 256 == 0 ? 1 : 0;
         assert_int_equal(bench.source->readings[core + i].ticks, 1 + core);
     }
-    /* that costs nothing while nothing changes */
+    /* this costs nothing while nothing changes */
     reads = fake_msr_reads();
     assert_int_equal(discover(), 0);
     assert_int_equal(fake_msr_reads(), reads);
-    /* nor are zones read that nobody wants */
+    /* nor are unselected zones read */
     for (size_t i = 1; i < bench.source->zone_count; i++)
         bench.source->zones[i]->wanted = false;
     sample();
@@ -319,7 +319,7 @@ static void test_cpus_that_are_offline_at_the_start(void **state) {
 
 /* --- registers ------------------------------------------------------------------------------- */
 
-/* AMD's are 64 bits wide from Genoa on. */
+/* AMD's registers are 64 bits wide from Genoa on. */
 static void test_only_32_bits_are_taken(void **state) {
     (void)state;
     const struct msr_machine machine = make_amd(1, 1, 1, 1);
@@ -341,7 +341,7 @@ static void test_registers_that_are_not_there_or_stand_at_0(void **state) {
     const struct msr_machine machine = make_laptop();
     machine_set_all(&machine, CORE, 7);
     machine_set_all(&machine, UNCORE, 0);
-    machine_set_all(&machine, DRAM, UINT64_C(0x500000000)); /* in 32 bits that is 0, too */
+    machine_set_all(&machine, DRAM, UINT64_C(0x500000000)); /* its low 32 bits are 0, too */
     open_source(&skylake, 0);
     assert_int_equal(discover(), 1);
     EXPECT_ZONES({"package-0", "cpu0/0x611"}, {"package-0/core", "cpu0/0x639"});
@@ -354,7 +354,7 @@ static void test_registers_that_are_not_there_or_stand_at_0(void **state) {
     expect_nothing_told();
 }
 
-/* It is looked at once more, some updates later. */
+/* It is checked again some updates later. */
 static void test_counter_that_stands_at_0_for_a_moment(void **state) {
     (void)state;
     const struct msr_machine machine = make_laptop();
@@ -380,7 +380,7 @@ static void test_counter_may_pass_through_0(void **state) {
     assert_int_equal(bench.source->zone_count, 1);
 }
 
-/* A core that has slept since boot. */
+/* A core that has been asleep since boot. */
 static void test_core_at_0_counts_where_others_do(void **state) {
     (void)state;
     const struct msr_machine machine = make_amd(1, 1, 3, 1);
@@ -451,11 +451,11 @@ static void test_ceiling_is_four_times_the_largest_limit(void **state) {
     } cases[] = {
         {0, 0, 1000},
         {0, 800, 400},                                      /* TDP 100 W */
-        {0, UINT64_C(1600) << 32 | 800, 400},               /* and 200 W at most */
-        {0, UINT64_C(1600) << 32, 800},                     /* 200 W at most, and no TDP */
+        {0, UINT64_C(1600) << 32 | 800, 400},               /* and at most 200 W */
+        {0, UINT64_C(1600) << 32, 800},                     /* at most 200 W, and no TDP */
         {UINT64_C(2400) << 32 | 800, 0, 1200},              /* PL2 300 W */
         {UINT64_C(2400) << 32 | 800, 800, 400},             /* and a TDP of 100 W */
-        {UINT64_C(0x80FF8000800080A0), 0, 250},             /* PL1 20 W, and all flags */
+        {UINT64_C(0x80FF8000800080A0), 0, 250},             /* PL1 20 W, and all flags set */
         {UINT64_C(0x7FFF) << 32 | 1640, 0, 820},            /* no PL2; PL1 205 W */
         {UINT64_C(0x7FFF00007FFF), UINT64_C(0x7FFF), 1000}, /* nothing but "no limit" */
     };
@@ -484,7 +484,7 @@ static void test_ceiling_is_four_times_the_largest_limit(void **state) {
 static void test_ceiling_of_amd_is_1000_watts(void **state) {
     (void)state;
     const struct msr_machine machine = make_amd(1, 1, 1, 1);
-    machine_set_all(&machine, 0x610, 800); /* another vendor's register */
+    machine_set_all(&machine, 0x610, 800); /* a register of another vendor */
     open_source(&zen4, 0);
     assert_int_equal(discover(), 1);
     assert_int_equal(zone("package-0")->traits.ceiling_uw, 1000 * WATT);
@@ -505,21 +505,21 @@ static void test_sibling_takes_over(void **state) {
     assert_int_equal(reading("package-0-core-0/core")->error, -ENXIO);
     assert_int_equal(reading("package-0-core-1/core")->error, 0);
     assert_int_equal(discover(), 1);
-    /* the same counters, and so the same zones: nothing starts again */
+    /* the counters are the same, so the zones are kept and nothing restarts */
     assert_ptr_equal(zone("package-0"), package);
     EXPECT_ZONES({"package-0", "cpu1/0xc001029b"}, {"package-0-core-0/core", "cpu2/0xc001029a"},
                  {"package-0-core-1/core", "cpu1/0xc001029a"});
     assert_string_equal(package->path, "dev/cpu/1/msr");
     sample();
     assert_int_equal(reading("package-0")->ticks, 1000);
-    /* The lower one returns: what reads stays. */
+    /* CPU 0 returns: the zone keeps the CPU that is already reading. */
     machine_set_online(&machine, 0, true, "0-3");
     assert_int_equal(discover(), 0);
     assert_string_equal(zone("package-0")->id, "cpu1/0xc001029b");
     expect_nothing_told();
 }
 
-/* It was offline for a moment between two looks. */
+/* Its CPU was offline for a moment between two discoveries. */
 static void test_file_reads_again_once_its_cpu_is_back(void **state) {
     (void)state;
     (void)make_laptop();
@@ -536,7 +536,7 @@ static void test_file_reads_again_once_its_cpu_is_back(void **state) {
     expect_nothing_told();
 }
 
-/* The list of online CPUs does not tell it yet. */
+/* The list of online CPUs does not show the change yet. */
 static void test_cpus_that_go_before_the_list_does(void **state) {
     (void)state;
     (void)make_laptop();
@@ -562,7 +562,7 @@ static void test_package_goes_and_returns(void **state) {
     assert_int_equal(discover(), 1);
     machine_set_online(&machine, 0, false, "1");
     assert_int_equal(discover(), 1);
-    /* psys-1 keeps its name, though its package is the lowest now */
+    /* psys-1 keeps its name, although its package is now the lowest */
     EXPECT_ZONES({"package-1", "cpu1/0x611"}, {"psys-1", "cpu1/0x64d"});
     assert_int_equal(discover(), 0);
     machine_set_online(&machine, 0, true, "0-1");
@@ -572,7 +572,7 @@ static void test_package_goes_and_returns(void **state) {
     expect_nothing_told();
 }
 
-/* A CPU is online before its device is there (msr.c: CPUHP_AP_ONLINE_DYN). */
+/* A CPU comes online before its device exists (msr.c: CPUHP_AP_ONLINE_DYN). */
 static void test_device_that_comes_late(void **state) {
     (void)state;
     const struct msr_machine machine = make(2, 1, 1, 1);
@@ -602,7 +602,7 @@ static void test_device_that_stays_away_is_told(void **state) {
     expect_nothing_told();
 }
 
-/* Names tell the die once there are several, and do not change when one goes. */
+/* Names include the die if there are several dies, and stay the same when one goes. */
 static void test_names_with_dies_stay(void **state) {
     (void)state;
     const struct msr_machine machine = make(1, 2, 1, 1);
@@ -614,7 +614,7 @@ static void test_names_with_dies_stay(void **state) {
     EXPECT_ZONES({"package-0", "cpu0/0x611"});
     machine_set_online(&machine, 1, true, "0-1");
     assert_int_equal(discover(), 1);
-    /* the first die's counter is there once, not as package-0 and package-0-die-0 */
+    /* the counter of the first die appears once, not as package-0 and package-0-die-0 */
     EXPECT_ZONES({"package-0-die-0", "cpu0/0x611"}, {"package-0-die-1", "cpu1/0x611"});
     machine_set_online(&machine, 1, false, "0");
     assert_int_equal(discover(), 1);
@@ -622,7 +622,8 @@ static void test_names_with_dies_stay(void **state) {
     expect_nothing_told();
 }
 
-/* As when too many files are open: what reads stays, and what is lacking is looked for again. */
+/* As with too many open files: zones that can be read stay, and missing ones are looked for
+ * again. */
 static void test_topology_that_cannot_be_read_takes_nothing_away(void **state) {
     (void)state;
     const struct msr_machine machine = make(2, 1, 1, 1);
@@ -653,7 +654,7 @@ static void test_core_whose_topology_comes_late(void **state) {
     open_source(&zen4, 0);
     assert_int_equal(discover(), 1);
     assert_int_equal(bench.source->zone_count, 2);
-    /* though the list is the same */
+    /* although the list of CPUs is the same */
     tree_move(bench.tree, "cpu1", "sys/devices/system/cpu/cpu1");
     assert_int_equal(discover(), 1);
     assert_int_equal(bench.source->zone_count, 3);
@@ -791,7 +792,7 @@ static void test_package_that_does_not_count(void **state) {
     expect_nothing_told();
 }
 
-/* It read once: it is no longer a register that may be missing. */
+/* Once a register was read, it no longer counts as one that may not exist. */
 static void test_register_that_fails_later(void **state) {
     (void)state;
     const struct msr_machine machine = make_laptop();
@@ -855,7 +856,7 @@ static void fd_budget_descriptors(rlim_t room) {
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
-/* The sum of some cores is not that of the package. */
+/* The sum of some cores is not the sum of the package. */
 static void test_cores_are_shown_all_or_not_at_all(void **state) {
     (void)state;
     struct rlimit limit;
@@ -868,7 +869,7 @@ static void test_cores_are_shown_all_or_not_at_all(void **state) {
     fd_budget_descriptors(limit.rlim_cur);
     assert_int_equal(changed, 1);
     EXPECT_ZONES({"package-0", "cpu0/0xc001029b"});
-    /* and no descriptor is kept for nothing */
+    /* and no descriptor is kept open without need */
     assert_int_equal(tree_count_descriptors(), before + 1);
     expect_told("Too many open files", "prlimit");
     expect_nothing_told();
@@ -893,7 +894,7 @@ static void test_cores_stay_when_one_goes(void **state) {
     const size_t reads = fake_msr_reads();
     assert_int_equal(discover(), 0);
     assert_int_equal(fake_msr_reads(), reads);
-    /* its device is not there yet, then it is */
+    /* first without its device, then with it */
     machine_set_online(&machine, 2, true, "0-3");
     tree_remove(bench.tree, "dev/cpu/2");
     assert_int_equal(discover(), 0);
@@ -939,7 +940,7 @@ static void test_model_of_amd_that_is_not_known(void **state) {
     assert_int_equal(fake_msr_reads(), reads);
 }
 
-/* Neither is anything probed, nor the driver of the registers asked for. */
+/* Nothing is probed, and no message asks for the msr driver. */
 static void test_processor_without_counters(void **state) {
     (void)state;
     static const struct {
@@ -964,7 +965,7 @@ static void test_processor_without_counters(void **state) {
     }
 }
 
-/* A guest may show the model of another processor than its host's, and count all the same. */
+/* A guest may show another processor model than its host's, and still count. */
 static void test_old_model_of_a_virtual_machine_is_probed(void **state) {
     (void)state;
     static const struct cpu_model nehalem = {
@@ -1014,7 +1015,7 @@ static void test_without_memory(void **state) {
             assert_int_equal(discover(), 1);
         assert_int_equal(bench.source->zone_count, 5);
         sample();
-        /* and when CPUs go and come */
+        /* and while CPUs go and come back */
         machine_set_online(&machine, 0, false, "1-3");
         fake_memory_fails_at(i);
         changed = discover();
@@ -1041,7 +1042,7 @@ static void fd_budget_files(const struct cpu_model *model, size_t files) {
     bench.source->limit.files = files;
 }
 
-/* Two packages of two cores: a device each, and the cores of a package all or none. */
+/* Two packages of two cores: a device each; the cores of a package are read all or none. */
 static void test_cores_of_a_package_are_read_all_or_none(void **state) {
     static const struct cpu_model model = {.vendor = CPU_VENDOR_AMD, .family = 0x19, .model = 1};
     static const size_t shown[] = {0, 1, 2, 2, 4, 4, 6};
@@ -1064,7 +1065,7 @@ static void test_cores_of_a_package_are_read_all_or_none(void **state) {
     }
 }
 
-/* They are still there, and so is their sum, which says nothing without them. */
+/* The core zones and their sum still exist, but the sum has no value without them. */
 static void test_cores_make_way_for_a_package(void **state) {
     static const struct cpu_model model = {.vendor = CPU_VENDOR_AMD, .family = 0x19, .model = 1};
     (void)state;
@@ -1083,7 +1084,7 @@ static void test_cores_make_way_for_a_package(void **state) {
     assert_false(bench.source->lacks_members);
 }
 
-/* Whose cores cannot be told apart: the sum may lack one. */
+/* Cores that cannot be told apart are not reported, because their sum may lack one. */
 static void test_cores_without_a_place_are_not_told(void **state) {
     static const struct cpu_model model = {.vendor = CPU_VENDOR_AMD, .family = 0x19, .model = 1};
     (void)state;

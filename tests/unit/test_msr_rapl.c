@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Joules and watts of registers, through the whole core. */
+/* Joules and watts from MSRs, through the whole core. */
 #include <string.h>
 
 #include "cmocka_all.h"
@@ -11,7 +11,7 @@
 #define JOULE UINT64_C(1000000)
 #define WATT UINT64_C(1000000)
 #define RANGE (UINT64_C(1) << 32)
-/* Ticks of a joule with ESU 14 and 16. */
+/* Ticks per joule with ESU 14 and 16. */
 #define J61 UINT64_C(16384)
 #define J15 UINT64_C(65536)
 
@@ -112,7 +112,7 @@ static void test_watts_are_exact(void **state) {
 static void test_counter_wraps_at_32_bits(void **state) {
     (void)state;
     const struct msr_machine machine = make_amd(1, 1, 1);
-    /* the upper half of a 64-bit register goes on, and does not matter */
+    /* the upper half of a 64-bit register counts on, and does not matter */
     machine_set_all(&machine, AMD_PACKAGE, UINT64_C(0x500000000) - 3 * J15);
     open_rapl(RAPL_SOURCE_MSR, false);
     machine_set_all(&machine, AMD_PACKAGE, UINT64_C(0x500000000) + 97 * J15);
@@ -127,7 +127,7 @@ static void test_counter_wraps_at_32_bits(void **state) {
     assert_int_equal(find("package-0")->span_energy_uj, 15);
 }
 
-/* Another model's unit would be a wrong watt: dram of servers, psys of Sapphire Rapids. */
+/* The unit of another model would give wrong watts: dram of servers, psys of Sapphire Rapids. */
 static void test_units_of_domains(void **state) {
     (void)state;
     const struct msr_machine machine = make_intel(1, 1);
@@ -164,7 +164,7 @@ static void test_cores_of_a_package_are_summed(void **state) {
     expect_power("package-0/core", 100, 10);
     expect_power("package-1/core", 260, 26);
     expect_power("package-0", 900, 90);
-    /* cores are in their packages */
+    /* cores are part of their packages */
     expect_power("total", 1800, 180);
     assert_null(find("package-0-die-0-core-0/core"));
     assert_int_equal(find("package-0/core")->core_id, RAPL_NO_ID);
@@ -207,7 +207,7 @@ static void test_sibling_takes_over_without_losing_a_joule(void **state) {
     assert_int_equal(bench.report->health.gaps, 0);
 }
 
-/* It goes between the look and the sample: one interval is silent, and the next tells all. */
+/* The CPU goes between discovery and sweep: one interval is missing, the next covers both. */
 static void test_cpu_that_goes_right_before_the_sample(void **state) {
     (void)state;
     const struct msr_machine machine = make_intel(1, 2);
@@ -240,16 +240,16 @@ static void test_package_that_goes_and_returns_counts_on(void **state) {
         expect_power("package-0", i * 500, 50);
         assert_null(find("package-1"));
     }
-    /* total goes on without it, its joules included */
+    /* the total continues without it, and keeps its joules */
     expect_power("total", 2500, 50);
     machine_set_online(&machine, 3, true, "0,2-3");
     machine_set_all(&machine, PACKAGE, 1000 + 2500 * J61);
     report_after(10 * NS_PER_S);
-    /* read by the other thread, and in the time that it was away, it used 2000 J in 40 s */
+    /* now read through the other thread: it used 2000 J in the 40 s it was missing */
     expect_power("package-1", 2500, 50);
 }
 
-/* What a power cycle of a package leaves is no energy. */
+/* The counter's restart after a power cycle of the package is not energy. */
 static void test_package_that_returns_from_0(void **state) {
     (void)state;
     const struct msr_machine machine = make_intel(2, 1);
@@ -267,7 +267,7 @@ static void test_package_that_returns_from_0(void **state) {
     expect_power("package-1", 100, 10);
 }
 
-/* Both threads of a core: the sum of the others goes on. */
+/* Both threads of a core go: the sum of the other cores continues. */
 static void test_core_that_goes_leaves_the_sum(void **state) {
     (void)state;
     const struct msr_machine machine = make_amd(1, 1, 3);

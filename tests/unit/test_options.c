@@ -9,7 +9,7 @@
 
 #define WORDS_MAX 16
 
-/* What a test passes after the program's name, up to NULL. */
+/* Arguments after the program's name, ended by NULL. */
 struct command {
     const char *words[WORDS_MAX];
 };
@@ -41,7 +41,7 @@ static struct execd_options accept_words(struct command command) {
 #define ACCEPT(...) accept_words((struct command){{__VA_ARGS__}})
 #define REFUSE(part, ...) refuse_words(part, (struct command){{__VA_ARGS__}})
 
-/* The message holds part: the name of the option. */
+/* The error message must contain part, the name of the option. */
 static void refuse_words(const char *part, struct command command) {
     struct execd_options options;
     char problem[256];
@@ -263,7 +263,7 @@ static void test_booleans(void **state) {
     char word[64];
     for (size_t i = 0; i < COUNT_OF(booleans); i++) {
         for (size_t j = 0; j < COUNT_OF(words); j++) {
-            /* the last one counts */
+            /* the last occurrence counts */
             snprintf(word, sizeof(word), "%s=%s", booleans[i], words[j]);
             struct execd_options options = ACCEPT(booleans[i], words[(j + 1) % 2], word);
             assert_int_equal(read_boolean(&options, i), j % 2);
@@ -291,7 +291,7 @@ static void test_boolean_alone_means_yes(void **state) {
         assert_true(read_boolean(&options, i));
         assert_int_equal(options.mode, EXECD_ONCE);
         options_free(&options);
-        /* a word that is no boolean is a stray one */
+        /* a word that is not a boolean is an unexpected argument */
         REFUSE("'maybe'", booleans[i], "maybe");
         REFUSE("'once'", booleans[i], "once", "--check");
         REFUSE("'no'", booleans[i], "yes", "no");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A part of a package does not use more than the package: the whole core over a temporary tree. */
+/* A part of a package cannot use more than the package: the whole core on a temporary tree. */
 #include "series/part.h"
 
 #include <errno.h>
@@ -102,7 +102,7 @@ static void expect_silence(const char *name) {
         fail_msg("%s is reported", name);
 }
 
-/* How many problems name that text; the last of them stays in the handle's texts. */
+/* Number of problems that contain the text; the last one stays in the handle's texts. */
 static unsigned int count_problems(const char *text) {
     struct rapl_problem problem;
     unsigned int count = 0;
@@ -114,8 +114,8 @@ static unsigned int count_problems(const char *text) {
 #define ABOVE "stepped further than its package"
 #define APART "apart from its package"
 
-/* AMD's core zone is the core that leads the package. Its CPU went offline and returned between two
- * reads: another core leads, and its counter is 7.5 kJ further, which is 753 W over 10 s. */
+/* AMD's core zone is the lead core of the package. Its CPU went offline and came back between two
+ * reads: another core leads, and its counter is 7.5 kJ ahead, which is 753 W over 10 s. */
 static void test_lead_core_that_moved_unseen(void **state) {
     (void)state;
     open_machine("AuthenticAMD");
@@ -133,7 +133,7 @@ static void test_lead_core_that_moved_unseen(void **state) {
     assert_int_equal(count_problems(""), 0);
 }
 
-/* 10 %, and 50 ms of the package's plausible power: of 1 kW, 50 J. */
+/* The tolerance is 10 %, plus 50 ms at the package's plausible power: 50 J at 1 kW. */
 static void test_bound(void **state) {
     (void)state;
     open_machine("GenuineIntel");
@@ -146,7 +146,7 @@ static void test_bound(void **state) {
     assert_int_equal(run.report->health.resets, 1);
 }
 
-/* Its next update may be due: a part that was updated a moment sooner uses nothing unseen. */
+/* Its next update may be due: a part updated a moment earlier may not exceed that. */
 static void test_package_that_has_not_moved(void **state) {
     (void)state;
     open_machine("GenuineIntel");
@@ -154,7 +154,7 @@ static void test_package_that_has_not_moved(void **state) {
     expect_energy("package-0/core", 100);
 }
 
-/* What a wrap would explain is held against the package, too, from the reading before. */
+/* A wrap of the part is also compared with the package, from the reading before it. */
 static void test_step_back_that_would_be_a_wrap(void **state) {
     (void)state;
     add_machine("AuthenticAMD");
@@ -184,7 +184,7 @@ static void test_wrap_within_the_package(void **state) {
     assert_int_equal(run.report->health.wraps, 1);
 }
 
-/* A package that could not be read, or began again, says nothing of the span. */
+/* A package that could not be read, or was reset, gives no bound for the span. */
 static void test_package_that_was_not_counted(void **state) {
     (void)state;
     open_machine("AuthenticAMD");
@@ -196,14 +196,14 @@ static void test_package_that_was_not_counted(void **state) {
     run.package_uj = 0;
     report_after(10, 100, 900);
     expect_energy("package-0/lead_core", 1900);
-    /* Only now it is certain that the package began again. */
+    /* Only now it is certain that the package was reset. */
     report_after(10, 100, 900);
     expect_energy("package-0/lead_core", 2800);
     report_after(10, 100, 900);
     expect_silence("package-0/lead_core");
 }
 
-/* The part's gap spans two of the package's steps: both are its bound. */
+/* The part's gap spans two steps of the package: their sum is the bound. */
 static void test_gap_of_the_part(void **state) {
     (void)state;
     open_machine("AuthenticAMD");
@@ -229,7 +229,7 @@ static void test_sleep(void **state) {
     expect_silence("package-0/lead_core");
 }
 
-/* A read that takes long may be of another span than the package's: that may be plausible power. */
+/* A slow read may cover another span than the package's: the difference may be plausible power. */
 static void test_slow_reads(void **state) {
     (void)state;
     open_machine("AuthenticAMD");
@@ -238,7 +238,7 @@ static void test_slow_reads(void **state) {
     expect_energy("package-0/lead_core", 500);
 }
 
-/* Nothing reads a package for this alone. */
+/* A package that is not selected is not read for this check alone. */
 static void test_package_that_is_not_selected(void **state) {
     (void)state;
     add_machine("AuthenticAMD");
@@ -248,7 +248,7 @@ static void test_package_that_is_not_selected(void **state) {
     assert_int_equal(run.report->health.zones, 1);
 }
 
-/* The package is found after its part, for it could not be read when the core started. */
+/* The package is found after its part, because it could not be read when the core started. */
 static void test_package_that_comes_after_its_part(void **state) {
     (void)state;
     add_machine("AuthenticAMD");
@@ -263,7 +263,7 @@ static void test_package_that_comes_after_its_part(void **state) {
     assert_non_null(find("package-0/lead_core"));
 }
 
-/* One die's core is held against that die. */
+/* The core zone of a die is compared with that die. */
 static void test_dies(void **state) {
     (void)state;
     add_machine("GenuineIntel");
@@ -279,7 +279,7 @@ static void test_dies(void **state) {
     expect_energy("package-0-die-1/core", 3000);
 }
 
-/* AMD's dies show the package's counter, and each has a lead core of its own. */
+/* AMD's dies all show the package's counter, and each has a lead core of its own. */
 static void test_dies_of_amd(void **state) {
     (void)state;
     add_machine("AuthenticAMD");
@@ -295,7 +295,7 @@ static void test_dies_of_amd(void **state) {
     expect_energy("package-0-die-0/lead_core", 30);
 }
 
-/* psys holds the package, and dram lies outside: neither is a part. */
+/* psys contains the package, and dram is outside of it: neither is a part. */
 static void test_dram_is_no_part(void **state) {
     (void)state;
     add_machine("GenuineIntel");
@@ -319,8 +319,8 @@ static void test_uncore_is_a_part(void **state) {
     expect_silence("package-0/uncore");
 }
 
-/* Some processors model the parts apart from the whole: in most of ten intervals above it, a pair
- * is believed, and the log says so. */
+/* Some processors model the parts separately from the package: if a pair exceeds the bound in most
+ * of ten intervals, it is accepted and logged. */
 static void test_pair_that_is_modelled_apart(void **state) {
     (void)state;
     open_machine("GenuineIntel");
@@ -355,10 +355,9 @@ static void test_pair_that_violates_now_and_then(void **state) {
     }
 }
 
-/* --- two series alone --------------------------------------------------------------------------
- */
+/* --- two series alone ------------------------------------------------------------------------ */
 
-/* Of 1 kW at most, so that 50 ms are 50 J. */
+/* At most 1 kW, so that 50 ms are 50 J. */
 static struct series new_series(struct series *whole) {
     struct series series = {
         .traits = {.scale = {.numerator_uj = 1, .denominator = 1}, .ceiling_uw = 1000000000}};
@@ -373,8 +372,8 @@ static enum counter_outcome take_at(struct series *series, uint64_t ms, uint64_t
     return series_take(series, &reading, slept_ns, &health);
 }
 
-/* For what the package's span lacks, the package's plausible power is allowed: here it begins 100
- * ms later than the part's, and ends 200 ms earlier. */
+/* Time that the package's span lacks is allowed at its plausible power: here it begins 100 ms later
+ * than the part's, and ends 200 ms earlier. */
 static void test_spans_that_differ(void **state) {
     (void)state;
     struct series whole = new_series(NULL);
@@ -389,7 +388,7 @@ static void test_spans_that_differ(void **state) {
     assert_int_equal(take_at(&part, 4200, 723, 0), COUNTER_ABOVE_WHOLE);
 }
 
-/* A sleep that was seen by one of them, whose other samples failed. */
+/* Only one of them noticed the sleep; the other could not be read then. */
 static void test_sleep_in_a_gap(void **state) {
     (void)state;
     struct series whole = new_series(NULL);
@@ -415,7 +414,7 @@ static void test_a_tenth_more(void **state) {
     assert_int_equal(take_at(&part, 2000, 110, 0), COUNTER_COUNTED);
 }
 
-/* Two reads at one instant, by a clock that stands. */
+/* Two reads at the same time, from a clock that has stopped. */
 static void test_span_of_no_time(void **state) {
     (void)state;
     struct series whole = new_series(NULL);
@@ -427,7 +426,7 @@ static void test_span_of_no_time(void **state) {
     assert_int_equal(take_at(&part, 1000, 100, 0), COUNTER_COUNTED);
 }
 
-/* One that is another's from now on is bound by what it used from now on. */
+/* From a change of the whole on, only energy used since then is compared. */
 static void test_other_whole(void **state) {
     (void)state;
     struct series whole = new_series(NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which series zones feed once they have turned out to show one counter, or several. */
+/* Which series zones feed after they turned out to share one counter, or to be several. */
 #include <errno.h>
 
 #include "binding_bench.h"
@@ -16,7 +16,7 @@ static void break_read(struct bench *bench, const struct zone *zone) {
     bench->readings[zone - bench->zones] = (struct reading){.error = -EIO};
 }
 
-/* All zones show the same. */
+/* All zones show the same values. */
 static void share(struct bench *bench, uint64_t seconds) {
     bind(bench);
     for (uint64_t second = 1; second <= seconds; second++) {
@@ -65,7 +65,7 @@ static void test_difference_is_withheld_while_other_zones_change(void **state) {
     assert_int_equal(joules(bench, "package-0"), 20);
 }
 
-/* The dram of the first die has been read before the second die came, its package has not. */
+/* The first die's dram was read before the second die appeared, its package was not. */
 static struct zone *share_dram(struct bench *bench, struct zone **second_package) {
     struct zone *first = add(bench, "package-0-die-0", -1);
     struct zone *dram = add(bench, "dram", 0);
@@ -104,7 +104,8 @@ static void test_part_stays_when_its_package_is_lost(void **state) {
     assert_int_equal(series(bench, "package-0-die-0/dram")->zone_count, 2);
 }
 
-/* Whether it is part of one package with the other is not known while its own cannot be read. */
+/* While its own package cannot be read, it is unknown whether both dram zones are part of one
+ * package. */
 static void test_part_waits_for_its_package(void **state) {
     struct bench *bench = *state;
     struct zone *first = add(bench, "package-0-die-0", -1);
@@ -141,7 +142,7 @@ static void test_second_counter_of_a_name_returns_to_its_series(void **state) {
     assert_int_equal(series(bench, "psys-1")->zone_count, 0);
 }
 
-/* In a virtual machine: the second package lent its name, and is no longer the first that reads. */
+/* In a virtual machine: the series has the name of a zone that was not the first to be read. */
 static void test_zone_keeps_the_series_that_has_its_name(void **state) {
     struct bench *bench = *state;
     bench->binding.is_virtual = true;
@@ -184,7 +185,7 @@ static void test_what_parts_after_a_sleep_begins_after_it(void **state) {
     assert_int_equal(joules(bench, "package-0-die-1"), 10);
 }
 
-/* Both started again, and part before it is known that they did. */
+/* Both were reset, and they diverge before the resets are decided. */
 static void test_what_parts_while_undecided_begins_there(void **state) {
     struct bench *bench = *state;
     struct zone *first = add(bench, "package-0-die-0", -1);
@@ -203,7 +204,7 @@ static void test_what_parts_while_undecided_begins_there(void **state) {
     assert_int_equal(joules(bench, "package-0-die-0"), 0);
 }
 
-/* Neither the total nor anything of packages is asked for. */
+/* Neither the total nor any package is selected. */
 static void test_known_zone_is_read_beside_a_new_one(void **state) {
     static const char *const psys[] = {"psys"};
     struct bench *bench = *state;
@@ -236,7 +237,7 @@ static void test_zone_that_lost_its_name_is_compared_again(void **state) {
     assert_int_equal(second->counter, ZONE_COUNTER_UNKNOWN);
 }
 
-/* Joins where nothing was common before. */
+/* Zones are joined although their earlier energies differed. */
 static void test_what_joined_begins_no_earlier_than_that(void **state) {
     struct bench *bench = *state;
     bench->binding.is_virtual = true;

@@ -23,15 +23,15 @@
 #define EVENTS DEVICES "/power/events"
 #define SCALE "2.3283064365386962890625e-10"
 
-/* Of perf's ticks: 2^-32 J each. */
+/* Ticks of perf: 2^-32 J each. */
 #define JOULE (INT64_C(1) << 32)
 #define UNIT (INT64_C(1) << 18)
 
-/* What the kernel numbers its events with. */
+/* Event numbers (config) of the kernel. */
 enum { CORES = 1, PKG, RAM, GPU, PSYS };
 #define CORE CORES
 
-/* A source over a temporary tree. */
+/* A source on a temporary tree. */
 struct bench {
     struct tree *tree;
     struct source *source;
@@ -192,7 +192,7 @@ static void expect_nothing_told(void) {
         fail_msg("\"%s\"", problem.reason);
 }
 
-/* A second at that power. */
+/* One second at that power. */
 static void pass(unsigned int config, unsigned int cpu, int64_t watts) {
     fake_perf_add(config, cpu, watts * JOULE);
     fake_clocks_pass(NS_PER_S);
@@ -236,8 +236,8 @@ static void test_dies_of_intel_have_names(void **state) {
     expect_names(names, COUNT_OF(names));
 }
 
-/* Before Linux 6.13 the kernel reads on the CPU of the caller where that is in the same package:
- * the counter of whichever die it is. */
+/* Before Linux 6.13 the kernel reads on the caller's CPU if it is in the same package, and so the
+ * counter of whichever die that CPU is in. */
 static void test_dies_are_read_from_their_own_cpus(void **state) {
     (void)state;
     add_dies();
@@ -249,7 +249,7 @@ static void test_dies_are_read_from_their_own_cpus(void **state) {
     sample();
     assert_int_equal(reading("power/energy-pkg@2")->error, 0);
     assert_int_equal(reading("power/energy-pkg@2")->ticks - before, 50 * JOULE);
-    /* the first CPU of the die goes: not read is better than read from elsewhere */
+    /* the first CPU of the die goes: no reading is better than one from another die */
     fake_perf_forbids(2);
     pass(PKG, 2, 50);
     sample();
@@ -275,7 +275,7 @@ static void test_packages_are_read_from_anywhere(void **state) {
     assert_int_equal(reading("power/energy-pkg@0")->error, 0);
 }
 
-/* Linux 6.9 to 6.11 counts a CCD of AMD's as a die, and lists a CPU of each: one counter. */
+/* Linux 6.9 to 6.11 treat an AMD CCD as a die and list a CPU for each: it is one counter. */
 static void test_dies_of_amd_are_one_package(void **state) {
     (void)state;
     static const enum cpu_vendor vendors[] = {CPU_VENDOR_AMD, CPU_VENDOR_HYGON};
@@ -311,7 +311,7 @@ static void test_names_stay_when_cpus_go(void **state) {
     expect_names(names, COUNT_OF(names));
 }
 
-/* psys of the second package is psys-1, also while it is the only one. */
+/* psys of the second package is psys-1, even while it is the only one. */
 static void test_psys_keeps_its_number(void **state) {
     (void)state;
     static const char *const names[] = {"psys-1"};
@@ -359,7 +359,7 @@ static void test_cores_of_amd(void **state) {
     assert_int_equal(reading("power_core/energy-core@1")->ticks - before, 7 * JOULE);
 }
 
-/* Two threads to a core, and cores of the same number on two dies. */
+/* Two threads per core, and the same core numbers on two dies. */
 static void test_cores_are_told_apart_by_their_dies(void **state) {
     (void)state;
     static const char *const names[] = {"package-0-die-0-core-0/core",
@@ -387,7 +387,7 @@ static void test_whole_joules_of_psys(void **state) {
     } models[] = {
         {{CPU_VENDOR_INTEL, 6, 0x8F, false}, UINT64_C(1) << 32},
         {{CPU_VENDOR_INTEL, 6, 0xCF, false}, UINT64_C(1) << 32},
-        {{CPU_VENDOR_INTEL, 6, 0xAD, false}, UINT64_C(1) << 32}, /* as the model table has it */
+        {{CPU_VENDOR_INTEL, 6, 0xAD, false}, UINT64_C(1) << 32}, /* as in the model table */
         {{CPU_VENDOR_INTEL, 6, 0xAE, false}, UINT64_C(1) << 32},
         {{CPU_VENDOR_INTEL, 6, 0xAF, false}, 0},
         {{CPU_VENDOR_INTEL, 6, 0x6A, false}, 0},
@@ -407,7 +407,7 @@ static void test_whole_joules_of_psys(void **state) {
 
 #define WRONG_UNIT (INT64_C(1) << 16)
 
-/* Linux 5.10 takes dram's unit for a quarter of what it is. */
+/* Linux 5.10 uses a dram unit of a quarter of the true value. */
 static void test_dram_with_the_wrong_unit_is_corrected(void **state) {
     (void)state;
     static const unsigned int models[] = {0x8F, 0xCF};
@@ -431,7 +431,7 @@ static void test_dram_with_the_wrong_unit_is_corrected(void **state) {
     }
 }
 
-/* Of what may be a quarter of the truth nothing is said before that is decided. */
+/* No value is reported until it is decided whether the unit is wrong. */
 static void test_dram_whose_unit_is_not_known_yet_says_nothing(void **state) {
     (void)state;
     add_server();
@@ -453,7 +453,7 @@ static void test_dram_whose_unit_is_not_known_yet_says_nothing(void **state) {
     sample();
     assert_int_equal(reading("power/energy-ram@0")->ticks - ram, 7 * UNIT);
     assert_null(zone("power/energy-ram@0")->fault);
-    /* The other package's has the wrong one after all. */
+    /* The other package has the wrong unit after all. */
     fake_perf_add(RAM, 2, WRONG_UNIT);
     sample();
     assert_int_equal(reading("power/energy-ram@2")->error, 0);
@@ -561,7 +561,7 @@ static void test_nothing_is_opened_without_cause(void **state) {
         fake_clocks_pass(NS_PER_S);
     }
     assert_int_equal(fake_perf_reads(), reads);
-    /* other CPUs, the same packages */
+    /* other CPUs in the same packages */
     set_online("0,2-3");
     assert_int_equal(discover(), 0);
     set_cpumask("0-3");
@@ -612,7 +612,7 @@ static void test_package_that_goes_and_returns(void **state) {
     assert_int_not_equal(zone("power/energy-ram@2")->epoch, zone("power/energy-pkg@2")->epoch);
 }
 
-/* Offline and online between two looks: the events are dead for good. */
+/* The package goes offline and online between two discoveries: its events are dead for good. */
 static void test_dead_events_are_opened_anew(void **state) {
     (void)state;
     add_server();
@@ -639,7 +639,7 @@ static void test_dead_events_are_opened_anew(void **state) {
     assert_int_equal(discover(), 0);
 }
 
-/* The same, when the look comes before the sample. */
+/* The same, with discovery before the sample. */
 static void test_look_finds_dead_events(void **state) {
     (void)state;
     add_server();
@@ -654,8 +654,8 @@ static void test_look_finds_dead_events(void **state) {
     assert_int_equal(fake_perf_type(PKG, 3), 21);
 }
 
-/* A single event has no group to leave; of the second it was dead in, half was counted: that is
- * not half the power. */
+/* A single event has no group to leave. Half of the energy was counted in the second in which it
+ * died: that must not be reported as half the power. */
 static void test_event_that_dies_within_the_interval(void **state) {
     (void)state;
     add_server();
@@ -671,7 +671,7 @@ static void test_event_that_dies_within_the_interval(void **state) {
     assert_int_equal(reading("power/energy-pkg@0")->error, 0);
 }
 
-/* As while they move to another CPU: what went by is not known, and they go on. */
+/* As while events move to another CPU: that time is unknown, and counting continues. */
 static void test_event_that_did_not_run_all_the_time(void **state) {
     (void)state;
     add_server();
@@ -691,7 +691,7 @@ static void test_event_that_did_not_run_all_the_time(void **state) {
     sample();
     assert_true(zone("power/energy-pkg@2")->epoch > second);
     assert_int_equal(fake_perf_opened(), 4);
-    /* a clock that is a little slow, or right to a tick */
+    /* a clock that is slightly slow, or exact to a tick */
     const uint32_t other = zone("power/energy-pkg@0")->epoch;
     fake_clocks_pass(10 * NS_PER_S);
     fake_perf_pause(0, NS_PER_S / 25);
@@ -704,7 +704,7 @@ static void test_event_that_did_not_run_all_the_time(void **state) {
     assert_int_equal(reading("power/energy-pkg@0")->error, 0);
 }
 
-/* Without a TSC, perf's clock is that of jiffies. */
+/* Without a TSC, perf's clock advances in jiffies. */
 static void test_clock_of_jiffies(void **state) {
     (void)state;
     static const uint64_t spans_ms[] = {1, 8, 9, 13, 50, 7, 1000, 19, 19};
@@ -727,7 +727,7 @@ static void test_clock_of_jiffies(void **state) {
     assert_int_equal(reading("power/energy-pkg@0")->error, 0);
 }
 
-/* chrony slews the other clocks by up to 8.3 %, and perf's goes on as it was. */
+/* chrony slews the other clocks by up to 8.3 %, and perf's clock is not affected. */
 static void test_slewed_clocks_do_not_interrupt(void **state) {
     (void)state;
     static const int64_t slews_ppm[] = {83333, 10000, 20, -20, -10000, -83333};
@@ -777,7 +777,7 @@ static void use_5_joules(uint64_t ns) {
         fake_perf_add(PKG, 2, 5 * JOULE);
 }
 
-/* All events of the group, and no other group. */
+/* All events of the group are repeated, and no other group. */
 static void test_slow_read_of_a_group_is_repeated(void **state) {
     (void)state;
     add_server();
@@ -822,7 +822,7 @@ static void test_repeat_hides_no_interruption(void **state) {
     fake_perf_pause(2, NS_PER_S / 2);
     static const struct fake_stall stalls[] = {{0, 0}, {0, 0}, {0, 100 * NS_PER_MS}};
     slow_reads_begin(&bench.source->slow_reads, NS_PER_S);
-    /* an interrupted group is read twice, and the second of these stalls */
+    /* an interrupted group is read twice, and the second read stalls */
     fake_reads_stall(stalls, COUNT_OF(stalls), NULL);
     sample();
     assert_int_equal(fake_stalls_left(), 0);
@@ -858,7 +858,7 @@ static void test_group_that_lost_a_member(void **state) {
     fake_perf_detach(RAM, 2);
     fake_clocks_pass(NS_PER_S);
     sample();
-    /* whose count the last one now is, nobody knows */
+    /* it is unknown which event the last value belongs to */
     assert_int_equal(reading("power/energy-pkg@2")->error, -ENODEV);
     assert_int_equal(reading("power/energy-ram@2")->error, -ENODEV);
     assert_int_equal(reading("power/energy-psys@2")->error, -ENODEV);
@@ -906,7 +906,7 @@ static void test_pmu_that_is_registered_anew(void **state) {
     assert_int_not_equal(kept->epoch, epoch);
     assert_int_equal(fake_perf_type(PKG, 0), 23);
     assert_int_equal(fake_perf_open(), 4);
-    /* the number is the same again, as the lowest that is free */
+    /* the number is the same again: the kernel takes the lowest free one */
     const uint32_t second = kept->epoch;
     tree_write(bench.tree, DEVICES "/power/type.new", "23\n");
     tree_move(bench.tree, DEVICES "/power/type.new", DEVICES "/power/type");
@@ -942,7 +942,7 @@ static void test_cpus_that_cannot_be_told(void **state) {
     assert_int_equal(bench.source->zone_count, 0);
     set_online("0-3");
     assert_int_equal(discover(), 1);
-    /* what is known stays */
+    /* what is already known stays */
     set_online("junk");
     assert_int_equal(discover(), 0);
     assert_int_equal(bench.source->zone_count, 4);
@@ -989,7 +989,7 @@ static void test_junk_of_one_pmu_leaves_the_other(void **state) {
     (void)expect_told("power_core/type");
 }
 
-/* KVM answers 0 for the registers, and some models show psys all the same. */
+/* KVM returns 0 for the registers, and some models list psys although it does not count. */
 static void test_counter_that_never_moves_is_none(void **state) {
     (void)state;
     add_server();
@@ -1002,7 +1002,7 @@ static void test_counter_that_never_moves_is_none(void **state) {
         fake_clocks_pass(NS_PER_S);
     }
     assert_int_equal(discover(), 0);
-    /* a slow one */
+    /* a slow counter */
     fake_perf_add(PKG, 0, JOULE);
     sample();
     assert_int_equal(reading("power/energy-pkg@0")->error, 0);
@@ -1013,7 +1013,7 @@ static void test_counter_that_never_moves_is_none(void **state) {
     assert_int_equal(reading("power/energy-ram@0")->error, ZONE_COUNTS_NOTHING);
 }
 
-/* Each package has the event, and most boards have one psys: the first package counts it. */
+/* Every package has the event, but most boards have one psys, which the first package counts. */
 static void test_psys_of_another_package_may_stand(void **state) {
     (void)state;
     add_server();
@@ -1026,7 +1026,7 @@ static void test_psys_of_another_package_may_stand(void **state) {
     assert_false(zone("power/energy-psys@0")->told);
     assert_true(zone("power/energy-psys@2")->told);
     assert_false(zone("power/energy-pkg@2")->told);
-    /* where it counts, nothing is different from others */
+    /* if it counts, it is treated as any other */
     fake_perf_add(PSYS, 2, JOULE);
     sample();
     assert_int_equal(reading("power/energy-psys@2")->error, 0);
@@ -1038,8 +1038,8 @@ static void test_psys_of_another_package_may_stand(void **state) {
 
 /* --- counts ---------------------------------------------------------------------------------- */
 
-/* The kernel's signed difference: more than 2^31 ticks of the register between two of its updates
- * lower the count by 2^32 of them. */
+/* The kernel's signed difference: if the register moves by more than 2^31 ticks between two
+ * updates, the count drops by 2^32 ticks. */
 static void test_count_that_falls_is_carried_on(void **state) {
     (void)state;
     add_server();
@@ -1050,7 +1050,7 @@ static void test_count_that_falls_is_carried_on(void **state) {
         fake_clocks_pass(NS_PER_S);
     }
     const uint64_t before = reading("power/energy-pkg@0")->ticks;
-    /* 900 W for 200 s are 180 kJ, of a turn of 262 kJ */
+    /* 900 W for 200 s are 180 kJ, of a range of 262 kJ */
     fake_perf_add(PKG, 0, 180000 * JOULE - (UNIT << 32));
     fake_clocks_pass(200 * NS_PER_S);
     sample();
@@ -1077,7 +1077,7 @@ static void test_interval_that_is_too_long_is_told(void **state) {
     assert_int_equal(reading("power/energy-pkg@0")->error, 0);
 }
 
-/* Sleep sets the register to 0: the kernel's difference then says nothing. */
+/* A sleep sets the register to 0, which makes the kernel's difference meaningless. */
 static void test_sleep_begins_a_new_epoch(void **state) {
     (void)state;
     add_server();
@@ -1164,7 +1164,7 @@ struct privilege {
     int lowered;
 };
 
-/* With it, the kernel does not refuse. */
+/* With raised rights, the kernel does not refuse. */
 static int change(void *context, bool raised) {
     struct privilege *privilege = context;
     *(raised ? &privilege->raised : &privilege->lowered) += 1;
@@ -1186,7 +1186,7 @@ static void test_privilege_is_raised_around_opening(void **state) {
     assert_int_equal(zone("power/energy-pkg@0")->error, 0);
     sample();
     assert_int_equal(privilege.raised, 4);
-    /* what else is wrong is none of its business */
+    /* it hides no other errors */
     reopen();
     fake_perf_fails(ENODEV, FAKE_ALWAYS);
     assert_int_equal(discover(), 1);
@@ -1210,7 +1210,7 @@ static void test_one_event_that_is_refused_costs_no_other(void **state) {
         const uint32_t epoch = zone("power/energy-pkg@0")->epoch;
         assert_int_equal(discover(), 0);
         assert_int_equal(zone("power/energy-pkg@0")->epoch, epoch);
-        /* it comes later, and the others go on */
+        /* it appears later, and the others continue */
         fake_perf_fails_config(0, 0);
         assert_int_equal(discover(), 1);
         assert_int_equal(zone("power/energy-ram@0")->error, 0);
@@ -1265,7 +1265,7 @@ static void test_every_allocation_fails_once(void **state) {
         assert_true(bench.source->zone_count > 0);
         sample();
         fake_clocks_pass(NS_PER_S);
-        /* and when something has changed */
+        /* and after something has changed */
         set_online(i % 2 == 0 ? "0-1" : "0-3");
         fake_memory_fails_at(i);
         const int second = discover();
@@ -1286,7 +1286,7 @@ static void test_every_allocation_fails_once(void **state) {
         reopen();
 }
 
-/* --- the core over it ------------------------------------------------------------------------ */
+/* --- the core on top of it ------------------------------------------------------------------- */
 
 static struct rapl *open_core(void) {
     struct rapl_options options = RAPL_OPTIONS_DEFAULT;
@@ -1307,7 +1307,7 @@ static void expect_power(const struct rapl_report *report, const char *name, uin
     assert_int_equal(value->power_uw, power_uw);
 }
 
-/* A package that goes and returns while others are read: no watt that was not there. */
+/* A package goes and returns while others are read: no power is reported that was not used. */
 static void test_report_through_a_hotplug(void **state) {
     (void)state;
     const struct rapl_report *report = NULL;
@@ -1320,7 +1320,7 @@ static void test_report_through_a_hotplug(void **state) {
     expect_power(report, "package-1", 40000000);
     expect_power(report, "total", 70000000);
     const uint64_t energy_uj = find_value(report, "package-1")->energy_uj;
-    /* it dies half way through an interval, with half of its energy counted */
+    /* it dies halfway through an interval, with half of the energy counted */
     fake_perf_add(PKG, 0, 30 * JOULE);
     fake_perf_add(PKG, 2, 20 * JOULE);
     fake_clocks_pass(NS_PER_S / 2);
@@ -1330,7 +1330,7 @@ static void test_report_through_a_hotplug(void **state) {
     expect_power(report, "package-0", 30000000);
     assert_null(find_value(report, "package-1"));
     assert_null(find_value(report, "total"));
-    /* the next look opens it anew: its count begins far below, or far above, the last */
+    /* the next discovery reopens it: its count starts far below, or far above, the last one */
     fake_perf_start((uint64_t)(5000 * JOULE));
     fake_perf_add(PKG, 0, 30 * JOULE);
     fake_clocks_pass(NS_PER_S);
@@ -1349,7 +1349,7 @@ static void test_report_through_a_hotplug(void **state) {
     rapl_close(rapl);
 }
 
-/* Packages whose CPUs alternate: when the first one goes, the other package comes first in the
+/* The CPUs of two packages alternate: when the first one goes, the other package comes first in the
  * list of CPUs, and nothing else has changed. */
 static void test_packages_keep_their_counters_when_the_first_cpu_goes(void **state) {
     (void)state;
@@ -1375,7 +1375,7 @@ static void test_packages_keep_their_counters_when_the_first_cpu_goes(void **sta
     rapl_close(rapl);
 }
 
-/* A server whose perf is read; max_power_uw: 0 if the user sets none. */
+/* A server read through perf; max_power_uw: 0 if the user sets none. */
 static struct rapl *open_server(uint64_t max_power_uw) {
     struct rapl_options options = RAPL_OPTIONS_DEFAULT;
     struct rapl *rapl = NULL;
@@ -1388,7 +1388,7 @@ static struct rapl *open_server(uint64_t max_power_uw) {
     return rapl;
 }
 
-/* 2^64 ticks of perf are 4.3 GJ: 124 days at 400 W. Here it takes 5 s. */
+/* 2^64 ticks of perf are 4.3 GJ: 124 days at 400 W, here 5 s. */
 static void test_energy_grows_beyond_64_bits_of_ticks(void **state) {
     (void)state;
     const struct rapl_report *report = NULL;
@@ -1404,7 +1404,7 @@ static void test_energy_grows_beyond_64_bits_of_ticks(void **state) {
     rapl_close(rapl);
 }
 
-/* Of the candidates, one has seen zones go when the next finds no memory. */
+/* One candidate source has lost its zones when the next one runs out of memory. */
 static void test_memory_that_fails_while_no_source_reads(void **state) {
     (void)state;
     const struct rapl_report *report = NULL;
@@ -1429,7 +1429,7 @@ static void test_memory_that_fails_while_no_source_reads(void **state) {
         failed = fake_memory_has_failed();
         fake_memory_fails_at(-1);
         assert_true(result == 0 || result == -ENOMEM);
-        /* the thread between two reports does not know of it */
+        /* the thread that samples between reports does not know */
         assert_int_equal(rapl_sample(rapl), 0);
         for (uint64_t j = 0; j < 3; j++) {
             tree_set_energy(bench.tree, "intel-rapl:1", j * 40000000);
@@ -1442,8 +1442,8 @@ static void test_memory_that_fails_while_no_source_reads(void **state) {
     }
 }
 
-/* Reports find that the first source reads, before anybody has looked for zones again: it stays,
- * for the energy that has been told is in its ticks. */
+/* Reports find that the first source can be read before the next discovery: it stays in use,
+ * because the energy already reported is in its ticks. */
 static void test_source_that_has_been_reported_stays(void **state) {
     (void)state;
     const struct rapl_report *report = NULL;
@@ -1476,7 +1476,7 @@ static void test_source_that_has_been_reported_stays(void **state) {
     rapl_close(rapl);
 }
 
-/* The sum of a package's cores is told of all of them, or not at all. */
+/* The sum of a package's cores is only reported if all of them can be read. */
 static void test_cores_that_cannot_all_be_opened_have_no_sum(void **state) {
     (void)state;
     const struct rapl_report *report = NULL;
@@ -1492,8 +1492,8 @@ static void test_cores_that_cannot_all_be_opened_have_no_sum(void **state) {
     fake_perf_fails_on(1, EMFILE);
     assert_int_equal(rapl_open(&options, &rapl), 0);
     assume_usual_counters(rapl);
-    /* what cannot be shown holds no descriptors: two groups of packages and two of cores are open
-     */
+    /* zones that cannot be shown hold no descriptors: two groups of packages and two of cores are
+     * open */
     assert_int_equal(fake_perf_open(), 6);
     fake_perf_add(CORE, 2, 5 * JOULE);
     pass(CORE, 3, 6);
@@ -1510,7 +1510,7 @@ static void test_cores_that_cannot_all_be_opened_have_no_sum(void **state) {
     rapl_close(rapl);
 }
 
-/* A core that sleeps stands at 0, and what it uses once it wakes is counted. */
+/* A sleeping core stays at 0; the energy it uses after waking is counted. */
 static void test_cores_that_sleep_use_nothing(void **state) {
     (void)state;
     const struct rapl_report *report = NULL;
@@ -1541,8 +1541,9 @@ static void test_cores_that_sleep_use_nothing(void **state) {
     rapl_close(rapl);
 }
 
-/* The kernel adds up signed differences of a register of 15.26 uJ (arch/x86/events/rapl.c): after
- * 32.7 kJ its sum falls. At 600 W, that takes 55 s. */
+/* The kernel sums signed differences of a register with a unit of 15.26 uJ
+ * (arch/x86/events/rapl.c): after 32.7 kJ between updates its sum falls. At 600 W that takes
+ * 55 s. */
 static void test_samples_are_due_before_the_kernel_sees_a_fall(void **state) {
     (void)state;
     const int64_t tick = INT64_C(1) << 16;
@@ -1570,7 +1571,7 @@ static void test_samples_are_due_before_the_kernel_sees_a_fall(void **state) {
     rapl_close(rapl);
 }
 
-/* What is known of the register stays when its event is opened again. */
+/* What is known about the register is kept when its event is reopened. */
 static void test_wrap_right_after_reopening_is_carried(void **state) {
     (void)state;
     const struct rapl_report *report = NULL;
@@ -1596,7 +1597,7 @@ static void test_wrap_right_after_reopening_is_carried(void **state) {
     rapl_close(rapl);
 }
 
-/* 32.7 kJ are half a turn: at the 2 kW that a user has set, that takes a quarter of a minute. */
+/* 32.7 kJ are half of the range: at the 2 kW that the user has set, that takes 16 s. */
 static void test_samples_are_due_before_a_turn_can_hide(void **state) {
     (void)state;
     const struct rapl_report *report = NULL;
@@ -1627,7 +1628,7 @@ static void test_report_after_sleep_has_none_of_it(void **state) {
     pass(PKG, 0, 30);
     assert_int_equal(rapl_report(rapl, &report), 0);
     const uint64_t energy_uj = find_value(report, "package-0")->energy_uj;
-    /* a register that began anew: 79 kJ too many in an hour would pass any ceiling */
+    /* a register that was reset: 79 kJ in an hour would be below any ceiling */
     fake_clocks_sleep(3600 * NS_PER_S);
     pass(PKG, 0, 79000);
     assert_int_equal(rapl_report(rapl, &report), 0);
@@ -1665,7 +1666,7 @@ static void test_refusal_is_told_once(void **state) {
     rapl_close(rapl);
 }
 
-/* Once all others count, there is nothing left to report, and nothing that could not be read. */
+/* Once all others count, there is nothing left to report, and no read has failed. */
 static void test_psys_of_another_package_is_no_fault(void **state) {
     (void)state;
     const struct rapl_report *report = NULL;
@@ -1698,7 +1699,7 @@ static void test_psys_of_another_package_is_no_fault(void **state) {
     rapl_close(rapl);
 }
 
-/* --- the real thing -------------------------------------------------------------------------- */
+/* --- the real kernel ------------------------------------------------------------------------- */
 
 /* cpu-clock of the software PMU counts nanoseconds: at 4.5e-8 J each they are 45 W. */
 static void test_real_events_of_the_kernel(void **state) {
@@ -1731,7 +1732,7 @@ static void test_real_events_of_the_kernel(void **state) {
     const double ram = (double)counter_to_uj(zone("power/energy-ram@0")->traits.scale,
                                              last_ram.ticks - first_ram.ticks) /
                        1e6;
-    /* A read that was held up lies somewhere between its begin and its end. */
+    /* The value of a slow read is from some time between its start and its end. */
     const double late = (double)(first.uncertainty_ns + last.uncertainty_ns) / 1e9;
     if (joules < 45 * 0.997 * (seconds - late) || joules > 45 * 1.003 * (seconds + late))
         fail_msg("%f W", joules / seconds);
@@ -1739,7 +1740,7 @@ static void test_real_events_of_the_kernel(void **state) {
         fail_msg("%f W", ram / seconds);
 }
 
-/* And what its errors are. */
+/* The kernel's error codes. */
 static void test_real_refusals_of_the_kernel(void **state) {
     (void)state;
     fakes_end();

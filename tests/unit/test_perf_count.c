@@ -16,10 +16,10 @@
 static const struct counter_traits traits = {
     .scale = {.numerator_uj = 15625, .denominator = 67108864}, .ceiling_uw = CEILING_UW};
 
-/* A register, the kernel's count of it, and what comes out. */
+/* A register, the kernel's count of it, and the result. */
 struct bench {
     uint64_t unit;
-    uint64_t register_ticks; /* since it began; 32 bits of it are seen */
+    uint64_t register_ticks; /* since the start; the kernel sees 32 bits of it */
     uint64_t seen;           /* by the kernel at its last update */
     uint64_t raw;
     uint64_t time_ns;
@@ -30,14 +30,14 @@ static uint64_t mask(uint64_t ticks) {
     return ticks & UINT32_MAX;
 }
 
-/* arch/x86/events/rapl.c: a signed difference of 32 bits */
+/* arch/x86/events/rapl.c: a signed 32-bit difference */
 static void update_signed(struct bench *bench) {
     const int32_t delta = (int32_t)(uint32_t)(bench->register_ticks - bench->seen);
     bench->raw += (uint64_t)(int64_t)delta * bench->unit;
     bench->seen = bench->register_ticks;
 }
 
-/* intel_rapl_common.c: the plain difference of what is seen */
+/* intel_rapl_common.c: the plain difference of the values seen */
 static void update_plain(struct bench *bench) {
     bench->raw += (mask(bench->register_ticks) - mask(bench->seen)) * bench->unit;
     bench->seen = bench->register_ticks;
@@ -63,7 +63,7 @@ static int step(struct bench *bench, update_function *update, uint64_t ticks, ui
     return take(bench);
 }
 
-/* Seconds of about 100 W, until the unit is known. */
+/* Seconds at about 100 W, until the unit is known. */
 static void settle(struct bench *bench, update_function *update) {
     const uint64_t second = 100 * (JOULE / bench->unit);
     for (uint64_t i = 0; i < 40; i++)
@@ -90,7 +90,8 @@ static void test_wrap_of_the_register_that_the_kernel_sees_is_none(void **state)
     assert_int_equal(bench.count.ticks - first, bench.raw);
 }
 
-/* 600 W for 60 s are more than 2^31 ticks of 15 uJ: the kernel takes them for less than nothing. */
+/* 600 W for 60 s are more than 2^31 ticks of 15 uJ: the kernel takes the step for a negative
+ * one. */
 static void test_signed_difference_is_carried(void **state) {
     (void)state;
     struct bench bench = begin(UNIT_15, 99);
@@ -101,7 +102,7 @@ static void test_signed_difference_is_carried(void **state) {
     assert_int_equal(step(&bench, update_signed, ticks, 60 * NS_PER_S), 0);
     assert_true(bench.raw < raw || bench.raw > INT64_MAX);
     assert_int_equal(bench.count.ticks - before, ticks * UNIT_15);
-    /* and what follows goes on from there */
+    /* and counting continues from there */
     assert_int_equal(step(&bench, update_signed, 1000, NS_PER_S), 0);
     assert_int_equal(bench.count.ticks - before, (ticks + 1000) * UNIT_15);
 }
@@ -142,7 +143,7 @@ static void test_fall_before_the_unit_is_known_stays_one(void **state) {
     struct bench bench = begin(UNIT_15, 5);
     for (uint64_t i = 0; i < 8; i++)
         assert_int_equal(step(&bench, update_signed, 1638400 + 2 * i, NS_PER_S), 0);
-    /* it seems to be twice what it is, and the turn as well */
+    /* unit and range both seem to be twice their true value */
     assert_int_equal(bench.count.unit, 2 * UNIT_15);
     const uint64_t before = bench.count.ticks;
     const uint64_t raw = bench.raw;
@@ -161,9 +162,9 @@ static void test_fall_by_more_than_a_turn_stays_one(void **state) {
     assert_int_equal(before - bench.count.ticks, (UNIT_15 << 32) + 3 * UNIT_15);
 }
 
-/* A fall that is no multiple of the unit is none of the register's: a unit that small has no
- * turn. */
-/* psys may jump to 50 kW, but no turn of its register comes of more than 4 kW: it began anew. */
+/* A decrease that is not a multiple of the unit is not a wrap of the register: so small a unit has
+ * no range. */
+/* psys may jump to 50 kW, but a wrap is accepted up to 4 kW: above that the register was reset. */
 static void test_fall_that_no_power_explains_stays_one(void **state) {
     (void)state;
     struct bench bench = begin(UNIT_61, 1000000);
@@ -190,8 +191,8 @@ static void test_fall_by_what_is_no_unit_stays_one(void **state) {
     assert_true(bench.count.ticks < before);
 }
 
-/* 500 W: the register goes round in 131 s. Which of the turns were made in 5 minutes, the kernel
- * itself has lost. */
+/* At 500 W the register wraps every 131 s. The kernel itself has lost how many wraps there were in
+ * 5 minutes. */
 static void test_step_that_may_hide_a_turn_is_undecided(void **state) {
     (void)state;
     struct bench bench = begin(UNIT_15, 5);
@@ -212,7 +213,7 @@ static void test_ceiling_says_how_long_a_turn_takes(void **state) {
     bench.raw += 1000 * UNIT_15;
     bench.time_ns += 250 * NS_PER_S;
     assert_int_equal(perf_count_take(&bench.count, &modest, bench.raw, bench.time_ns), 0);
-    /* 50 kW, as of psys, is not for long */
+    /* psys may draw 50 kW, but not for long */
     modest.ceiling_uw = UINT64_C(50000000000);
     bench.raw += 1000 * UNIT_15;
     bench.time_ns += 10 * NS_PER_S;
@@ -235,7 +236,7 @@ static void test_count_of_no_register_has_no_turn(void **state) {
         assert_int_equal(step(&bench, update_signed, NS_PER_S + i, 100 * NS_PER_S), 0);
 }
 
-/* The kernel's own sum is signed, and of 64 bits: 2^31 J. */
+/* The kernel's own sum is a signed 64-bit number: it overflows at 2^31 J. */
 static void test_overflow_of_the_kernels_sum_is_no_step(void **state) {
     (void)state;
     struct bench bench = begin(UNIT_61, 7);
@@ -259,7 +260,7 @@ static void test_forgotten_count_begins_where_it_is(void **state) {
     assert_int_equal(bench.count.ticks, before);
 }
 
-/* What counter.c makes of it, end to end: the energy of a register that turns. */
+/* End to end through counter.c: the energy of a register that wraps. */
 static void test_counter_takes_what_was_carried(void **state) {
     (void)state;
     struct counter counter = {.has_baseline = false};

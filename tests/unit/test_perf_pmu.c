@@ -391,7 +391,7 @@ static void test_registration_and_mark_tell_of_changes(void **state) {
     assert_int_equal(first.registration, second.registration);
     assert_int_equal(pmu_mark(tree->root, "power"), mark);
     pmu_free(&second);
-    /* registered anew by the same number */
+    /* registered again with the same number */
     tree_write(tree, FOLDER "/type.new", "21\n");
     tree_move(tree, FOLDER "/type.new", FOLDER "/type");
     assert_int_equal(pmu_load(tree->root, "power", &second, &problems), 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How often a counter moves, out of its readings. */
+/* How often a counter moves, derived from its readings. */
 #include "energy/period.h"
 
 #include "cmocka_all.h"
@@ -7,7 +7,7 @@
 
 #define START_NS (1000 * NS_PER_S)
 
-/* A counter that moves once a period by more than a unit, or by one, and is read in between. */
+/* A counter that moves once per period by one or several units, read in between. */
 struct meter {
     struct period period;
     uint64_t period_ns;
@@ -40,7 +40,7 @@ static bool read_after(struct meter *meter, uint64_t ns) {
     return moved;
 }
 
-/* Reads when the period asks for it, for so long. */
+/* Reads whenever the period asks for it, during ns. */
 static void look_for(struct meter *meter, uint64_t ns, uint64_t interval_ns) {
     const uint64_t end_ns = meter->now_ns + ns;
     while (meter->now_ns < end_ns) {
@@ -76,7 +76,7 @@ static void test_a_millisecond_is_known_after_ten(void **state) {
     assert_true(meter.reads < 30);
 }
 
-/* From 2 ms to 5 s: of a slow one, two updates tell. */
+/* From 2 ms to 5 s; for a slow counter two updates are enough. */
 static void test_every_period_is_found(void **state) {
     (void)state;
     static const uint64_t periods_ms[] = {2, 5, 9, 20, 30, 100, 1000, 1150, 5000};
@@ -92,7 +92,7 @@ static void test_every_period_is_found(void **state) {
     }
 }
 
-/* Around the expected instant of the next update, and no more once it is known. */
+/* Reads around the expected time of the next update, and stops once the period is known. */
 static void test_a_slow_update_is_looked_for_where_it_comes(void **state) {
     (void)state;
     struct meter meter = new_meter(NS_PER_S, 0);
@@ -100,7 +100,7 @@ static void test_a_slow_update_is_looked_for_where_it_comes(void **state) {
     meter.reads = 0;
     look_for(&meter, 10 * NS_PER_S, 0);
     assert_in_range(meter.reads, 20, 60);
-    /* Over 20 updates, where exactly the ends lie matters little. */
+    /* Over 20 updates, the exact positions of the ends hardly matter. */
     assert_int_equal(period_look_ns(&meter.period, meter.now_ns, 21 * NS_PER_S), UINT64_MAX);
 }
 
@@ -110,13 +110,14 @@ static void test_a_slow_counter_that_rests_is_not_looked_for(void **state) {
     look_for(&meter, NS_PER_S, 0);
     assert_int_equal(meter.period.state, PERIOD_SLOW);
     meter.phase_ns = 0;
-    meter.period_ns = 1000 * NS_PER_S; /* it rests */
+    meter.period_ns = 1000 * NS_PER_S; /* it stands still */
     while (period_look_ns(&meter.period, meter.now_ns, 0) != UINT64_MAX)
         read_after(&meter, period_look_ns(&meter.period, meter.now_ns, 0));
     assert_in_range(period_stood_ns(&meter.period, meter.now_ns), 300 * NS_PER_MS, NS_PER_S);
 }
 
-/* An idle psys of whole joules moves once in a while, and that says nothing of its updates. */
+/* An idle psys with a unit of a joule moves now and then; that does not reveal its update
+ * period. */
 static void test_single_units_are_load(void **state) {
     (void)state;
     struct meter meter = new_meter(200 * NS_PER_MS, 0);
@@ -127,14 +128,14 @@ static void test_single_units_are_load(void **state) {
     look_for(&meter, 2 * NS_PER_S, 0);
     assert_int_equal(meter.period.state, PERIOD_ASSUMED);
     assert_int_equal(period_look_ns(&meter.period, meter.now_ns, 0), UINT64_MAX);
-    /* Moves that are as many units do. */
+    /* Moves of several units do reveal it. */
     meter.move = MOVE_LARGE;
     for (int i = 0; i < 100; i++)
         read_after(&meter, 10 * NS_PER_MS);
     assert_int_equal(meter.period.state, PERIOD_SLOW);
 }
 
-/* One that moves for the first time after it was given up. */
+/* A counter that moves for the first time after the search was given up. */
 static void test_a_late_first_move_is_looked_at(void **state) {
     (void)state;
     struct meter meter = new_meter(1000 * NS_PER_S, 0);
@@ -149,7 +150,7 @@ static void test_a_late_first_move_is_looked_at(void **state) {
     assert_int_equal(meter.period.state, PERIOD_FAST);
 }
 
-/* One of which its moves, for 12 s, do not say it. */
+/* A counter whose moves during 12 s do not reveal the period. */
 static void test_what_is_not_found_is_assumed(void **state) {
     (void)state;
     struct period period = {.state = PERIOD_SOUGHT};
@@ -159,14 +160,15 @@ static void test_what_is_not_found_is_assumed(void **state) {
         period_take(&period, MOVE_NONE, now_ns, now_ns + NS_PER_S);
     assert_int_equal(period.state, PERIOD_ASSUMED);
     assert_int_equal(period_update_ns(&period), PERIOD_USUAL_NS);
-    /* It is looked at once more when it turns out to be fast. */
+    /* The search starts again when it turns out to be fast. */
     for (int i = 0; i < 70; i++, now_ns += 5 * NS_PER_MS)
         period_take(&period, MOVE_LARGE, now_ns, now_ns + 5 * NS_PER_MS);
     assert_int_equal(period.state, PERIOD_FAST);
     assert_int_equal(period_update_ns(&period), 10 * NS_PER_MS);
 }
 
-/* A counter that stands once, or twice, was idle; three times in a row, its period has grown. */
+/* A counter that does not move once or twice was idle; three times in a row, its period has
+ * grown. */
 static void test_a_period_that_grows(void **state) {
     (void)state;
     struct meter meter = new_meter(100 * NS_PER_MS, 0);
@@ -198,8 +200,7 @@ static void test_a_fast_counter_becomes_slow(void **state) {
     assert_knows(&meter);
 }
 
-/* Moves of a fast counter, each after it stood for so long, read each 10 ms or as seldom as told.
- */
+/* Moves of a fast counter, each after a rest of ns, read every every_ns. */
 static void rest_for(struct period *period, uint64_t *now_ns, uint64_t ns, uint64_t every_ns) {
     for (uint64_t passed_ns = 0; passed_ns < ns; passed_ns += every_ns, *now_ns += every_ns)
         period_take(period, MOVE_NONE, *now_ns, *now_ns + every_ns);
@@ -207,7 +208,7 @@ static void rest_for(struct period *period, uint64_t *now_ns, uint64_t ns, uint6
     *now_ns += every_ns;
 }
 
-/* Pauses of unlike length are pauses, and so are those that are read too seldom to tell. */
+/* Pauses of different length are rests, and so are those that are read too rarely to decide. */
 static void test_pauses_are_no_period(void **state) {
     (void)state;
     struct meter meter = new_meter(NS_PER_MS, 0);
@@ -226,7 +227,7 @@ static void test_pauses_are_no_period(void **state) {
     assert_int_equal(meter.period.state, PERIOD_SLOW);
 }
 
-/* A search ends after 12 s, also where no reading says so. */
+/* A search ends after 12 s, even if no reading arrives then. */
 static void test_a_search_ends(void **state) {
     (void)state;
     struct period period = {.state = PERIOD_SOUGHT};
@@ -236,7 +237,7 @@ static void test_a_search_ends(void **state) {
     assert_int_equal(period_look_ns(&period, START_NS + 13 * NS_PER_S, 0), UINT64_MAX);
 }
 
-/* It became slower, but not slow: what is known is of no use any more. */
+/* It became slower, but not slow: the known period is no longer valid. */
 static void test_a_fast_counter_gets_slower(void **state) {
     (void)state;
     struct meter meter = new_meter(NS_PER_MS, 0);
@@ -250,7 +251,7 @@ static void test_a_fast_counter_gets_slower(void **state) {
     assert_true(meter.period.most_ns >= 24 * NS_PER_MS);
 }
 
-/* Time for which a counter rested is no period. */
+/* The time that a counter rested is not its period. */
 static void test_an_hour_of_rest_is_no_period(void **state) {
     (void)state;
     struct meter meter = new_meter(3600 * NS_PER_S, 0);
@@ -260,7 +261,7 @@ static void test_an_hour_of_rest_is_no_period(void **state) {
     assert_int_equal(meter.period.least_ns, 0);
 }
 
-/* After another counter, or a sleep, only what follows counts. */
+/* After a change of counter or a sleep, only later readings count. */
 static void test_a_break_joins_nothing(void **state) {
     (void)state;
     struct period period = {.state = PERIOD_SOUGHT};

@@ -14,7 +14,7 @@
 
 #define WATT UINT64_C(1000000)
 
-/* A source over a temporary tree. */
+/* A source on a temporary tree. */
 struct bench {
     struct tree *tree;
     struct source *source;
@@ -150,7 +150,7 @@ static void test_ids_are_hexadecimal_and_in_their_order(void **state) {
     }
     assert_int_equal(discover(), 1);
     expect_ids(ids, COUNT_OF(ids));
-    /* a stands for ten, and :a:10 is its sub-zone, not that of :10 */
+    /* the a is hexadecimal for ten, and :a:10 is a sub-zone of :a, not of :10 */
     assert_int_equal(zone("intel-rapl:a:10")->identity.package_id, 3);
 }
 
@@ -241,7 +241,7 @@ static void test_zone_that_has_gone_is_opened_anew(void **state) {
     assert_int_equal(tree_count_descriptors(), before + 1);
     sample();
     assert_int_equal(reading("intel-rapl:0")->error, -ENODEV);
-    /* after a hotplug its id may stand for another one */
+    /* after a hotplug the id may belong to another zone */
     tree_set(tree, "intel-rapl:0", "name", "package-1\n");
     tree_set_energy(tree, "intel-rapl:0", 77);
     assert_int_equal(discover(), 1);
@@ -277,7 +277,7 @@ static void test_zones_stay_while_the_class_cannot_be_listed(void **state) {
     tree_add_zone(tree, "intel-rapl:0", "package-0", 1, RANGE_61_UJ);
     assert_int_equal(discover(), 1);
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    /* no descriptor is left, for a moment */
+    /* no descriptor is available, for a moment */
     const struct rlimit none = {.rlim_cur = 0, .rlim_max = limit.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
     (void)discover();
@@ -302,7 +302,7 @@ static void test_list_that_is_cut_short_takes_no_zone_away(void **state) {
     expect_told("/sys/class/powercap: Input/output error");
     expect_nothing_told();
     assert_int_equal(discover(), 0);
-    expect_told("/sys/class/powercap: Input/output error"); /* it is over */
+    expect_told("/sys/class/powercap: Input/output error"); /* resolved */
     expect_nothing_told();
 }
 
@@ -328,7 +328,7 @@ static void test_readings_are_stamped_between_the_reads(void **state) {
     assert_int_equal(reading("intel-rapl:1")->time_ns, fake_clocks_raw_ns());
 }
 
-/* --- what zones lack ------------------------------------------------------------------------- */
+/* --- incomplete zones ------------------------------------------------------------------------ */
 
 static void test_one_bad_zone_never_costs_another(void **state) {
     const struct tree *tree = *state;
@@ -368,7 +368,7 @@ static void test_zone_without_a_name_is_left_out(void **state) {
     assert_int_equal(zone("intel-rapl:0:0")->error, ZONE_WITHOUT_PARENT);
     assert_true(zone("intel-rapl:1")->identified);
     expect_told("/sys/class/powercap/intel-rapl:0/name: No such file or directory");
-    expect_nothing_told(); /* not of the sub-zone: one cause */
+    expect_nothing_told(); /* no message about the sub-zone: it is the same cause */
     tree_set(tree, "intel-rapl:0", "name", "\n");
     (void)discover();
     assert_int_equal(zone("intel-rapl:0")->error, SYSFS_EMPTY);
@@ -407,7 +407,7 @@ static void drop_package_1(void) {
     tree_drop_zone(bench.tree, "intel-rapl:1");
 }
 
-/* The listing is older than the look: the driver was unloaded, or the CPUs went, in between. */
+/* The driver was unloaded, or the CPUs went, between the listing and discovery. */
 static void test_zone_that_goes_while_it_is_looked_at_has_no_fault(void **state) {
     const struct tree *tree = *state;
     tree_add_zone(tree, "intel-rapl:0", "package-0", 1, RANGE_61_UJ);
@@ -452,7 +452,7 @@ static void test_range_that_cannot_be_told_leaves_no_modulus(void **state) {
     expect_nothing_told();
 }
 
-/* A failure that was one of the moment costs a zone nothing for good. */
+/* A temporary failure costs a zone nothing permanently. */
 static void test_range_and_limits_that_could_not_be_read_are_read_again(void **state) {
     const struct tree *tree = *state;
     tree_add_zone(tree, "intel-rapl:0", "package-0", 1, RANGE_61_UJ);
@@ -469,7 +469,7 @@ static void test_range_and_limits_that_could_not_be_read_are_read_again(void **s
     assert_int_equal(discover(), 1);
     assert_int_equal(zone("intel-rapl:0")->range_uj, RANGE_61_UJ);
     assert_int_equal(zone("intel-rapl:0")->traits.ceiling_uw, 400 * WATT);
-    expect_told("constraint_0_max_power_uw"); /* both are over */
+    expect_told("constraint_0_max_power_uw"); /* both are resolved */
     expect_told("max_energy_range_uj");
     expect_nothing_told();
     sample();
@@ -477,8 +477,8 @@ static void test_range_and_limits_that_could_not_be_read_are_read_again(void **s
     assert_int_equal(discover(), 0);
 }
 
-/* Some distributions make whole zones 0400. Where the counter does not read either, it is its own
- * file that stands in the way. */
+/* Some distributions set whole zones to mode 0400. If the counter cannot be read either, the
+ * message names its file. */
 static void test_counter_that_does_not_read_is_named_before_its_range(void **state) {
     const struct tree *tree = *state;
     tree_add_zone(tree, "intel-rapl:0", "package-0", 1, RANGE_61_UJ);
@@ -493,7 +493,7 @@ static void test_counter_that_does_not_read_is_named_before_its_range(void **sta
     assert_int_equal(zone("intel-rapl:0")->error, -EACCES);
     assert_int_equal(zone("intel-rapl:0:0")->error, -EACCES);
     assert_null(problems_first_reason(&bench.problems));
-    /* once it reads, they are what is missing */
+    /* once it can be read, the others are what is missing */
     tree_set(tree, "intel-rapl:0", "energy_uj", "1\n");
     (void)discover();
     assert_int_equal(zone("intel-rapl:0")->error, 0);
@@ -507,7 +507,7 @@ static void take_zone(void) {
     tree_set(bench.tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, ENODEV);
 }
 
-/* Its counter was opened, and then the driver takes it away. */
+/* The driver removes the zone after its counter was opened. */
 static void test_zone_that_goes_before_its_range_is_read_has_no_fault(void **state) {
     tree_add_zone(*state, "intel-rapl:0", "package-0", 1, RANGE_61_UJ);
     fake_before_openat2("max_energy_range_uj", take_zone);
@@ -590,8 +590,8 @@ static void test_ceiling_is_four_times_the_largest_limit(void **state) {
     expect_nothing_told();
 }
 
-/* A TDP of 28 W beside a limit of 200 W, as firmware of laptops sets it; and beside the largest
- * values that the fields of PL4 and PL1 hold. */
+/* A TDP of 28 W beside a limit of 200 W, as laptop firmware sets it, and beside the largest values
+ * of the fields of PL4 and PL1. */
 static void test_ceiling_is_four_times_the_tdp_where_one_is_known(void **state) {
     const struct tree *tree = *state;
     tree_add_zone(tree, "intel-rapl:0", "package-0", 1, RANGE_61_UJ);
@@ -753,7 +753,7 @@ static void test_packages_come_before_cores(void **state) {
     expect_nothing_told();
 }
 
-/* What does not open needs no descriptor. */
+/* A zone that does not open needs no descriptor. */
 static void test_a_zone_that_does_not_open_leaves_its_place(void **state) {
     const struct tree *tree = *state;
     add_packages(tree);
@@ -769,7 +769,7 @@ static void test_a_zone_that_does_not_open_leaves_its_place(void **state) {
     assert_int_equal(zone("intel-rapl:1:0")->error, 0);
 }
 
-/* Whose own package could not be opened. */
+/* A core zone whose own package could not be opened. */
 static void test_a_core_has_the_ceiling_of_a_package_that_is_left_out(void **state) {
     const struct tree *tree = *state;
     add_packages(tree);
@@ -800,7 +800,7 @@ static void test_a_core_makes_way_for_a_package(void **state) {
 #define RANGE_15_3_UJ UINT64_C(65712999613)
 #define TURN (UINT64_C(1) << 32)
 
-/* Linux before 6.1 shows dram in units of 15.3 uJ, though it counts 2^-14 J. */
+/* Linux before 6.1 shows dram in units of 15.3 uJ, although it counts 2^-14 J. */
 static void test_dram_of_sapphire_rapids_counts_as_its_register(void **state) {
     const struct tree *tree = *state;
     open_on((struct cpu_model){.vendor = CPU_VENDOR_INTEL, .family = 6, .model = 0x8F});
@@ -820,7 +820,7 @@ static void test_dram_of_sapphire_rapids_counts_as_its_register(void **state) {
     assert_int_equal(reading("intel-rapl:0:0")->ticks, TURN - 1);
     assert_null(zone("intel-rapl:0")->fault);
     assert_int_equal(reading("intel-rapl:0")->ticks, 10);
-    /* The kernel is replaced: the zone is another one. */
+    /* The kernel is replaced: the zone is a different one. */
     tree_drop_zone(tree, "intel-rapl:0:0");
     assert_int_equal(discover(), 1);
     tree_add_zone(tree, "intel-rapl:0:0", "dram", 777, RANGE_61_UJ);
@@ -850,7 +850,7 @@ static void test_dram_of_other_models_counts_as_it_is_shown(void **state) {
     }
 }
 
-/* AMD's is one core, Intel's are all. */
+/* AMD's core zone is one core, Intel's covers all cores. */
 static void test_core_zone_of_nobody_knows_whom_is_left_out(void **state) {
     const struct tree *tree = *state;
     const size_t before = tree_count_descriptors();
@@ -866,7 +866,7 @@ static void test_core_zone_of_nobody_knows_whom_is_left_out(void **state) {
     sample();
     assert_int_equal(reading("intel-rapl:0:0")->error, ZONE_WITHOUT_VENDOR);
     assert_int_equal(reading("intel-rapl:0")->error, 0);
-    /* What AMD's driver never makes tells, and what it told holds on. */
+    /* A zone that AMD's driver never creates identifies Intel, and that stays known. */
     tree_add_zone(tree, "intel-rapl:0:1", "uncore", 30, RANGE_15_UJ);
     assert_int_equal(discover(), 1);
     assert_int_equal(zone("intel-rapl:0:0")->error, 0);

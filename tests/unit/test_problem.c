@@ -137,7 +137,7 @@ static void test_flutter_is_told_once_an_hour(void **state) {
     fake_clocks_pass(3600 * NS_PER_S - 1);
     energy_pass(problems, -EIO, 1);
     expect_nothing(problems);
-    /* it is not over, either, for nobody knows that it came again */
+    /* nor is it reported as resolved, because its return was not reported */
     energy_pass(problems, -EIO, 0);
     expect_nothing(problems);
     energy_pass(problems, -EIO, 1);
@@ -295,14 +295,14 @@ static void test_no_zones_are_explained_by_what_is_known(void **state) {
     }
 }
 
-/* What keeps from the registers, at each stage. */
+/* Reasons why the registers cannot be read, at each stage. */
 static void test_each_error_of_registers_has_its_remedy(void **state) {
     static const struct {
         enum problem_cause cause;
         int error;
         const char *subject;
         const char *remedy;
-        const char *remedy_root; /* where it differs */
+        const char *remedy_root; /* if it differs */
     } cases[] = {
         {PROBLEM_MSR, -ENOENT, "dev/cpu/0/msr", "sudo modprobe msr", NULL},
         {PROBLEM_MSR, -EACCES, "dev/cpu/0/msr", "cap_dac_read_search,cap_sys_rawio=p",
@@ -393,7 +393,7 @@ static void test_root_stands_before_the_path(void **state) {
     expect_holds(problem.remedy, "/host/sys/b");
 }
 
-/* The remedy of a refusal, of which only the cause decides who words it. */
+/* The remedy for a refusal; its wording depends on the cause alone. */
 static struct rapl_problem refuse(struct problems *problems, enum problem_cause cause, int error) {
     const char *subject = cause == PROBLEM_MSR    ? "dev/cpu/0/msr"
                           : cause == PROBLEM_PERF ? "sys/power/energy-pkg"
@@ -405,7 +405,7 @@ static struct rapl_problem refuse(struct problems *problems, enum problem_cause 
 
 #define BIT(capability) (UINT64_C(1) << (capability))
 
-/* A right that the process has is never what it lacks. */
+/* A right that the process already has is never named as missing. */
 static void test_refusal_of_what_the_process_has_names_who_refuses(void **state) {
     static const struct {
         enum problem_cause cause;
@@ -445,16 +445,16 @@ static void test_refusal_of_what_the_process_has_names_who_refuses(void **state)
         assert_null(strstr(problem.remedy, "setcap"));
         assert_null(strstr(problem.remedy, "sysctl"));
     }
-    /* the device, by the cgroup */
+    /* refused by the device cgroup */
     problems->capabilities = BIT(CAP_SYS_RAWIO);
     expect_holds(refuse(problems, PROBLEM_MSR, -EPERM).remedy, "DeviceAllow=");
-    /* a level that CAP_PERFMON is not enough for */
+    /* a level for which CAP_PERFMON is not enough */
     problems->capabilities = BIT(38);
     problems->perf_paranoid = 3;
     expect_holds(refuse(problems, PROBLEM_PERF, -EACCES).remedy, "CAP_PERFMON is not enough");
 }
 
-/* Whatever capabilities it has there: the host's files are nobody's. */
+/* Whatever capabilities it has there: the host's files belong to nobody. */
 static void test_refusal_in_a_user_namespace_names_the_host(void **state) {
     static const struct {
         enum problem_cause cause;
@@ -478,7 +478,7 @@ static void test_refusal_in_a_user_namespace_names_the_host(void **state) {
         expect_holds(remedy, cases[i / 2].holds);
         assert_null(strstr(remedy, "--cap-add"));
     }
-    /* where every user may count, it is not the namespace that forbids it */
+    /* where every user may open events, the namespace is not what forbids it */
     problems->perf_paranoid = 0;
     expect_holds(refuse(problems, PROBLEM_PERF, -EACCES).remedy, "seccomp");
 }
@@ -501,12 +501,12 @@ static void test_whole_zones_are_given_to_group_rapl(void **state) {
     }
     problems->host.confinement = HOST_SELINUX;
     expect_holds(refuse(problems, PROBLEM_ENERGY, -EACCES).remedy, "ausearch");
-    /* of other faults, the file */
+    /* for other errors, the file */
     expect_holds(refuse(problems, PROBLEM_RANGE, -EIO).remedy, "sudo head -c 200");
     expect_holds(refuse(problems, PROBLEM_LIMIT, -EIO).remedy, "MaxPower");
 }
 
-/* Advice with a capability of the file lets group rapl alone run it. */
+/* Advice that sets a file capability must let only group rapl run that file. */
 static void expect_safe(const char *remedy) {
     static const char *const wide[] = {"a+r",    "o+r", "0444", "0644", "0755",
                                        "sysctl", "777", "+ep",  "=ep"};
@@ -522,7 +522,7 @@ static void expect_safe(const char *remedy) {
                  "chgrp rapl /usr/bin/rapl-execd && chmod 0750 /usr/bin/rapl-execd && setcap ");
 }
 
-/* Of every cause, for whoever asks: the raw counters are for group rapl alone. */
+/* For every cause and every kind of process: the raw counters are for group rapl alone. */
 static void test_no_remedy_opens_the_counters_to_others(void **state) {
     static const int errors[] = {0,    -EACCES, -EPERM,  -ENOENT, -ENODEV, -ENXIO,  -EINVAL,
                                  -EIO, -EMFILE, -ENFILE, -ENOSYS, -EBUSY,  -EBADMSG};
@@ -579,7 +579,7 @@ static void test_driver_that_is_not_installed(void **state) {
     const char *remedy = refuse(problems, PROBLEM_NO_ZONES, 0).remedy;
     expect_holds(remedy, "sudo apt install linux-modules-extra-$(uname -r)");
     assert_null(strstr(remedy, "modprobe"));
-    /* perf's own module is in another package */
+    /* the module for perf is in another package */
     expect_holds(refuse(problems, PROBLEM_NO_PMU, -ENOENT).remedy, "sudo modprobe rapl");
     problems->module = "intel_rapl_tpmi";
     expect_holds(refuse(problems, PROBLEM_NO_PMU, -ENOENT).remedy, "linux-modules-extra");
@@ -628,7 +628,7 @@ static void test_the_zone_that_fails_now_is_named(void **state) {
     expect_holds(next(problems).reason, "package-0/energy_uj");
     pass_sample(problems, PROBLEM_ENERGY, 0, NULL);
     assert_true(next(problems).over);
-    /* another one within the hour: told once it has stayed for a minute */
+    /* another cause within the hour: reported once it has lasted for a minute */
     pass_sample(problems, PROBLEM_ENERGY, -EIO, "package-1/energy_uj");
     expect_nothing(problems);
     fake_clocks_pass(60 * NS_PER_S);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The whole core over a temporary tree, with clocks that move when told to. */
+/* The whole core on a temporary tree, with clocks that tests move. */
 #include "rapl.h"
 
 #include <errno.h>
@@ -43,7 +43,7 @@ static int setup(void **state) {
     return 0;
 }
 
-/* Whatever a test did, nothing stays open. */
+/* Nothing stays open, whatever a test did. */
 static int teardown(void **state) {
     rapl_close(run.rapl);
     run.rapl = NULL;
@@ -51,7 +51,7 @@ static int teardown(void **state) {
     return tree_teardown(state) == 0 && closed ? 0 : -1;
 }
 
-/* One package with core and dram, and psys: 1000, 2000, 3000 and 4000 J on their counters. */
+/* One package with core and dram, and psys; their counters show 1000, 2000, 3000 and 4000 J. */
 static void add_machine(void) {
     tree_set_vendor(run.tree, "GenuineIntel");
     tree_write(run.tree, ONLINE, "0-1\n");
@@ -134,7 +134,7 @@ static void expect_silence(const char *name) {
         fail_msg("%s says something", name);
 }
 
-/* Which source is read is told at the start, and no problem. */
+/* The first message names the source in use and is not a problem. */
 static bool take_problem(struct rapl_problem *problem) {
     bool any;
     do
@@ -193,7 +193,7 @@ static void test_root_comes_from_the_environment(void **state) {
     open_with(&options);
     assert_string_equal(rapl_root(run.rapl), run.tree->path);
     assert_int_equal(rapl_zone_count(run.rapl), 4);
-    /* a root that is given wins */
+    /* a root in the options takes precedence */
     rapl_close(run.rapl);
     options.root = "/nowhere";
     open_with(&options);
@@ -221,7 +221,7 @@ static void set_variable(const char *name, const char *text) {
     assert_int_equal(text != NULL ? setenv(name, text, 1) : unsetenv(name), 0);
 }
 
-/* What Telegraf's other inputs take, in a container. */
+/* The environment variables that Telegraf's other inputs use in a container. */
 static void test_root_of_the_environment(void **state) {
     (void)state;
     static const struct {
@@ -243,12 +243,12 @@ static void test_root_of_the_environment(void **state) {
         {NULL, NULL, "/sys", NULL, "/", NULL},
         {NULL, "/host", "/other/sys", "/proc", "/host", NULL},
         {"/root", NULL, "/host/sys", "/proc", "/root", NULL},
-        /* two folders */
+        /* two directories */
         {NULL, NULL, "/host/sys", "/proc", "/host", "HOST_PROC=/proc is"},
         {NULL, NULL, "/host/sys", "/hos/proc", "/host", "HOST_PROC=/hos/proc is"},
         {NULL, NULL, "/host/sys", "/hots/proc", "/host", "HOST_PROC=/hots/proc is"},
         {NULL, NULL, NULL, "/host/proc", "/", "HOST_PROC=/host/proc is"},
-        /* not by that name */
+        /* not with that name */
         {NULL, NULL, "/host_sys", NULL, "/", "HOST_SYS=/host_sys is"},
         {NULL, NULL, "/host/sysfs", "/host/proc", "/", "HOST_SYS=/host/sysfs is"},
         {NULL, NULL, "sys", NULL, "/", "HOST_SYS=sys is"},
@@ -272,7 +272,7 @@ static void test_root_of_the_environment(void **state) {
     set_variable("HOST_PROC", NULL);
 }
 
-/* As by who gives up the right to go to the root before the handle is opened. */
+/* For a process that gives up the right to access the root before it opens the handle. */
 static void test_root_that_is_open_already(void **state) {
     (void)state;
     struct rapl_options options = RAPL_OPTIONS_DEFAULT;
@@ -289,7 +289,7 @@ static void test_root_that_is_open_already(void **state) {
     assert_int_equal(rapl_open_root("/nowhere"), -ENOENT);
 }
 
-/* It stays the caller's. */
+/* The descriptor still belongs to the caller. */
 static void test_open_that_fails_keeps_the_root_open(void **state) {
     (void)state;
     struct rapl_options options = RAPL_OPTIONS_DEFAULT;
@@ -318,7 +318,7 @@ static void test_missing_root_is_a_problem_and_no_error(void **state) {
     assert_int_equal(run.report->value_count, 0);
     assert_int_equal(run.report->time_ns, FAKE_EPOCH_NS + 59 * NS_PER_S);
     expect_nothing_told();
-    /* it is there a minute later */
+    /* it appears a minute later */
     tree_write(tree, "late/sys/class/powercap/intel-rapl:0/name", "package-0\n");
     tree_write(tree, "late/sys/class/powercap/intel-rapl:0/max_energy_range_uj", "262143328850\n");
     tree_write(tree, "late/sys/class/powercap/intel-rapl:0/energy_uj", "5\n");
@@ -410,7 +410,7 @@ static void test_power_is_energy_over_time(void **state) {
     expect_power("total", 150, 0);
 }
 
-/* And an eighth, for CLOCK_MONOTONIC may run ahead of the clock that power is measured by. */
+/* Plus an eighth, because CLOCK_MONOTONIC may run faster than the clock that power uses. */
 static void expect_ready_after(uint64_t ns) {
     assert_int_equal(rapl_power_ready_ns(run.rapl), fake_clocks_monotonic_ns() + ns + ns / 8);
 }
@@ -528,7 +528,7 @@ static void test_interval_in_which_a_wrap_may_hide_is_left_out(void **state) {
     expect_power("package-0/dram", 10, 1);
 }
 
-/* It may be the smallest that exists: 65.5 kJ, which 1 kW uses in 65.5 s. */
+/* The smallest existing range is assumed: 65.5 kJ, which 1 kW uses in 65.5 s. */
 static void test_unknown_range_hides_no_turn(void **state) {
     (void)state;
     tree_set_vendor(run.tree, "GenuineIntel");
@@ -549,7 +549,7 @@ static void test_unknown_range_hides_no_turn(void **state) {
     set_joules(PACKAGE, 1800);
     report_after(10);
     expect_power("package-0", 700, 10);
-    /* a wrap is a reset for all that is known */
+    /* as far as is known, a wrap is a reset */
     set_joules(PACKAGE, 5);
     report_after(10);
     expect_silence("package-0");
@@ -560,7 +560,8 @@ static void test_unknown_range_hides_no_turn(void **state) {
     expect_power("package-0", 800, 10);
 }
 
-/* A laptop's psys has the unit of its package, and so its range: at 10 s it has to speak. */
+/* A laptop's psys has the unit of its package, and so its range: it must have a value every 10
+ * s. */
 static void test_psys_of_fine_unit_speaks_every_10_s(void **state) {
     const struct tree *tree = *state;
     tree_set_vendor(tree, "GenuineIntel");
@@ -581,7 +582,7 @@ static void test_sample_between_reports_keeps_wraps_from_hiding(void **state) {
     set_joules(DRAM, 3000);
     report_after(60);
     assert_int_equal(run.report->health.wraps, 1);
-    assert_int_equal(run.report->health.sweeps, 4); /* one more, which decides that it is a wrap */
+    assert_int_equal(run.report->health.sweeps, 4); /* one more, to decide that it is a wrap */
     const struct rapl_value *dram = find("package-0/dram");
     assert_non_null(dram);
     assert_int_equal(dram->energy_uj, UINT64_C(65532611002));
@@ -615,7 +616,7 @@ static void test_sleep_counts_energy_and_reports_no_power(void **state) {
     expect_nothing_told();
 }
 
-/* The sample that follows the sleep fails, and the next one knows of no sleep. */
+/* The sample after the sleep fails, and the next one sees no sleep. */
 static void test_sleep_before_a_failed_read_gives_no_power(void **state) {
     (void)state;
     open_machine();
@@ -633,7 +634,7 @@ static void test_sleep_before_a_failed_read_gives_no_power(void **state) {
     expect_power("total", 400, 10);
 }
 
-/* psys of a fine unit: 50 kW would make a wrap of every new start. */
+/* psys with a fine unit: at 50 kW every reset would pass for a wrap. */
 static void test_psys_that_starts_again_is_no_wrap(void **state) {
     (void)state;
     tree_set_vendor(run.tree, "GenuineIntel");
@@ -648,14 +649,13 @@ static void test_psys_that_starts_again_is_no_wrap(void **state) {
     expect_power("psys", 200, 20);
 }
 
-/* --- low readings ------------------------------------------------------------------------------
- */
+/* --- low readings ---------------------------------------------------------------------------- */
 
-/* A read that gave 0: 50 W all the time, and not 900 W on the way back up. */
+/* A read returned 0: 50 W are reported throughout, and not 900 W on the way back up. */
 static void test_a_read_that_gave_0(void **state) {
     (void)state;
     open_machine();
-    set_joules(PACKAGE, 100000); /* no energy, but a value that is not near 0 */
+    set_joules(PACKAGE, 100000); /* a jump without energy, not near 0 */
     report_after(10);
     set_joules(PACKAGE, 100500);
     report_after(10);
@@ -727,7 +727,7 @@ static void test_zone_that_is_removed_and_returns_continues(void **state) {
     set_joules(PACKAGE, 1100);
     set_joules(DRAM, 3050);
     report_after(10);
-    /* the driver unregisters dram: its open file says so, and its folder is gone */
+    /* the driver unregisters dram: its open file returns ENODEV, and its directory is gone */
     tree_set(run.tree, DRAM, "energy_uj", FAKE_ERRNO, ENODEV);
     set_joules(PACKAGE, 1200);
     tree_drop_zone(run.tree, DRAM);
@@ -735,7 +735,7 @@ static void test_zone_that_is_removed_and_returns_continues(void **state) {
     expect_silence("package-0/dram");
     expect_silence("total");
     assert_int_equal(next_problem("package-0/dram has gone; total goes on").severity, RAPL_WARNING);
-    /* rediscovery does not find it: total goes on without its power, with its joules */
+    /* rediscovery does not find it: the total continues without its power and keeps its joules */
     set_joules(PACKAGE, 1300);
     report_after(10);
     expect_power("package-0", 300, 10);
@@ -744,7 +744,7 @@ static void test_zone_that_is_removed_and_returns_continues(void **state) {
     report_after(10);
     expect_power("total", 350, 0);
     expect_nothing_told();
-    /* it returns under another index and goes on where it was */
+    /* it returns under another index and continues */
     tree_add_zone(run.tree, "intel-rapl:0:2", "dram", 3090 * JOULE, RANGE_15_UJ);
     report_after(10);
     expect_power("package-0/dram", 90, 1);
@@ -758,16 +758,16 @@ static void test_zone_that_is_removed_and_returns_continues(void **state) {
     expect_nothing_told();
 }
 
-/* The driver adds a package before its sub-zones, and a look can fall in between. */
+/* The driver adds a package before its sub-zones, and discovery may run in between. */
 static void refuse_next_file(void) {
     fake_openat2_fails(EACCES, 1);
 }
 
-/* As a driver that is loaded again makes it, until udev's rule has run. */
+/* A reloaded driver creates the zone for root alone, until udev's rule has run. */
 static void test_zone_that_returns_for_root_alone_is_looked_for_until_it_reads(void **state) {
     (void)state;
     open_machine();
-    for (int i = 0; i < 5; i++) /* the first looks are due to the CPUs */
+    for (int i = 0; i < 5; i++) /* the first discoveries are due to the changed CPUs */
         report_after(10);
     tree_set(run.tree, CORE, "energy_uj", FAKE_ERRNO, ENODEV);
     report_after(10);
@@ -784,13 +784,13 @@ static void take_last_descriptor(void) {
     fake_openat2_fails(EMFILE, 1);
 }
 
-/* A zone that lacks something is opened anew by each look. */
+/* Every discovery reopens an incomplete zone. */
 static void test_zone_that_could_not_be_opened_anew_is_back_at_the_next_report(void **state) {
     (void)state;
     add_machine();
     tree_set(run.tree, PACKAGE, "constraint_0_max_power_uw", FAKE_ERRNO, EIO);
     open_default();
-    for (int i = 0; i < 5; i++) /* the first looks are due to the CPUs */
+    for (int i = 0; i < 5; i++) /* the first discoveries are due to the changed CPUs */
         report_after(10);
     fake_before_openat2("energy_uj", take_last_descriptor);
     report_after(60);
@@ -821,7 +821,7 @@ static void test_sub_zones_that_return_after_their_package_are_not_told_of(void 
     tree_add_zone(run.tree, DRAM, "dram", 3002 * JOULE, RANGE_15_UJ);
     report_after(1);
     expect_energy_of("package-0/dram", 2);
-    /* That one has not come with the others. */
+    /* This one has not come back with the others. */
     (void)next_problem("package-0/core has gone");
     expect_nothing_told();
 }
@@ -874,7 +874,7 @@ static void test_mmio_takes_over_when_the_counter_goes(void **state) {
     expect_power("package-0", 110, 10);
 }
 
-/* Its file is still there, and says ENODEV: the same as if it were not. */
+/* Its file still exists but returns ENODEV: the zone counts as gone. */
 static void test_mmio_takes_over_from_a_counter_that_is_listed_still(void **state) {
     const struct tree *tree = *state;
     tree_add_zone(tree, "intel-rapl:0", "package-0", 1000 * JOULE, RANGE_61_UJ);
@@ -890,7 +890,7 @@ static void test_mmio_takes_over_from_a_counter_that_is_listed_still(void **stat
     expect_power("package-0", 100, 10);
 }
 
-/* --- looking again --------------------------------------------------------------------------- */
+/* --- rediscovery ----------------------------------------------------------------------------- */
 
 static void test_driver_that_is_loaded_late_is_found_within_a_minute(void **state) {
     const struct tree *tree = *state;
@@ -918,7 +918,7 @@ static void test_change_of_the_online_cpus_makes_it_look_three_times(void **stat
     report_after(1);
     report_after(1);
     assert_int_equal(rapl_zone_count(run.rapl), 4);
-    /* the zone comes some milliseconds after its CPU */
+    /* the zone appears some milliseconds after its CPU */
     tree_add_zone(run.tree, "intel-rapl:2", "package-1", JOULE, RANGE_61_UJ);
     report_after(1);
     assert_int_equal(rapl_zone_count(run.rapl), 5);
@@ -932,7 +932,7 @@ static void test_change_of_the_online_cpus_makes_it_look_three_times(void **stat
     assert_int_equal(rapl_zone_count(run.rapl), 6);
 }
 
-/* The list of online CPUs tells of a package that went before its counter could fail. */
+/* The list of online CPUs shows that a package went before a read of its counter fails. */
 static void test_total_is_silent_for_the_interval_in_which_a_package_went(void **state) {
     (void)state;
     add_machine();
@@ -953,7 +953,7 @@ static void test_total_is_silent_for_the_interval_in_which_a_package_went(void *
     expect_power("total", 300, 10);
 }
 
-/* die-1 cannot be read at first, so that nobody knows whether it shows the counter of die-0. */
+/* die-1 cannot be read at first, so it is unknown whether it shows the counter of die-0. */
 static void test_die_that_is_read_later_may_have_its_own_counter(void **state) {
     (void)state;
     tree_add_zone(run.tree, "intel-rapl:0", "package-0-die-0", 1000 * JOULE, RANGE_15_UJ);
@@ -989,7 +989,7 @@ static void show_two_dies(void) {
     tree_drop_zone(run.tree, "intel-rapl:1");
 }
 
-/* The id of a die that was compared is that of another one by now, which was not. */
+/* The kernel id of a die that was compared now belongs to another die, which was not. */
 static void test_id_of_a_die_that_is_another_one_now_starts_anew(void **state) {
     (void)state;
     show_two_dies();
@@ -1003,7 +1003,7 @@ static void test_id_of_a_die_that_is_another_one_now_starts_anew(void **state) {
     expect_power("package-0-die-2", 100, 10);
 }
 
-/* One that was known to show the counter continues it, whichever returns. */
+/* A die that is known to share the counter continues the series, whichever returns. */
 static void test_die_that_returns_alone_goes_on(void **state) {
     (void)state;
     show_two_dies();
@@ -1012,7 +1012,7 @@ static void test_die_that_returns_alone_goes_on(void **state) {
     expect_power("package-0", 300, 10);
 }
 
-/* die-0 went before die-1 came, and shows the same counter when it returns: it is not missed. */
+/* die-0 went before die-1 came, and shares its counter when it returns: no zone is missing. */
 static void test_mirror_by_another_name_is_not_missed(void **state) {
     (void)state;
     tree_write(run.tree, ONLINE, "0-3\n");
@@ -1038,8 +1038,8 @@ static void test_mirror_by_another_name_is_not_missed(void **state) {
     expect_nothing_told();
 }
 
-/* A package that comes to a virtual machine may show the counter of the one that is there: until
- * it has moved, total is left out, and the gap is counted. */
+/* A package that appears in a virtual machine may show the counter of the existing one: until it
+ * has moved, the total is left out, and the gap is counted. */
 static void test_total_waits_for_a_package_that_comes(void **state) {
     (void)state;
     tree_write(run.tree, "proc/cpuinfo",
@@ -1059,7 +1059,7 @@ static void test_total_waits_for_a_package_that_comes(void **state) {
     assert_true(run.report->health.gaps > gaps);
 }
 
-/* Of two counters that were taken for one, each has counted for it while the other failed. */
+/* Two counters were taken for one, and each was the only one read while the other failed. */
 static void test_what_a_die_counted_alone_is_counted_once(void **state) {
     (void)state;
     tree_add_zone(run.tree, "intel-rapl:0", "package-0-die-0", 1000 * JOULE, RANGE_15_UJ);
@@ -1087,7 +1087,7 @@ static void test_what_a_die_counted_alone_is_counted_once(void **state) {
     expect_energy_of("total", 600 + 300 + 150);
 }
 
-/* Those that were compared stand in for each other without a gap. */
+/* Dies that were compared replace each other without a gap. */
 static void test_mirror_that_agreed_stands_in(void **state) {
     (void)state;
     tree_add_zone(run.tree, "intel-rapl:0", "package-0-die-0", 1000 * JOULE, RANGE_15_UJ);
@@ -1099,7 +1099,7 @@ static void test_mirror_that_agreed_stands_in(void **state) {
     expect_power("package-0", 100, 10);
 }
 
-/* Two counters by one name: each has its series, and both are in the total. */
+/* Two counters with one name: each has its series, and both are in the total. */
 static void test_second_counter_of_a_name_has_the_kernels_id(void **state) {
     (void)state;
     tree_set_vendor(run.tree, "GenuineIntel");
@@ -1118,13 +1118,13 @@ static void test_second_counter_of_a_name_has_the_kernels_id(void **state) {
     expect_nothing_told();
 }
 
-/* One fails while another starts anew: their means are of different spans afterwards. */
+/* One fails while another is reset: afterwards their mean powers cover different spans. */
 static void test_total_waits_for_members_of_one_span(void **state) {
     (void)state;
     open_machine();
     tree_set(run.tree, DRAM, "energy_uj", FAKE_ERRNO, EIO);
     set_joules(PACKAGE, 5);
-    report_after(10); /* the package starts again */
+    report_after(10); /* the package is reset */
     expect_silence("total");
     set_joules(PACKAGE, 105);
     set_joules(DRAM, 3200);
@@ -1138,7 +1138,7 @@ static void test_total_waits_for_members_of_one_span(void **state) {
     expect_power("total", 500, 20);
 }
 
-/* It feeds the total alone, and is listed all the while. */
+/* It only feeds the total, and is listed all the time. */
 static void test_unselected_member_that_recovers_is_read_again(void **state) {
     (void)state;
     static const char *const package[] = {"package-0"};
@@ -1159,7 +1159,7 @@ static void test_unselected_member_that_recovers_is_read_again(void **state) {
     assert_true(total->has_power);
 }
 
-/* Its first read failed, so that the loading of it knows of none that succeeded. */
+/* Its first read failed, so that its loading recorded no successful read. */
 static void test_zone_that_read_late_and_goes_leaves_the_total(void **state) {
     (void)state;
     add_machine();
@@ -1176,7 +1176,7 @@ static void test_zone_that_read_late_and_goes_leaves_the_total(void **state) {
     assert_non_null(find("total"));
 }
 
-/* AMD: the core zone is that of the lead CPU, and another CPU can have become that. */
+/* AMD: the core zone is the core of the lead CPU, and another CPU may have become that. */
 static void test_lead_core_that_may_have_moved_starts_anew(void **state) {
     (void)state;
     tree_set_vendor(run.tree, "AuthenticAMD");
@@ -1199,7 +1199,7 @@ static void test_lead_core_that_may_have_moved_starts_anew(void **state) {
     expect_power("package-0/lead_core", 30, 2);
 }
 
-/* The change is seen after the reads: which core they were of, nobody knows. */
+/* The change is noticed after the reads: it is unknown which core they came from. */
 static void test_lead_core_read_at_a_change_is_no_baseline(void **state) {
     (void)state;
     tree_set_vendor(run.tree, "AuthenticAMD");
@@ -1222,7 +1222,7 @@ static void test_lead_core_read_at_a_change_is_no_baseline(void **state) {
     expect_power("package-0/lead_core", 30, 2);
 }
 
-/* Names do not change once they were shown: until the vendor is known, the zone has none. */
+/* A name never changes once it was shown: until the vendor is known, the zone has none. */
 static void test_core_zone_waits_until_the_vendor_is_known(void **state) {
     static const struct {
         const char *vendor;
@@ -1261,7 +1261,7 @@ static void test_core_zone_waits_until_the_vendor_is_known(void **state) {
     }
 }
 
-/* Without memory for the sources, it is tried again. */
+/* If the sources cannot be allocated, the next report tries again. */
 static void test_vendor_that_becomes_known_without_memory(void **state) {
     (void)state;
     tree_add_zone(run.tree, PACKAGE, "package-0", 1000 * JOULE, RANGE_15_UJ);
@@ -1285,7 +1285,7 @@ static void test_vendor_that_becomes_known_without_memory(void **state) {
     expect_power("package-0", 200, 10);
 }
 
-/* Two reads with a sleep between them are no two readings of one instant. */
+/* Two reads with a sleep between them cannot be compared. */
 static void test_sleep_does_not_part_mirrors(void **state) {
     (void)state;
     tree_add_zone(run.tree, "intel-rapl:0", "package-0-die-0", 1000 * JOULE, RANGE_15_UJ);
@@ -1302,8 +1302,7 @@ static void test_sleep_does_not_part_mirrors(void **state) {
     expect_power("total", 100, 10);
 }
 
-/* In the sample in which psys parts, intel-rapl goes and mmio is bound: it has not been read yet.
- */
+/* psys diverges, intel-rapl goes and mmio is bound in one sample: mmio has not been read yet. */
 static void test_zone_bound_within_a_sample_waits_for_the_next(void **state) {
     (void)state;
     tree_set_vendor(run.tree, "GenuineIntel");
@@ -1324,7 +1323,7 @@ static void test_zone_bound_within_a_sample_waits_for_the_next(void **state) {
     expect_power("package-0", 100, 10);
 }
 
-/* What is not reported does not say when there is something to report. */
+/* A series that is not reported does not decide when a report is ready. */
 static void test_power_is_ready_when_a_selected_series_is(void **state) {
     (void)state;
     static const char *const package[] = {"package-0"};
@@ -1344,7 +1343,7 @@ static void test_shift_of_the_indices_mixes_up_nothing(void **state) {
     tree_add_zone(run.tree, "intel-rapl:2", "package-1", 500 * JOULE, RANGE_61_UJ);
     open_default();
     report_after(10);
-    /* both go, and come back in each other's place */
+    /* both go, and return with each other's ids */
     tree_set(run.tree, "intel-rapl:2", "energy_uj", FAKE_ERRNO, ENODEV);
     tree_set(run.tree, PSYS, "energy_uj", FAKE_ERRNO, ENODEV);
     report_after(10);
@@ -1361,8 +1360,8 @@ static void test_shift_of_the_indices_mixes_up_nothing(void **state) {
     expect_power("package-1", 20, 1);
 }
 
-/* All are registered anew between two reports, and an id stands for another zone now: the list of
- * online CPUs tells of it before a read can fail. */
+/* All zones are registered again between two reports, and an id belongs to another zone now: the
+ * list of online CPUs shows it before a read can fail. */
 static void test_ids_that_shift_between_two_reports_mix_up_nothing(void **state) {
     (void)state;
     tree_set_vendor(run.tree, "GenuineIntel");
@@ -1385,8 +1384,8 @@ static void test_ids_that_shift_between_two_reports_mix_up_nothing(void **state)
     expect_nothing_told();
 }
 
-/* A core that is selected is opened before its package, which is not: what an earlier package of
- * that id was limited to is no limit of this one. */
+/* A selected core is opened before its package, which is not selected: the limit of an earlier
+ * package with that id must not apply. */
 static void test_sub_zone_has_the_ceiling_of_the_package_that_is_there(void **state) {
     (void)state;
     static const char *const include[] = {"*/core"};
@@ -1414,7 +1413,7 @@ static void test_sub_zone_has_the_ceiling_of_the_package_that_is_there(void **st
     assert_int_equal(zone.ceiling_uw, 500 * WATT);
 }
 
-/* Presumed mirrors go by their package's name, and are selected by it. */
+/* Assumed mirrors have the name of their package, and are selected by it. */
 static void test_selected_mirrors_come_before_what_nobody_selected(void **state) {
     (void)state;
     static const char *const include[] = {"package-1"};
@@ -1426,13 +1425,13 @@ static void test_selected_mirrors_come_before_what_nobody_selected(void **state)
     options.include = include;
     options.include_count = 1;
     options.total = false;
-    options.file_limit = 7; /* two counters */
+    options.file_limit = 7; /* enough for two counters */
     open_with(&options);
     report_after(10);
     expect_power("package-1", 0, 0);
 }
 
-/* --- selection and total --------------------------------------------------------------------- */
+/* --- filter and total ------------------------------------------------------------------------ */
 
 static void test_total_is_over_the_machine_whatever_is_selected(void **state) {
     (void)state;
@@ -1477,7 +1476,7 @@ static void test_total_can_be_left_out(void **state) {
     report_after(10);
     assert_int_equal(run.report->value_count, 1);
     expect_power("package-0/dram", 0, 0);
-    /* then nobody needs the others */
+    /* then the other zones are not needed */
     assert_int_equal(run.report->health.zones, 1);
 }
 
@@ -1536,7 +1535,7 @@ static void test_dies_of_amd_are_counted_once(void **state) {
     assert_int_equal(run.report->value_count, 5);
     rapl_zone(run.rapl, 2, &zone);
     assert_string_equal(zone.mirrors, "intel-rapl:0");
-    /* another one serves while the first fails */
+    /* another die is used while the first one fails */
     tree_set(run.tree, ids[0], "energy_uj", "junk\n");
     set_joules(ids[1], 1200);
     set_joules(ids[2], 1200);
@@ -1546,8 +1545,8 @@ static void test_dies_of_amd_are_counted_once(void **state) {
     assert_int_equal(package->energy_uj, 200 * JOULE);
 }
 
-/* A difference is looked at again within the report: then both count from where they were the
- * same, and nothing is lost. */
+/* A difference is checked again within the report: both count from where they were still equal, and
+ * no energy is lost. */
 static void test_dies_that_part_lose_nothing(void **state) {
     (void)state;
     tree_add_zone(run.tree, "intel-rapl:0", "package-0-die-0", 1000 * JOULE, RANGE_61_UJ);
@@ -1631,8 +1630,8 @@ static void test_watts_from_a_milliwatt_to_a_gigawatt(void **state) {
 
 /* --- ceiling ---------------------------------------------------------------------------------- */
 
-/* 1.2 kW where 1 kW is taken for plausible: nothing is dropped in silence, and after ten steps it
- * is believed. */
+/* A power of 1.2 kW where 1 kW is assumed plausible: nothing is dropped silently, and after ten
+ * steps it is accepted. */
 static void test_a_package_of_more_than_a_kilowatt(void **state) {
     (void)state;
     struct rapl_problem problem;
@@ -1652,7 +1651,7 @@ static void test_a_package_of_more_than_a_kilowatt(void **state) {
                                                    "allows 10 times in a row"));
     }
     assert_int_equal(run.report->health.resets, 10);
-    /* The counter still goes unread no longer than it takes to go half round at 4 kW. */
+    /* The counter is still read before half of its range could be used at 4 kW. */
     assert_in_range(rapl_sample_due_ns(run.rapl) - fake_clocks_monotonic_ns(), 32 * NS_PER_S,
                     33 * NS_PER_S);
 }
@@ -1674,7 +1673,7 @@ static void test_sample_is_due_before_a_wrap_can_hide(void **state) {
     assert_int_equal(rapl_sample_due_ns(run.rapl), due_ns + 30 * NS_PER_S);
 }
 
-/* Else the thread that samples would never let go of the handle. */
+/* Otherwise the sampler thread would never release the handle. */
 static void test_no_sample_is_due_right_after_one_that_took_long(void **state) {
     (void)state;
     tree_add_zone(run.tree, "intel-rapl:0", "package-0", 0, 2 * JOULE); /* wraps within 2 ms */
@@ -1730,7 +1729,7 @@ static void test_sampler_reads_when_it_is_due(void **state) {
     assert_int_equal(samples, 4);
 }
 
-/* While nothing reads, no sample is due; the reports then find a counter. */
+/* While no zone can be read, no sample is due; later a report finds a counter. */
 static void test_sampler_wakes_when_a_zone_comes_to_read(void **state) {
     (void)state;
     struct rapl_sampler *sampler = NULL;
@@ -1759,7 +1758,7 @@ static void test_sampler_wakes_when_a_zone_comes_to_read(void **state) {
     assert_true(next_ns > due_ns);
 }
 
-/* What a sample between two reports met with is told at the report. */
+/* Problems found by a sample between two reports are reported with the next report. */
 static void test_jump_before_a_sample_is_told(void **state) {
     (void)state;
     struct rapl_problem problem;

@@ -9,7 +9,7 @@
 #include "fakes.h"
 #include "usual.h"
 
-/* A machine of one package with dram, core and psys: the last two are outside of the total. */
+/* A machine with one package that has dram, core and psys: the last two are not in the total. */
 enum { PACKAGE, DRAM, CORE, PSYS, SERIES_COUNT };
 
 struct machine {
@@ -69,7 +69,7 @@ static void read_energy(struct machine *machine, size_t index, uint64_t ticks) {
     take(machine, index, ticks, 0);
 }
 
-/* The read took twice the doubt. */
+/* The read took twice the uncertainty. */
 static void read_slowly(struct machine *machine, size_t index, uint64_t ticks,
                         uint64_t uncertainty_ns) {
     const struct reading reading = {
@@ -82,7 +82,7 @@ static void fail_read(struct machine *machine, size_t index) {
     series_take(machine->list[index], &reading, 0, &machine->health);
 }
 
-/* Energies of the four, in joules. */
+/* Sets the energies of the four zones, in joules. */
 static void read_all(struct machine *machine, uint64_t package, uint64_t dram, uint64_t core,
                      uint64_t psys) {
     read_energy(machine, PACKAGE, package * 1000000);
@@ -262,7 +262,7 @@ static void test_whole_joules_need_half_a_second(void **state) {
     build(&machine);
     assert_true(find(&machine, "package")->has_power);
     expect_energy_alone(&machine, "dram", 3);
-    /* a sum lacks power as long as one of its parts does */
+    /* a sum has no power while one of its parts has none */
     const struct rapl_value *total = find(&machine, "total");
     assert_int_equal(total->energy_uj, 8000000);
     assert_false(total->has_power);
@@ -273,7 +273,7 @@ static void test_whole_joules_need_half_a_second(void **state) {
     expect_power(&machine, "total", 20, 20);
 }
 
-/* The doubt of both ends counts, and what was left out is in the next span. */
+/* The uncertainty of both ends counts, and an interval left out is part of the next span. */
 static void test_power_is_known_to_5_percent(void **state) {
     (void)state;
     struct machine machine;
@@ -303,7 +303,7 @@ static void test_power_is_known_to_5_percent(void **state) {
     assert_int_equal(machine.health.stalls, 2);
 }
 
-/* Of a new start that is decided after a report: at the first reading of the new count. */
+/* A reset that is decided after a report: the span begins at the first reading of the new count. */
 static void test_span_begins_at_a_slow_low_reading(void **state) {
     (void)state;
     struct machine machine;
@@ -329,7 +329,7 @@ static void test_span_begins_at_a_slow_low_reading(void **state) {
     expect_power(&machine, "package", 107, 1);
 }
 
-/* A read that fails leaves the doubt of the one before it. */
+/* A failed read leaves the uncertainty of the one before it. */
 static void test_span_begins_at_a_slow_reading_before_a_failed_one(void **state) {
     (void)state;
     struct machine machine;
@@ -349,7 +349,7 @@ static void test_span_begins_at_a_slow_reading_before_a_failed_one(void **state)
     expect_power(&machine, "package", 12, 10);
 }
 
-/* It has no value, so that it lacks no power. */
+/* A total without a value does not count as one without power. */
 static void test_silent_total_is_no_stall(void **state) {
     (void)state;
     struct machine machine;
@@ -393,7 +393,7 @@ static void test_unselected_series_is_silent(void **state) {
     build(&machine);
     expect_silence(&machine, "dram");
     assert_int_equal(machine.count, 4);
-    /* the total is the machine's, whatever is selected */
+    /* the total covers the machine, whatever is selected */
     expect_power(&machine, "total", 150, 15);
 }
 
@@ -447,12 +447,12 @@ static void test_reset_leaves_the_interval_out(void **state) {
     pass(&machine, 10 * NS_PER_S);
     read_all(&machine, 78, 780, 800, 1000);
     build(&machine);
-    /* what was counted since the reset is in the energy, and power begins there */
+    /* energy since the reset is counted, and power begins there */
     expect_power(&machine, "package", 175, 5);
     expect_power(&machine, "total", 175 + 180, 15);
 }
 
-/* The first reading of an interval, and decided before its report: what went by is not known. */
+/* The first reading of an interval is decided before its report: earlier energy is unknown. */
 static void test_reset_that_is_decided_within_the_interval(void **state) {
     (void)state;
     struct machine machine;
@@ -628,7 +628,7 @@ static void test_member_that_has_gone_keeps_its_joules_in_the_total(void **state
     machine.series[DRAM].gone = true;
     build(&machine);
     expect_power(&machine, "total", 250, 10);
-    /* it returns: its joules go on, and the sum's power begins anew for all */
+    /* it returns: its joules continue, and the sum's power starts again for all */
     pass(&machine, 10 * NS_PER_S);
     read_energy(&machine, PACKAGE, 800000000);
     read_energy(&machine, DRAM, 670000000);
@@ -658,7 +658,7 @@ static void test_merged_series_that_ended_keeps_its_joules_in_the_total(void **s
     build(&machine);
     expect_silence(&machine, "dram");
     expect_power(&machine, "total", 250, 10);
-    /* the last one, too: then there is nothing to add up */
+    /* when the last member ends, there is nothing to sum */
     machine.series[PACKAGE].ended = true;
     machine.series[PACKAGE].reads = false;
     build(&machine);
@@ -684,7 +684,7 @@ static void test_late_member_begins_the_power_of_the_total_anew(void **state) {
     expect_power(&machine, "total", 250, 15);
 }
 
-/* No clock that is monotonic does so; should one, the next report covers the time again. */
+/* No monotonic clock does this; if one did, the next report covers the time again. */
 static void test_time_that_goes_back_leaves_power_out(void **state) {
     (void)state;
     struct machine machine;
@@ -703,7 +703,7 @@ static void test_time_that_goes_back_leaves_power_out(void **state) {
     expect_power(&machine, "total", 30, 3);
 }
 
-/* It has no name yet. */
+/* The series has no name yet. */
 static void test_undecided_series_is_silent(void **state) {
     (void)state;
     struct machine machine;
@@ -721,7 +721,7 @@ static void test_undecided_series_is_silent(void **state) {
     expect_power(&machine, "package", 20, 10);
 }
 
-/* One of its members is there and was never read. */
+/* One member exists and was never read. */
 static void test_total_without_an_unread_member_is_silent(void **state) {
     (void)state;
     struct machine machine;
@@ -734,7 +734,7 @@ static void test_total_without_an_unread_member_is_silent(void **state) {
     expect_silence(&machine, "total");
 }
 
-/* One of its members is there and is not read, for there are too many. */
+/* One member exists but is not read, because there are too many. */
 static void test_total_that_lacks_a_member_is_silent(void **state) {
     (void)state;
     struct machine machine;

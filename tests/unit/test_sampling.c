@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Samples inside an interval, through the whole core, with clocks that move when told to. */
+/* Samples inside an interval, through the whole core, with clocks that tests move. */
 #include <errno.h>
 
 #include "cmocka_all.h"
@@ -18,7 +18,7 @@
 #define OTHER "intel-rapl:1"
 #define ONLINE "sys/devices/system/cpu/online"
 
-/* What a counter shows, and the power that it is moved by. */
+/* A counter's zone and value, and the power that drives it. */
 struct load {
     const char *id;
     const char *name;
@@ -90,7 +90,7 @@ static void open_sampling(void) {
     open_every(EVERY_NS, RAPL_STATISTICS_ALL);
 }
 
-/* Time passes, and energy is used: watts times nanoseconds are nanojoules. */
+/* Passes time and uses energy: watts times nanoseconds are nanojoules. */
 static void pass(uint64_t ns) {
     fake_clocks_pass(ns);
     for (size_t i = 0; i < COUNT_OF(bench.loads); i++) {
@@ -99,7 +99,7 @@ static void pass(uint64_t ns) {
     }
 }
 
-/* As both plugins do until the next report. */
+/* Samples as both plugins do until the next report. */
 static void sample_for(uint64_t ns) {
     const uint64_t end_ns = fake_clocks_monotonic_ns() + ns;
     for (uint64_t due_ns; (due_ns = rapl_sample_due_ns(bench.rapl)) != 0 && due_ns < end_ns;) {
@@ -127,7 +127,7 @@ static void fail_reads(size_t index, bool fails) {
     show(&bench.loads[index]);
 }
 
-/* As when the last CPU of its package goes, and returns. */
+/* Hides a zone, as when the last CPU of its package goes, or shows it again. */
 static void hide(size_t index, bool hidden) {
     struct load *load = &bench.loads[index];
     if (hidden) {
@@ -139,7 +139,7 @@ static void hide(size_t index, bool hidden) {
     load->hidden = hidden;
 }
 
-/* --- what is told ----------------------------------------------------------------------------- */
+/* --- reported values ------------------------------------------------------------------------- */
 
 static const struct rapl_value *find(const char *name) {
     const struct rapl_value *value = find_value(bench.report, name);
@@ -148,8 +148,8 @@ static const struct rapl_value *find(const char *name) {
     return value;
 }
 
-/* The power and every sample that was closed are that many watts: to 4 %, for the first and the
- * last sample of a series may lack what its counter had not shown yet. */
+/* Power and all samples must be that many watts, to 4 %: the first and last sample of a series may
+ * lack energy that the counter had not shown yet. */
 static void expect_watts(const char *name, uint64_t watts) {
     const struct rapl_value *value = find(name);
     const uint64_t least_uw = watts * WATT * 96 / 100;
@@ -181,7 +181,7 @@ static void test_nothing_runs_when_nothing_asks(void **state) {
     } idle[] = {{0, RAPL_STATISTICS_ALL}, {EVERY_NS, 0}};
     for (size_t i = 0; i < COUNT_OF(idle); i++) {
         open_every(idle[i].every_ns, idle[i].statistics);
-        /* what is due guards against a wrap of 262 kJ at 1000 W */
+        /* the due sample guards against a wrap of 262 kJ at 1000 W */
         assert_in_range(rapl_sample_due_ns(bench.rapl) - fake_clocks_monotonic_ns(), 131 * NS_PER_S,
                         132 * NS_PER_S);
         assert_false(rapl_needs_sampler(bench.rapl, 60 * NS_PER_S));
@@ -199,7 +199,7 @@ static uint64_t next_instant_ns(void) {
     return (fake_clocks_monotonic_ns() / EVERY_NS + 1) * EVERY_NS;
 }
 
-/* Where the handle was opened shifts them no more than a report does. */
+/* The times do not depend on when the handle was opened, or on reports. */
 static void test_instants_are_multiples_of_the_interval(void **state) {
     (void)state;
     pass(3333333);
@@ -234,7 +234,7 @@ static void test_late_wake_up_is_one_sample(void **state) {
     assert_int_equal(bench.report->health.missed_samples, 7);
     assert_int_equal(bench.report->health.sweeps, 1 + 99 + 1 + 1);
     expect_watts("package-0", 50);
-    /* and nothing is made up for */
+    /* and missed samples are not made up for */
     report_after(NS_PER_S);
     assert_int_equal(bench.report->health.missed_samples, 7);
     assert_int_equal(bench.report->health.sweeps, 102 + 100 + 1);
@@ -245,7 +245,7 @@ static void test_sweep_longer_than_the_interval_leaves_time(void **state) {
     open_sampling();
     report_after(NS_PER_S);
     const uint64_t missed = bench.report->health.missed_samples;
-    fake_reads_take(4 * NS_PER_MS); /* each of the four */
+    fake_reads_take(4 * NS_PER_MS); /* for each of the four zones */
     for (uint64_t i = 0; i < 10; i++) {
         const uint64_t due_ns = rapl_sample_due_ns(bench.rapl);
         assert_int_equal(due_ns, next_instant_ns());
@@ -258,7 +258,7 @@ static void test_sweep_longer_than_the_interval_leaves_time(void **state) {
     assert_int_equal(bench.report->health.missed_samples - missed, 10);
 }
 
-/* A guard sample is off the grid as a report is. */
+/* Like a report, a sample that guards against a wrap is not on the grid. */
 static void test_what_is_due_first_comes_first(void **state) {
     (void)state;
     const uint64_t begin_ns = fake_clocks_monotonic_ns();
@@ -303,13 +303,13 @@ static void test_prompts_too_short_for_power_add_up(void **state) {
         assert_false(find("total")->has_statistics);
     }
     report_after(952 * NS_PER_MS);
-    /* the readings of the five reports are in between those of the grid */
+    /* the readings of the five reports come in addition to those of the grid */
     assert_in_range(find("package-0")->statistics.samples, 33, 36);
     expect_watts("package-0", 50);
     expect_watts("total", 94);
 }
 
-/* Then both are of the same span and the same energy. */
+/* Then both cover the same span and the same energy. */
 static void test_mean_is_the_power_where_every_reading_closes_a_sample(void **state) {
     (void)state;
     pass(50 * NS_PER_MS);
@@ -382,14 +382,14 @@ static void test_total_is_of_samples_of_all_members(void **state) {
     expect_watts("package-0/dram", 4);
     expect_watts("package-0/core", 30);
     expect_watts("total", 94);
-    bench.loads[2].watts = 0; /* it reads, and stands */
+    bench.loads[2].watts = 0; /* it can be read but does not move */
     report_after(NS_PER_S);
     report_after(NS_PER_S);
     assert_int_equal(find("package-1")->statistics.samples, 0);
     expect_watts("total", 54);
 }
 
-/* What it used while it could not be read is in no sample: nobody knows when it was used. */
+/* Energy used while a member could not be read is in no sample: it is unknown when it was used. */
 static void test_total_takes_no_sample_across_a_silent_member(void **state) {
     (void)state;
     open_sampling();
@@ -406,12 +406,12 @@ static void test_total_takes_no_sample_across_a_silent_member(void **state) {
     assert_in_range(total->statistics.min_uw, 90 * WATT, 94 * WATT);
     assert_int_equal(total->statistics.max_uw, total->power_uw);
     assert_in_range(total->statistics.p99_uw, 92 * WATT, 98 * WATT);
-    /* The member's own sample is of all that time. */
+    /* The member's own sample spans all of that time. */
     assert_in_range(find("package-1")->statistics.max_uw, 350 * WATT, 400 * WATT);
 }
 
-/* Between two reports it fails as one that has gone, and the next report's look finds it so: from
- * then on the total is one without it, and so are its samples. */
+/* The member goes between two reports, and the next report's discovery confirms it: from then on
+ * the total and its samples exclude it. */
 static void test_member_that_goes_takes_its_samples_with_it(void **state) {
     (void)state;
     open_sampling();
@@ -429,8 +429,8 @@ static void test_member_that_goes_takes_its_samples_with_it(void **state) {
     expect_watts("total", 54);
 }
 
-/* It goes right before a report, and the total leaves that one out: what it says at the next is of
- * a span that begins before that, and of samples that begin after it. */
+/* The member goes right before a report, which leaves the total out. At the next report the total's
+ * span begins before that, and its samples begin after it. */
 static void test_member_that_goes_at_a_report(void **state) {
     (void)state;
     open_sampling();
@@ -444,8 +444,8 @@ static void test_member_that_goes_at_a_report(void **state) {
     expect_watts("total", 54);
 }
 
-/* When it is there again, it shows what it used meanwhile: that is no part of a sample that the
- * others had begun. */
+/* When the member returns, its counter includes what it used meanwhile: that is not part of a
+ * sample that the others had begun. */
 static void test_member_that_returns_begins_the_samples_anew(void **state) {
     (void)state;
     open_sampling();
@@ -454,7 +454,7 @@ static void test_member_that_returns_begins_the_samples_anew(void **state) {
     report_after(NS_PER_S);
     report_after(NS_PER_S);
     expect_watts("total", 54);
-    /* so that the others have a sample under way at the report: they last for 30 ms */
+    /* so that the others have a sample open at the report: samples last for 30 ms */
     for (uint64_t i = 0; i < 3; i++) {
         sample_for(NS_PER_S + i * EVERY_NS);
         hide(2, false);
@@ -468,7 +468,7 @@ static void test_member_that_returns_begins_the_samples_anew(void **state) {
     }
 }
 
-/* The series that stood for both ends, and each has one of its own. */
+/* The series that stood for both zones ends, and each gets one of its own. */
 static void test_members_that_part_begin_the_samples_anew(void **state) {
     (void)state;
     tree_remove(bench.tree, "proc/cpuinfo");
@@ -504,11 +504,11 @@ static void test_total_of_members_that_have_all_gone(void **state) {
     assert_int_equal(rapl_sample_due_ns(bench.rapl), 0);
 }
 
-/* As long as it lacks a counter that is there, it says nothing, and samples nothing. */
+/* While it lacks a counter that exists, it has no value and no samples. */
 static void test_total_that_lacks_a_member_takes_no_sample(void **state) {
     (void)state;
     struct rapl_options options = default_options();
-    options.file_limit = 7; /* two counters */
+    options.file_limit = 7; /* enough for two counters */
     assert_int_equal(rapl_open(&options, &bench.rapl), 0);
     assume_usual_counters(bench.rapl);
     report_after(NS_PER_S);

@@ -89,7 +89,7 @@ static void test_gap_is_counted_once(void **state) {
     assert_int_equal(series.energy_uj, 5);
     fail_read(&series, &health);
     assert_int_equal(health.gaps, 2);
-    /* the gap's energy cannot be told: that is the same gap */
+    /* the gap's energy cannot be determined: it counts as the same gap */
     assert_int_equal(take(&series, 4000, 20, &health), COUNTER_UNDECIDED);
     assert_int_equal(health.gaps, 2);
     assert_true(series.lost);
@@ -117,7 +117,7 @@ static void test_failure_before_the_first_reading_is_no_gap(void **state) {
     assert_int_equal(health.gaps, 0);
 }
 
-/* However many intervals pass before it is read again: what went by in them is not known. */
+/* However many intervals pass before it is read again, their energy is unknown. */
 static void test_reading_after_another_counter_leaves_its_interval_out(void **state) {
     (void)state;
     struct series series = new_series();
@@ -125,7 +125,7 @@ static void test_reading_after_another_counter_leaves_its_interval_out(void **st
     take(&series, 1, 10, &health);
     series_forget(&series);
     assert_true(series.lost);
-    series.lost = false; /* a report */
+    series.lost = false; /* as a report does */
     fail_read(&series, &health);
     assert_int_equal(take(&series, 3, 30, &health), COUNTER_BASELINE);
     assert_true(series.lost);
@@ -188,7 +188,7 @@ static void test_unit_of_a_finer_scale(void **state) {
     (void)state;
     struct series series = new_series();
     struct rapl_health health = {.wraps = 0};
-    /* an MSR that counts whole joules: 2^32 ticks */
+    /* an MSR with a unit of a joule: 2^32 ticks */
     const struct counter_traits traits = {.modulus = UINT64_C(1) << 32,
                                           .unit = 1,
                                           .scale = {.numerator_uj = 1000000, .denominator = 1},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Energy and power of counters that move seldom, or never: series and reports of them. */
+/* Energy and power of counters that move rarely or never: their series and reports. */
 #include "series/report.h"
 
 #include <string.h>
@@ -26,7 +26,7 @@ static struct {
     uint64_t period_ns[SERIES]; /* 0: it never moves */
     uint64_t power_uw[SERIES];
     uint64_t offset_uj[SERIES];
-    unsigned int jumps; /* that turned out to be no energy */
+    unsigned int jumps; /* steps that turned out to be no energy */
 } bench;
 
 static void name_series(struct series *series, enum zone_kind kind) {
@@ -72,7 +72,7 @@ static void sample(void) {
         sum_take(&bench.total, bench.list, SERIES);
 }
 
-/* With the samples in between that the periods ask for. */
+/* Passes time, with the samples in between that the periods ask for. */
 static void pass(uint64_t ns) {
     const uint64_t end_ns = bench.now_ns + ns;
     while (bench.now_ns < end_ns) {
@@ -124,7 +124,7 @@ static void expect_watts(const struct rapl_value *value, uint64_t power_uw) {
     assert_in_range(value->power_uw, power_uw - power_uw / 20, power_uw + power_uw / 20);
 }
 
-/* A joule is counted when the counter shows it, and what a first step holds has no power. */
+/* Energy is counted when the counter shows it, and a first step has no power. */
 static void test_a_counter_of_once_a_second(void **state) {
     (void)state;
     begin(NS_PER_S, 142500000);
@@ -151,8 +151,8 @@ static void test_a_counter_of_once_a_second(void **state) {
     expect_watts(package(), 142500000);
 }
 
-/* Each step is more than the ceiling allows of the time since the reading before it: what they are
- * is known when the period is. */
+/* Each step is larger than the ceiling allows since the reading before it: once the period is
+ * known, it is known whether the steps are energy. */
 static void test_first_steps_are_counted_once_they_are_known(void **state) {
     (void)state;
     begin(NS_PER_S, 900 * WATT);
@@ -166,7 +166,7 @@ static void test_first_steps_are_counted_once_they_are_known(void **state) {
     assert_int_equal(bench.health.resets, 0);
 }
 
-/* Nor do the statistics of the total show a peak when they are. */
+/* They do not cause a peak in the total's statistics either. */
 static void test_first_steps_are_no_peak(void **state) {
     (void)state;
     static struct window windows[2];
@@ -183,12 +183,13 @@ static void test_first_steps_are_no_peak(void **state) {
     assert_in_range(all->max_uw, 855 * WATT, 945 * WATT);
 }
 
-/* A step that may be no energy is in no power, as large as it may be for a longer period. */
+/* A held step, which may not be energy, is in no power, however much a longer period would
+ * allow. */
 static void test_a_step_that_is_held_has_no_power(void **state) {
     (void)state;
     begin(NS_PER_S, 900 * WATT);
     report_after(10 * NS_PER_S);
-    /* Its first step holds more than was used since the last update, and is a reset. */
+    /* Its first step holds more energy than was used since the last update, and is a reset. */
     move(PACKAGE, 4200 * NS_PER_MS, 900 * WATT);
     for (int i = 0; i < 2; i++) {
         while (bench.series[PACKAGE].held.ticks == 0 && bench.jumps == 0) {
@@ -203,7 +204,7 @@ static void test_a_step_that_is_held_has_no_power(void **state) {
     assert_false(package()->has_power);
 }
 
-/* Of a package whose steps are held, it is not known yet how much it used. */
+/* The energy of a package is unknown while its steps are held. */
 static void test_parts_of_a_package_whose_steps_are_held(void **state) {
     (void)state;
     part_set_whole(&bench.series[CORE].part, &bench.series[PACKAGE]);
@@ -214,7 +215,7 @@ static void test_parts_of_a_package_whose_steps_are_held(void **state) {
     assert_int_equal(bench.health.resets, 0);
 }
 
-/* The same jump of a counter that turns out to be fast is no energy. */
+/* The same jump of a counter that turns out to be fast is not energy. */
 static void test_a_first_jump_of_a_fast_counter_is_no_energy(void **state) {
     (void)state;
     begin(0, 0);
@@ -230,7 +231,8 @@ static void test_a_first_jump_of_a_fast_counter_is_no_energy(void **state) {
     assert_true(package()->energy_uj < 110 * JOULE);
 }
 
-/* Nor of one that does not move again, or whose next reading does not follow. */
+/* Nor is the jump of a counter that does not move again, or whose next reading is not
+ * continuous. */
 static void test_a_first_jump_of_which_no_more_is_known(void **state) {
     (void)state;
     begin(0, 0);
@@ -257,7 +259,7 @@ static void test_a_jump_before_a_break_is_no_energy(void **state) {
     assert_true(bench.series[PACKAGE].energy_uj > 0);
 }
 
-/* What is far more than 12 s can hold is not held. */
+/* A step far above what 12 s allow is not held. */
 static void test_a_jump_beyond_any_period(void **state) {
     (void)state;
     begin(NS_PER_S, 100 * WATT);
@@ -267,7 +269,7 @@ static void test_a_jump_beyond_any_period(void **state) {
     assert_int_equal(bench.jumps, 1);
 }
 
-/* A slower host: its first step is too large for the period that was. */
+/* A slower host: its first step is too large for the known period. */
 static void test_a_period_that_grows_loses_no_joule(void **state) {
     (void)state;
     begin(NS_PER_S, 900 * WATT);
@@ -281,7 +283,8 @@ static void test_a_period_that_grows_loses_no_joule(void **state) {
     assert_int_equal(bench.health.resets, 0);
 }
 
-/* Three periods long it may still come; then it rests, and what comes later is not spread. */
+/* For three periods an update may still come; then the counter rests, and later steps are not
+ * spread. */
 static void test_a_slow_counter_rests(void **state) {
     (void)state;
     begin(100 * NS_PER_MS, 100 * WATT);
@@ -302,7 +305,7 @@ static void test_a_slow_counter_rests(void **state) {
     expect_watts(package(), 100 * WATT);
 }
 
-/* Read too seldom to see its last update where it was, it rests all the same. */
+/* A counter read too rarely to locate its last update also counts as resting. */
 static void test_a_last_step_that_was_not_seen_sharply(void **state) {
     (void)state;
     begin(100 * NS_PER_MS, 100 * WATT);
@@ -317,8 +320,8 @@ static void test_a_last_step_that_was_not_seen_sharply(void **state) {
     assert_true(find(&bench.total)->has_power);
 }
 
-/* Nothing is said of the power of a package that has not moved; of its parts 0 W, as soon as it is
- * known how long they would have to stand. */
+/* A package that has not moved has no power; its parts have 0 W once it is known how long they
+ * would have to stand still. */
 static void test_counters_that_never_move(void **state) {
     (void)state;
     begin(0, 0);
@@ -354,7 +357,7 @@ static void test_a_stuck_package_ends(void **state) {
     assert_non_null(find(&bench.total));
 }
 
-/* A minute is not enough where reports are rare. */
+/* A minute is not enough if reports are rare. */
 static void test_ten_reports_are_waited_for(void **state) {
     (void)state;
     begin(0, 0);
@@ -368,7 +371,7 @@ static void test_ten_reports_are_waited_for(void **state) {
     assert_int_equal(bench.series[PACKAGE].motion, SERIES_UNMOVED);
 }
 
-/* A power that a slow counter gives is that of its updates, also after a sleep or a failed read. */
+/* The power of a slow counter spans its updates, also after a sleep or a failed read. */
 static void test_a_sleep_begins_at_no_old_update(void **state) {
     (void)state;
     begin(NS_PER_S, 100 * WATT);
@@ -385,7 +388,7 @@ static void test_a_sleep_begins_at_no_old_update(void **state) {
     expect_watts(package(), 100 * WATT);
 }
 
-/* Where the unit is not known, a millijoule is of many. */
+/* If the unit is unknown, a millijoule counts as several units. */
 static void test_moves_without_a_unit(void **state) {
     (void)state;
     bench.series[PACKAGE].traits.unit = 0;
@@ -397,7 +400,7 @@ static void test_moves_without_a_unit(void **state) {
     assert_int_equal(bench.series[PACKAGE].period.state, PERIOD_SLOW);
 }
 
-/* A clock that stands still tells nothing. */
+/* A clock that has stopped gives no information. */
 static void test_two_readings_of_one_instant(void **state) {
     (void)state;
     begin(NS_PER_MS, 100 * WATT);

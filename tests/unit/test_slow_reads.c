@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads during which the machine stalls: they are repeated, and power that is still not
- * known is not reported. */
+/* Reads during which the machine stalls are repeated; power that is still uncertain is not
+ * reported. */
 #include "source/slow_read.h"
 
 #include <errno.h>
@@ -22,9 +22,9 @@ static struct {
     struct tree *tree;
     struct rapl *rapl;
     const struct rapl_report *report;
-    const char *only;    /* the series that is selected; NULL: all */
-    uint64_t energy_nj;  /* of package-0 at 50 W, and twice that of package-1 */
-    uint64_t failing_ns; /* until package-0 has used so much time, it reads; 0: always */
+    const char *only;    /* the selected series; NULL: all */
+    uint64_t energy_nj;  /* of package-0 at 50 W; package-1 uses twice that */
+    uint64_t failing_ns; /* package-0 can be read until this time; 0: always */
     uint64_t passed_ns;
 } bench;
 
@@ -153,7 +153,7 @@ static const struct rapl_value *find(const char *name) {
     return find_value(bench.report, name);
 }
 
-/* Within a thousandth. */
+/* Allows a thousandth. */
 static void expect_watts(const char *name, uint64_t watts) {
     const struct rapl_value *value = find(name);
     assert_non_null(value);
@@ -174,7 +174,7 @@ static void stall(size_t index, struct fake_stall at) {
     fake_reads_stall(stalls, index + 1, pass);
 }
 
-/* The read and its repeat; a second repeat would take too much time. */
+/* The read and its repeat stall; a second repeat would take too much time. */
 static void stall_twice(size_t index, struct fake_stall at) {
     struct fake_stall stalls[3] = {{.before_ns = 0}};
     stalls[index] = stalls[index + 1] = at;
@@ -183,7 +183,7 @@ static void stall_twice(size_t index, struct fake_stall at) {
 
 /* --- what it reports -------------------------------------------------------------------------- */
 
-/* Without a second read the first interval is off by 7 %, and the next by as much the other way. */
+/* Without a second read the first interval is 7 % off, and the next one as much the other way. */
 static void test_stall_beside_the_value_changes_no_power(void **state) {
     (void)state;
     static const struct fake_stall stalls[] = {{150 * NS_PER_MS, 0}, {0, 150 * NS_PER_MS}};
@@ -208,7 +208,7 @@ static void test_stall_beside_the_value_changes_no_power(void **state) {
 static void test_first_reading_is_repeated(void **state) {
     (void)state;
     static const struct fake_stall stalls[] = {{0, 0}, {0, 0}, {0, 30 * NS_PER_MS}, {0, 0}, {0, 0}};
-    /* a look reads each of the two, and then comes the sample */
+    /* discovery reads each of the two, and then the sample does */
     fake_reads_stall(stalls, COUNT_OF(stalls), pass);
     open_core(0);
     assert_int_equal(fake_stalls_left(), 0);
@@ -217,7 +217,7 @@ static void test_first_reading_is_repeated(void **state) {
     expect_watts("package-1", 100);
 }
 
-/* Energies divided by the times of reports are the power. */
+/* Energies divided by the times between reports give the power. */
 static void test_report_is_of_the_time_of_its_readings(void **state) {
     (void)state;
     open_core(0);
@@ -234,7 +234,7 @@ static void test_report_is_of_the_time_of_its_readings(void **state) {
     }
 }
 
-/* A stall that is short beside the interval is no reason to read again. */
+/* A stall that is short compared with the interval does not cause a repeat. */
 static void test_read_that_is_not_slow_is_read_once(void **state) {
     (void)state;
     static const struct fake_stall stalls[] = {{0, 200 * NS_PER_MS}, {0, 0}};
@@ -259,7 +259,7 @@ static void test_samples_between_reports_are_read_once(void **state) {
     expect_watts("package-0", 50);
 }
 
-/* Not known to 5 %: the next report's power is of both spans. */
+/* The uncertainty is above 5 %: the next report's power covers both spans. */
 static void test_power_that_is_not_known_is_left_out(void **state) {
     (void)state;
     for (size_t index = 0; index < 2; index++) {
@@ -288,12 +288,12 @@ static void test_power_that_is_not_known_is_left_out(void **state) {
     }
 }
 
-/* The doubt of a span's begin counts as much. */
+/* The uncertainty at the start of a span counts as well. */
 static void test_power_waits_for_a_begin_that_is_not_known(void **state) {
     (void)state;
     static const struct fake_stall stalls[] = {
         {0, 0}, {0, 0}, {0, 20 * NS_PER_MS}, {0, 20 * NS_PER_MS}};
-    fake_reads_stall(stalls, COUNT_OF(stalls), pass); /* 10 ms of doubt want 200 ms */
+    fake_reads_stall(stalls, COUNT_OF(stalls), pass); /* uncertain by 10 ms: 200 ms needed */
     open_core(0);
     assert_int_equal(fake_stalls_left(), 0);
     report_after(100 * NS_PER_MS);
@@ -337,7 +337,7 @@ static void test_repeat_that_fails_leaves_the_first(void **state) {
     assert_int_equal(bench.report->health.read_errors, 1);
 }
 
-/* More than a second even when it is repeated: it says nothing. */
+/* A stall of more than a second, also in the repeat: the reading is not used. */
 static void test_stall_of_more_than_a_second(void **state) {
     (void)state;
     open_core(0);

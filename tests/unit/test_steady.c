@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A counter behind which two counters answer in turns, and counters that are none. */
+/* One file behind which two counters alternate, and counters that are steady. */
 #include "energy/steady.h"
 
 #include <errno.h>
@@ -17,8 +17,7 @@
 #define WATT UINT64_C(1000000)
 #define AGAIN_NS (20 * NS_PER_MS)
 
-/* --- one series --------------------------------------------------------------------------------
- */
+/* --- one series ------------------------------------------------------------------------------ */
 
 static struct {
     struct series series;
@@ -55,7 +54,7 @@ static void close_interval(void) {
 
 static uint64_t (*show)(uint64_t reading);
 
-/* A report of what the counter shows, with the second reading that a low one brings. */
+/* Reports what the counter shows, with the second reading that a low one causes. */
 static void report(uint64_t interval_ns, uint64_t *reading) {
     run.time_ns += interval_ns;
     if (take(show((*reading)++)) == COUNTER_LOW && run.series.counter.low.count == 1) {
@@ -71,14 +70,13 @@ static void report_times(unsigned int count, uint64_t interval_ns) {
         report(interval_ns, &reading);
 }
 
-/* --- two counters ------------------------------------------------------------------------------
- */
+/* --- two counters ---------------------------------------------------------------------------- */
 
-/* The first is distance above the second; they take turns of so many readings. */
+/* The first is ahead of the second by distance; each is shown for turn readings. */
 static struct {
     uint64_t distance_j;
     uint64_t watts[2];
-    uint64_t turn; /* 0: of one to seven */
+    uint64_t turn; /* 0: between one and seven */
     bool begins_above;
     bool above;
     uint64_t left;
@@ -100,8 +98,8 @@ static uint64_t show_pair(uint64_t reading) {
     return 1000 * JOULE + (pair.above ? pair.distance_j * JOULE : 0) + used_uj;
 }
 
-/* The first step up of counters that began below is plausible power, and nothing is known of it
- * then: no more than that is too much. */
+/* If the lower one is shown first, the first step up is plausible and cannot be recognized: energy
+ * may be too high by that step and no more. */
 static void expect_nothing_false(uint64_t interval_ns) {
     begin(262144, false);
     for (int goes_on = 0; goes_on < 2; goes_on++) {
@@ -117,7 +115,7 @@ static void expect_nothing_false(uint64_t interval_ns) {
                      (unsigned long long)(interval_ns / NS_PER_S),
                      (unsigned long long)pair.watts[0], (unsigned long long)pair.watts[1],
                      (unsigned long long)run.series.energy_uj, (unsigned long long)used_uj);
-        /* Where it is seen to fall, it is left out before long; or cannot be decided each time. */
+        /* If a decrease is seen, it is soon left out, or is undecided each time. */
         if (pair.distance_j * NS_PER_S > 2 * watts * interval_ns)
             assert_true(run.unsteady >= 200 || run.reported < 150);
     }
@@ -141,8 +139,8 @@ static void test_two_counters(void **state) {
     }
 }
 
-/* Turns that take longer than it minds them are no reason for silence; but what looks like a step
- * of energy is left out. */
+/* Turns longer than the decreases are remembered do not silence the series, but steps that imply
+ * implausible energy are left out. */
 static void test_long_turns(void **state) {
     (void)state;
     show = show_pair;
@@ -157,7 +155,7 @@ static void test_long_turns(void **state) {
     assert_true(run.series.energy_uj < 64 * (run.time_ns / 1000));
 }
 
-/* Behind a ceiling that somebody has set to 1 MW: 742 kJ were counted of 128 J. */
+/* With a ceiling that a user set to 1 MW, 742 kJ were once counted for 128 J. */
 static void test_a_ceiling_beyond_reason(void **state) {
     (void)state;
     show = show_pair;
@@ -172,7 +170,7 @@ static void test_a_ceiling_beyond_reason(void **state) {
     assert_in_range(run.unsteady, 70, 100);
 }
 
-/* A pair takes turns until the series is unsteady; from then on it shows one of the two. */
+/* Two counters alternate until the series is unsteady; after that only one of them is shown. */
 static void turn_until_unsteady(uint64_t *reading) {
     show = show_pair;
     pair.distance_j = 5000;
@@ -184,7 +182,7 @@ static void turn_until_unsteady(uint64_t *reading) {
     pair.left = UINT64_MAX;
 }
 
-/* A minute and ten readings after the last turn it starts from a new baseline. */
+/* A minute and ten readings after the last change it starts again from a new baseline. */
 static void test_steady_again(void **state) {
     (void)state;
     uint64_t reading = 0;
@@ -205,8 +203,7 @@ static void test_steady_again(void **state) {
     assert_int_equal(run.series.energy_uj, before_uj + 640 * JOULE);
 }
 
-/* --- counters that are steady -------------------------------------------------------------------
- */
+/* --- steady counters ------------------------------------------------------------------------- */
 
 static uint64_t watts_shown;
 
@@ -215,7 +212,7 @@ static uint64_t show_alone(uint64_t reading) {
     return watts_shown * (run.time_ns / 1000);
 }
 
-/* Small ranges wrap every few seconds. */
+/* Counters with a small range wrap every few seconds. */
 static void test_wraps_alone(void **state) {
     (void)state;
     show = show_alone;
@@ -228,7 +225,7 @@ static void test_wraps_alone(void **state) {
     assert_in_range(run.health.wraps, 70, 80);
 }
 
-/* Bay Trail's counters on some kernels show a thousand times the energy. */
+/* Bay Trail's counters show a thousand times the energy on some kernels. */
 static void test_a_thousand_times_the_energy(void **state) {
     static const uint64_t intervals_ns[] = {NS_PER_S, 8 * NS_PER_S, 10 * NS_PER_S};
     (void)state;
@@ -247,7 +244,7 @@ static uint64_t show_around_ceiling(uint64_t reading) {
     return 1000 * (run.time_ns / 1000) + (reading % 2) * 500 * JOULE;
 }
 
-/* Every other step is above the ceiling. */
+/* Every second step is above the ceiling. */
 static void test_power_around_the_ceiling(void **state) {
     (void)state;
     show = show_around_ceiling;
@@ -260,7 +257,8 @@ static uint64_t show_failed(uint64_t reading) {
     return reading % 2 == 0 ? 64 * (run.time_ns / 1000) : 0;
 }
 
-/* As perf on Linux 6.19 reads 0 on another CPU: those are failed reads, and nothing is lost. */
+/* As perf on Linux 6.19 returns 0 on another CPU: those reads count as failed, and no energy is
+ * lost. */
 static void test_reads_that_fail_by_less(void **state) {
     (void)state;
     show = show_failed;
@@ -279,7 +277,7 @@ static uint64_t show_restarts(uint64_t reading) {
     return used_uj - watts_shown;
 }
 
-/* One that begins again and climbs past where it stood; and one that does so each minute. */
+/* A counter that is reset once and climbs past its old value, and one that is reset each minute. */
 static void test_resets(void **state) {
     (void)state;
     show = show_restarts;
@@ -295,8 +293,7 @@ static void test_resets(void **state) {
     assert_int_equal(run.unsteady, 0);
 }
 
-/* A load that bursts past where the counter stood before it began again costs that interval alone.
- */
+/* A load that makes the counter pass the value it had before a reset costs that interval alone. */
 static void test_burst_after_a_reset(void **state) {
     (void)state;
     begin(262144, false);
@@ -316,7 +313,7 @@ static void test_burst_after_a_reset(void **state) {
     assert_int_equal(run.series.energy_uj, 5300 * JOULE);
 }
 
-/* What cannot be read or decided ends what is known of the row before. */
+/* A gap or an undecided reading ends the recorded run of decreases. */
 static void test_row_that_is_forgotten(void **state) {
     const struct reading failed = {.error = -EIO};
     (void)state;
@@ -339,7 +336,7 @@ static void test_row_that_is_forgotten(void **state) {
     }
 }
 
-/* Ten minutes and a hundred readings later a way back up is energy. */
+/* Ten minutes and a hundred readings later, an increase past the old value is energy. */
 static void test_row_of_long_ago(void **state) {
     (void)state;
     show = show_alone;
@@ -352,7 +349,7 @@ static void test_row_of_long_ago(void **state) {
     assert_int_equal(take(55000 * JOULE), COUNTER_COUNTED);
 }
 
-/* The same, but for readings that come often. */
+/* The same, if readings come often. */
 static void test_row_of_a_moment_ago(void **state) {
     (void)state;
     show = show_alone;
@@ -369,7 +366,7 @@ static uint64_t show_anything(uint64_t reading) {
     return reading % 4 == 1 ? 10000 * JOULE : 60000 * JOULE;
 }
 
-/* Reads that fail by whatever they like are of no other counter. */
+/* Reads that fail with arbitrary values do not look like a second counter. */
 static void test_reads_that_fail_by_anything(void **state) {
     (void)state;
     show = show_anything;
@@ -378,7 +375,7 @@ static void test_reads_that_fail_by_anything(void **state) {
     assert_int_equal(run.unsteady, 0);
 }
 
-/* A zone that returns while it is unsteady begins its minute again. */
+/* The minute starts again when a zone returns while it is unsteady. */
 static void test_unsteady_zone_that_returns(void **state) {
     (void)state;
     uint64_t reading = 0;
@@ -392,8 +389,7 @@ static void test_unsteady_zone_that_returns(void **state) {
     assert_false(run.series.steady.unsteady);
 }
 
-/* --- the whole core -----------------------------------------------------------------------------
- */
+/* --- the whole core -------------------------------------------------------------------------- */
 
 #define PACKAGE "intel-rapl:0"
 #define OTHER "intel-rapl:1"
@@ -431,8 +427,8 @@ static void open_machine(const char *second) {
     assume_usual_counters(core.rapl);
 }
 
-/* Both draw 10 W; the first shows so much less. A step of 19 kJ is above the ceiling of 1 kW, but
- * not above four times as much. */
+/* Both draw 10 W; the first shows below_j less. A step of 19 kJ is above the ceiling of 1 kW, but
+ * not above four times that. */
 static void report_below(uint64_t below_j) {
     core.seconds += 10;
     fake_clocks_pass(10 * NS_PER_S);
@@ -489,7 +485,7 @@ static void test_core_says_why_it_jumps(void **state) {
     expect_reasons(19000);
 }
 
-/* To set MaxPower mends a ceiling that is too low, and nothing else; nor does psys heed it. */
+/* Setting MaxPower only helps if the ceiling is too low; it does not apply to psys. */
 static void test_core_advises_max_power(void **state) {
     (void)state;
     struct rapl_problem problem;

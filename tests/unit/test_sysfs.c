@@ -16,7 +16,7 @@
 
 /* --- text ------------------------------------------------------------------------------------ */
 
-/* The length counts: texts here may hold NULs. */
+/* Passes the length, because texts here may contain NULs. */
 #define PARSE(text, number) sysfs_parse_number(text, sizeof(text) - 1, number)
 
 static void expect_number(const char *text, size_t length, uint64_t expected) {
@@ -113,7 +113,7 @@ static void test_open_file_is_read_anew(void **state) {
     close(file);
 }
 
-/* A signal that interrupts each try is an error of this reading, and no reason to stay in it. */
+/* If a signal interrupts every try, the reading fails, and the call does not block. */
 static void test_reads_that_are_interrupted_for_ever_end(void **state) {
     const struct tree *tree = *state;
     uint64_t number;
@@ -132,7 +132,7 @@ static void test_long_text_is_refused(void **state) {
     assert_int_equal(sysfs_load_number(tree->root, PATH, &number), SYSFS_TOO_LONG);
     tree_write_bytes(tree, PATH, text, sizeof(text));
     assert_int_equal(sysfs_load_number(tree->root, PATH, &number), SYSFS_TOO_LONG);
-    /* padding is not text, however long */
+    /* padding is not text, however long it is */
     memset(text, '\0', sizeof(text));
     text[0] = '4';
     text[1] = '\n';
@@ -194,7 +194,7 @@ static void test_only_regular_files_are_opened(void **state) {
     const size_t before = tree_count_descriptors();
     tree_make_folder(tree, PATH);
     assert_int_equal(sysfs_open(tree->root, PATH), SYSFS_NOT_REGULAR);
-    /* of which nobody holds the other end: this returns at once */
+    /* nobody has opened the other end: this returns at once */
     tree_make_fifo(tree, "sys/fifo");
     assert_int_equal(sysfs_open(tree->root, "sys/fifo"), SYSFS_NOT_REGULAR);
     int top = sysfs_open_root("/");
@@ -242,7 +242,7 @@ static void test_links_that_lead_nowhere_or_in_circles(void **state) {
     assert_int_equal(sysfs_open(tree->root, "circle"), -ELOOP);
 }
 
-/* Whatever comes of it, it is never the text outside. */
+/* Whatever it returns, it is never the text outside of the root. */
 static void expect_not_secret(const struct tree *tree, const char *path) {
     uint64_t number = 0;
     (void)sysfs_load_number(tree->root, path, &number);
@@ -260,7 +260,7 @@ static void test_no_path_leads_out_of_the_root(void **state) {
     snprintf(twin, sizeof(twin), "%s/root-twin", tree->outer);
     tree_make_link(tree, "sys/relative", "../../secret");
     tree_make_link(tree, "sys/absolute", absolute);
-    /* its name begins like the root's */
+    /* its name begins with the root's name */
     tree_make_link(tree, "sys/twin", twin);
     tree_make_link(tree, "sys/relative-twin", "../../root-twin");
     tree_make_link(tree, "sys/outer", "../..");
@@ -398,10 +398,10 @@ static void test_device_is_a_character_device_or_a_file(void **state) {
     int file = sysfs_open_device(root, "dev/null", &none);
     assert_true(file >= 0);
     assert_int_equal(read(file, text, sizeof(text)), 0);
-    /* for reading alone */
+    /* opened read-only */
     assert_int_equal(write(file, "x", 1), -1);
     close(file);
-    /* attributes are no devices */
+    /* attributes are not devices */
     assert_int_equal(sysfs_open(root, "dev/null"), SYSFS_NOT_REGULAR);
     assert_int_equal(sysfs_open_privileged(root, "dev/null", &none), SYSFS_NOT_REGULAR);
     close(root);
@@ -431,8 +431,8 @@ static void test_privilege_is_raised_for_a_refused_device_alone(void **state) {
     close(with);
 }
 
-/* openat2(2): a rename or mount anywhere in the system can make it fail so, and it may be tried
- * again. */
+/* openat2(2) fails with EAGAIN after a rename or mount anywhere in the system, and may be
+ * repeated. */
 static void test_rename_elsewhere_does_not_keep_a_file_from_opening(void **state) {
     const struct tree *tree = *state;
     uint64_t number = 0;
@@ -444,24 +444,24 @@ static void test_rename_elsewhere_does_not_keep_a_file_from_opening(void **state
     int folder = sysfs_open_folder(tree->root, "sys/class/powercap");
     assert_true(folder >= 0);
     close(folder);
-    /* only openat2 takes an absolute link for one below the root: it was asked again */
+    /* only openat2 resolves an absolute link below the root: it was called again */
     tree_make_link(tree, "link", "/" PATH);
     fake_openat2_fails(EAGAIN, 3);
     assert_int_equal(sysfs_load_number(tree->root, "link", &number), 0);
-    /* however long that goes on */
+    /* however often it fails */
     fake_openat2_fails(EAGAIN, FAKE_ALWAYS);
     assert_int_equal(sysfs_load_number(tree->root, PATH, &number), 0);
 }
 
 /* --- both ways of opening -------------------------------------------------------------------- */
 
-/* Linux before 5.6 */
+/* Linux before 5.6. */
 static int setup_old_kernel(void **state) {
     fake_openat2_fails(ENOSYS, FAKE_ALWAYS);
     return tree_setup(state);
 }
 
-/* A container whose filter does not know openat2 */
+/* A container whose seccomp filter does not know openat2. */
 static int setup_filtered(void **state) {
     fake_openat2_fails(EPERM, FAKE_ALWAYS);
     return tree_setup(state);

@@ -107,7 +107,7 @@ static void test_cpus_that_are_online_are_loaded(void **state) {
     add_cpu(tree, 3, 1, 0, 0);  /* offline */
     add_cpu(tree, 5, 1, 0, 7);
     assert_int_equal(topology_load(tree->root, &topology), 0);
-    assert_int_equal(topology.count, 3); /* CPU 2 went while it was read */
+    assert_int_equal(topology.count, 3); /* CPU 2 went offline while it was read */
     assert_false(topology.has_dies);
     assert_null(topology_find(&topology, 3));
     assert_int_equal(topology_find(&topology, 1)->die_id, 0);
@@ -124,7 +124,7 @@ static void test_dies_are_told_where_one_package_has_two(void **state) {
     struct topology topology;
     tree_write(tree, ONLINE, "0-1\n");
     add_cpu(tree, 0, 0, 0, 0);
-    add_cpu(tree, 1, 1, 1, 0); /* another package's die 1 is no second one */
+    add_cpu(tree, 1, 1, 1, 0); /* die 1 of another package is not a second one */
     assert_int_equal(topology_load(tree->root, &topology), 0);
     assert_false(topology.has_dies);
     topology_free(&topology);

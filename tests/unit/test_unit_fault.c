@@ -25,7 +25,7 @@ static void test_model_domain_and_range_prove_a_fault_together(void **state) {
         unsigned int model;
         enum zone_kind kind;
         uint64_t range_uj;
-        uint64_t billion_ticks_uj; /* 0: not known */
+        uint64_t billion_ticks_uj; /* 0: unknown */
     } faults[] = {
         {0x8F, ZONE_DRAM, RANGE_15_3, UINT64_C(61035156250)},
         {0xCF, ZONE_DRAM, RANGE_15_3, UINT64_C(61035156250)},
@@ -71,7 +71,7 @@ static void test_other_processors_have_none(void **state) {
     }
 }
 
-/* What the kernel shows for a value of the register, and back again. */
+/* What the kernel shows for a register value, converted back. */
 static void test_ticks_are_those_of_the_register(void **state) {
     static const struct {
         unsigned int model;
@@ -130,7 +130,7 @@ static struct unit_watch watch_dram(unsigned int model) {
     return unit_watch_begin(unit_fault_of_counts(&cpu, ZONE_DRAM));
 }
 
-/* What perf counts of so many ticks. */
+/* The count of perf for that many ticks. */
 static int take(struct unit_watch *watch, uint64_t ticks, uint64_t unit, uint64_t *count) {
     *count = ticks * unit;
     return unit_watch_take(watch, count);
@@ -147,10 +147,10 @@ static void test_a_count_that_is_no_multiple_proves_the_wrong_unit(void **state)
     assert_int_equal(take(&watch, 8, WRONG, &count), UNIT_NOT_KNOWN);
     assert_int_equal(take(&watch, 10, WRONG, &count), 0);
     assert_int_equal(count, 10 * RIGHT);
-    /* From now on, all of them. */
+    /* From now on, all of them are reported. */
     assert_int_equal(take(&watch, 12, WRONG, &count), 0);
     assert_int_equal(count, 12 * RIGHT);
-    /* The kernel's own sum can fall below 0. */
+    /* The kernel's own sum may become negative. */
     count = 0 - 5 * WRONG;
     assert_int_equal(unit_watch_take(&watch, &count), 0);
     assert_int_equal(count, 0 - 5 * RIGHT);
@@ -162,7 +162,7 @@ static void test_the_right_unit_needs_many_counts(void **state) {
     struct unit_watch watch = watch_dram(0xCF);
     for (uint64_t ticks = 1; ticks < UNIT_WATCH_COUNTS; ticks++) {
         assert_int_equal(take(&watch, ticks, RIGHT, &count), UNIT_NOT_KNOWN);
-        assert_int_equal(take(&watch, ticks, RIGHT, &count), UNIT_NOT_KNOWN); /* it stands */
+        assert_int_equal(take(&watch, ticks, RIGHT, &count), UNIT_NOT_KNOWN); /* it does not move */
     }
     assert_int_equal(take(&watch, 17, RIGHT, &count), 0);
     assert_int_equal(count, 17 * RIGHT);
@@ -170,7 +170,7 @@ static void test_the_right_unit_needs_many_counts(void **state) {
     assert_int_equal(count, WRONG);
 }
 
-/* The driver of other counters makes 262143 of 61035 nJ. */
+/* The driver of other counters multiplies 262143 by 61035 nJ. */
 static void test_counts_of_another_driver_are_right(void **state) {
     (void)state;
     uint64_t count;

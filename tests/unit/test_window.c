@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Statistics of the power inside an interval. */
+/* Statistics of the power within an interval. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +34,7 @@ static void take(struct window *window, const struct counter_traits *traits, uin
     window_take(window, traits, &reading, PERIOD_USUAL_NS);
 }
 
-/* A counter that moves once a millisecond with jitter, and the instants at which it is read. */
+/* A counter that moves once per period with jitter, and the times at which it is read. */
 struct meter {
     struct window *window;
     const struct counter_traits *traits;
@@ -42,10 +42,10 @@ struct meter {
     uint64_t jitter_ns;
     uint64_t power_uw;
     uint64_t time_ns;
-    uint64_t update_ns; /* of the next */
-    uint64_t shown_ns;  /* time up to which energy is in the counter */
+    uint64_t update_ns; /* of the next update */
+    uint64_t shown_ns;  /* time up to which the counter includes energy */
     double energy_uj;   /* true, at shown_ns */
-    uint64_t last;      /* as it was last read */
+    uint64_t last;      /* the last value read */
 };
 
 static uint64_t pick(uint64_t below) {
@@ -104,7 +104,8 @@ static void nothing_is_known_of_no_sample(void **state) {
     assert_int_equal(window_close(window).samples, 0);
 }
 
-/* Every rate of reading, and powers from idle to a spike: none is sharper than the counter. */
+/* Every sampling rate, and powers from idle to a spike: no sample is more exact than the
+ * counter. */
 static void constant_load_has_no_peak(void **state) {
     struct window *window = new_window(state);
     static const uint64_t every_ms[] = {1, 2, 5, 7, 10, 20, 100};
@@ -146,8 +147,8 @@ static void slow_updates_are_measured(void **state) {
     assert_within(statistics.min_uw, 45000000, 0.06);
 }
 
-/* Begun as an update that is as late as can be comes after one that was as early, and read again
- * just after updates: it holds the energy of 1.2 ms more. */
+/* A sample that starts at an update that is as early as possible and ends just after one that is as
+ * late as possible contains energy of 1.2 ms more. */
 static void jitter_is_no_peak(void **state) {
     struct window *window = new_window(state);
     take(window, &package, 0, 0);
@@ -159,8 +160,8 @@ static void jitter_is_no_peak(void **state) {
     assert_within(statistics.max_uw, 100000000, 0.05);
 }
 
-/* A report reads the counter soon after the grid has: that it has not moved by then says nothing,
- * and makes no sample longer. */
+/* A report reads the counter soon after the grid does: an unchanged value proves nothing then, and
+ * does not lengthen a sample. */
 static void readings_in_quick_succession_tell_nothing(void **state) {
     struct window *window = new_window(state);
     struct meter meter = meter_of(window, &package, 50000000);
@@ -187,7 +188,7 @@ static void pulse_shows_in_the_maximum(void **state) {
     assert_within(statistics.max_uw, 200000000, 0.05);
     assert_within(statistics.min_uw, 50000000, 0.05);
     assert_within(statistics.p50_uw, 50000000, 0.05);
-    /* The root of 0.05 * 0.95, times 150 W, less what falls into samples across an edge. */
+    /* The root of 0.05 * 0.95, times 150 W, less the share of samples that span an edge. */
     assert_within(statistics.stddev_uw, 32690000, 0.25);
 }
 
@@ -197,7 +198,7 @@ static int compare(const void *a, const void *b) {
     return left < right ? -1 : left > right;
 }
 
-/* Powers over seven decades against a sorted list. */
+/* Powers over seven decades, compared with a sorted list. */
 static void percentiles_are_within_one_percent(void **state) {
     struct window *window = new_window(state);
     enum { COUNT = 10001 };
@@ -223,7 +224,7 @@ static void percentiles_are_within_one_percent(void **state) {
     assert_within(statistics.p99_uw, powers_uw[COUNT * 99 / 100], 0.01);
 }
 
-/* A million seconds at that power, so that even that is no less than 20 units. */
+/* One sample at that power, long enough (a million seconds) for 20 units. */
 static void sample_alone(struct window *window, uint64_t *time_ns, uint64_t power_uw) {
     window_break(window);
     take(window, &package, *time_ns, 0);
@@ -231,7 +232,7 @@ static void sample_alone(struct window *window, uint64_t *time_ns, uint64_t powe
     take(window, &package, *time_ns, power_uw * 1000000);
 }
 
-/* At the least powers a bucket is one microwatt. */
+/* For the lowest powers a bucket is one microwatt wide. */
 static void least_powers_are_exact(void **state) {
     struct window *window = new_window(state);
     uint64_t time_ns = 0;
@@ -251,7 +252,7 @@ static void least_powers_are_exact(void **state) {
     assert_int_equal(statistics.max_uw, 127);
 }
 
-/* Above 68 kW all that is known is that it is above. */
+/* All powers above 68 kW share one bucket. */
 static void most_powers_share_a_bucket(void **state) {
     struct window *window = new_window(state);
     const uint64_t kilowatt_uj = UINT64_C(1000000000);
@@ -265,7 +266,7 @@ static void most_powers_share_a_bucket(void **state) {
     assert_int_equal(statistics.p50_uw, statistics.p99_uw);
 }
 
-/* A long sample weighs as much as the short ones that it took the place of. */
+/* A long sample weighs as much as the short ones that it replaces. */
 static void samples_weigh_by_their_time(void **state) {
     struct window *window = new_window(state);
     take(window, &package, 0, 0);
@@ -278,8 +279,8 @@ static void samples_weigh_by_their_time(void **state) {
     assert_int_equal(statistics.stddev_uw, 27000000);
 }
 
-/* Of two that are equally long, the lesser is what half of the time was at most at; if it is
- * shorter by a nanosecond, it is not. */
+/* Of two equally long samples the smaller is the median; if it is a nanosecond shorter, it is
+ * not. */
 static void percentile_is_the_least_that_suffices(void **state) {
     struct window *window = new_window(state);
     take(window, &package, 0, 0);
@@ -325,8 +326,8 @@ static void break_gives_up_the_open_sample(void **state) {
     assert_int_equal(statistics.max_uw, 100000000);
 }
 
-/* A read that took 5 ms tells of any instant in it: what lies between two of them is not sharp
- * before the doubt is a 20th. */
+/* The value of a read that took 5 ms may be from any time in it: a sample stays open until the
+ * uncertainty is at most a 20th of it. */
 static void long_reads_take_long_samples(void **state) {
     struct window *window = new_window(state);
     const struct reading first = {.uncertainty_ns = 5 * MS / 2};
@@ -341,7 +342,7 @@ static void long_reads_take_long_samples(void **state) {
     assert_int_equal(window_close(window).samples, 1);
 }
 
-/* What is not known of a counter's updates is not known of its power. */
+/* Without a known update period the power is unknown, too. */
 static void no_sample_ends_before_the_period_is_known(void **state) {
     struct window *window = new_window(state);
     for (uint64_t i = 0; i <= 100; i++) {
@@ -353,7 +354,7 @@ static void no_sample_ends_before_the_period_is_known(void **state) {
     assert_int_equal(window_close(window).samples, 1);
 }
 
-/* Also one whose unit nobody knows, as perf's. */
+/* Also a counter whose unit is unknown, as perf's. */
 static void standing_counter_closes_no_sample(void **state) {
     struct window *window = new_window(state);
     const struct counter_traits unknown = {.goes_on = true, .scale = {1000000, 1ULL << 32}};
@@ -365,8 +366,8 @@ static void standing_counter_closes_no_sample(void **state) {
     assert_int_equal(window_close(window).samples, 0);
 }
 
-/* Where no range is shown, or one of ticks below half a microjoule, no unit is known: a reading
- * that finds the counter as it was tells of no 0 W all the same. */
+/* If there is no range, or a tick is below half a microjoule, the unit is unknown: an unchanged
+ * reading still does not mean 0 W. */
 static void counter_without_a_unit_has_to_move_too(void **state) {
     struct window *window = new_window(state);
     static const struct counter_traits rangeless = {.scale = {1, 1}, .ceiling_uw = 1000000000};
@@ -382,7 +383,7 @@ static void counter_without_a_unit_has_to_move_too(void **state) {
     assert_within(statistics.max_uw, 45000000, 0.05);
 }
 
-/* An hour of nothing is not in the sample of the first load after it. */
+/* An idle hour is not part of the sample of the first load after it. */
 static void idle_time_is_of_no_sample_to_come(void **state) {
     struct window *window = new_window(state);
     for (uint64_t second = 0; second <= 3600; second++) {
@@ -398,7 +399,7 @@ static void idle_time_is_of_no_sample_to_come(void **state) {
     assert_int_equal(statistics.mean_uw, 5000000);
 }
 
-/* What is counted meanwhile is of the time that follows. */
+/* Energy counted meanwhile belongs to the time that follows. */
 static void clock_that_stands_closes_no_sample(void **state) {
     struct window *window = new_window(state);
     take(window, &package, 10 * MS, 0);
@@ -408,8 +409,8 @@ static void clock_that_stands_closes_no_sample(void **state) {
     assert_int_equal(window_close(window).max_uw, 100000000);
 }
 
-/* Not even one in the sample that was open, nor at its begin: until the clock is where it was,
- * nobody knows how long anything took. */
+/* The open sample is dropped, also at its start: until the clock is past its old value, no duration
+ * is known. */
 static void clock_that_goes_back_breaks(void **state) {
     struct window *window = new_window(state);
     take(window, &package, 1000 * MS, 0);

@@ -98,7 +98,7 @@ static void test_unsafe_characters_become_underscores(void **state) {
     expect_zone("a b,c=d/e\"f\n\x7f\xc3\xa4", ZONE_OTHER, "a_b_c_d_e_f____", RAPL_NO_ID,
                 RAPL_NO_ID);
     expect_zone("azAZ09_.-", ZONE_OTHER, "azAZ09_.-", RAPL_NO_ID, RAPL_NO_ID);
-    /* the neighbours of what is safe */
+    /* the characters next to the allowed ones */
     expect_zone("`{@[/:", ZONE_OTHER, "______", RAPL_NO_ID, RAPL_NO_ID);
 }
 
@@ -189,7 +189,7 @@ static void test_names_and_parents(void **state) {
     }
 }
 
-/* A second counter by a name that is taken. */
+/* A second counter with a name that is already in use. */
 static void test_ids_of_the_kernel_tell_names_apart(void **state) {
     (void)state;
     const struct zone_identity package = identify("package-0-die-1", NULL);
@@ -322,7 +322,7 @@ static void test_sub_zones_are_part_of_the_zone_that_they_are_shown_under(void *
     assert_false(zone_is_part_of(&core, &ignored));
 }
 
-/* psys and psys-0 by one kernel's id are two names. */
+/* psys and psys-0 with the same kernel id are two names. */
 static void test_platforms_have_ids(void **state) {
     static const struct {
         const char *name;

@@ -20,7 +20,7 @@
 #define CLASS "sys/class/powercap"
 #define DEVICES "sys/devices/virtual/powercap"
 
-/* In memory where that can be had: a disk makes milliseconds of every file. */
+/* In memory if possible: on a disk every file takes milliseconds. */
 static bool make_outer(struct tree *tree) {
     const char *const folders[] = {getenv("TMPDIR"), "/dev/shm", "/tmp"};
     for (size_t i = 0; i < COUNT_OF(folders); i++) {
@@ -60,7 +60,7 @@ static int remove_entry(const char *path, const struct stat *status, int kind, s
     return remove(path);
 }
 
-/* Folders that nobody may search are opened up on the way down. */
+/* Makes directories without search permission accessible on the way down. */
 static int open_up(const char *path, const struct stat *status, int kind, struct FTW *walk) {
     (void)status;
     (void)walk;

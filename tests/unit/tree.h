@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A temporary folder in place of /, with the kernel's files as plain ones. */
+/* A temporary directory in place of /, with plain files in place of the kernel's. */
 #ifndef RAPL_TEST_TREE_H
 #define RAPL_TEST_TREE_H
 
@@ -7,16 +7,16 @@
 #include <stdint.h>
 
 struct tree {
-    char outer[128]; /* holds the root, and what lies outside of it */
+    char outer[128]; /* contains the root and what lies outside of it */
     char path[160];  /* of the root */
-    int root;        /* its descriptor */
+    int root;        /* descriptor of the root */
 };
 
-/* Setup and teardown of a test: *state is the tree. Teardown ends all fakes, too. */
+/* Setup and teardown of a test; *state is the tree. The teardown also turns all fakes off. */
 int tree_setup(void **state);
 int tree_teardown(void **state);
 
-/* Paths are below the root; folders on the way are made. A failure fails the test. */
+/* Paths are relative to the root; missing directories are created. A failure fails the test. */
 void tree_write(const struct tree *tree, const char *path, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void tree_write_bytes(const struct tree *tree, const char *path, const void *bytes, size_t length);
@@ -27,27 +27,27 @@ void tree_remove(const struct tree *tree, const char *path);
 void tree_move(const struct tree *tree, const char *from, const char *to);
 void tree_set_mode(const struct tree *tree, const char *path, unsigned int mode);
 
-/* What every known part shows as its largest value, by its unit. */
+/* Largest values of known parts, by their unit. */
 #define RANGE_61_UJ UINT64_C(262143328850)
 #define RANGE_15_UJ UINT64_C(65532610987)
 #define RANGE_1_J UINT64_C(4294967295000000)
 
 /*
- * A zone as the kernel lays it out: a folder below sys/devices/virtual/powercap, nested by its id,
- * and a link to it in sys/class/powercap. range_uj 0: no file of it.
+ * A zone as the kernel lays it out: a directory below sys/devices/virtual/powercap, nested by id,
+ * and a link to it in sys/class/powercap. range_uj 0: without a range file.
  */
 void tree_add_zone(const struct tree *tree, const char *id, const char *name, uint64_t energy_uj,
                    uint64_t range_uj);
-/* Takes the folder and the link away, as unregistering does. */
+/* Removes the directory and the link, as the kernel does when it unregisters a zone. */
 void tree_drop_zone(const struct tree *tree, const char *id);
 void tree_set(const struct tree *tree, const char *id, const char *attribute, const char *format,
               ...) __attribute__((format(printf, 4, 5)));
 void tree_set_energy(const struct tree *tree, const char *id, uint64_t energy_uj);
 
-/* proc/cpuinfo of two CPUs. */
+/* Writes proc/cpuinfo with two CPUs. */
 void tree_set_vendor(const struct tree *tree, const char *vendor);
 
-/* Descriptors that this process has open. */
+/* Number of descriptors that this process has open. */
 size_t tree_count_descriptors(void);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Counters of which it is known that they move once a millisecond, as those of most machines are
- * some milliseconds after the start: for tests that are about other things. */
+/* Counters that are known to move once a millisecond, as on most machines some milliseconds after
+ * the start: for tests of other things. */
 #ifndef RAPL_TEST_USUAL_H
 #define RAPL_TEST_USUAL_H
 
@@ -15,7 +15,7 @@ static inline void assume_usual(struct series *series) {
     series_set_spans(series);
 }
 
-/* Of the series that there are by now. */
+/* Applies to the series that exist by now. */
 static inline void assume_usual_counters(struct rapl *rapl) {
     for (size_t i = 0; i < rapl->binding.series_count; i++)
         assume_usual(rapl->binding.series[i]);

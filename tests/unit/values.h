@@ -7,7 +7,7 @@
 
 #include "rapl.h"
 
-/* What a report says of a series, or NULL. */
+/* The value of a series in a report, or NULL. */
 static inline const struct rapl_value *find_value(const struct rapl_report *report,
                                                   const char *name) {
     for (size_t i = 0; i < report->value_count; i++) {

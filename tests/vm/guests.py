@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Runs test modules, those of equal machines one after the other in one guest, and two guests at a
-time. Prints their TAP as one, and keeps the lines of each module together.
+"""Runs test modules: those of equal machines one after the other in one guest, with two guests at a
+time. Prints their output as one TAP stream, with the lines of each module together.
 
     tests/vm/guests.py tests/vm/test_*.py tests/systemd/test_*.py
 
@@ -37,13 +37,13 @@ class Module:
             self.prepared.set_result({})
 
     def order(self):
-        """What is prepared can take minutes: meanwhile others run."""
+        """Modules with preparation come first: it can take minutes, while others run."""
         return self.prepare is not None, -self.seconds
 
 
 class Work:
-    """The modules that are left, by machine. Those that are not prepared yet wait here, so that none
-    of their time passes and no guest waits for them."""
+    """The modules that are left, by machine. Those still being prepared wait here, so that this
+    neither uses up their time nor keeps a guest waiting."""
 
     def __init__(self, modules):
         self.lock = threading.Lock()
@@ -54,7 +54,7 @@ class Work:
             self.queues.setdefault(key, []).append(module)
 
     def next_queue(self):
-        """Of those with a module that is prepared, the one with the most left to do; or None."""
+        """Of the queues with a prepared module, the longest; or None."""
         with self.lock:
             ready = [queue for queue in self.queues.values() if self.find(queue)]
             return max(ready, default=None,
@@ -65,7 +65,7 @@ class Work:
         return next((module for module in queue if module.prepared.done()), None)
 
     def take(self, queue):
-        """A module that is prepared, or None."""
+        """A prepared module, or None."""
         with self.lock:
             module = self.find(queue)
             if module:
@@ -101,7 +101,7 @@ def run_lane(work, report):
 
 
 def run_in_guest(work, queue, module, report):
-    """The module, and while its guest is in order those after it."""
+    """Runs the module, and those after it while its guest works."""
     module.prepared.result()  # before a guest is booted for it
     machine = guest.Guest(module.machine)
     outcome = guest.Outcome(module.path)
@@ -139,7 +139,7 @@ def main():
     try:
         for lane in lanes:
             lane.join()
-    finally:  # where a signal has ended it, they clean up
+    finally:  # after a signal has ended it, they clean up
         for lane in lanes:
             lane.join()
     report.say("1..%d" % report.count)

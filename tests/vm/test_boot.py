@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What tests/vm/boot says of a guest is so, however it ended. Runs on this machine, with guests that
-load no driver."""
+"""tests/vm/boot reports correctly how a guest ended, in all cases. Runs on this machine, with
+guests that load no driver."""
 import json
 import os
 import re
@@ -21,14 +21,14 @@ seconds = 900
 
 
 def setUpModule():
-    """Under nohup, SIGHUP would be ignored by all that is started here, and no shell can trap it then.
-    What it takes to make the image is none of the times below."""
+    """Under nohup, SIGHUP would be ignored by all processes started here, and no shell could trap
+    it. Making the image is not part of the times measured below."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     subprocess.run([os.path.join(HERE, "image")], check=True, stdout=subprocess.DEVNULL)
 
 
 class Programs(boots.BootTest):
-    """One guest shows all that does not end it."""
+    """One guest covers all cases that do not end it."""
 
     WORDS = ["a b", "", "'", '"', "two\nlines\n", "$HOME `id` \\ \\n *", "é ☃", "-x", "--", "a=b"]
     TEXT = "".join("%d é☃\t%s\n" % (number, "%03d" % (number % 997) * 200)
@@ -39,7 +39,7 @@ with open("/run/out/words", "w") as file:
     json.dump([sys.argv[1:], os.getcwd(), {**os.environ}], file)
 sys.exit(subprocess.run(["bash", "script"]).returncode)
 """
-    # The program leaves another one behind, which holds the line open.
+    # The program leaves another process behind, which keeps the serial line open.
     SCRIPT = """
 {
     mount -o remount,rw / 2>&1; echo changed >file; echo new >new; rm -f file; mkdir new
@@ -78,7 +78,7 @@ sleep 1000 & sleep 0.5; cat text; exit 3
         self.assertNotIn("OF_THE_HOST", environment)
 
     def test_output_is_whole(self):
-        """But for the date, which the script writes to its stderr."""
+        """Except for the date, which the script writes to its stderr."""
         date, _, text = self.ended.text.partition("\n")
         self.assertRegex(date, r"\d\d:\d\d:\d\d")
         self.assertEqual(self.TEXT, text)
@@ -119,13 +119,13 @@ class Verdicts(boots.BootTest):
         self.assertIn("Kernel panic", panic.errors)
         self.assertEqual(124, hung.status, hung)
         self.assertIn("boot: the guest was given up after 8 s\n", hung.errors)
-        # Beside the other guests, which do little but boot.
+        # While other guests run, which do little more than boot.
         self.assertGreaterEqual(hung.seconds, 8)
         self.assertLess(hung.seconds, 8 + 3 * max(
             ended.seconds for ended in (panic, powered_off, reset)))
         self.check_gone(out)
 
-    # A QEMU that does something else the first time, or each time.
+    # A fake QEMU that behaves differently the first time, or each time.
     QEMU = """#!/bin/bash
 folder=$(dirname "$0") real=%s
 if [[ ! -e $folder/once ]]; then
@@ -137,7 +137,7 @@ exec "$real" "$@"
     PANICS = 'exec "$real" "$@" -append "console=ttyS0 panic=-1 rdinit=/nowhere"'
 
     def boot_badly(self, name, first, then="touch \"$folder/once\""):
-        """boot, which waits for 5 s only until a guest has begun."""
+        """Runs boot with a fake QEMU, waiting only 5 s for a guest to begin."""
         for part in ("tests/vm", "build-tests"):
             os.makedirs(self.path(name + "/" + part))
         os.symlink(boots.IMAGE, self.path(name + "/build-tests/vm"))
@@ -210,13 +210,13 @@ exec "$real" "$@"
 
 class Images(boots.BootTest):
     def test_two_boots_make_one_image(self):
-        # In a checkout of its own, where an earlier attempt was killed.
+        # In a checkout of its own, in which an earlier attempt was killed.
         for part in ("tests/vm", "contrib"):
             shutil.copytree(os.path.join(boots.TOP, part), self.path(part))
         image = self.path("build-tests/vm")
         os.makedirs(image)
         for name in os.listdir(boots.IMAGE):
-            if name.endswith(".deb"):  # it need not be fetched again
+            if name.endswith(".deb"):  # so that it is not fetched again
                 os.link(os.path.join(boots.IMAGE, name), os.path.join(image, name))
         with subprocess.Popen([self.path("tests/vm/image")], stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, start_new_session=True,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The real collectd with rapl.so, and rapl-execd by its own clock, side by side on two sockets."""
+"""The real collectd with rapl.so beside rapl-execd with its own interval, on two sockets."""
 import os
 import sys
 import time
@@ -24,7 +24,7 @@ daemons.DOMAINS["guest"] = {
 
 
 class Guest:
-    """What it draws, as a daemons.Machine tells it."""
+    """The power it draws, in the form of daemons.Machine."""
     machine = "guest"
 
     def __init__(self):
@@ -82,7 +82,7 @@ class Daemons(daemons.StageTest):
         for name, values in self.rows.items():
             with self.subTest(name):
                 times = [ns for ns, _ in self.rows["rapl/energy-total"]]
-                # collectd's first read holds energy alone, unless it comes 50 ms after init.
+                # collectd's first read has only energy, unless it comes 50 ms after init.
                 if "/power-" in name and values[0][0] != times[0]:
                     times = times[1:]
                 self.assertEqual(times, [ns for ns, _ in values])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One socket of two dies: the kernel names the dies, and shows psys once for each."""
+"""One socket with two dies: the kernel names the dies, and shows psys once for each."""
 import os
 import sys
 import time
@@ -20,9 +20,9 @@ def series(*domains):
 
 
 class Dies(sources.Sources):
-    """The dies count each their own."""
+    """Each die has counters of its own."""
 
-    SECOND_PSYS = "domain=psys,package_id=0"  # psys-0, that of the second die
+    SECOND_PSYS = "domain=psys,package_id=0"  # psys-0 is that of the second die
     SERIES = {"powercap": series("package", "core", "uncore", "dram") | {"domain=psys", SECOND_PSYS},
               "perf": series("package", "core", "dram"),
               "msr": series("package", "core", "dram")}
@@ -35,7 +35,7 @@ class Dies(sources.Sources):
         return watts
 
     def test_series_and_watts_of_each_source(self):
-        """Counters that start alike may pass for one until they lie far enough apart."""
+        """Counters with equal start values may count as one until they differ enough."""
         kernel.load_registers(psys_mw=900000, package_mw=450000)
         self.addCleanup(kernel.load_registers)
         for names in (("psys", "psys-0"), ("package-0-die-0", "package-0-die-1")):
@@ -56,7 +56,7 @@ def shared(*domains):
 
 
 class OneCounter(sources.Sources):
-    """Both dies show one counter, as in a guest of QEMU, and on processors that count by package."""
+    """Both dies show one counter, as in a QEMU guest, and on processors that count by package."""
 
     SERIES = {"powercap": shared("package", "core", "uncore", "dram") | {"domain=psys"},
               "perf": shared("package", "core", "dram"),

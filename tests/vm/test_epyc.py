@@ -47,7 +47,7 @@ class Epyc(sources.TwoPackages):
             self.assertEqual([], watches["msr"].program.messages())
 
     def test_a_core_goes_and_returns(self):
-        """The sum of the cores leaves the interval out, and goes on without its power."""
+        """The sum of the cores leaves the interval out, and continues without the core's power."""
         self.addCleanup(kernel.set_online, True, 3)
         with self.start(sources=["msr"]) as watches:
             watch = watches["msr"]
@@ -66,7 +66,7 @@ class Epyc(sources.TwoPackages):
                          list(kernel.zone_names().values()))
 
     def test_another_lead_core_starts_anew(self):
-        """Cores draw differently, and a step from one counter to another is no energy."""
+        """Cores draw different powers, and a step from one counter to another is not energy."""
         self.addCleanup(kernel.set_online, True, 2)
         with execd.Execd("--health=yes") as program:
             watch = kernel.Watch(program)
@@ -75,7 +75,7 @@ class Epyc(sources.TwoPackages):
             gone = len(watch.asked)
             watch.ask_for(2, least=4)
         watts = kernel.true_watts(watch.reports()[0])
-        after = {**watts, LEAD: watts[LEAD] * 111 / 110}  # core 1 of package 1, no longer core 0
+        after = {**watts, LEAD: watts[LEAD] * 111 / 110}  # core 1 of package 1 instead of core 0
         self.assertNotIn(LEAD, watch.reports()[gone])
         watch.check_energy(LEAD, watts[LEAD], last=gone - 1)
         watch.check_energy(LEAD, after[LEAD], first=gone, kept=gone - 1)
@@ -122,7 +122,7 @@ class Collectd(daemons.StageTest):
 
 
 def cores_of(package):
-    """By the kernel's topology, those that are online."""
+    """The online cores, from the kernel's topology."""
     cores = set()
     for cpu in range(4):
         folder = "%s/cpu%d/topology" % (kernel.CPUS, cpu)

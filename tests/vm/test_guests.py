@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What tests/vm/guests.py and a single module say of the tests in their guests is so. Runs on this
-machine, with guests that load no driver."""
+"""tests/vm/guests.py and single modules report correctly about the tests in their guests. Runs on
+this machine, with guests that load no driver."""
 import os
 import re
 import signal
@@ -46,25 +46,25 @@ BODIES = {
     "silent": "os._exit(0)",
     "hums": "print('1..x'); os._exit(1)",
     "ends": "print('ends without a newline', end='', flush=True); os._exit(7)",
-    # As the kernel prints a WARN(), by its level, too.
+    # As the kernel prints a WARN(), including its level.
     "warns": "open('/dev/kmsg', 'w').write('<4>WARNING: CPU: 0 PID: 1 at kernel/x.c')",
     "panics": "open('/proc/sysrq-trigger', 'w').write('c')",
     "hangs": "time.sleep(1000)",
     "two": "self.assertEqual(2, os.cpu_count())",
     "waits": "pass",
     "here": "self.assertNotIn('RAPL_IN_GUEST', os.environ)",
-    # No further script reaches the guest, whose server then ends without a status that the host sees.
+    # No further script reaches the guest; its server then ends without a status that the host sees.
     "hides": "subprocess.run(['mount', '-t', 'tmpfs', 'none', '/run/out'], check=True)",
-    # What it leaves behind holds its output open.
+    # A process left behind keeps the module's output open.
     "hangs_here": "subprocess.Popen(['sleep', '1000']); time.sleep(1000)",
     "late": "self.assertEqual('there', os.environ['IS'])",
     "late_here": "self.assertTrue(os.path.exists(__file__ + '.prepared'))",
 }
 
-# Its guest boots and its first test runs in a third of that, on a machine with four times the work.
+# On a machine with four times the load, the guest boots and runs its first test in a third of this.
 HANG_SECONDS = 60
 
-# What these modules need takes longer than a guest waits for a module, and than a module may take.
+# These modules take longer to prepare than a guest waits for a module, and than a module may run.
 PATIENCE = {"late": 1, "hides": 2}
 PREPARE = {
     "hangs_here": "\nseconds = %d" % HANG_SECONDS,
@@ -95,7 +95,7 @@ LINES = {
 
 class Modules(boots.BootTest):
     def module(self, name):
-        """The path of a module of three tests, the second of which does this."""
+        """The path of a module with three tests, the second of which does this."""
         seconds = HANG_SECONDS if name == "hangs" else boots.SECONDS
         machine = "MACHINE = guest.Machine(smp='%d', load='', seconds=%d, patience=%d)" % (
             1 + (name == "two"), seconds, PATIENCE.get(name, 120))
@@ -107,7 +107,8 @@ class Modules(boots.BootTest):
 
     @staticmethod
     def by_module(text):
-        """The lines of each module, without numbers and its own name; each module's are together."""
+        """The lines of each module, without numbers and its own name; each module's lines are
+        contiguous."""
         lines, last, numbers = {}, None, []
         for line in text.splitlines():
             match = re.fullmatch(r"((?:not )?ok) (\d+) - (\w+)(.*)", line)
@@ -133,14 +134,15 @@ class Modules(boots.BootTest):
             with self.subTest(name):
                 self.assertEqual(LINES[name], found[name], ended.text)
         self.assertEqual(set(names), set(found))
-        self.assertIn("# [", ended.text)  # what the kernel said
+        self.assertIn("# [", ended.text)  # the kernel's messages
         self.assertIn("# given up after %d s" % HANG_SECONDS, ended.text)
-        # Some have shared a guest: there are two to begin with, and one after each module that failed
-        # (but the two that have a machine of their own); then those two machines, one more, and this one.
+        # Some have shared a guest: there are two at first, and one after each module that failed
+        # (except the two with a machine of their own); then those two machines, one more, and this
+        # one.
         booted = set(re.findall("# boot (.*)", ended.text))
         failed = sum(LINES[name] != THREE for name in names) - 2
         self.assertLessEqual(len(booted), 2 + failed + 2 + 1)
-        # No other module has run after one that failed.
+        # No other module has run in the same guest after one that failed.
         last = {}
         for boot, name in re.findall(r"# boot (.*)\nok \d+ - (\w+)", ended.text):
             last.setdefault(boot, []).append(name)
@@ -174,7 +176,7 @@ class Modules(boots.BootTest):
 
     def test_what_is_ended_takes_its_guests_along(self):
         hangs, well, two, waits = map(self.module, ("hangs", "well", "two", "waits"))
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # for they leave it ignored, as under nohup
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # they left it ignored
         one, both = boots.two_at_a_time(self.end, [
             ["one", [sys.executable, hangs], signal.SIGTERM],
             ["two", [sys.executable, GUESTS, hangs, well, two, waits], signal.SIGHUP, 2]])

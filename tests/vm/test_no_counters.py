@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Where there is nothing to read: without a driver, and over registers that all read 0, as those
-of a virtual machine do."""
+"""Nothing to read: without a driver, and with registers that all read 0, as those of a virtual
+machine do."""
 import os
 import sys
 import unittest
@@ -64,7 +64,7 @@ class NoCounters(unittest.TestCase):
         self.assertIn("no energy counter can be read", ended.messages[1])
 
     def test_perf_without_a_driver_changes_nothing(self):
-        """The perf driver shows a PMU "power", though it has no events."""
+        """The perf driver shows a PMU "power", but without events."""
         kernel.load("rapl")
         self.addCleanup(kernel.unload, "rapl")
         self.check("virtual machine")

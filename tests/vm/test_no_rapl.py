@@ -23,7 +23,7 @@ class NoRapl(unittest.TestCase):
         self.assertIn("measure on its host", ended.text)
 
     def test_class_is_missing(self):
-        """A kernel without CONFIG_POWERCAP: what hides it is an empty folder."""
+        """A kernel without CONFIG_POWERCAP, simulated with an empty directory over the class."""
         subprocess.run(["mount", "-t", "tmpfs", "none", os.path.dirname(kernel.POWERCAP)],
                        check=True)
         self.addCleanup(subprocess.run, ["umount", os.path.dirname(kernel.POWERCAP)], check=True)

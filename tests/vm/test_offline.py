@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""CPUs go offline and return: one of a package, and all of it, which takes its zones along.
+"""CPUs go offline and return: one CPU of a package, and all of them, which removes the package's
+zones.
 
-Nobody may read while the last CPU of a package goes. Up to Linux 6.1 at least, a read of energy_uj
-in these milliseconds never ends, and neither does the hotplug: the read waits for the hotplug
-(get_energy_counter(): cpus_read_lock()), and that for the end of the read (rapl_cpu_down_prep():
-kernfs_drain()).
+No process may read while the last CPU of a package goes. Up to Linux 6.1 at least, a read of
+energy_uj in these milliseconds never ends, and neither does the hotplug: the read waits for the
+hotplug (get_energy_counter(): cpus_read_lock()), and the hotplug for the end of the read
+(rapl_cpu_down_prep(): kernfs_drain()).
 """
 import os
 import signal
@@ -35,13 +36,14 @@ class Offline(unittest.TestCase):
         self.addCleanup(kernel.set_online, True, *CPUS)
 
     def check(self, watch, lacking=frozenset(SECOND)):
-        """What holds whatever happens to the lacking; the last health."""
+        """Checks what holds in any case, with lacking as the series that may be missing; the last
+        health."""
         watts = kernel.true_watts(watch.reports()[0])
         for index, report in enumerate(watch.reports()):
             self.assertLessEqual(FIRST | SECOND, set(report) | lacking, index)
         watch.check_energies()
         watch.check_each_power({identity: watts[identity] for identity in FIRST | SECOND})
-        # The counters went on, and where they were not read the joules came afterwards.
+        # The counters continued: energy used while they could not be read was added afterwards.
         for identity in FIRST | SECOND | {TOTAL}:
             watch.check_energy(identity, watts[identity])
         health = watch.reports()[-1][HEALTH]
@@ -49,7 +51,7 @@ class Offline(unittest.TestCase):
         return health
 
     def ask_until_all_are_there(self, watch):
-        """They return some milliseconds after the CPU."""
+        """Zones return some milliseconds after the CPU."""
         end = time.monotonic() + execd.PATIENCE_SECONDS
         while not SECOND <= set(watch.ask()):
             self.assertLess(time.monotonic(), end)
@@ -73,7 +75,8 @@ class Offline(unittest.TestCase):
         for report in watch.reports()[gone:until]:
             self.assertEqual(FIRST | {HEALTH}, set(report) - {TOTAL})
             self.assertEqual(5, report[HEALTH]["zones"])
-        # Silent in the report that found them gone; after that, total goes on without them.
+        # The total is missing in the report that finds them gone; after that it continues without
+        # them.
         without = [index for index, report in enumerate(watch.reports()) if TOTAL not in report]
         self.assertEqual([gone], without)
         self.assertEqual(5, health["gaps"])
@@ -93,7 +96,7 @@ class Offline(unittest.TestCase):
             watch.ask()
             for cycle in range(4):
                 kernel.set_online(False, *CPUS)
-                if cycle % 2:  # in the others the zones return before anybody has looked
+                if cycle % 2:  # in the other cycles the zones return before any discovery
                     watch.ask()
                 watch.ask_during(kernel.set_online, True, *CPUS, every=0.02)
             self.ask_until_all_are_there(watch)
@@ -101,7 +104,7 @@ class Offline(unittest.TestCase):
             health = self.check(watch)
             messages = program.messages()
         self.assertGreaterEqual(health["gaps"], 10)
-        # A cause that comes and goes is told once an hour.
+        # A cause that comes and goes is reported once an hour.
         self.assertLessEqual(len(messages), 4, messages)
         for message in messages:
             self.assertRegex(message, "^(W!|I! Over:) (package|psys)-1 has gone")
@@ -125,8 +128,8 @@ class Offline(unittest.TestCase):
             self.assertIn(TOTAL, report)
 
     def test_by_its_own_clock(self):
-        """Where the guest stood still within a read, the time of that read is wrong: it may try
-        again. Any other wrong power fails at once."""
+        """If the guest stalled within a read, the time of that read is wrong: this test may be
+        repeated. Any other wrong power fails at once."""
         for _ in range(TRIES):
             with kernel.Stalls(STALL_SECONDS) as stalls:
                 wrong = self.go_and_return_by_its_own_clock()
@@ -137,7 +140,8 @@ class Offline(unittest.TestCase):
         self.assertEqual([], wrong)
 
     def go_and_return_by_its_own_clock(self):
-        """The powers that are not the true ones, as (from_ns, to_ns, what); all else is checked."""
+        """Returns the powers that are not correct, as (from_ns, to_ns, what); checks everything
+        else."""
         with execd.Execd("--interval=200ms") as program:
             watts = kernel.true_watts(program.read_report())
             reports = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Who may read the counters: nobody, a group, a capability of the file, and what each is told."""
+"""Who may read the counters: nobody, a group, a file capability; and the messages in each case."""
 import os
 import re
 import shutil
@@ -36,7 +36,7 @@ def energy_files():
 
 
 class ProgramTest(unittest.TestCase):
-    """A copy of rapl-execd, whose file may be given capabilities."""
+    """A copy of rapl-execd, which can be given file capabilities."""
 
     def setUp(self):
         self.folder = tempfile.mkdtemp()
@@ -81,7 +81,7 @@ class Powercap(ProgramTest):
         self.assertIn(CAPABILITY, self.check_reads())
 
     def test_root_needs_no_capability(self):
-        """The files are root's own: what a unit's CapabilityBoundingSet= takes is not missed."""
+        """root owns the files: it needs none of what a unit's CapabilityBoundingSet= removes."""
         text = self.check_reads("setpriv", "--bounding-set", "-dac_read_search,-dac_override")
         self.assertNotIn(CAPABILITY, text)
 
@@ -117,7 +117,7 @@ class Powercap(ProgramTest):
         self.assertIn(CAPABILITY + " only while a counter is opened", text)
 
     def test_capability_reads_whole_zones_that_are_roots_alone(self):
-        """As some distributions' kernels make them."""
+        """As some distributions' kernels create them."""
         self.addCleanup(self.restore)
         for path in energy_files():
             folder = os.path.dirname(path)
@@ -142,7 +142,7 @@ class Powercap(ProgramTest):
         self.assertEqual("%016x" % (1 << 2), re.search("CapPrm:\t(.*)", status).group(1))
 
     def test_capability_finds_the_driver_loaded_again(self):
-        """Its new files are root's again, and opened while it runs."""
+        """The new files are root's again, and are opened while it runs."""
         self.give_capability()
         shutil.copymode(execd.PROGRAM, self.program)
         with execd.Execd("--source=powercap", program=self.program, before=AS_NOBODY) as program:
@@ -156,14 +156,14 @@ class Powercap(ProgramTest):
         self.assertIn("domain=package,package_id=1", report)
 
     def test_capability_outside_of_the_bounding_set(self):
-        """With "p" alone the program starts, and says what keeps the right from it."""
+        """With "p" alone the program starts, and names what keeps the capability from it."""
         self.give_capability()
         text = self.check_refused("setpriv", "--bounding-set", "-dac_read_search", *AS_NOBODY)
         self.assertIn("withheld: " + CAPABILITY, text)
         self.assertRegex(text, "fix: .*%s .*CapabilityBoundingSet=" % CAPABILITY)
 
     def test_effective_capability_would_not_even_start(self):
-        """Why docs/permissions.md gives "p" and never "ep"."""
+        """Why docs/permissions.md uses "p" and never "ep"."""
         self.give_capability("ep")
         ended = self.run_as("setpriv", "--bounding-set", "-dac_read_search", *AS_NOBODY)
         self.assertEqual(126, ended.returncode)
@@ -183,7 +183,7 @@ class Powercap(ProgramTest):
         self.assertRegex(text, "fix: .*nosuid")
 
     def test_capability_is_not_used_below_another_root(self):
-        """The file is the program's to open, not the caller's to point it at."""
+        """The capability only opens files below "/": the caller cannot redirect it."""
         self.give_capability()
         other = os.path.join(self.folder, "root")
         os.makedirs(other + "/sys/class/powercap/intel-rapl:0")
@@ -204,7 +204,7 @@ PARANOID = "/proc/sys/kernel/perf_event_paranoid"
 
 
 class Perf(ProgramTest):
-    """The kernel has three answers to who may not open an event, and so has --check."""
+    """The kernel has three answers for processes that may not open an event, and so has --check."""
 
     def setUp(self):
         super().setUp()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The driver is unloaded and loaded: again, late, and with counters that have started anew."""
+"""The driver is unloaded and loaded: again, late, and with counters that were reset."""
 import os
 import sys
 import time
@@ -27,7 +27,7 @@ class Reload(unittest.TestCase):
         self.addCleanup(kernel.load, DRIVER)
 
     def check(self, watch, zones=frozenset(ZONES)):
-        """What holds in any case; the true watts."""
+        """Checks what holds in any case; returns the true watts."""
         watch.check_energies()
         watts = kernel.true_watts(watch.reports()[0])
         self.assertEqual(zones | {TOTAL}, set(watts))
@@ -36,8 +36,8 @@ class Reload(unittest.TestCase):
         return watts
 
     def test_what_was_used_while_the_driver_was_away_is_counted(self):
-        """The registers count on and no wrap can have hidden, so that the joules come afterwards,
-        with the mean power of the whole time."""
+        """The registers count on and no wrap can have hidden: the joules are added afterwards, with
+        the mean power of the whole time."""
         with execd.Execd("--health=yes") as program:
             program.wait_quiet()
             watch = kernel.Watch(program)
@@ -87,15 +87,15 @@ class Reload(unittest.TestCase):
                 watch.check_energy(identity, true)
         health = watch.reports()[-1][HEALTH]
         self.assertEqual((10, 0, 0), tuple(health[name] for name in COUNTS[:3]))
-        # Each is told once, and once when it is over; whatever a look found half removed or half
-        # there is no fault of the machine.
+        # Each problem is reported once, and once when it is resolved; zones found half removed or
+        # half created are not a problem.
         self.assertEqual(len(set(messages)), len(messages), messages)
         for message in messages:
             self.assertRegex(message, "has gone|/sys/class/powercap holds no RAPL zone")
 
     def start_anew(self, start_joules, zones, **parameters):
-        """Loads the registers with counters that start elsewhere: (watch, watts, messages, index of
-        the last report before, of the first after)."""
+        """Loads the registers with counters that start elsewhere. Returns (watch, watts, messages,
+        index of the last report before, of the first after)."""
         kernel.load_registers(**parameters)
         self.addCleanup(kernel.load_registers)
         with execd.Execd("--health=yes") as program:
@@ -128,7 +128,7 @@ class Reload(unittest.TestCase):
             self.assertRegex(message, "has gone|holds no RAPL zone")
 
     def test_counters_that_start_higher_add_nothing(self):
-        """But for psys, of which the ceiling knows nothing better than 50 kW."""
+        """Except psys, which has no ceiling below 50 kW."""
         zones = {identity for identity in ZONES if "psys" not in identity}
         messages = self.start_anew(60000, zones, domains="package,core,uncore,dram")
         jumped = [message for message in messages if "further than any power" in message]
@@ -138,8 +138,8 @@ class Reload(unittest.TestCase):
 
     @extent.waits_a_minute
     def test_drivers_that_are_loaded_late_are_found_within_a_minute(self):
-        """By each source. Its folders were not there when it locked itself in, of which dev/cpu is
-        one, and may be read when they come."""
+        """With each source. Its directories, among them dev/cpu, did not exist when the sandbox was
+        set up, and may be read when they appear."""
         drivers = "msr", "rapl", DRIVER
         kernel.unload(*reversed(drivers))
         self.assertFalse(os.path.exists("/dev/cpu"))
@@ -147,7 +147,7 @@ class Reload(unittest.TestCase):
         for source in ("auto", "powercap", "perf", "msr"):
             program = self.enterContext(execd.Execd("--source=" + source))
             watches[source] = kernel.Watch(program)
-            if source != "auto":  # which names no source in particular
+            if source != "auto":  # which does not name one source
                 began[source] = program.wait_message("^E! ")
         for driver in drivers:
             kernel.load(driver)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""rapl-execd locked in, over the kernel's own counters: what is forbidden, and that all else goes
-on: drivers that are loaded again, roots of other file systems. (Drivers that are loaded late are in
-test_reload.)"""
+"""rapl-execd in its sandbox, on the kernel's own counters: what is forbidden, and that everything
+else works: drivers that are reloaded, roots on other file systems. (Drivers that are loaded late
+are in test_reload.)"""
 import os
 import shutil
 import subprocess
@@ -20,7 +20,7 @@ MACHINE = guest.Machine(seconds=400)
 
 PACKAGE = "domain=package,package_id=1"
 PERF = dict.fromkeys(("count_event", "move_to_cpu"), "EPERM")
-# The folder of devices may be read while a register's may come; the register's own asks for
+# The device directory may be read as long as a register device may appear; opening the device needs
 # CAP_SYS_RAWIO, which is not effective.
 DEVICES = {"read_device": "done", "read_register": "EPERM"}
 PARANOID = "/proc/sys/kernel/perf_event_paranoid"
@@ -40,7 +40,7 @@ class Inside(sandbox.Tries):
     def setUp(self):
         super().setUp()
         self.addCleanup(kernel.write, PARANOID, kernel.read(PARANOID))
-        kernel.write(PARANOID, 2)  # so that it is for the lock alone to say who counts events
+        kernel.write(PARANOID, 2)  # so that only the sandbox decides who may open events
 
     def check_source(self, source, parses, waits):
         program = self.intrude("--source=" + source)
@@ -51,7 +51,7 @@ class Inside(sandbox.Tries):
         self.check_untouched("parses", "waits")
 
     def test_whichever_source_reads(self):
-        """That is powercap: then what the others would have needed is given up."""
+        """powercap is read, so that rights which only other sources need are given up."""
         self.check_source("auto", {**dict.fromkeys(PERF, "done"), **DEVICES}, PERF)
 
     def test_powercap(self):
@@ -80,7 +80,7 @@ class Inside(sandbox.Tries):
 
 
 class Outside(unittest.TestCase):
-    """What has to go on under the lock."""
+    """What must keep working in the sandbox."""
 
     def reload(self, program, driver):
         self.assertIn(PACKAGE, program.ask())
@@ -99,7 +99,7 @@ class Outside(unittest.TestCase):
             self.reload(program, "intel_rapl_msr")
 
     def test_modules_of_the_others_stay_while_they_are_read(self):
-        """So that the folder dev/cpu, below which alone registers may be opened then, stays."""
+        """Keeps the directory dev/cpu, because msr files can then only be opened below it."""
         with execd.Execd("--source=msr") as program:
             self.assertIn(PACKAGE, program.ask())
             self.assertNotEqual(0, subprocess.run(["rmmod", "msr"], check=False).returncode)
@@ -112,8 +112,8 @@ class Outside(unittest.TestCase):
             self.assertEqual([], program.messages())
 
     def test_root_of_a_container(self):
-        """The host's root below a folder, as docker -v /:/host shows it; also when its driver is
-        loaded again."""
+        """The host's root below a directory, as docker -v /:/host shows it; also when its driver is
+        reloaded."""
         host = tempfile.mkdtemp(dir="/run")
         subprocess.run(["mount", "--rbind", "/", host], check=True)
         self.addCleanup(subprocess.run, ["umount", "-R", "-l", host], check=True)
@@ -124,14 +124,14 @@ class Outside(unittest.TestCase):
                 self.assertIn(PACKAGE, program.ask())
 
     def test_root_of_the_first_process(self):
-        """As a container sees the host's that shares its processes; who has given up capabilities
-        may not go there any more."""
+        """The host's root as a container sees it that shares the host's processes; a process
+        without capabilities can no longer enter it."""
         with execd.Execd(root="/proc/1/root") as program:
             self.assertIn(PACKAGE, program.ask())
             self.assertEqual([], program.messages())
 
     def test_root_on_other_file_systems(self):
-        """A tree on tmpfs, on an overlay, and on 9p, whose files may be others at each look."""
+        """A tree on tmpfs, on an overlay, and on 9p, where files may have new inodes each time."""
         tree = Tree.make({"intel-rapl:0": "package-1"})
         self.addCleanup(tree.__exit__)
         os.makedirs(os.path.join(tree.root, "sys/devices/system/cpu"), exist_ok=True)
@@ -148,7 +148,7 @@ class Outside(unittest.TestCase):
 
     @staticmethod
     def add_zone(folder):
-        """And what makes it look for one."""
+        """Adds a zone, and triggers discovery."""
         there = Tree.__new__(Tree)
         there.root = folder
         there.add("intel-rapl:1", "package-0", 1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Sapphire Rapids: psys counts whole joules."""
+"""Sapphire Rapids: the unit of psys is a joule."""
 import os
 import sys
 
@@ -11,7 +11,7 @@ import sources  # noqa: E402
 
 MACHINE = guest.Machine(cpu="Skylake-Server,model=143", seconds=800,
                         settings=["rapl_registers.domains=package,dram,psys",
-                                  # a joule is 0.04 % of 6 s of it
+                                  # one joule is 0.04 % of its energy in 6 s
                                   "rapl_registers.psys_mw=400000"])
 
 SERIES = {"domain=psys", "domain=psys,package_id=1",
@@ -46,8 +46,8 @@ class SapphireRapids(sources.TwoPackages):
         self.fail(powers)
 
     def known_powers(self):
-        """[(power, by what part of its span its reads may have been late)]. Each came half a second
-        after the one before it, and no later than with the next report."""
+        """[(power, share of its span by which its reads may have been late)]. Each comes half a
+        second after the one before, and no later than the next report."""
         with execd.Execd() as program:
             watch = kernel.Watch(program)
             watch.ask_for(3, every=0.1, least=8)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Silvermont: an Atom whose unit is a power of two of microjoules, and which perf does not know."""
+"""Silvermont: an Atom with a unit of a power of two of microjoules, and without a perf driver."""
 import os
 import sys
 

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The machine sleeps: suspend to RAM in the kernel's test mode, /sys/power/pm_test "core".
 
-That is the kernel's whole way down and up but for the firmware: tasks are frozen, package 1 goes
-with its CPUs and returns, the clocks stop, and CLOCK_BOOTTIME is put ahead of CLOCK_MONOTONIC by
-the time asleep, to a second or so. What does less here: a real S3 ("mem", woken by
-rtc0's wakealarm) sleeps and returns, but what is read of the guest's root after it hangs, probably
-as QEMU has reset the virtio device below; s2idle ("freeze") with the same alarm never woke;
-pm_test "processors" stops no clock, and "core" is not to be had with "freeze".
+That is the whole suspend and resume of the kernel except for the firmware: tasks are frozen,
+package 1 goes with its CPUs and returns, the clocks stop, and CLOCK_BOOTTIME is advanced against
+CLOCK_MONOTONIC by the time asleep, exact to about a second.
+
+Other modes do less here: a real S3 ("mem", woken by rtc0's wakealarm) sleeps and returns, but reads
+from the guest's root then hang, probably because QEMU has reset the virtio device below; s2idle
+("freeze") with the same alarm never woke; pm_test "processors" stops no clock, and "core" does not
+work with "freeze".
 """
 import os
 import sys
@@ -39,7 +41,7 @@ def ahead_seconds():
 
 
 def sleep():
-    """Suspends the machine, and gives how long its clocks say that it slept."""
+    """Suspends the machine; returns the time asleep according to its clocks."""
     before = ahead_seconds()
     kernel.write("/sys/module/suspend/parameters/pm_test_delay", SLEEP_SECONDS)
     kernel.write("/sys/power/pm_test", "core")
@@ -59,24 +61,24 @@ class Suspend(unittest.TestCase):
         self.assertGreater(sleep(), 1)
         woke = len(watch.asked)
         watch.ask_for(1.6, every=0.2, least=8)
-        # Of package 1 the open files tell that it has gone, and it is looked for at the next.
+        # Reads of package 1's open files fail with ENODEV, and the next report looks for it.
         for report in watch.reports()[:woke] + watch.reports()[woke + 2:]:
             self.assertEqual(FIRST | SECOND | {TOTAL, HEALTH}, set(report))
         return watch, woke
 
     def check(self, watch):
-        """What holds whatever the counters did meanwhile; the true watts."""
+        """Checks what holds whatever the counters did meanwhile; returns the true watts."""
         watts = kernel.true_watts(watch.reports()[0])
         self.assertEqual(FIRST | SECOND | {TOTAL}, set(watts))
         watch.check_energies()
-        # That of the time asleep would be far off: of the span, only what was awake is known.
+        # Power over the time asleep would be far off: only the time awake is known.
         watch.check_each_power({identity: watts[identity] for identity in FIRST | SECOND})
         for identity in watts:
             self.assertIsNotNone(watch.reports()[-1].power(identity), identity)
         return watts
 
     def check_no_power(self, watch, woke):
-        """Not of the time asleep, the first time that a zone speaks again."""
+        """No power covers the time asleep when a zone reports again for the first time."""
         spoken = set()
         for report in watch.reports()[woke:]:
             for identity in (FIRST | SECOND | {TOTAL}) & set(report) - spoken:
@@ -100,7 +102,7 @@ class Suspend(unittest.TestCase):
             self.assertRegex(message, "(package|psys)-1 has gone")
 
     def test_counters_that_started_again_add_nothing(self):
-        """As those of many machines do in S3."""
+        """As the counters of many machines do in S3."""
         kernel.load_registers(restart_on_resume=1)
         self.addCleanup(kernel.load_registers)
         with execd.Execd("--health=yes") as program:
@@ -113,7 +115,7 @@ class Suspend(unittest.TestCase):
                 back = next(index for index in range(woke, len(watch.asked))
                             if identity in watch.reports()[index])
                 watch.check_energy(identity, true, 0, woke - 1)
-                if identity != TOTAL:  # of which the members began anew one after the other
+                if identity != TOTAL:  # whose members started again one after the other
                     watch.check_energy(identity, true, back - 1, kept=woke - 1)
         health = watch.reports()[-1][HEALTH]
         self.assertEqual((10, 0, 10, 5), tuple(health[name] for name in COUNTS))
@@ -121,7 +123,8 @@ class Suspend(unittest.TestCase):
             self.assertRegex(message, "(package|psys)-1 has gone")
 
     def test_a_package_that_is_offline_meanwhile(self):
-        """Nor is the time asleep in the power of one that had gone before, and returns after."""
+        """The power of a zone that went before the sleep and returns after it excludes the time
+        asleep, too."""
         self.addCleanup(kernel.set_online, True, 2, 3)
         with execd.Execd("--health=yes") as program:
             watch = kernel.Watch(program)
@@ -142,7 +145,7 @@ class Suspend(unittest.TestCase):
                 watch.check_energy(identity, true)
 
     def test_statistics_know_nothing_of_the_sleep(self):
-        """Neither where the counters went on meanwhile, nor where they started again."""
+        """Neither if the counters continued meanwhile, nor if they were reset."""
         self.addCleanup(kernel.load_registers)
         for restarts in (0, 1):
             with self.subTest(restarts=restarts):
@@ -152,7 +155,7 @@ class Suspend(unittest.TestCase):
     @tap.tries(5)
     def check_statistics(self):
         with execd.Execd("--health=yes", "--sample-interval=10ms") as program:
-            time.sleep(execd.SEEKING_SECONDS)  # so long it reads between the instants, too
+            time.sleep(execd.SEEKING_SECONDS)  # until then it also reads between samples
             watch = samples.Watch(program, 10 * samples.MS)
             watch.ask()
             time.sleep(0.5)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Two sockets with every domain: the three sources side by side, wraps, hotplug, and which source is
-chosen. The psys zones shift the indices of the second package."""
+"""Two sockets with every domain: the three sources side by side, wraps, hotplug, and the choice of
+a source. The psys zones shift the indices of the second package."""
 import os
 import sys
 import time
@@ -18,7 +18,7 @@ STALL_SECONDS = 0.01
 
 DOMAINS = {
     "powercap": ("package", "core", "uncore", "dram"),
-    "perf": ("package", "core", "dram"),  # what the driver shows of Skylake-X
+    "perf": ("package", "core", "dram"),  # domains that the driver has for Skylake-X
     "msr": ("package", "core", "dram"),
 }
 
@@ -69,17 +69,17 @@ class TwoSockets(sources.TwoPackages):
         watch.check_each_power(watts)
 
     def test_the_cpu_that_is_read_goes_and_returns(self):
-        """Another CPU of the package takes over; what was used meanwhile is not lost."""
+        """Another CPU of the package takes over; energy used meanwhile is not lost."""
         for _ in range(sources.TRIES):
             lacking = self.move_to_another_cpu()
-            # The kernel stops a perf event while it moves to the other CPU, and what was used
-            # meanwhile is in no count: that interval is left out.
+            # The kernel stops a perf event while it moves to another CPU, and energy used meanwhile
+            # is not counted: that interval is left out.
             if lacking <= 2:
                 break
         self.assertLessEqual(lacking, 2)
 
     def move_to_another_cpu(self):
-        """How many of perf's reports lack the package. Where the guest stood still, more may."""
+        """Number of perf's reports that lack the package; more may if the guest stalled."""
         self.addCleanup(kernel.set_online, True, 2)
         with kernel.Stalls(STALL_SECONDS) as stalls, \
                 self.start(sources=("perf", "msr")) as watches:
@@ -109,7 +109,7 @@ class TwoSockets(sources.TwoPackages):
 
 
 class Choice(unittest.TestCase):
-    """--source auto takes the first that reads."""
+    """--source auto takes the first source that can be read."""
 
     def check(self, said, series):
         with execd.Execd() as program:

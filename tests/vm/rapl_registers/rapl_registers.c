@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * RAPL registers for a guest of QEMU's software emulation, which has none: every rdmsr of one is
- * answered here with a counter of known power, so that the kernel's own msr, intel_rapl_msr and
- * rapl (perf) drivers run unmodified on top. Load it before them. tests/vm/README.md has the truth.
+ * RAPL registers for a guest of QEMU's software emulation, which has none: this module answers each
+ * rdmsr of one with a counter of known power, so that the kernel's own msr, intel_rapl_msr and rapl
+ * (perf) drivers run unmodified on top. Load it before them. tests/vm/README.md describes the true
+ * values.
  *
- * A Debian kernel has CONFIG_PARAVIRT_XXL: its rdmsr and wrmsr, in modules too, are calls of
- * native_read_msr() and its like. A kprobe on those sends the calls for our registers elsewhere.
+ * A Debian kernel has CONFIG_PARAVIRT_XXL: rdmsr and wrmsr, in modules too, are calls of
+ * native_read_msr() and similar functions. A kprobe on those redirects the calls for our registers.
  */
 #include <asm/cpu_device_id.h>
 #include <asm/intel-family.h>
@@ -74,7 +75,8 @@ static bool is_amd;
 static struct unit unit_of[DOMAINS];
 static bool exists[DOMAINS];
 
-/* Models whose DRAM counts 15.3 uJ, whatever the unit register says: intel_rapl_common.c. */
+/* Models with DRAM in units of 15.3 uJ, whatever the unit register contains:
+ * intel_rapl_common.c. */
 static const struct x86_cpu_id dram_models[] = {
     X86_MATCH_INTEL_FAM6_MODEL(HASWELL_X, NULL),    X86_MATCH_INTEL_FAM6_MODEL(BROADWELL_X, NULL),
     X86_MATCH_INTEL_FAM6_MODEL(SKYLAKE_X, NULL),    X86_MATCH_INTEL_FAM6_MODEL(ICELAKE_X, NULL),
@@ -82,14 +84,14 @@ static const struct x86_cpu_id dram_models[] = {
     X86_MATCH_INTEL_FAM6_MODEL(XEON_PHI_KNM, NULL), {},
 };
 
-/* Models whose psys counts whole joules. */
+/* Models with psys in whole joules. */
 static const struct x86_cpu_id psys_models[] = {
     X86_MATCH_INTEL_FAM6_MODEL(SAPPHIRERAPIDS_X, NULL),
     X86_MATCH_INTEL_FAM6_MODEL(EMERALDRAPIDS_X, NULL),
     {},
 };
 
-/* Models whose unit register holds the power of two of microjoules, not of parts of a joule. */
+/* Models with a unit register in powers of two of microjoules, not in fractions of a joule. */
 static const struct x86_cpu_id atom_models[] = {
     X86_MATCH_INTEL_FAM6_MODEL(ATOM_SILVERMONT, NULL),
     X86_MATCH_INTEL_FAM6_MODEL(ATOM_SILVERMONT_MID, NULL),
@@ -137,7 +139,7 @@ static int set_domains(void) {
 static u64 began_ns;
 static bool has_restarted;
 
-/* A counter holds what was used until its last update, which may come late. */
+/* A counter contains the energy up to its last update, which may be late. */
 static u64 find_last_update(u64 since_ns, u32 which) {
     const u64 period_ns = update_us * NSEC_PER_USEC;
     u64 count, late_ns;
@@ -168,7 +170,7 @@ static u64 count_ticks(enum domain domain, u64 nanojoules) {
 
 static u32 read_counter(enum domain domain, int cpu) {
     const u64 mw = power_mw[domain] * share_of(domain, cpu) / 100;
-    const u64 now_ns = ktime_get_boot_fast_ns(); /* it runs on while the machine sleeps */
+    const u64 now_ns = ktime_get_boot_fast_ns(); /* continues while the machine sleeps */
     const u32 which = topology_physical_package_id(cpu) * DOMAINS + domain;
     const u64 since_ns = find_last_update(now_ns - READ_ONCE(began_ns), which);
     u64 start;
@@ -220,7 +222,8 @@ static const struct rapl_register *find_register(u32 address) {
 }
 NOKPROBE_SYMBOL(find_register);
 
-/* -EIO as for a processor that faults: one of the other vendor, or a domain it does not have. */
+/* Returns -EIO where a real processor faults: a register of another vendor, or a domain it
+ * lacks. */
 static int answer(u32 address, u64 *value) {
     const struct rapl_register *found = find_register(address);
     const int cpu = raw_smp_processor_id();
@@ -247,7 +250,7 @@ static int answer(u32 address, u64 *value) {
     return -EIO;
 }
 
-/* --- in place of the kernel's functions ------------------------------------------------------- */
+/* --- replacements of the kernel's functions --------------------------------------------------- */
 
 static u64 answer_read_msr(unsigned int address) {
     u64 value;
@@ -272,7 +275,7 @@ static int answer_write_msr_safe(unsigned int address, unsigned int low, unsigne
     return 0;
 }
 
-/* The register's number is the first argument of all three. */
+/* The register number is the first argument of all three functions. */
 static int take_over(struct kprobe *probe, struct pt_regs *regs, void *function) {
     if (!find_register(regs->di))
         return 0;
@@ -299,7 +302,8 @@ NOKPROBE_SYMBOL(before_write_msr_safe);
 /* A probe with a post handler is not optimized into a jump, which could not change regs->ip. */
 static void after(struct kprobe *probe, struct pt_regs *regs, unsigned long flags) {}
 
-/* native_write_msr() stays as it is: a CPU that comes online uses it before it can take a probe. */
+/* native_write_msr() is not probed: a CPU that comes online calls it before it can handle a
+ * probe. */
 static struct kprobe probes[] = {
     {.symbol_name = "native_read_msr", .pre_handler = before_read_msr, .post_handler = after},
     {.symbol_name = "native_read_msr_safe",
@@ -313,7 +317,7 @@ static struct kprobe *probe_list[ARRAY_SIZE(probes)];
 
 /* --- suspend ---------------------------------------------------------------------------------- */
 
-/* The guest's root is the host's, over virtio: 9p does not survive that its device is suspended. */
+/* The guest's root is the host's over virtio: 9p does not survive a suspend of its device. */
 static void keep_disk_awake(bool awake) {
     struct pci_dev *device = NULL;
 
@@ -347,7 +351,7 @@ static int __init start(void) {
     error = register_kprobes(probe_list, ARRAY_SIZE(probes));
     if (error)
         return error;
-    /* QEMU's EPYC does not say that it has RAPL, which the perf driver asks for. */
+    /* QEMU's EPYC lacks the RAPL CPUID bit, which the perf driver checks. */
     if (is_amd)
         set_cpu_cap(&boot_cpu_data, X86_FEATURE_RAPL);
     keep_disk_awake(true);

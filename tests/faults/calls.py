@@ -107,15 +107,26 @@ def name_fault(fault):
                                  "for ever" if fault.lasts else "once", fault.number)
 
 
-def list_faults(calls, known=()):
-    """Each kind of call, except the known ones, fails with each of its errors, once and
-    permanently, at its first occurrence and at its first one after the second report."""
+def find_places(calls):
+    """The number of the first call of each kind, and of the first one after the second report."""
     first, later = {}, {}
     reports = 0
     for call in calls:
         place = first if reports < 2 else later
         place.setdefault((call.name, call.detail), call.number)
         reports += call.is_report
+    return first, later
+
+
+def find_number(calls, fault):
+    """Where the fault has to be in a run that makes these calls."""
+    return find_places(calls)[fault.late].get((fault.name, fault.detail), fault.number)
+
+
+def list_faults(calls, known=()):
+    """Each kind of call, except the known ones, fails with each of its errors, once and
+    permanently, at its first occurrence and at its first one after the second report."""
+    first, later = find_places(calls)
     return [Fault(name, number, detail, error, lasts, place is later)
             for place in (first, later) for (name, detail), number in place.items()
             if (name, detail) not in known

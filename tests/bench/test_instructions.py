@@ -25,7 +25,7 @@ REPORTS_TRACED = 6
 COUNTED = {"answer": ("main", "answer_prompt"), "prompt": ("answer_prompt", "prompt_wait"),
            "report": ("answer_prompt", "rapl_report"),
            "format": ("answer_prompt", "line_writer_format"),
-           "write": ("answer_prompt", "output_write"), "sample": ("main", "rapl_sample"),
+           "write": ("answer_prompt", "stdout_write"), "sample": ("main", "rapl_sample"),
            "bare": ("main", "bare_read")}
 COLUMNS = ("zones", "calls", *COUNTED)
 HELD = ("calls", "answer", "sample")  # the other parts show where a change is

@@ -134,10 +134,11 @@ class Sources(unittest.TestCase):
                     series = {identity for identity in without_total(report)
                               if not identity.startswith("rapl_health")}
                     self.assertEqual(self.SERIES[source], series)
-                    health = self.health(source, report)
-                    self.assertEqual(0, health["resets"])
-                    self.assertEqual([], watches[source].program.messages())
             for source, report in last.items():
+                # While the guest stands still, so do its counters, and then they catch up at once.
+                with tap.excused(stalls.reason()):
+                    self.assertEqual([], watches[source].program.messages())
+                    self.assertEqual(0, self.health(source, report)["resets"])
                 self.check_gaps(source, report, stalls)
 
     @tap.tries(TRIES)

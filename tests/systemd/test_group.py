@@ -159,7 +159,7 @@ class Group(unittest.TestCase):
             machine.settle()
             self.assertEqual(ZONES + 1, len(program.ask()))
             messages = program.messages()
-        over = [line[9:] for line in messages if line.startswith("I! Resolved: ")]
+        over = [line[len("I! Resolved: "):] for line in messages if line.startswith("I! Resolved: ")]
         begun = [re.sub(r"^[EW]! |\. Fix: .*", "", line) for line in messages
                  if not line.startswith("I! ")]
         self.assertEqual(5, len(begun), messages)

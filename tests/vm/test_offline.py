@@ -107,7 +107,7 @@ class Offline(unittest.TestCase):
         # A cause that comes and goes is reported once an hour.
         self.assertLessEqual(len(messages), 4, messages)
         for message in messages:
-            self.assertRegex(message, "^(W!|I! Over:) (package|psys)-1 has gone")
+            self.assertRegex(message, "^(W!|I! Resolved:) (package|psys)-1 has gone")
 
     def test_a_single_cpu_takes_no_zone_along(self):
         """The kernel reads a package through one CPU: when that one goes, through another."""

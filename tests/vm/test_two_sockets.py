@@ -98,7 +98,7 @@ class TwoSockets(sources.TwoPackages):
                 not stalls.may_explain(before.timestamp, report.timestamp)
                 for before, report in zip(reports, reports[1:])), 2)
             for source, watch in watches.items():
-                watts = self.true_watts(source, watch.reports()[0])
+                watts = self.true_watts(source, max(watch.reports(), key=len))
                 for package in (0, 1):
                     if not package or not lacking[source]:
                         identity = sources.PACKAGE % package

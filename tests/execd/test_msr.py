@@ -110,8 +110,8 @@ class Registers(unittest.TestCase):
     def test_registers_wrap_at_32_bits(self):
         for name in ("server", "epyc"):
             with self.subTest(machine=name):
-                meter = self.start(name, "--health=yes", sim_options=("--before-wrap", "150"))
-                joules, least, most = self.measure(meter, 12)
+                meter = self.start(name, "--health=yes", sim_options=("--before-wrap", "300"))
+                joules, least, most = self.measure(meter, 28)
                 truth = self.machine.truth().watts
                 for package in ("package-0", "package-1"):
                     identity = "domain=package,package_id=" + package[-1]

@@ -122,7 +122,7 @@ class Registers(unittest.TestCase):
 
     def test_another_cpu_takes_over_without_losing_a_joule(self):
         meter = self.start("epyc", "--health=yes")
-        time.sleep(STEP_SECONDS)
+        self.execd.wait_quiet()  # a read between two prompts would fail before the list of CPUs is read
         before_1 = time.monotonic()
         first = meter.ask()
         after_1 = time.monotonic()

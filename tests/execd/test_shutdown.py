@@ -268,9 +268,8 @@ class Reader(ShutdownCase):
         execd = self.start(stdout=theirs)
         os.close(theirs)
         execd.prompt()
-        time.sleep(0.2)
+        text = os.read(ours, 1000)  # the first report has begun
         execd.stdin.close()
-        text = b""
         while True:
             part = os.read(ours, 1000)
             if not part:

@@ -127,7 +127,7 @@ int zone_identify(const char *name, const struct zone_identity *parent,
     }
     /* A series named by the kernel must not look like one of ours. */
     if (identity->kind == ZONE_OTHER && is_ours(identity->domain))
-        strcat(identity->domain, "_");
+        memcpy(identity->domain + strlen(identity->domain), "_", sizeof("_"));
     if (parent != NULL) {
         identity->package_id = parent->package_id;
         identity->die_id = parent->die_id;

@@ -111,7 +111,7 @@ run_cross() {
 }
 
 # What Linux alone has: another system replaces these files.
-linux_files=(core/sampler.c core/problem/problem_remedy_denied.c core/system/{clock,host,sysfs}.c
+linux_files=(core/sampler.c core/problem/problem_remedy_denied.c core/system/{host,sysfs}.c
     core/zone/pattern.c core/source/{powercap,perf,msr}/)
 
 # No port yet: only that nothing else needs what Linux alone has.

@@ -117,7 +117,9 @@ static struct series *place_zone(struct binding *binding, struct zone *zone, int
     /* The zone has no counter; intel-rapl-mmio may have it. The zone is read all the same, so that
      * its error is reported. */
     if (error_is_lost(zone->error)) {
-        if (is_known(zone))
+        /* The kernel gives two counters one name only for psys. Any other zone that comes by this
+         * name is the lost one by another id. */
+        if (is_known(zone) && zone->identity.kind == ZONE_PSYS)
             series->awaits_zone = true;
         zone->wanted = zone_filter_matches(binding->zone_filter, zone->name);
         return NULL;

@@ -91,7 +91,9 @@ int reporter_run_once(const struct reporter *reporter) {
              clock_now_ns() + interval_ns < end_ns);
     if (prompt->stop)
         return end_of_prompts(prompt);
-    if (result > 0 && stalls > stalls_before)
+    const bool lacks =
+        stalls > stalls_before || (clock_now_ns() >= end_ns && rapl_expects_power(reporter->rapl));
+    if (result > 0 && lacks)
         log_line('W', "some zones have no power, because reading them took too long. Fix: "
                       "rapl-execd --once --interval=10s");
     if (result > 0) {

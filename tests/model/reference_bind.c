@@ -173,7 +173,7 @@ static void bind_zone(struct fake_zone *zone) {
     if (!is_settled(zone))
         zone->named = find_own(zone);
     if (error_is_lost(zone->zone.error)) {
-        if (is_settled(zone))
+        if (is_settled(zone) && zone->place->kind == ZONE_PSYS)
             zone->named->lost_zone = true;
         return;
     }

@@ -83,7 +83,7 @@ installs() {
 tarball_builds() {
     local folder=$builds/tarball
     rm -rf "$folder" && mkdir "$folder" && git -C "$top" archive HEAD | tar -x -C "$folder" &&
-        cmake -S "$folder" -B "$folder/build" -DBUILD_TESTING=OFF >/dev/null &&
+        cmake -S "$folder" -B "$folder/build" -G Ninja -DBUILD_TESTING=OFF >/dev/null &&
         cmake --build "$folder/build" --target rapl-execd || return 1
     "$folder/build/plugins/telegraf/rapl-execd" --version |
         grep "commit $(git -C "$top" rev-parse --short HEAD)"

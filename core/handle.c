@@ -35,7 +35,7 @@ static void close_interval(struct rapl *rapl) {
 
 /* A series that was in no report yet is not missed, unless its sum was in one. */
 static bool is_missed(const struct series *series) {
-    return series->told || (series->sum != NULL && series->sum->told);
+    return series->was_reported || (series->sum != NULL && series->sum->was_reported);
 }
 
 /* Number of series that the report lacks because their counters are not decided yet. */
@@ -50,11 +50,11 @@ static unsigned int count_undecided(const struct rapl *rapl) {
 }
 
 /* The report that rapl_open() makes is never shown. */
-static void forget_told(struct binding *binding) {
+static void forget_reports(struct binding *binding) {
     for (size_t i = 0; i < binding->series_count; i++)
-        binding->series[i]->told = false;
+        binding->series[i]->was_reported = false;
     for (size_t i = 0; i < binding->sum_count; i++)
-        binding->sums[i]->told = false;
+        binding->sums[i]->was_reported = false;
 }
 
 int rapl_report(struct rapl *rapl, const struct rapl_report **report) {
@@ -167,7 +167,7 @@ int rapl_open(const struct rapl_options *options, struct rapl **opened) {
         goto fail;
     /* The first interval begins here. The report on the time before it is never shown. */
     close_interval(rapl);
-    forget_told(&rapl->binding);
+    forget_reports(&rapl->binding);
     *opened = rapl;
     return 0;
 

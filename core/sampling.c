@@ -49,11 +49,11 @@ static bool note_errors(struct rapl *rapl) {
             rapl->report.health.zones++;
             continue;
         }
-        if (zone->told && zone->error == ZONE_COUNTS_NOTHING)
+        if (zone->error_reported && zone->error == ZONE_COUNTS_NOTHING)
             continue; /* not a fault */
         rapl->report.health.read_errors++;
         fails = true;
-        if (!zone->told &&
+        if (!zone->error_reported &&
             (!error_is_lost(zone->error) || zone->series == NULL || !zone->series->has_read))
             problems_raise(&rapl->problems, PROBLEM_ENERGY, zone->error, zone->path);
     }

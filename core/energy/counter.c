@@ -35,8 +35,9 @@ uint64_t counter_mean_uw(uint64_t energy_uj, uint64_t span_ns) {
 }
 
 uint64_t counter_distance(uint64_t a, uint64_t b, uint64_t modulus) {
-    uint64_t direct = a > b ? a - b : b - a;
-    return direct < modulus && modulus - direct < direct ? modulus - direct : direct;
+    const uint64_t direct = a > b ? a - b : b - a;
+    const uint64_t around = modulus - direct; /* for modulus 0, of 2^64 */
+    return (modulus == 0 || direct < modulus) && around < direct ? around : direct;
 }
 
 struct counter_traits counter_raise(const struct counter_traits *traits) {

@@ -141,7 +141,7 @@ uint64_t counter_to_uj(struct tick_scale scale, rapl_uint128 ticks);
 /* Energy over a time above 0 as microwatts, rounded to the nearest. */
 uint64_t counter_mean_uw(uint64_t energy_uj, uint64_t span_ns);
 
-/* The difference of two counters that wrap at modulus (0: they never wrap). */
+/* The difference of two counters that wrap at modulus, the short way round; 0: at 2^64. */
 uint64_t counter_distance(uint64_t a, uint64_t b, uint64_t modulus);
 
 /* The same traits with the ceiling raised to most_uw, if that is higher. */

@@ -11,7 +11,7 @@
 
 /* Least time between two reports of a cause that comes and goes. A problem that lasts for STAYS_NS
  * is reported earlier. */
-#define TELL_AGAIN_NS (UINT64_C(3600) * NS_PER_SECOND)
+#define REPORT_AGAIN_NS (UINT64_C(3600) * NS_PER_SECOND)
 #define STAYS_NS (UINT64_C(60) * NS_PER_SECOND)
 
 static bool is_event(enum problem_cause cause) {
@@ -26,8 +26,9 @@ static bool is_by_subject(enum problem_cause cause) {
     return problem_cause_row(cause)->by_subject;
 }
 
-static bool is_time_to_tell(const struct problem *problem) {
-    return problem->told_ns == 0 || clock_boottime_ns() - problem->told_ns >= TELL_AGAIN_NS;
+static bool is_time_to_report(const struct problem *problem) {
+    return problem->reported_ns == 0 ||
+           clock_boottime_ns() - problem->reported_ns >= REPORT_AGAIN_NS;
 }
 
 void problems_begin(struct problems *problems, enum problem_pass pass) {
@@ -45,11 +46,11 @@ void problems_end(struct problems *problems, enum problem_pass pass) {
             continue;
         /* Keep it until it is reported: there can be several sweeps between two calls of
          * problems_next(). */
-        if (!has_end(problem->cause) && !problem->told && is_time_to_tell(problem))
+        if (!has_end(problem->cause) && !problem->reported && is_time_to_report(problem))
             continue;
-        problem->tell_over = problem->told && has_end(problem->cause);
+        problem->end_to_report = problem->reported && has_end(problem->cause);
         problem->present = false;
-        problem->told = false;
+        problem->reported = false;
     }
 }
 
@@ -93,8 +94,8 @@ static struct problem *find_room(struct problems *problems, enum problem_cause c
         return NULL;
     for (size_t i = 0; i < problems->count; i++) {
         struct problem *problem = &problems->list[i];
-        if (problem->cause != cause || problem->present || problem->tell_over ||
-            !is_time_to_tell(problem))
+        if (problem->cause != cause || problem->present || problem->end_to_report ||
+            !is_time_to_report(problem))
             continue;
         name_subject(problem, subject);
         return problem;
@@ -135,7 +136,7 @@ void problems_raise(struct problems *problems, enum problem_cause cause, int err
         problem->present = true;
         problem->since_ns = clock_realtime_ns();
         problem->began_ns = clock_boottime_ns();
-        problem->tell_over = false;
+        problem->end_to_report = false;
         problem->seen = false;
     }
     if (!problem->seen)
@@ -167,30 +168,30 @@ static enum rapl_severity judge(const struct problem *problem) {
 }
 
 static bool is_due(const struct problem *problem, uint64_t now_ns) {
-    return problem->present && !problem->told &&
-           (is_time_to_tell(problem) ||
+    return problem->present && !problem->reported &&
+           (is_time_to_report(problem) ||
             (!is_event(problem->cause) && now_ns - problem->began_ns >= STAYS_NS));
 }
 
-bool problems_next(struct problems *problems, struct rapl_problem *told) {
+bool problems_next(struct problems *problems, struct rapl_problem *next) {
     const uint64_t now_ns = clock_boottime_ns();
     for (size_t i = 0; i < problems->count; i++) {
         struct problem *problem = &problems->list[i];
-        const bool over = problem->tell_over;
+        const bool over = problem->end_to_report;
         if (!over && !is_due(problem, now_ns))
             continue;
         problem_word(problems, problem);
         if (over) {
             problems->remedy[0] = '\0';
-            problem->tell_over = false;
+            problem->end_to_report = false;
         } else {
-            problem->told = true;
-            problem->told_ns = now_ns;
+            problem->reported = true;
+            problem->reported_ns = now_ns;
         }
         /* An event is over once it is reported. */
         if (is_event(problem->cause))
-            problem->present = problem->told = false;
-        *told = (struct rapl_problem){.severity = over ? RAPL_INFO : judge(problem),
+            problem->present = problem->reported = false;
+        *next = (struct rapl_problem){.severity = over ? RAPL_INFO : judge(problem),
                                       .reason = problems->reason,
                                       .remedy = problems->remedy,
                                       .since_ns = problem->since_ns,

@@ -76,12 +76,12 @@ struct problem {
     unsigned int count;
     unsigned int others; /* further subjects, reported with this one */
     uint64_t since_ns;   /* CLOCK_REALTIME */
-    uint64_t began_ns;   /* the same in CLOCK_BOOTTIME; likewise told_ns */
-    uint64_t told_ns;
-    bool seen;      /* raised in the current pass */
-    bool present;   /* the state lasts, or the event has not been reported */
-    bool told;      /* reported since it is present */
-    bool tell_over; /* its end has yet to be reported */
+    uint64_t began_ns;   /* the same in CLOCK_BOOTTIME; likewise reported_ns */
+    uint64_t reported_ns;
+    bool seen;          /* raised in the current pass */
+    bool present;       /* the state lasts, or the event has not been reported */
+    bool reported;      /* since it is present */
+    bool end_to_report; /* its end has yet to be reported */
 };
 
 #define PROBLEM_PARANOID_UNKNOWN INT_MIN

@@ -86,7 +86,7 @@ static const struct cause_row rows[] = {
                            .word_remedy = remedy_no_pmu},
     [PROBLEM_PMU_FILE] = {.pass = PASS_SOURCE,
                           .severity = RAPL_WARNING,
-                          .reason = "{file}: {error}; what it tells of is left out",
+                          .reason = "{file}: {error}; the event that it describes is left out",
                           .word_remedy = remedy_file},
     [PROBLEM_PERF] = {.pass = PASS_SOURCE,
                       .severity = RAPL_ERROR,

@@ -14,11 +14,11 @@ struct word {
 
 #define WORD_COUNT ((size_t)7)
 
-static void append(char *text, size_t size, const char *const *parts) {
-    for (; *parts != NULL; parts++) {
-        const size_t length = strlen(text);
-        snprintf(text + length, size - length, "%s", *parts);
-    }
+/* Returns the end of the text, which stays within its room. */
+static char *append(char *to, const char *end, const char *part) {
+    while (*part != '\0' && to < end)
+        *to++ = *part++;
+    return to;
 }
 
 static const struct word *find_word(const struct word words[WORD_COUNT], const char *text) {
@@ -29,18 +29,19 @@ static const struct word *find_word(const struct word words[WORD_COUNT], const c
     return NULL;
 }
 
-static void fill(const char *template, const struct word words[WORD_COUNT], char *text,
-                 size_t size) {
-    text[0] = '\0';
-    while (*template != '\0') {
+static void fill(const char *template, const struct word words[WORD_COUNT], char *to, size_t size) {
+    const char *end = to + size - 1;
+    while (*template != '\0' && to < end) {
         const struct word *word = find_word(words, template);
-        const char letter[] = {*template, '\0'};
-        if (word != NULL)
-            append(text, size, word->parts);
-        else
-            append(text, size, (const char *const[]){letter, NULL});
-        template += word != NULL ? strlen(word->name) : 1;
+        if (word == NULL) {
+            *to++ = *template ++;
+            continue;
+        }
+        for (size_t i = 0; word->parts[i] != NULL; i++)
+            to = append(to, end, word->parts[i]);
+        template += strlen(word->name);
     }
+    *to = '\0';
 }
 
 void problem_word(struct problems *problems, const struct problem *problem) {

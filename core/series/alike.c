@@ -99,12 +99,6 @@ static uint64_t find_ahead(const struct pair *pair) {
     return subtract(pair, pair->second->ticks, row);
 }
 
-static uint64_t find_distance(const struct pair *pair, uint64_t a, uint64_t b) {
-    const uint64_t up = subtract(pair, a, b);
-    const uint64_t down = subtract(pair, b, a);
-    return up < down ? up : down;
-}
-
 static uint64_t find_apart_ns(const struct pair *pair) {
     const uint64_t a_ns = pair->first->time_ns;
     const uint64_t b_ns = pair->second->time_ns;
@@ -164,12 +158,12 @@ static enum alike_finding judge_energy(const struct pair *pair) {
     const bool begins = !goes_on(pair) || compared->last.time_ns == 0;
     if (begins)
         compare_from_here(pair, counts ? ahead : 0);
-    if (!counts && !is_near(pair, find_distance(pair, ahead, 0)))
+    if (!counts && !is_near(pair, counter_distance(ahead, 0, pair->modulus)))
         return ALIKE_OTHER;
     if (begins)
         return ALIKE_UNDECIDED;
     const uint64_t step = subtract(pair, pair->second->ticks, compared->ticks);
-    const uint64_t distance = find_distance(pair, ahead, compared->offset);
+    const uint64_t distance = counter_distance(ahead, compared->offset, pair->modulus);
     const uint64_t span_ns = pair->second->time_ns - compared->last.time_ns;
     const uint64_t apart_ns = find_apart_ns(pair) + compared->apart_ns;
     compared->moved = step > 0 || distance > 0;
@@ -204,8 +198,9 @@ enum alike_finding alike_judge_new(const struct source *source, size_t first, si
     if (starts_alike(&pair))
         return judge_energy(&pair);
     compare_from_here(&pair, 0);
-    return is_near(&pair, find_distance(&pair, pair.other->compared.ahead, 0)) ? ALIKE_SAME
-                                                                               : ALIKE_OTHER;
+    return is_near(&pair, counter_distance(pair.other->compared.ahead, 0, pair.modulus))
+               ? ALIKE_SAME
+               : ALIKE_OTHER;
 }
 
 enum alike_finding alike_judge_shared(const struct source *source, size_t first, size_t index) {
@@ -218,7 +213,7 @@ enum alike_finding alike_judge_shared(const struct source *source, size_t first,
     }
     const uint64_t step = subtract(&pair, pair.second->ticks, compared->ticks);
     const bool repeats = ahead == compared->ahead && has_energy(pair.other, step);
-    const uint64_t distance = find_distance(&pair, ahead, compared->offset);
+    const uint64_t distance = counter_distance(ahead, compared->offset, pair.modulus);
     const bool differed = compared->differs;
     compared->differs = !is_near(&pair, distance);
     compared->ticks = pair.second->ticks;
@@ -237,7 +232,7 @@ enum alike_finding alike_judge_shared(const struct source *source, size_t first,
 static unsigned int count_equal(const struct pair *pair) {
     const struct comparison *compared = &pair->other->compared;
     const uint64_t step = subtract(pair, pair->second->ticks, compared->ticks);
-    const uint64_t distance = find_distance(pair, find_ahead(pair), compared->ahead);
+    const uint64_t distance = counter_distance(find_ahead(pair), compared->ahead, pair->modulus);
     const uint64_t span_ns = pair->second->time_ns - compared->since_ns;
     if (differ(pair, step, distance, span_ns, find_apart_ns(pair)))
         return 0;

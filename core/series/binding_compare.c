@@ -22,7 +22,7 @@ static void withhold(struct comparing *comparing, struct series *series) {
 
 /* Hides a series that no report has contained yet: its name may change. */
 static void hide(struct comparing *comparing, struct series *series) {
-    series->undecided = !series->told;
+    series->undecided = !series->was_reported;
     comparing->binding->withholds = true;
 }
 
@@ -93,7 +93,7 @@ static void begin_common(const struct source *source, size_t index) {
 static int share(struct comparing *comparing, size_t first, size_t index) {
     struct zone *zone = comparing->source->zones[index];
     const struct zone *other = comparing->source->zones[first];
-    if (!other->series->told && is_of_another_die(zone, other)) {
+    if (!other->series->was_reported && is_of_another_die(zone, other)) {
         const int error = binding_drop_die(comparing->binding, other->series);
         if (error != 0)
             return error;

@@ -51,7 +51,7 @@ static void fill(struct series *series, uint64_t stands_ns, struct rapl_value *v
     struct mark end;
     const bool ends = series_end_power(series, &series->power, stands_ns, &end);
     describe(series, value);
-    series->told = true;
+    series->was_reported = true;
     value->energy_uj = series->energy_uj;
     value->start_ns = series->power.time_ns;
     value->end_ns = series->counter.time_ns;
@@ -145,7 +145,7 @@ static bool fill_sum(struct series *const *series, size_t count, struct series *
         tell_statistics(sum, value);
     value->has_statistics = value->has_statistics && value->has_power;
     begin_sum(series, count, sum, restart, value->has_power && !silent);
-    sum->told = sum->told || reported;
+    sum->was_reported = sum->was_reported || reported;
     return reported;
 }
 

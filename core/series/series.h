@@ -71,12 +71,12 @@ struct series {
 
     /* The fields from here on are used in each sweep, and lie close together. */
     bool selected;
-    bool ended;     /* its counter belongs to another series now */
-    bool withheld;  /* in this sweep: its zones do not agree */
-    bool parted;    /* in this sweep: they do not agree for the second time */
-    bool told;      /* a report has contained it */
-    bool undecided; /* it is unknown whether its counter is another series', too */
-    uint32_t epoch; /* epoch of the zone that gave the last reading */
+    bool ended;        /* its counter belongs to another series now */
+    bool withheld;     /* in this sweep: its zones do not agree */
+    bool parted;       /* in this sweep: they do not agree for the second time */
+    bool was_reported; /* a report has contained it */
+    bool undecided;    /* it is unknown whether its counter is another series', too */
+    uint32_t epoch;    /* epoch of the zone that gave the last reading */
     /* The zones that give its readings; set again by each discovery. */
     size_t *zones; /* indices in the source's list; several only if they show one counter */
     size_t zone_count;

@@ -1,8 +1,37 @@
 /* SPDX-License-Identifier: MIT */
 #include "source/source.h"
 
+#include <errno.h>
+#include <stdlib.h>
+
 #include "system/clock.h"
 #include "system/error.h"
+
+int source_make_lists(struct source_lists *lists, size_t room) {
+    const size_t some = room > 0 ? room : 1;
+    lists->zones = calloc(some, sizeof(struct zone *));
+    lists->readings = calloc(some, sizeof(*lists->readings));
+    if (lists->zones != NULL && lists->readings != NULL)
+        return 0;
+    source_free_lists(lists);
+    return -ENOMEM;
+}
+
+void source_free_lists(struct source_lists *lists) {
+    free(lists->zones);
+    free(lists->readings);
+    *lists = (struct source_lists){.zones = NULL};
+}
+
+void source_take_lists(struct source *source, const struct source_lists *lists, size_t count) {
+    free(source->zones);
+    free(source->readings);
+    source->zones = lists->zones;
+    source->readings = lists->readings;
+    source->zone_count = count;
+}
+
+/* --- slow reads ------------------------------------------------------------------------------ */
 
 struct repeated_read {
     struct source *source;

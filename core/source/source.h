@@ -72,7 +72,7 @@ struct zone {
     uint32_t epoch;        /* changes when the source restarts the count */
     int error;             /* of the last attempt to read it; 0: it was read */
     bool fault_told;       /* the unit fault has been reported */
-    bool told;             /* discovery has reported the error, or it needs no report */
+    bool error_reported;   /* discovery has reported the error, or it needs no report */
     bool wanted;           /* sample() reads it; set by the binding */
 };
 
@@ -117,6 +117,19 @@ static inline size_t source_readable_count(const struct source *source) {
         readable += source->zones[i]->error == 0;
     return readable;
 }
+
+/* Lists that are to take the place of those of a source. */
+struct source_lists {
+    struct zone **zones;
+    struct reading *readings;
+};
+
+/* Allocates them for up to room zones. -ENOMEM. */
+int source_make_lists(struct source_lists *lists, size_t room);
+void source_free_lists(struct source_lists *lists);
+
+/* Puts them into the source, with count zones in them, and frees the old ones. */
+void source_take_lists(struct source *source, const struct source_lists *lists, size_t count);
 
 struct source_operations {
     const char *name;

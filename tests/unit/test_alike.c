@@ -401,7 +401,7 @@ static void test_die_that_comes_later_joins_the_known_name(void **state) {
     take_all(bench);
     show(bench, first, 20 * JOULE, 2);
     take_all(bench);
-    series(bench, "package-0-die-0")->told = true;
+    series(bench, "package-0-die-0")->was_reported = true;
     struct zone *second = add(bench, "package-0-die-1", -1);
     bind(bench);
     assert_true(second->wanted);

@@ -143,6 +143,7 @@ static void test_distance_goes_the_short_way_round(void **state) {
     (void)state;
     assert_int_equal(counter_distance(10, 30, 0), 20);
     assert_int_equal(counter_distance(30, 10, 0), 20);
+    assert_int_equal(counter_distance(UINT64_MAX - 4, 5, 0), 10);
     assert_int_equal(counter_distance(30, 30, 100), 0);
     assert_int_equal(counter_distance(10, 30, 100), 20);
     assert_int_equal(counter_distance(95, 5, 100), 10);

@@ -73,7 +73,7 @@ static struct zone *share_dram(struct bench *bench, struct zone **second_package
     break_read(bench, first);
     show(bench, dram, 10, 1);
     take_all(bench);
-    series(bench, "package-0-die-0/dram")->told = true;
+    series(bench, "package-0-die-0/dram")->was_reported = true;
     *second_package = add(bench, "package-0-die-1", -1);
     struct zone *second_dram = add(bench, "dram", 2);
     bind(bench);

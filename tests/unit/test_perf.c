@@ -1023,9 +1023,9 @@ static void test_psys_of_another_package_may_stand(void **state) {
     sample();
     assert_int_equal(reading("power/energy-psys@0")->error, ZONE_COUNTS_NOTHING);
     assert_int_equal(reading("power/energy-psys@2")->error, ZONE_COUNTS_NOTHING);
-    assert_false(zone("power/energy-psys@0")->told);
-    assert_true(zone("power/energy-psys@2")->told);
-    assert_false(zone("power/energy-pkg@2")->told);
+    assert_false(zone("power/energy-psys@0")->error_reported);
+    assert_true(zone("power/energy-psys@2")->error_reported);
+    assert_false(zone("power/energy-pkg@2")->error_reported);
     /* if it counts, it is treated as any other */
     fake_perf_add(PSYS, 2, JOULE);
     sample();
@@ -1033,7 +1033,7 @@ static void test_psys_of_another_package_may_stand(void **state) {
     fake_perf_read_fails(2, EIO);
     sample();
     assert_int_equal(reading("power/energy-psys@2")->error, -EIO);
-    assert_false(zone("power/energy-psys@2")->told);
+    assert_false(zone("power/energy-psys@2")->error_reported);
 }
 
 /* --- counts ---------------------------------------------------------------------------------- */
@@ -1135,14 +1135,14 @@ static void test_each_refusal_has_its_remedy(void **state) {
         expect_nothing_told();
         const struct zone *refused = zone("power/energy-ram@2");
         assert_int_equal(refused->error, -errors[i % COUNT_OF(errors)]);
-        assert_true(refused->told);
+        assert_true(refused->error_reported);
         sample();
         assert_int_equal(reading("power/energy-ram@2")->error, refused->error);
     }
     fake_perf_fails(0, 0);
     fake_clocks_pass(60 * NS_PER_S);
     assert_int_equal(discover(), 1);
-    assert_false(zone("power/energy-ram@2")->told);
+    assert_false(zone("power/energy-ram@2")->error_reported);
     assert_int_equal(zone("power/energy-ram@2")->error, 0);
     struct rapl_problem problem;
     assert_true(problems_next(&bench.problems, &problem));

@@ -974,7 +974,8 @@ static void test_die_that_is_read_later_may_have_its_own_counter(void **state) {
     expect_power("package-0-die-1", 100, 10);
 }
 
-static void show_two_dies(void) {
+/* Both dies have shown the same counter for an interval. */
+static void share_two_dies(void) {
     tree_add_zone(run.tree, "intel-rapl:0", "package-0-die-0", 1000 * JOULE, RANGE_15_UJ);
     tree_add_zone(run.tree, "intel-rapl:1", "package-0-die-1", 1000 * JOULE, RANGE_15_UJ);
     open_default();
@@ -982,6 +983,10 @@ static void show_two_dies(void) {
     set_joules("intel-rapl:1", 1100);
     report_after(10);
     expect_power("package-0", 100, 10);
+}
+
+static void show_two_dies(void) {
+    share_two_dies();
     tree_set(run.tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, ENODEV);
     tree_set(run.tree, "intel-rapl:1", "energy_uj", FAKE_ERRNO, ENODEV);
     report_after(10);
@@ -1062,13 +1067,7 @@ static void test_total_waits_for_a_package_that_comes(void **state) {
 /* Two counters were taken for one, and each was the only one read while the other failed. */
 static void test_what_a_die_counted_alone_is_counted_once(void **state) {
     (void)state;
-    tree_add_zone(run.tree, "intel-rapl:0", "package-0-die-0", 1000 * JOULE, RANGE_15_UJ);
-    tree_add_zone(run.tree, "intel-rapl:1", "package-0-die-1", 1000 * JOULE, RANGE_15_UJ);
-    open_default();
-    set_joules("intel-rapl:0", 1100);
-    set_joules("intel-rapl:1", 1100);
-    report_after(10);
-    expect_power("package-0", 100, 10);
+    share_two_dies();
     tree_set(run.tree, "intel-rapl:0", "energy_uj", FAKE_ERRNO, EIO);
     set_joules("intel-rapl:1", 1500);
     report_after(10);

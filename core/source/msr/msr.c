@@ -260,28 +260,19 @@ static void mark_shown(struct msr *msr) {
  * 0: nothing changed. */
 static int show_zones(struct msr *msr) {
     struct source *source = &msr->source;
-    const size_t room = msr->layout.reader_count * CPU_DOMAINS + 1;
-    struct zone **zones = calloc(room, sizeof(struct zone *));
-    struct reading *readings = calloc(room, sizeof(*readings));
-    if (zones == NULL || readings == NULL) {
-        free(zones);
-        free(readings);
+    struct source_lists lists;
+    if (source_make_lists(&lists, msr->layout.reader_count * CPU_DOMAINS) != 0)
         return -ENOMEM;
-    }
-    const size_t count = collect(msr, zones);
+    const size_t count = collect(msr, lists.zones);
     int changed = count != source->zone_count;
     for (size_t i = 0; i < count; i++) {
-        struct msr_zone *zone = (struct msr_zone *)zones[i];
-        changed |= i >= source->zone_count || zones[i] != source->zones[i] ||
+        struct msr_zone *zone = (struct msr_zone *)lists.zones[i];
+        changed |= i >= source->zone_count || lists.zones[i] != source->zones[i] ||
                    (zone->known_error == 0) != (zone->zone.error == 0) ||
                    error_is_lost(zone->known_error) != error_is_lost(zone->zone.error);
         zone->known_error = zone->zone.error;
     }
-    free(source->zones);
-    free(source->readings);
-    source->zones = zones;
-    source->readings = readings;
-    source->zone_count = count;
+    source_take_lists(source, &lists, count);
     mark_shown(msr);
     msr_readers_drop_stale(&msr->layout);
     return changed;

@@ -220,14 +220,9 @@ static bool is_known(const struct perf *perf, const struct perf_reader *reader) 
 /* Replaces the known readers by those that were found. 1: zones came, went or moved in the list. */
 static int replace_readers(struct perf *perf, struct perf_finding *finding) {
     struct source *source = &perf->source;
-    const size_t room = finding->zone_count + 1;
-    struct zone **zones = calloc(room, sizeof(struct zone *));
-    struct reading *readings = calloc(room, sizeof(*readings));
-    if (zones == NULL || readings == NULL) {
-        free(zones);
-        free(readings);
+    struct source_lists lists;
+    if (source_make_lists(&lists, finding->zone_count) != 0)
         return -ENOMEM;
-    }
     int changed = 0;
     for (size_t i = 0; i < perf->reader_count; i++)
         perf->readers[i]->listed = false;
@@ -237,7 +232,7 @@ static int replace_readers(struct perf *perf, struct perf_finding *finding) {
         changed |= is_known(perf, reader) ? 0 : 1;
         reader->listed = true;
         for (size_t j = 0; j < reader->zone_count; j++)
-            zones[count++] = &reader->zones[j].zone;
+            lists.zones[count++] = &reader->zones[j].zone;
     }
     for (size_t i = 0; i < perf->reader_count; i++) {
         if (perf->readers[i]->listed)
@@ -246,18 +241,15 @@ static int replace_readers(struct perf *perf, struct perf_finding *finding) {
         changed = 1;
     }
     /* Series refer to zones by their place in the list. */
-    changed |= count != source->zone_count ||
-               (count > 0 && memcmp(zones, source->zones, count * sizeof(struct zone *)) != 0);
+    changed |=
+        count != source->zone_count ||
+        (count > 0 && memcmp(lists.zones, source->zones, count * sizeof(struct zone *)) != 0);
     free(perf->readers);
-    free(source->zones);
-    free(source->readings);
     perf->readers = finding->readers;
     perf->reader_count = finding->reader_count;
     finding->readers = NULL;
     finding->reader_count = 0;
-    source->zones = zones;
-    source->readings = readings;
-    source->zone_count = count;
+    source_take_lists(source, &lists, count);
     return changed;
 }
 

@@ -123,7 +123,7 @@ static void raise_refusal(int root, struct zone *zone, struct problems *problems
     if (zone->error == -EACCES || zone->error == -EPERM)
         read_paranoid(root, problems);
     problems_raise(problems, PROBLEM_PERF, zone->error, zone->path);
-    zone->told = true;
+    zone->error_reported = true;
 }
 
 /* Opens an event in the group if it fits, otherwise in a group of its own. */
@@ -193,7 +193,7 @@ int perf_reader_open(struct perf_reader *reader, const struct pmu *pmu,
             zone->zone.error = zone->left_out;
             continue;
         }
-        zone->zone.told = false;
+        zone->zone.error_reported = false;
         zone->zone.error = open_zone(reader, zone, &options->privilege, &group);
         if (zone->zone.error != 0) {
             raise_refusal(options->root, &zone->zone, problems);
@@ -221,7 +221,7 @@ void perf_reader_close(struct perf_reader *reader, int error) {
     close_groups(reader);
     for (size_t i = 0; i < reader->zone_count; i++) {
         reader->zones[i].zone.error = error;
-        reader->zones[i].zone.told = true;
+        reader->zones[i].zone.error_reported = true;
     }
 }
 
@@ -246,7 +246,7 @@ int perf_zone_take(struct perf_zone *zone, struct reading *reading) {
         zone->zone.fault = zone->unit.fault;
     /* perf shows psys for each package, but most boards have only one, which the first package
      * counts. */
-    zone->zone.told = reading->error == ZONE_COUNTS_NOTHING && zone->may_lack;
+    zone->zone.error_reported = reading->error == ZONE_COUNTS_NOTHING && zone->may_lack;
     reading->ticks = zone->count.ticks;
     return reading->error;
 }

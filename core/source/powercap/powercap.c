@@ -33,14 +33,15 @@ static struct powercap_zone *zone_at(const struct source *source, size_t index) 
 /* Updates source->zones from the listing and keeps known zones. Both lists are sorted by id. 1:
  * zones came or went; 0: nothing changed; -ENOMEM. */
 static int match_entries(struct source *source, char *const *entries, size_t count) {
-    const size_t room = count > 0 ? count : 1;
-    struct zone **zones = calloc(room, sizeof(struct zone *));
-    struct reading *readings = calloc(room, sizeof(*readings));
-    bool *fresh = calloc(room, sizeof(*fresh));
+    struct source_lists lists;
+    if (source_make_lists(&lists, count) != 0)
+        return -ENOMEM;
+    struct zone **zones = lists.zones;
+    bool *fresh = calloc(count > 0 ? count : 1, sizeof(*fresh));
     size_t known = 0;
     size_t kept = 0;
     size_t i = 0;
-    if (zones == NULL || readings == NULL || fresh == NULL)
+    if (fresh == NULL)
         goto no_memory;
     for (; i < count; i++) {
         while (known < source->zone_count &&
@@ -61,12 +62,8 @@ static int match_entries(struct source *source, char *const *entries, size_t cou
         if (at == count || zones[at] != source->zones[old])
             powercap_zone_free(zone_at(source, old));
     }
-    free(source->zones);
-    free(source->readings);
     free(fresh);
-    source->zones = zones;
-    source->readings = readings;
-    source->zone_count = count;
+    source_take_lists(source, &lists, count);
     return changed;
 
 no_memory:
@@ -75,8 +72,7 @@ no_memory:
             powercap_zone_free((struct powercap_zone *)zones[made]);
     }
     free(fresh);
-    free(readings);
-    free(zones);
+    source_free_lists(&lists);
     return -ENOMEM;
 }
 

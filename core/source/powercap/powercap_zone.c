@@ -254,11 +254,11 @@ static int open_counter(struct powercap_zone *zone, const struct source_options 
     learn_traits(zone, &options->model);
     /* Read after the range, so that a zone removed in between is not taken for a fault. */
     error = zone->file >= 0 ? powercap_zone_read(zone, &ticks) : zone->file;
-    struct problems *told = error == 0 ? problems : NULL;
-    decide_ceiling(options, folder, zone, told);
+    struct problems *readable = error == 0 ? problems : NULL;
+    decide_ceiling(options, folder, zone, readable);
     if (base->traits.modulus == 0)
         lack_file(zone, PROBLEM_RANGE, range_error != 0 ? range_error : ZONE_WITHOUT_RANGE, base,
-                  range_file, told);
+                  range_file, readable);
     if (error_is_lost(error))
         powercap_zone_close(zone); /* makes the next discovery load it again */
     return error;

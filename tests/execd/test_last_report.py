@@ -5,28 +5,18 @@ import select
 import signal
 import sys
 import time
-import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
 import tap
-from execd import PATIENCE_SECONDS, Execd, count_held, parse_reports
-from tree import Tree
+from execd import PATIENCE_SECONDS, count_held, parse_reports
+from tree_case import TreeCase
 
 PACKAGE = "domain=package,package_id=0"
 ENDS = {"end of stdin": None, "SIGTERM": signal.SIGTERM, "SIGINT": signal.SIGINT}
 
 
-class LastReport(unittest.TestCase):
-    def setUp(self):
-        self.tree = Tree.make({"intel-rapl:0": "package-0"})
-        self.addCleanup(self.tree.__exit__)
-
-    def start(self, *options, **more):
-        program = Execd(*options, root=self.tree.root, **more)
-        self.addCleanup(program.kill)
-        return program
-
+class LastReport(TreeCase):
     def use(self, uj):
         """Uses this much energy, in a time in which a package can use it."""
         self.tree.move({"intel-rapl:0": uj})

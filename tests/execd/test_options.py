@@ -5,7 +5,6 @@ import re
 import subprocess
 import sys
 import time
-import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
@@ -14,6 +13,7 @@ import sim
 import tap
 from execd import Execd, parse_line, parse_reports, run
 from tree import Pump, Tree, write
+from tree_case import TreeCase
 
 PACKAGE_0 = "domain=package,package_id=0"
 PACKAGE_1 = "domain=package,package_id=1"
@@ -31,15 +31,8 @@ SERIES = dict(zip(ZONES, (PACKAGE_0, CORE_0, DRAM_0, PACKAGE_1, DRAM_1, PSYS)))
 MACHINE_UJ = 1000001 + 30003 + 4000004 + 500005
 
 
-class OptionCase(unittest.TestCase):
-    def setUp(self):
-        self.tree = Tree.make(ZONES)
-        self.addCleanup(self.tree.__exit__)
-
-    def start(self, *options, **more):
-        execd = Execd(*options, root=self.tree.root, **more)
-        self.addCleanup(execd.kill)
-        return execd
+class OptionCase(TreeCase):
+    ZONES = ZONES
 
     def once(self, *options, **more):
         with Pump(self.tree, list(ZONES), 20):

@@ -11,24 +11,17 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
 import tap
-from execd import Execd, parse_reports
+from execd import parse_reports
 from meter import Meter
-from tree import Tree
+from tree_case import TreeCase
 
 PACKAGE = "domain=package,package_id=0"
 QUIET_SECONDS = 0.15
 STRACE = shutil.which("strace")
 
 
-class Prompts(unittest.TestCase):
-    def setUp(self):
-        self.tree = Tree.make({"intel-rapl:0": "package-0", "intel-rapl:0:0": "dram"})
-        self.addCleanup(self.tree.__exit__)
-
-    def start(self, *options, **more):
-        execd = Execd(*options, root=self.tree.root, **more)
-        self.addCleanup(execd.kill)
-        return execd
+class Prompts(TreeCase):
+    ZONES = {"intel-rapl:0": "package-0", "intel-rapl:0:0": "dram"}
 
     def test_newline(self):
         execd = self.start()

@@ -15,8 +15,9 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
 import tap
-from execd import PATIENCE_SECONDS, Execd, count_held, parse_reports, wait_until
-from tree import Pump, Tree
+from execd import PATIENCE_SECONDS, count_held, parse_reports, wait_until
+from tree import Pump
+from tree_case import TreeCase
 
 # rapl-execd promises to end within a second. A test allows two, and repeats a run that was late.
 PROMISED_SECONDS = 1
@@ -26,7 +27,7 @@ PACKAGE = "domain=package,package_id=0"
 STRACE = shutil.which("strace")
 
 
-class ShutdownCase(unittest.TestCase):
+class ShutdownCase(TreeCase):
     packages = 1
 
     def setUp(self):
@@ -34,13 +35,8 @@ class ShutdownCase(unittest.TestCase):
         for number in range(self.packages):
             names["intel-rapl:%x" % number] = "package-%d" % number
             names["intel-rapl:%x:0" % number] = "dram"
-        self.tree = Tree.make(names)
-        self.addCleanup(self.tree.__exit__)
-
-    def start(self, *options, **more):
-        execd = Execd(*options, root=self.tree.root, **more)
-        self.addCleanup(execd.kill)
-        return execd
+        self.ZONES = names
+        super().setUp()
 
 
 class Ends(ShutdownCase):

@@ -7,13 +7,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
 import tap
-from execd import PATIENCE_SECONDS, PROGRAM, Execd
-from tree import Tree
+from execd import PATIENCE_SECONDS, PROGRAM
+from tree_case import TreeCase
 
 PACKAGE = "domain=package,package_id=0"
 HINT = "I! stdin is at its end, so nothing can ask for a report"
@@ -22,16 +21,7 @@ CLOSED = ["sh", "-c", 'exec "$@" <&-', "sh"]
 WRITE_ONLY = ["sh", "-c", 'exec "$@" 0>/dev/null', "sh"]
 
 
-class StdinCase(unittest.TestCase):
-    def setUp(self):
-        self.tree = Tree.make({"intel-rapl:0": "package-0"})
-        self.addCleanup(self.tree.__exit__)
-
-    def start(self, *options, **more):
-        program = Execd(*options, root=self.tree.root, **more)
-        self.addCleanup(program.kill)
-        return program
-
+class StdinCase(TreeCase):
     def closed_pipe(self):
         """As cron provides it."""
         ours, theirs = os.pipe()

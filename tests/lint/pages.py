@@ -5,6 +5,7 @@ import re
 
 # Directories of builds, caches and git contain pages that are not ours.
 FOREIGN = re.compile(r"^(build.*|\..*|__pycache__)$")
+PAGE = re.compile(r"\.md$")
 LINK = re.compile(r"!?\[[^\]]*\]\(\s*<?([^)\s>]+)>?[^)]*\)")
 DEFINITION = re.compile(r"^ {0,3}\[[^\]]+\]:\s+<?([^\s>]+)>?")
 HEADING = re.compile(r"^ {0,3}(#{1,6})\s+(.*?)\s*#*$")
@@ -14,14 +15,19 @@ CODE = re.compile(r"(`+)(.+?)\1")
 PATH = re.compile(r"^(?:\./)?((?:configs|contrib|docs|tests)/[\w./-]*)$")
 
 
-def list_pages(top):
-    """The paths of all pages, relative to top."""
-    pages = []
+def list_files(top, names, left_out=()):
+    """The paths of all files whose names match, relative to top; without directories left out."""
+    paths = []
     for folder, folders, files in os.walk(top):
-        folders[:] = sorted(name for name in folders if not FOREIGN.match(name))
-        pages += [os.path.relpath(os.path.join(folder, name), top)
-                  for name in sorted(files) if name.endswith(".md")]
-    return pages
+        folders[:] = sorted(name for name in folders
+                            if not FOREIGN.match(name) and name not in left_out)
+        paths += [os.path.relpath(os.path.join(folder, name), top)
+                  for name in sorted(files) if names.search(name)]
+    return paths
+
+
+def list_pages(top):
+    return list_files(top, PAGE)
 
 
 def read_prose(path):
@@ -117,13 +123,7 @@ CITED_RULE = re.compile(r"design\.md, rules? ((?:\d+(?:, | and | to |\b))+)")
 
 
 def list_sources(top):
-    sources = []
-    for folder, folders, files in os.walk(top):
-        folders[:] = sorted(name for name in folders
-                            if not FOREIGN.match(name) and name not in ("corpus", "lint"))
-        sources += [os.path.relpath(os.path.join(folder, name), top)
-                    for name in sorted(files) if SOURCE.search(name)]
-    return sources
+    return list_files(top, SOURCE, ("corpus", "lint"))
 
 
 def find_wrong_citations(top):
